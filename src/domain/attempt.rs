@@ -1,0 +1,394 @@
+//! One execution of a task: what is recorded about it, and the machine that takes it from its start to its end.
+//!
+//! [`Machine`] is fed what happened ([`Event`]) and answers what must be done ([`Effect`]). It is fed from one place, in
+//! order; after each [`Machine::step`] every effect must be carried out, in order, before the next event goes in. Time
+//! is an argument: [`Effect::WakeAt`] asks for an [`Event::Tick`] at or after that moment, and a tick that comes early
+//! or twice does nothing.
+//!
+//! ```text
+//!             Started               Exited, alone or swept
+//!  Starting ──────────▶ Running ─────────────────────────▶ Recording ── Recorded ──▶ Ended
+//!      │                   │ Exited, others left              ▲
+//!      │                   └──────────▶ Sweeping ─────────────┤
+//!      └─ NotStarted, Refused ────────────────────────────────┘
+//! ```
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::domain::id::{AssignmentId, AttemptNumber};
+use crate::domain::identity::{GuardianId, ProcessIdentity};
+use crate::domain::outcome::{Exit, ExitStatus, Outcome, ReasonCode, StopCause, Usage};
+use crate::domain::task::State;
+use crate::domain::time::{Moment, Timestamp};
+
+/// Where a piece of output went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stream {
+    /// Standard output and standard error in true order.
+    Merged,
+    /// Standard output alone.
+    Stdout,
+    /// Standard error alone.
+    Stderr,
+}
+
+impl Stream {
+    /// Every stream.
+    pub const ALL: [Stream; 3] = [Self::Merged, Self::Stdout, Self::Stderr];
+
+    /// Returns the word used in JSON, on the wire and in the store.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Merged => "merged",
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+        }
+    }
+
+    /// Returns the stream for a word; `None` for an unknown one.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|stream| stream.as_str() == word)
+    }
+
+    /// Returns the streams of an attempt.
+    pub fn of(split_output: bool) -> &'static [Stream] {
+        if split_output { &[Self::Stdout, Self::Stderr] } else { &[Self::Merged] }
+    }
+}
+
+/// What one stream of an attempt came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// Which stream.
+    pub stream: Stream,
+    /// Its file, relative to `.apex/`.
+    pub path: PathBuf,
+    /// Its length in bytes when the attempt ended; what is there so far while it runs.
+    pub bytes: u64,
+    /// SHA-256 of the whole of it; `None` until it was asked for.
+    pub sha256: Option<[u8; 32]>,
+}
+
+/// One execution of a task, as recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// Which one, from 1.
+    pub number: AttemptNumber,
+    /// The claim it stems from.
+    pub assignment: AssignmentId,
+    /// Who claimed it.
+    pub owner: GuardianId,
+    /// `starting`, `running`, `paused`, or how it ended.
+    pub state: State,
+    /// When it was claimed.
+    pub claimed_at: Timestamp,
+    /// When others may take it over, if its owner does not say that it still has it.
+    pub lease_until: Timestamp,
+    /// The slot it got in its queue.
+    pub slot: u32,
+    /// Its first process; `None` until that is known.
+    pub identity: Option<ProcessIdentity>,
+    /// When its process started.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// How its process ended.
+    pub exit: Option<ExitStatus>,
+    /// Why it ended as it did, for programs.
+    pub reason_code: Option<ReasonCode>,
+    /// Why it ended as it did, for people.
+    pub reason: Option<String>,
+    /// What it used.
+    pub usage: Option<Usage>,
+    /// What it wrote; a stream without output has no entry once the attempt has ended.
+    pub outputs: Vec<Output>,
+}
+
+/// How an attempt is asked to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StopPolicy {
+    /// The first signal.
+    pub signal: i32,
+    /// Time between it and SIGKILL.
+    pub grace: Duration,
+}
+
+/// What happened to an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// Its process runs.
+    Started,
+    /// Its process could not be made for want of memory, processes or descriptors: this was no attempt.
+    Refused,
+    /// Its program or directory is not there, or may not be executed: the attempt has failed.
+    NotStarted {
+        /// 127 or 126.
+        code: i32,
+        /// What is missing, and where.
+        reason: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// Its first process has ended.
+    Exited(Exit),
+    /// Nobody saw its process end, and it is gone.
+    Vanished {
+        /// `reboot` or `guardian_lost`.
+        code: ReasonCode,
+        /// When that was noticed.
+        at: Timestamp,
+    },
+    /// A signal to its session was answered.
+    Swept {
+        /// No process of the session is left.
+        empty: bool,
+    },
+    /// It is to be stopped.
+    StopAsked(StopCause),
+    /// It is to be killed without further waiting.
+    KillAsked,
+    /// Its outcome is stored.
+    Recorded,
+    /// Its outcome could not be stored.
+    NotRecorded,
+    /// Time has passed.
+    Tick,
+}
+
+/// What must be done for an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Send the signal to every process of its session; 0 only asks whether one is left.
+    Signal(i32),
+    /// Store that it runs.
+    RecordStart,
+    /// Give the task back to the queue: it was not started.
+    Release,
+    /// Finish its output and store how it ended. Answered by `Recorded` or `NotRecorded`.
+    Record(Outcome),
+    /// Let the guardian reap its process, and free its slot.
+    Forget,
+    /// Feed a `Tick` at this moment or later.
+    WakeAt(Moment),
+}
+
+const SIGKILL: i32 = 9;
+const SIGTERM: i32 = 15;
+const SIGCONT: i32 = 18;
+
+/// How often a session that is being ended is looked at.
+const SWEEP_EVERY: Duration = Duration::from_millis(20);
+/// How long to wait before an outcome that could not be stored is offered again.
+const RECORD_AGAIN_AFTER: Duration = Duration::from_millis(500);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Phase {
+    Starting,
+    Running,
+    Sweeping { outcome: Outcome, look_at: Moment },
+    Recording { outcome: Outcome, offer_at: Option<Moment> },
+    Ended,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stop {
+    cause: StopCause,
+    /// Set once the first signal was sent.
+    kill_at: Option<Moment>,
+    killed: bool,
+}
+
+/// Takes one attempt from its start to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Machine {
+    phase: Phase,
+    stop: Option<Stop>,
+    policy: StopPolicy,
+}
+
+impl Machine {
+    /// Begins an attempt that was claimed and whose start was ordered.
+    pub fn starting(policy: StopPolicy) -> Self {
+        Self { phase: Phase::Starting, stop: None, policy }
+    }
+
+    /// Takes over an attempt whose process is known to run, or to have run.
+    pub fn running(policy: StopPolicy) -> Self {
+        Self { phase: Phase::Running, stop: None, policy }
+    }
+
+    /// Returns whether everything about the attempt is stored and done.
+    pub fn is_ended(&self) -> bool {
+        self.phase == Phase::Ended
+    }
+
+    /// Returns the first cause for which the attempt is being stopped.
+    pub fn stop_cause(&self) -> Option<StopCause> {
+        self.stop.map(|stop| stop.cause)
+    }
+
+    /// Takes in one event and returns what must be done, in order.
+    ///
+    /// Errors: none; an event that means nothing in the present phase is answered with nothing.
+    pub fn step(&mut self, now: Moment, event: Event) -> Vec<Effect> {
+        match (&mut self.phase, event) {
+            (Phase::Starting, Event::Started) => {
+                self.phase = Phase::Running;
+                let mut effects = vec![Effect::RecordStart];
+                effects.extend(self.begin_stop(now));
+                effects
+            }
+            (Phase::Starting, Event::Refused) => {
+                self.phase = Phase::Ended;
+                vec![Effect::Release, Effect::Forget]
+            }
+            (Phase::Starting, Event::NotStarted { code, reason, at }) => {
+                self.record(Outcome::of_spawn_failure(code, reason, at))
+            }
+            (Phase::Starting | Phase::Running, Event::Exited(exit)) => self.exited(now, exit),
+            (Phase::Starting | Phase::Running, Event::Vanished { code, at }) => self.record(Outcome::lost(code, at)),
+
+            (Phase::Starting | Phase::Running | Phase::Sweeping { .. }, Event::StopAsked(cause)) => {
+                if self.stop.is_some() {
+                    return Vec::new();
+                }
+                self.stop = Some(Stop { cause, kill_at: None, killed: false });
+                match self.phase {
+                    Phase::Running => self.begin_stop(now),
+                    // Its process has ended by itself, so its outcome stands; what is left is ended as before.
+                    _ => Vec::new(),
+                }
+            }
+            (Phase::Starting | Phase::Running | Phase::Sweeping { .. }, Event::KillAsked) => {
+                let stop = self.stop.get_or_insert(Stop { cause: StopCause::Drain, kill_at: None, killed: false });
+                stop.kill_at = Some(now);
+                match self.phase {
+                    Phase::Starting => Vec::new(),
+                    _ => self.kill_if_due(now),
+                }
+            }
+
+            (Phase::Running, Event::Tick) => self.kill_if_due(now),
+            (Phase::Sweeping { look_at, .. }, Event::Tick) => {
+                if now < *look_at {
+                    return vec![Effect::WakeAt(*look_at)];
+                }
+                let mut effects = self.kill_if_due(now);
+                if effects.is_empty() {
+                    effects.push(Effect::Signal(0));
+                }
+                effects
+            }
+            (Phase::Sweeping { outcome, .. }, Event::Swept { empty: true }) => {
+                let outcome = outcome.clone();
+                self.record(outcome)
+            }
+            (Phase::Sweeping { look_at, .. }, Event::Swept { empty: false }) => {
+                *look_at = now + SWEEP_EVERY;
+                vec![Effect::WakeAt(*look_at)]
+            }
+
+            (Phase::Recording { .. }, Event::Recorded) => {
+                self.phase = Phase::Ended;
+                vec![Effect::Forget]
+            }
+            (Phase::Recording { offer_at, .. }, Event::NotRecorded) => {
+                let again = now + RECORD_AGAIN_AFTER;
+                *offer_at = Some(again);
+                vec![Effect::WakeAt(again)]
+            }
+            (Phase::Recording { outcome, offer_at }, Event::Tick) => match *offer_at {
+                Some(at) if now >= at => {
+                    *offer_at = None;
+                    vec![Effect::Record(outcome.clone())]
+                }
+                Some(at) => vec![Effect::WakeAt(at)],
+                None => Vec::new(),
+            },
+
+            // What comes late, twice or out of turn changes nothing.
+            (Phase::Starting, Event::Swept { .. } | Event::Recorded | Event::NotRecorded | Event::Tick)
+            | (
+                Phase::Running,
+                Event::Started
+                | Event::Refused
+                | Event::NotStarted { .. }
+                | Event::Swept { .. }
+                | Event::Recorded
+                | Event::NotRecorded,
+            )
+            | (
+                Phase::Sweeping { .. },
+                Event::Started
+                | Event::Refused
+                | Event::NotStarted { .. }
+                | Event::Exited(_)
+                | Event::Vanished { .. }
+                | Event::Recorded
+                | Event::NotRecorded,
+            )
+            | (
+                Phase::Recording { .. },
+                Event::Started
+                | Event::Refused
+                | Event::NotStarted { .. }
+                | Event::Exited(_)
+                | Event::Vanished { .. }
+                | Event::Swept { .. }
+                | Event::StopAsked(_)
+                | Event::KillAsked,
+            )
+            | (Phase::Ended, _) => Vec::new(),
+        }
+    }
+
+    fn exited(&mut self, now: Moment, exit: Exit) -> Vec<Effect> {
+        let cause = self.stop.filter(|stop| stop.kill_at.is_some()).map(|stop| stop.cause);
+        let outcome = Outcome::of_exit(exit.status, cause, exit.usage, exit.at);
+        if !exit.leftovers {
+            return self.record(outcome);
+        }
+        self.phase = Phase::Sweeping { outcome, look_at: now };
+        let fallback = cause.unwrap_or(StopCause::Drain);
+        let stop = self.stop.get_or_insert(Stop { cause: fallback, kill_at: None, killed: false });
+        if stop.killed {
+            return vec![Effect::Signal(SIGKILL)];
+        }
+        stop.kill_at.get_or_insert(now + self.policy.grace);
+        vec![Effect::Signal(SIGTERM), Effect::Signal(SIGCONT)]
+    }
+
+    fn begin_stop(&mut self, now: Moment) -> Vec<Effect> {
+        let Some(stop) = &mut self.stop else { return Vec::new() };
+        if stop.kill_at.is_some() {
+            return self.kill_if_due(now);
+        }
+        let kill_at = now + self.policy.grace;
+        stop.kill_at = Some(kill_at);
+        // A stopped process gets the signal only when it goes on.
+        vec![Effect::Signal(self.policy.signal), Effect::Signal(SIGCONT), Effect::WakeAt(kill_at)]
+    }
+
+    fn kill_if_due(&mut self, now: Moment) -> Vec<Effect> {
+        match &mut self.stop {
+            Some(Stop { kill_at: Some(at), killed, .. }) if !*killed => {
+                if now < *at {
+                    // A sweep is woken by its own, shorter, rhythm.
+                    return if self.phase == Phase::Running { vec![Effect::WakeAt(*at)] } else { Vec::new() };
+                }
+                *killed = true;
+                vec![Effect::Signal(SIGKILL)]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn record(&mut self, outcome: Outcome) -> Vec<Effect> {
+        self.phase = Phase::Recording { outcome: outcome.clone(), offer_at: None };
+        vec![Effect::Record(outcome)]
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,208 @@
+use super::*;
+
+const GRACE: Duration = Duration::from_millis(5_000);
+const POLICY: StopPolicy = StopPolicy { signal: SIGTERM, grace: GRACE };
+const AT: Timestamp = Timestamp(7);
+
+fn at(ms: u64) -> Moment {
+    Moment(ms)
+}
+
+fn exit(status: ExitStatus, leftovers: bool) -> Event {
+    Event::Exited(Exit { status, usage: None, at: AT, leftovers })
+}
+
+fn recorded_state(effects: &[Effect]) -> Option<State> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::Record(outcome) => Some(outcome.state),
+        _ => None,
+    })
+}
+
+fn running() -> Machine {
+    let mut machine = Machine::starting(POLICY);
+    assert_eq!(machine.step(at(0), Event::Started), [Effect::RecordStart]);
+    machine
+}
+
+#[test]
+fn a_process_that_ends_alone_is_recorded_then_forgotten() {
+    let mut machine = running();
+    let effects = machine.step(at(10), exit(ExitStatus::Code(0), false));
+    assert_eq!(recorded_state(&effects), Some(State::Succeeded));
+    assert_eq!(effects.len(), 1);
+    assert!(!machine.is_ended());
+    assert_eq!(machine.step(at(11), Event::Recorded), [Effect::Forget]);
+    assert!(machine.is_ended());
+}
+
+#[test]
+fn an_exit_seen_before_the_start_was_is_recorded_as_well() {
+    let mut machine = Machine::starting(POLICY);
+    let effects = machine.step(at(1), exit(ExitStatus::Code(3), false));
+    assert_eq!(recorded_state(&effects), Some(State::Failed));
+}
+
+#[test]
+fn want_of_processes_gives_the_task_back() {
+    let mut machine = Machine::starting(POLICY);
+    assert_eq!(machine.step(at(1), Event::Refused), [Effect::Release, Effect::Forget]);
+    assert!(machine.is_ended());
+}
+
+#[test]
+fn a_missing_program_is_a_failed_attempt() {
+    let mut machine = Machine::starting(POLICY);
+    let effects = machine.step(at(1), Event::NotStarted { code: 127, reason: "no `x`".into(), at: AT });
+    let [Effect::Record(outcome)] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!((outcome.state, outcome.exit), (State::Failed, Some(ExitStatus::Code(127))));
+    assert_eq!(outcome.reason_code, Some(ReasonCode::Spawn));
+}
+
+#[test]
+fn a_cancel_is_a_signal_a_grace_and_a_kill() {
+    let mut machine = running();
+    assert_eq!(
+        machine.step(at(100), Event::StopAsked(StopCause::Cancel)),
+        [Effect::Signal(SIGTERM), Effect::Signal(SIGCONT), Effect::WakeAt(at(5_100))]
+    );
+    assert_eq!(machine.step(at(5_099), Event::Tick), [Effect::WakeAt(at(5_100))]);
+    assert_eq!(machine.step(at(5_100), Event::Tick), [Effect::Signal(SIGKILL)]);
+    assert_eq!(machine.step(at(5_200), Event::Tick), [], "one kill is enough");
+    let effects = machine.step(at(5_201), exit(ExitStatus::Signal(SIGKILL), false));
+    assert_eq!(recorded_state(&effects), Some(State::Cancelled));
+}
+
+#[test]
+fn the_first_cause_stands() {
+    for (first, state) in [
+        (StopCause::Cancel, State::Cancelled),
+        (StopCause::Timeout, State::TimedOut),
+        (StopCause::Drain, State::Interrupted),
+    ] {
+        for second in [StopCause::Cancel, StopCause::Timeout, StopCause::Drain] {
+            let mut machine = running();
+            machine.step(at(1), Event::StopAsked(first));
+            assert_eq!(machine.step(at(2), Event::StopAsked(second)), []);
+            let effects = machine.step(at(3), exit(ExitStatus::Code(0), false));
+            assert_eq!(recorded_state(&effects), Some(state), "{first:?} then {second:?}");
+        }
+    }
+}
+
+#[test]
+fn a_stop_asked_before_the_start_comes_right_after_it() {
+    let mut machine = Machine::starting(POLICY);
+    assert_eq!(machine.step(at(1), Event::StopAsked(StopCause::Cancel)), []);
+    assert_eq!(
+        machine.step(at(2), Event::Started),
+        [Effect::RecordStart, Effect::Signal(SIGTERM), Effect::Signal(SIGCONT), Effect::WakeAt(at(5_002))]
+    );
+}
+
+#[test]
+fn a_kill_asked_skips_the_grace() {
+    let mut machine = running();
+    machine.step(at(1), Event::StopAsked(StopCause::Drain));
+    assert_eq!(machine.step(at(2), Event::KillAsked), [Effect::Signal(SIGKILL)]);
+
+    let mut machine = Machine::starting(POLICY);
+    machine.step(at(1), Event::KillAsked);
+    assert_eq!(machine.step(at(2), Event::Started), [Effect::RecordStart, Effect::Signal(SIGKILL)]);
+}
+
+#[test]
+fn what_a_normal_end_leaves_behind_is_ended_and_the_outcome_stands() {
+    let mut machine = running();
+    assert_eq!(
+        machine.step(at(10), exit(ExitStatus::Code(0), true)),
+        [Effect::Signal(SIGTERM), Effect::Signal(SIGCONT)]
+    );
+    assert_eq!(machine.step(at(11), Event::Swept { empty: false }), [Effect::WakeAt(at(31))]);
+    assert_eq!(machine.step(at(31), Event::Tick), [Effect::Signal(0)]);
+    assert_eq!(machine.step(at(32), Event::Swept { empty: false }), [Effect::WakeAt(at(52))]);
+    assert_eq!(machine.step(at(5_010), Event::Tick), [Effect::Signal(SIGKILL)]);
+    assert_eq!(machine.step(at(5_011), Event::Swept { empty: false }), [Effect::WakeAt(at(5_031))]);
+    assert_eq!(machine.step(at(5_031), Event::Tick), [Effect::Signal(0)]);
+    let effects = machine.step(at(5_032), Event::Swept { empty: true });
+    assert_eq!(recorded_state(&effects), Some(State::Succeeded));
+}
+
+#[test]
+fn what_a_killed_process_leaves_behind_is_killed_at_once() {
+    let mut machine = running();
+    machine.step(at(1), Event::StopAsked(StopCause::Cancel));
+    machine.step(at(5_001), Event::Tick);
+    let effects = machine.step(at(5_002), exit(ExitStatus::Signal(SIGKILL), true));
+    assert_eq!(effects, [Effect::Signal(SIGKILL)]);
+    let effects = machine.step(at(5_003), Event::Swept { empty: true });
+    assert_eq!(recorded_state(&effects), Some(State::Cancelled));
+}
+
+#[test]
+fn leftovers_after_a_cancel_have_what_is_left_of_the_grace() {
+    let mut machine = running();
+    machine.step(at(1_000), Event::StopAsked(StopCause::Cancel));
+    machine.step(at(2_000), exit(ExitStatus::Signal(SIGTERM), true));
+    machine.step(at(2_001), Event::Swept { empty: false });
+    assert_eq!(machine.step(at(6_000), Event::Tick), [Effect::Signal(SIGKILL)]);
+}
+
+#[test]
+fn an_outcome_that_could_not_be_stored_is_offered_again() {
+    let mut machine = running();
+    let first = machine.step(at(10), exit(ExitStatus::Code(3), false));
+    assert_eq!(machine.step(at(20), Event::NotRecorded), [Effect::WakeAt(at(520))]);
+    assert_eq!(machine.step(at(519), Event::Tick), [Effect::WakeAt(at(520))]);
+    assert_eq!(machine.step(at(520), Event::Tick), first);
+    assert_eq!(machine.step(at(521), Event::Tick), [], "it is on its way");
+    assert_eq!(machine.step(at(530), Event::Recorded), [Effect::Forget]);
+}
+
+#[test]
+fn whatever_comes_in_whatever_order_an_attempt_is_recorded_once_and_forgotten_once() {
+    let events = [
+        Event::Started,
+        Event::Refused,
+        Event::NotStarted { code: 127, reason: "x".into(), at: AT },
+        exit(ExitStatus::Code(0), false),
+        exit(ExitStatus::Code(1), true),
+        Event::Vanished { code: ReasonCode::Reboot, at: AT },
+        Event::Swept { empty: true },
+        Event::Swept { empty: false },
+        Event::StopAsked(StopCause::Cancel),
+        Event::KillAsked,
+        Event::Recorded,
+        Event::NotRecorded,
+        Event::Tick,
+    ];
+    // Every sequence of five events, from both beginnings.
+    let length = 5;
+    for code in 0..events.len().pow(length) {
+        for mut machine in [Machine::starting(POLICY), Machine::running(POLICY)] {
+            let mut rest = code;
+            let (mut first_outcome, mut forgotten, mut released) = (None, 0, 0);
+            for step in 0..u64::from(length) {
+                let event = events[rest % events.len()].clone();
+                rest /= events.len();
+                for effect in machine.step(at(step * 3_000), event.clone()) {
+                    match effect {
+                        Effect::Record(outcome) => {
+                            assert_eq!(forgotten, 0, "recorded after it was forgotten");
+                            let first = first_outcome.get_or_insert_with(|| outcome.clone());
+                            assert_eq!(*first, outcome, "the outcome changed");
+                        }
+                        Effect::Forget => forgotten += 1,
+                        Effect::Release => released += 1,
+                        Effect::RecordStart => assert_eq!(event, Event::Started),
+                        Effect::Signal(_) => assert_eq!(forgotten, 0, "a forgotten process was signalled"),
+                        Effect::WakeAt(_) => {}
+                    }
+                }
+            }
+            assert!(forgotten <= 1 && released <= 1);
+            assert_eq!(forgotten == 1, machine.is_ended());
+            assert!(released == 0 || first_outcome.is_none(), "given back and recorded");
+        }
+    }
+}

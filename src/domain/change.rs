@@ -1,0 +1,149 @@
+//! Recorded facts: what changed, when, and by whom. The feed of changes is what everything that follows or waits reads.
+
+use std::fmt;
+
+use crate::domain::id::{AttemptNumber, Seq, TaskId};
+use crate::domain::task::State;
+use crate::domain::time::Timestamp;
+
+/// Who caused a change.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Actor {
+    /// A command line, by its pid.
+    Cli(u32),
+    /// A task that called apex.
+    Task(TaskId),
+    /// A schedule, by its name.
+    Schedule(String),
+    /// The daemon itself.
+    Daemon,
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cli(pid) => write!(f, "cli:{pid}"),
+            Self::Task(id) => write!(f, "task:{id}"),
+            Self::Schedule(name) => write!(f, "schedule:{name}"),
+            Self::Daemon => f.write_str("daemon"),
+        }
+    }
+}
+
+impl Actor {
+    /// Reads what [`fmt::Display`] wrote; `None` for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.split_once(':') {
+            None => (text == "daemon").then_some(Self::Daemon),
+            Some(("cli", pid)) => pid.parse().ok().map(Self::Cli),
+            Some(("task", id)) => id.parse().ok().map(Self::Task),
+            Some(("schedule", name)) => Some(Self::Schedule(name.to_owned())),
+            Some(_) => None,
+        }
+    }
+}
+
+/// What sort of change it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ChangeKind {
+    /// A task was added.
+    Added,
+    /// A held task was let go.
+    Released,
+    /// A task was taken by a daemon and got a slot.
+    Claimed,
+    /// A claim was given back: nothing was started.
+    Unclaimed,
+    /// Its process runs.
+    Started,
+    /// An attempt ended, and with it perhaps the task.
+    Ended,
+    /// Somebody asked for a running task to be cancelled.
+    CancelRequested,
+    /// A waiting task was cancelled.
+    Cancelled,
+    /// The hash of an output was computed.
+    Hashed,
+}
+
+impl ChangeKind {
+    /// Every kind.
+    pub const ALL: [ChangeKind; 9] = [
+        Self::Added,
+        Self::Released,
+        Self::Claimed,
+        Self::Unclaimed,
+        Self::Started,
+        Self::Ended,
+        Self::CancelRequested,
+        Self::Cancelled,
+        Self::Hashed,
+    ];
+
+    /// Returns the word used in JSON, on the wire and in the store.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Added => "task.added",
+            Self::Released => "task.released",
+            Self::Claimed => "task.claimed",
+            Self::Unclaimed => "task.unclaimed",
+            Self::Started => "task.started",
+            Self::Ended => "task.ended",
+            Self::CancelRequested => "task.cancel_requested",
+            Self::Cancelled => "task.cancelled",
+            Self::Hashed => "task.hashed",
+        }
+    }
+
+    /// Returns the kind for a word; `None` for one that a later version may have added.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+}
+
+/// One recorded fact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Its number.
+    pub seq: Seq,
+    /// When.
+    pub at: Timestamp,
+    /// What sort of change.
+    pub kind: ChangeKind,
+    /// Of which task.
+    pub task: TaskId,
+    /// Of which attempt, if it was about one.
+    pub attempt: Option<AttemptNumber>,
+    /// The state before; `None` for a task that was just added.
+    pub from: Option<State>,
+    /// The state after.
+    pub to: State,
+    /// Who caused it.
+    pub by: Actor,
+    /// Why, for people.
+    pub reason: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn actors_are_read_as_they_are_written() {
+        let actors =
+            [Actor::Cli(4711), Actor::Task(TaskId::new(12).unwrap()), Actor::Schedule("a:b".into()), Actor::Daemon];
+        for actor in actors {
+            assert_eq!(Actor::parse(&actor.to_string()), Some(actor));
+        }
+        for wrong in ["", "cli", "cli:x", "task:0", "robot:1"] {
+            assert_eq!(Actor::parse(wrong), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn every_kind_has_its_own_word() {
+        for kind in ChangeKind::ALL {
+            assert_eq!(ChangeKind::from_word(kind.as_str()), Some(kind));
+        }
+    }
+}

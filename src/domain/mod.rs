@@ -1,0 +1,22 @@
+//! What is true, and what should happen.
+//!
+//! Plain values and functions over values. Nothing in this room reads a clock, draws a random number, opens a file or
+//! knows a database, a wire format or a terminal: time, randomness and what the operating system said come in as
+//! arguments, and what must be done goes out as values. That is why everything here can be tested in microseconds.
+//!
+//! Reading order: [`task`] (what is asked) → [`attempt`] (one execution) → [`outcome`] (how it ended and what follows)
+//! → [`adoption`] (the same after a crash) → [`drain`].
+
+pub mod adoption;
+pub mod attempt;
+pub mod backoff;
+pub mod change;
+pub mod drain;
+pub mod error;
+pub mod id;
+pub mod identity;
+pub mod outcome;
+pub mod queue;
+pub mod task;
+pub mod text;
+pub mod time;

@@ -1,0 +1,3 @@
+//! apex: a local task daemon.
+pub mod domain;
+pub mod link;
