@@ -149,7 +149,7 @@ mod tests {
 
     fn child(n: u128, ended: bool) -> Child {
         let status = ExitStatus::Code(3);
-        let exit = ended.then_some(Exit { status, usage: None, at: Timestamp(9), leftovers: false });
+        let exit = ended.then_some(Exit { status, usage: None, at: Timestamp(9), leftovers: false, stopped: false });
         Child { assignment: id(n), pid: 100, start_ticks: 5, started_at: Timestamp(1), exit }
     }
 

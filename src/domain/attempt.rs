@@ -186,8 +186,16 @@ const RECORD_AGAIN_AFTER: Duration = Duration::from_millis(500);
 enum Phase {
     Starting,
     Running,
-    Sweeping { outcome: Outcome, look_at: Moment },
-    Recording { outcome: Outcome, offer_at: Option<Moment> },
+    /// `answers` are still to come to the signals of this round; with the last of them the next round is due.
+    Sweeping {
+        outcome: Outcome,
+        look_at: Moment,
+        answers: u32,
+    },
+    Recording {
+        outcome: Outcome,
+        offer_at: Option<Moment>,
+    },
     Ended,
 }
 
@@ -270,10 +278,11 @@ impl Machine {
             }
 
             (Phase::Running, Event::Tick) => self.kill_if_due(now),
-            (Phase::Sweeping { look_at, .. }, Event::Tick) => {
-                if now < *look_at {
-                    return vec![Effect::WakeAt(*look_at)];
+            (Phase::Sweeping { look_at, answers, .. }, Event::Tick) => {
+                if now < *look_at || *answers > 0 {
+                    return Vec::new();
                 }
+                *answers = 1;
                 let mut effects = self.kill_if_due(now);
                 if effects.is_empty() {
                     effects.push(Effect::Signal(0));
@@ -284,10 +293,19 @@ impl Machine {
                 let outcome = outcome.clone();
                 self.record(outcome)
             }
-            (Phase::Sweeping { look_at, .. }, Event::Swept { empty: false }) => {
-                *look_at = now + SWEEP_EVERY;
-                vec![Effect::WakeAt(*look_at)]
-            }
+            (Phase::Sweeping { look_at, answers, .. }, Event::Swept { empty: false }) => match *answers {
+                // An answer to a signal that was sent before the end.
+                0 => Vec::new(),
+                1 => {
+                    *answers = 0;
+                    *look_at = now + SWEEP_EVERY;
+                    vec![Effect::WakeAt(*look_at)]
+                }
+                more => {
+                    *answers = more - 1;
+                    Vec::new()
+                }
+            },
 
             (Phase::Recording { .. }, Event::Recorded) => {
                 self.phase = Phase::Ended;
@@ -349,14 +367,17 @@ impl Machine {
         if !exit.leftovers {
             return self.record(outcome);
         }
-        self.phase = Phase::Sweeping { outcome, look_at: now };
         let fallback = cause.unwrap_or(StopCause::Drain);
         let stop = self.stop.get_or_insert(Stop { cause: fallback, kill_at: None, killed: false });
-        if stop.killed {
-            return vec![Effect::Signal(SIGKILL)];
-        }
         stop.kill_at.get_or_insert(now + self.policy.grace);
-        vec![Effect::Signal(SIGTERM), Effect::Signal(SIGCONT)]
+        let effects = if stop.killed {
+            vec![Effect::Signal(SIGKILL)]
+        } else {
+            vec![Effect::Signal(SIGTERM), Effect::Signal(SIGCONT)]
+        };
+        let answers = u32::try_from(effects.len()).unwrap_or(u32::MAX);
+        self.phase = Phase::Sweeping { outcome, look_at: now, answers };
+        effects
     }
 
     fn begin_stop(&mut self, now: Moment) -> Vec<Effect> {

@@ -48,6 +48,8 @@ pub struct Exit {
     pub at: Timestamp,
     /// Whether other processes of its session may still be alive.
     pub leftovers: bool,
+    /// Whether the guardian itself had asked it to stop, because it was told to end and no apexd was there.
+    pub stopped: bool,
 }
 
 /// Why a task is in the state it is in, for programs. For people there is a sentence beside it.

@@ -193,6 +193,21 @@ pub struct RetryPolicy {
     pub on_interrupt: OnInterrupt,
 }
 
+impl RetryPolicy {
+    /// Returns how many attempts may fail, given how the last one ended.
+    ///
+    /// Shape: `max_attempts`; 1, which leaves no further one, if only some exit codes are tried again and it did not end
+    /// with one of them. An end by a signal has no exit code.
+    pub fn attempts_after(&self, exit: Option<ExitStatus>) -> u32 {
+        let again = match exit {
+            _ if self.on_codes.is_empty() => true,
+            Some(ExitStatus::Code(code)) => self.on_codes.contains(&code),
+            Some(ExitStatus::Signal(_)) | None => false,
+        };
+        if again { self.max_attempts } else { 1 }
+    }
+}
+
 impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
@@ -395,6 +410,19 @@ impl TaskSpec {
     }
 }
 
+impl TaskSpec {
+    /// Returns the state of a task that nobody holds and that has not run yet.
+    pub fn state_unheld(&self, now: Timestamp) -> State {
+        if !self.after.is_empty() || !self.after_any.is_empty() {
+            State::Blocked
+        } else if self.run_at.is_some_and(|at| at > now) {
+            State::Scheduled
+        } else {
+            State::Queued
+        }
+    }
+}
+
 /// Longest name of a task and longest key of a label, in bytes.
 pub const NAME_BYTES_MAX: usize = 255;
 
@@ -498,15 +526,7 @@ pub struct NewTask {
 impl NewTask {
     /// Returns the state in which the task begins.
     pub fn initial_state(&self, now: Timestamp) -> State {
-        if self.hold {
-            State::Held
-        } else if !self.spec.after.is_empty() || !self.spec.after_any.is_empty() {
-            State::Blocked
-        } else if self.spec.run_at.is_some_and(|at| at > now) {
-            State::Scheduled
-        } else {
-            State::Queued
-        }
+        if self.hold { State::Held } else { self.spec.state_unheld(now) }
     }
 }
 
@@ -695,6 +715,16 @@ mod tests {
         assert_eq!(task(|task| task.spec.run_at = Some(Timestamp(11))), State::Scheduled);
         assert_eq!(task(|task| task.spec.run_at = Some(Timestamp(10))), State::Queued);
         assert_eq!(task(|task| task.spec.after = vec![TaskId::new(1).unwrap()]), State::Blocked);
+    }
+
+    #[test]
+    fn only_the_exit_codes_asked_for_are_tried_again() {
+        let all = RetryPolicy { max_attempts: 3, ..RetryPolicy::default() };
+        let some = RetryPolicy { on_codes: vec![75, 3], ..all.clone() };
+        for exit in [None, Some(ExitStatus::Code(1)), Some(ExitStatus::Signal(9))] {
+            assert_eq!((all.attempts_after(exit), some.attempts_after(exit)), (3, 1), "{exit:?}");
+        }
+        assert_eq!(some.attempts_after(Some(ExitStatus::Code(3))), 3);
     }
 
     #[test]

@@ -9,7 +9,7 @@ fn at(ms: u64) -> Moment {
 }
 
 fn exit(status: ExitStatus, leftovers: bool) -> Event {
-    Event::Exited(Exit { status, usage: None, at: AT, leftovers })
+    Event::Exited(Exit { status, usage: None, at: AT, leftovers, stopped: false })
 }
 
 fn recorded_state(effects: &[Effect]) -> Option<State> {
@@ -118,8 +118,11 @@ fn what_a_normal_end_leaves_behind_is_ended_and_the_outcome_stands() {
         machine.step(at(10), exit(ExitStatus::Code(0), true)),
         [Effect::Signal(SIGTERM), Effect::Signal(SIGCONT)]
     );
+    assert_eq!(machine.step(at(11), Event::Swept { empty: false }), [], "the second signal is not answered yet");
     assert_eq!(machine.step(at(11), Event::Swept { empty: false }), [Effect::WakeAt(at(31))]);
+    assert_eq!(machine.step(at(30), Event::Tick), [], "too early");
     assert_eq!(machine.step(at(31), Event::Tick), [Effect::Signal(0)]);
+    assert_eq!(machine.step(at(31), Event::Tick), [], "the question is on its way");
     assert_eq!(machine.step(at(32), Event::Swept { empty: false }), [Effect::WakeAt(at(52))]);
     assert_eq!(machine.step(at(5_010), Event::Tick), [Effect::Signal(SIGKILL)]);
     assert_eq!(machine.step(at(5_011), Event::Swept { empty: false }), [Effect::WakeAt(at(5_031))]);
@@ -144,6 +147,7 @@ fn leftovers_after_a_cancel_have_what_is_left_of_the_grace() {
     let mut machine = running();
     machine.step(at(1_000), Event::StopAsked(StopCause::Cancel));
     machine.step(at(2_000), exit(ExitStatus::Signal(SIGTERM), true));
+    machine.step(at(2_001), Event::Swept { empty: false });
     machine.step(at(2_001), Event::Swept { empty: false });
     assert_eq!(machine.step(at(6_000), Event::Tick), [Effect::Signal(SIGKILL)]);
 }

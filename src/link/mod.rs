@@ -4,8 +4,16 @@
 //! versions of apex, so every message is a frame with a length and a kind, and the first one on a new link names the
 //! version. Facts are a statement of what is, not a queue: whoever takes up a new link gets every child that is
 //! running or waiting to be forgotten, again, so that nothing depends on an earlier link having been read to its end.
+//!
+//! Reading order: [`Order`] and [`Fact`] → [`codec`] (their bytes) → [`last_words`] (what a guardian that ends without an
+//! apexd writes down) → [`machine`] (what both ends must read off the machine in the same way).
+
+pub mod codec;
+pub mod last_words;
+pub mod machine;
 
 use std::ffi::OsString;
+use std::os::fd::RawFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,6 +23,14 @@ use crate::domain::identity::GuardianId;
 use crate::domain::outcome::Exit;
 use crate::domain::task::Limit;
 use crate::domain::time::Timestamp;
+
+/// The descriptor that apexd is started with for its link to the guardian: a stream socket, one end of a pair.
+pub const LINK_FD: RawFd = 3;
+/// The descriptor that apexd is started with for the listening socket, which is bound and does not block.
+pub const LISTEN_FD: RawFd = 4;
+/// The descriptor that apexd is started with for the lock: the same open file description as the guardian's, so the
+/// lock is free only when both are gone.
+pub const LOCK_FD: RawFd = 5;
 
 /// Version of the frames below. The guardian answers the version that [`Order::Hello`] names if it knows it.
 pub const VERSION: u16 = 1;

@@ -1,0 +1,89 @@
+//! What can be asked about tasks, and the answers.
+
+use std::collections::BTreeMap;
+
+use crate::domain::id::{AssignmentId, TaskId};
+use crate::domain::task::{State, Task};
+
+/// What came of an add.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Added {
+    /// The task as it stands.
+    pub task: Task,
+    /// Whether this call made it; false if one with its uuid was there already, which is then unchanged.
+    pub created: bool,
+}
+
+/// What came of a cancel for one task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cancelled {
+    /// It was waiting and has now ended.
+    Ended,
+    /// It has a process, or is about to: the request is recorded, and the claim named here is to be stopped. Asking
+    /// again answers the same and changes nothing.
+    Asked(AssignmentId),
+}
+
+/// Why a verb did nothing to one of several tasks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refused {
+    /// There is no such task.
+    NotFound,
+    /// It is not in a state that allows this; here it is, as it stands, without its attempts.
+    State(Box<Task>),
+}
+
+/// An answer for each task named, in the order in which they were named.
+pub type PerTask<T, E = Refused> = Vec<(TaskId, Result<T, E>)>;
+
+/// Which tasks to list. All conditions hold together; an empty one holds always.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TaskFilter {
+    /// Any of these states. If empty: every state, or see `recent`.
+    pub states: Vec<State>,
+    /// In this queue.
+    pub queue: Option<String>,
+    /// Has all these labels, with the value if one is given.
+    pub labels: Vec<(String, Option<String>)>,
+    /// Its name matches this glob (`*`, `?`, `[…]`; tasks without a name never match).
+    pub name: Option<String>,
+    /// With no states given: of the ended tasks only this many, those that ended last.
+    pub recent: Option<u32>,
+    /// At most so many; the newest (highest ids) are kept.
+    pub limit: Option<u32>,
+}
+
+/// A list of tasks, by ascending id, without their attempts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TaskPage {
+    /// The tasks.
+    pub tasks: Vec<Task>,
+    /// Whether `limit` or `recent` left some out.
+    pub cut: bool,
+}
+
+/// How many tasks there are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Tasks in each state; states without tasks may be absent.
+    pub by_state: BTreeMap<State, u64>,
+    /// Tasks that ended since the project began, those removed since included. A task that was retried by hand and ends
+    /// again counts again.
+    pub processed: u64,
+    /// Of these, those that succeeded.
+    pub succeeded: u64,
+    /// Of these, those that failed or timed out.
+    pub failed: u64,
+}
+
+impl Counts {
+    /// Returns how many tasks are in `state`.
+    pub fn of(&self, state: State) -> u64 {
+        self.by_state.get(&state).copied().unwrap_or(0)
+    }
+
+    /// Returns how many tasks are in a state that `kind` holds for.
+    pub fn sum(&self, kind: impl Fn(State) -> bool) -> u64 {
+        self.by_state.iter().filter(|(state, _)| kind(**state)).map(|(_, count)| count).sum()
+    }
+}
