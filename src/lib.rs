@@ -1,3 +1,4 @@
 //! apex: a local task daemon.
 pub mod domain;
 pub mod link;
+pub mod store;

@@ -1,0 +1,154 @@
+//! Two stores are told the same and must answer the same, whatever it is.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use crate::domain::attempt::Stream;
+use crate::domain::change::ChangeKind;
+use crate::domain::id::{AssignmentId, Seq, TaskId, TaskUuid};
+use crate::domain::outcome::{Outcome, ReasonCode, StopCause};
+use crate::domain::task::{OnInterrupt, RetryPolicy, State};
+use crate::domain::time::Timestamp;
+use crate::store::conformance::world::{BY, World};
+use crate::store::task::{Add, Cancel, Release, TaskFilter};
+use crate::store::{Error, Store};
+
+/// One thing that somebody asks of the store. Small numbers stand for tasks and claims, so that they meet often.
+#[derive(Debug, Clone)]
+pub(crate) enum Act {
+    Add { uuid: u8, priority: i32, kind: u8, retry: u8 },
+    Claim { most: usize },
+    Start { claim: u8 },
+    Unclaim { claim: u8 },
+    Finish { claim: u8, how: u8, started: bool },
+    Cancel { ids: Vec<u8>, reason: bool },
+    Release { ids: Vec<u8> },
+    Hash { claim: u8 },
+    List { states: u8, recent: Option<u8>, limit: Option<u8> },
+}
+
+pub(crate) fn act() -> impl Strategy<Value = Act> {
+    let ids = || proptest::collection::vec(1_u8..12, 1..4);
+    prop_oneof![
+        4 => (0_u8..16, -1..2_i32, 0_u8..6, 0_u8..4)
+            .prop_map(|(uuid, priority, kind, retry)| Act::Add { uuid, priority, kind, retry }),
+        4 => (0_usize..4).prop_map(|most| Act::Claim { most }),
+        3 => (0_u8..12).prop_map(|claim| Act::Start { claim }),
+        1 => (0_u8..12).prop_map(|claim| Act::Unclaim { claim }),
+        5 => (0_u8..12, 0_u8..7, any::<bool>()).prop_map(|(claim, how, started)| Act::Finish { claim, how, started }),
+        2 => (ids(), any::<bool>()).prop_map(|(ids, reason)| Act::Cancel { ids, reason }),
+        1 => ids().prop_map(|ids| Act::Release { ids }),
+        1 => (0_u8..12).prop_map(|claim| Act::Hash { claim }),
+        1 => (any::<u8>(), proptest::option::of(0_u8..4), proptest::option::of(0_u8..6))
+            .prop_map(|(states, recent, limit)| Act::List { states, recent, limit }),
+    ]
+}
+
+/// Does all of it and tells every answer, then everything that is stored.
+pub(crate) async fn story(store: Arc<dyn Store>, acts: &[Act]) -> Vec<String> {
+    let world = World::of(store);
+    let mut claims: Vec<AssignmentId> = Vec::new();
+    let mut told = Vec::new();
+    for act in acts {
+        told.push(perform(&world, &mut claims, act).await);
+    }
+    told.extend(dump(&*world.store).await);
+    told
+}
+
+async fn perform(world: &World, claims: &mut Vec<AssignmentId>, act: &Act) -> String {
+    let now = world.now();
+    let claim_of = |claim: &u8| {
+        claims.get(usize::from(*claim)).copied().unwrap_or(AssignmentId(Uuid::from_u128(u128::from(*claim) << 80)))
+    };
+    let ids_of = |ids: &[u8]| ids.iter().filter_map(|id| TaskId::new(u64::from(*id))).collect::<Vec<_>>();
+    match act {
+        Act::Add { uuid, priority, kind, retry } => {
+            let mut task = world.new_task();
+            task.uuid = TaskUuid(Uuid::from_u128(u128::from(*uuid) + 1));
+            task.spec.priority = *priority;
+            task.hold = *kind == 1;
+            match kind {
+                2 => task.spec.run_at = Some(Timestamp(i64::MAX)),
+                3 => task.spec.after = TaskId::new(1).into_iter().collect(),
+                4 => task.spec.queue = "gpu".to_owned(),
+                _ => {}
+            }
+            let max_attempts = u32::from(*retry).max(1);
+            let on_interrupt = if *retry > 1 { OnInterrupt::Rerun } else { OnInterrupt::Stop };
+            let on_codes = if *retry == 3 { vec![3] } else { Vec::new() };
+            let delay = Duration::from_millis(10);
+            task.spec.retry = RetryPolicy { max_attempts, on_interrupt, on_codes, delay, ..RetryPolicy::default() };
+            tell(world.store.add(Add { task, by: BY, now }).await)
+        }
+        Act::Claim { most } => {
+            let claimed = world.claim(*most).await;
+            claims.extend(claimed.iter().map(|claimed| claimed.attempt.assignment));
+            format!("{claimed:?}")
+        }
+        Act::Start { claim } => {
+            let assignment = claim_of(claim);
+            let start = crate::store::task::Start { assignment, identity: world.process(assignment), at: now };
+            tell(world.store.start(start).await)
+        }
+        Act::Unclaim { claim } => tell(world.store.unclaim(world.unclaim(claim_of(claim))).await),
+        Act::Finish { claim, how, started } => {
+            let outcome = match how {
+                0 | 1 => world.code(0),
+                2 => world.code(3),
+                3 => world.stopped(StopCause::Cancel),
+                4 => world.stopped(StopCause::Timeout),
+                5 => world.stopped(StopCause::Drain),
+                _ => Outcome::lost(ReasonCode::GuardianLost, now),
+            };
+            let mut end = world.end(claim_of(claim), outcome);
+            end.started = started.then(|| (world.process(end.assignment), now));
+            tell(world.store.finish(end).await)
+        }
+        Act::Cancel { ids, reason } => {
+            let reason = reason.then(|| "not needed".to_owned());
+            tell(world.store.cancel(Cancel { ids: ids_of(ids), reason, by: BY, now }).await)
+        }
+        Act::Release { ids } => tell(world.store.release(Release { ids: ids_of(ids), by: BY, now }).await),
+        Act::Hash { claim } => tell(world.store.keep_hash(claim_of(claim), Stream::Merged, [7; 32]).await),
+        Act::List { states, recent, limit } => {
+            let states = State::ALL.into_iter().enumerate().filter(|(place, _)| states & 0x10 != 0 && place % 4 == 3);
+            let filter = TaskFilter {
+                states: states.map(|(_, state)| state).collect(),
+                recent: recent.map(u32::from),
+                limit: limit.map(u32::from),
+                ..TaskFilter::default()
+            };
+            tell(world.store.tasks(filter).await)
+        }
+    }
+}
+
+fn tell<T: Debug>(answer: Result<T, Error>) -> String {
+    format!("{answer:?}")
+}
+
+/// Everything that is stored.
+pub(crate) async fn dump(store: &dyn Store) -> Vec<String> {
+    let mut told = Vec::new();
+    let page = store.tasks(TaskFilter::default()).await.unwrap();
+    for task in page.tasks {
+        told.push(format!("{:?}", store.task(task.id).await.unwrap()));
+        told.push(format!("{:?}", store.environment(task.id).await.unwrap().map(|env| env.0)));
+    }
+    told.push(format!("{:?}", store.in_flight().await.unwrap()));
+    told.push(format!("{:?}", store.counts().await.unwrap()));
+    for mut change in store.changes(Seq(0), usize::MAX).await.unwrap() {
+        if change.kind == ChangeKind::Hashed {
+            // By the system's clock.
+            change.at = Timestamp(0);
+        }
+        told.push(format!("{change:?}"));
+    }
+    told.push(format!("{:?}", *store.watch().borrow()));
+    told
+}

@@ -1,0 +1,182 @@
+//! A store that forgets everything when it is dropped: for tests of what is above the store, and the measure for the
+//! other backend.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use crate::domain::attempt::{Attempt, Stream};
+use crate::domain::change::Change;
+use crate::domain::id::{AssignmentId, Seq, TaskId, TaskUuid};
+use crate::domain::identity::BootId;
+use crate::domain::task::{Environment, Task};
+use crate::store::task::{
+    Add, Added, Cancel, Cancelled, Claim, Claimed, Counts, Finish, Finished, InFlight, PerTask, Release, Start,
+    TaskFilter, TaskPage, Unclaim,
+};
+use crate::store::transition::Note;
+use crate::store::{ChangeStore, Error, Reply, Store, TaskStore};
+
+mod list;
+#[cfg(test)]
+mod tests;
+mod verb;
+
+/// A store in memory.
+#[derive(Debug)]
+pub struct Memory {
+    tables: Mutex<Tables>,
+    last: watch::Sender<Seq>,
+}
+
+#[derive(Debug, Default)]
+struct Tables {
+    tasks: BTreeMap<TaskId, Entry>,
+    uuids: HashMap<TaskUuid, TaskId>,
+    claims: HashMap<AssignmentId, TaskId>,
+    /// The claims that have not ended, by their order.
+    open: BTreeMap<u64, AssignmentId>,
+    claimed: u64,
+    changes: Vec<Change>,
+    processed: u64,
+    succeeded: u64,
+    failed: u64,
+    closed: bool,
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// Without its attempts.
+    task: Task,
+    env: Environment,
+    cancel_reason: Option<String>,
+    attempts: Vec<(Attempt, BootId)>,
+}
+
+impl Entry {
+    fn whole(&self) -> Task {
+        let attempts = self.attempts.iter().map(|(attempt, _)| attempt.clone()).collect();
+        Task { attempts, ..self.task.clone() }
+    }
+}
+
+impl Tables {
+    fn note(&mut self, note: Note) {
+        let seq = Seq(self.last().0 + 1);
+        self.changes.push(note.numbered(seq));
+    }
+
+    fn last(&self) -> Seq {
+        self.changes.last().map_or(Seq(0), |change| change.seq)
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self { tables: Mutex::default(), last: watch::Sender::new(Seq(0)) }
+    }
+}
+
+impl Memory {
+    /// Makes an empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn call<'a, T: 'a>(&'a self, verb: impl FnOnce(&mut Tables) -> Result<T, Error> + Send + 'a) -> Reply<'a, T> {
+        Box::pin(async move {
+            let mut tables = self.lock();
+            if tables.closed {
+                return Err(Error::Closed);
+            }
+            let answer = verb(&mut tables);
+            let last = tables.last();
+            self.last.send_if_modified(|seq| std::mem::replace(seq, last) != last);
+            answer
+        })
+    }
+}
+
+impl TaskStore for Memory {
+    fn add(&self, add: Add) -> Reply<'_, Added> {
+        self.call(move |tables| tables.add(&add))
+    }
+
+    fn task(&self, id: TaskId) -> Reply<'_, Option<Task>> {
+        self.call(move |tables| Ok(tables.tasks.get(&id).map(Entry::whole)))
+    }
+
+    fn environment(&self, id: TaskId) -> Reply<'_, Option<Environment>> {
+        self.call(move |tables| Ok(tables.tasks.get(&id).map(|entry| entry.env.clone())))
+    }
+
+    fn tasks(&self, filter: TaskFilter) -> Reply<'_, TaskPage> {
+        self.call(move |tables| Ok(tables.list(&filter)))
+    }
+
+    fn counts(&self) -> Reply<'_, Counts> {
+        self.call(|tables| Ok(tables.counts()))
+    }
+
+    fn claim(&self, claim: Claim) -> Reply<'_, Vec<Claimed>> {
+        self.call(move |tables| Ok(tables.claim(&claim)))
+    }
+
+    fn start(&self, start: Start) -> Reply<'_, ()> {
+        self.call(move |tables| tables.start(&start))
+    }
+
+    fn unclaim(&self, unclaim: Unclaim) -> Reply<'_, ()> {
+        self.call(move |tables| tables.unclaim(&unclaim))
+    }
+
+    fn finish(&self, finish: Finish) -> Reply<'_, Finished> {
+        self.call(move |tables| tables.finish(&finish))
+    }
+
+    fn cancel(&self, cancel: Cancel) -> Reply<'_, PerTask<Cancelled>> {
+        self.call(move |tables| Ok(tables.cancel(&cancel)))
+    }
+
+    fn release(&self, release: Release) -> Reply<'_, PerTask<()>> {
+        self.call(move |tables| Ok(tables.release(&release)))
+    }
+
+    fn in_flight(&self) -> Reply<'_, Vec<InFlight>> {
+        self.call(|tables| Ok(tables.in_flight()))
+    }
+
+    fn keep_hash(&self, assignment: AssignmentId, stream: Stream, sha256: [u8; 32]) -> Reply<'_, ()> {
+        self.call(move |tables| {
+            tables.keep_hash(assignment, stream, sha256);
+            Ok(())
+        })
+    }
+}
+
+impl ChangeStore for Memory {
+    fn changes(&self, since: Seq, limit: usize) -> Reply<'_, Vec<Change>> {
+        self.call(move |tables| {
+            let from = tables.changes.partition_point(|change| change.seq <= since);
+            Ok(tables.changes[from..].iter().take(limit).cloned().collect())
+        })
+    }
+
+    fn watch(&self) -> watch::Receiver<Seq> {
+        self.last.subscribe()
+    }
+}
+
+impl Store for Memory {
+    fn close(&self) -> Reply<'_, ()> {
+        Box::pin(async move {
+            self.lock().closed = true;
+            Ok(())
+        })
+    }
+}

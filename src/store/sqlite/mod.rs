@@ -1,0 +1,184 @@
+//! Remembers in a SQLite database: for good.
+//!
+//! Reading order: `guard` (looks before anything is written) → `schema` (makes and migrates) → `writer` (the one thread
+//! that writes, group commit) → `verb` (what a verb does in its transaction) → `write`, `read`, `list`, `code` (rows)
+//! → `pool` (readers of the daemon) → `reader` (of a client without a daemon).
+//!
+//! Opened only after the last fork: POSIX locks do not survive one. One store to a process.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+#[cfg(test)]
+use std::sync::atomic::AtomicI32;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::domain::attempt::Stream;
+use crate::domain::change::Change;
+use crate::domain::id::{AssignmentId, Seq, TaskId};
+use crate::domain::task::{Environment, Task};
+use crate::store::task::{
+    Add, Added, Cancel, Cancelled, Claim, Claimed, Counts, Finish, Finished, InFlight, PerTask, Release, Start,
+    TaskFilter, TaskPage, Unclaim,
+};
+use crate::store::{ChangeStore, Error, Reply, Store, TaskStore};
+
+mod code;
+mod fault;
+mod guard;
+mod list;
+mod open;
+mod pool;
+mod read;
+mod reader;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod verb;
+mod write;
+mod writer;
+
+pub use open::{Opened, SCHEMA, open};
+pub use reader::{Reader, open_reader};
+
+use pool::Pool;
+use verb::{Part, Undone};
+use writer::{Closed, Message};
+
+/// How many writes may wait before the next one has to wait for room.
+const WAITING_MAX: usize = 1_024;
+
+/// A store in a SQLite database. Made by [`open`].
+pub struct Sqlite {
+    path: PathBuf,
+    writes: mpsc::Sender<Message>,
+    reads: Pool,
+    last: watch::Receiver<Seq>,
+    closed: watch::Receiver<Closed>,
+    /// How often the database was committed; for tests.
+    #[cfg(test)]
+    commits: Arc<AtomicI32>,
+}
+
+impl std::fmt::Debug for Sqlite {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sqlite").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl Sqlite {
+    /// Reads the whole database and tells whether it is sound: for after an unclean stop, in the background.
+    ///
+    /// Errors: [`Error::Damaged`] with the first things found; [`Error::Closed`] if the store is closed meanwhile.
+    pub fn check(&self) -> Reply<'_, ()> {
+        Box::pin(async move {
+            let found = self.reads.read(|db| {
+                let mut check = db.prepare("PRAGMA quick_check(5)")?;
+                check.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()
+            });
+            let found = found.await?;
+            if found == ["ok"] { Ok(()) } else { Err(fault::damaged(&self.path, &found.join("; "))) }
+        })
+    }
+
+    fn write<T, V>(&self, verb: V) -> Reply<'_, T>
+    where
+        T: Send + 'static,
+        V: FnMut(&mut Part<'_>) -> Result<T, Undone> + Send + 'static,
+    {
+        Box::pin(async move {
+            let (reply, answer) = oneshot::channel();
+            let message = Message::Work(writer::job(verb, reply));
+            self.writes.send(message).await.map_err(|_| Error::Closed)?;
+            answer.await.map_err(|_| Error::Closed)?
+        })
+    }
+
+    fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Reply<'_, T> {
+        Box::pin(self.reads.read(read))
+    }
+}
+
+impl TaskStore for Sqlite {
+    fn add(&self, add: Add) -> Reply<'_, Added> {
+        self.write(move |part| part.add(&add))
+    }
+
+    fn task(&self, id: TaskId) -> Reply<'_, Option<Task>> {
+        self.read(move |db| read::whole_task(db, id))
+    }
+
+    fn environment(&self, id: TaskId) -> Reply<'_, Option<Environment>> {
+        self.read(move |db| read::environment(db, id))
+    }
+
+    fn tasks(&self, filter: TaskFilter) -> Reply<'_, TaskPage> {
+        self.read(move |db| list::tasks(db, &filter))
+    }
+
+    fn counts(&self) -> Reply<'_, Counts> {
+        self.read(read::counts)
+    }
+
+    fn claim(&self, claim: Claim) -> Reply<'_, Vec<Claimed>> {
+        self.write(move |part| part.claim(&claim))
+    }
+
+    fn start(&self, start: Start) -> Reply<'_, ()> {
+        self.write(move |part| part.start(&start))
+    }
+
+    fn unclaim(&self, unclaim: Unclaim) -> Reply<'_, ()> {
+        self.write(move |part| part.unclaim(&unclaim))
+    }
+
+    fn finish(&self, finish: Finish) -> Reply<'_, Finished> {
+        self.write(move |part| part.finish(&finish))
+    }
+
+    fn cancel(&self, cancel: Cancel) -> Reply<'_, PerTask<Cancelled>> {
+        self.write(move |part| part.cancel(&cancel))
+    }
+
+    fn release(&self, release: Release) -> Reply<'_, PerTask<()>> {
+        self.write(move |part| part.release(&release))
+    }
+
+    fn in_flight(&self) -> Reply<'_, Vec<InFlight>> {
+        self.read(read::in_flight)
+    }
+
+    fn keep_hash(&self, assignment: AssignmentId, stream: Stream, sha256: [u8; 32]) -> Reply<'_, ()> {
+        self.write(move |part| part.keep_hash(assignment, stream, &sha256))
+    }
+}
+
+impl ChangeStore for Sqlite {
+    fn changes(&self, since: Seq, limit: usize) -> Reply<'_, Vec<Change>> {
+        self.read(move |db| read::changes(db, since, limit))
+    }
+
+    fn watch(&self) -> watch::Receiver<Seq> {
+        self.last.clone()
+    }
+}
+
+impl Store for Sqlite {
+    fn close(&self) -> Reply<'_, ()> {
+        Box::pin(async move {
+            self.reads.close().await;
+            // It may have ended already.
+            let _ = self.writes.send(Message::Close).await;
+            let mut closed = self.closed.clone();
+            let closed = closed.wait_for(|closed| !matches!(closed, Closed::NotYet)).await;
+            match closed.as_deref() {
+                Ok(Closed::Failed(error)) => Err(fault::of("close", &self.path, Arc::clone(error))),
+                Ok(_) => Ok(()),
+                Err(_) => Err(Error::Closed),
+            }
+        })
+    }
+}

@@ -1,0 +1,140 @@
+//! From a path to a store that works.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::thread;
+
+use rusqlite::Connection;
+use rusqlite::hooks::Wal;
+use tokio::sync::{mpsc, watch};
+
+use crate::domain::id::Seq;
+use crate::domain::time::Timestamp;
+use crate::store::Error;
+use crate::store::sqlite::guard::{self, Found};
+use crate::store::sqlite::pool::Pool;
+use crate::store::sqlite::schema::{self, MIGRATIONS, Migrations};
+use crate::store::sqlite::writer::{Closed, Writer};
+use crate::store::sqlite::{Sqlite, WAITING_MAX, fault, read};
+
+/// The version of the schema that this program writes.
+pub const SCHEMA: u32 = MIGRATIONS.len() as u32;
+
+/// The first release of SQLite in which two connections cannot corrupt a write-ahead log.
+///
+/// Source: sqlite.org/wal.html, "The WAL-Reset Bug".
+const SQLITE_SAFE: i32 = 3_051_003;
+
+/// A store that was just opened.
+#[derive(Debug)]
+pub struct Opened {
+    /// The store.
+    pub store: Arc<Sqlite>,
+    /// Whether whoever had it open before did not close it: [`Sqlite::check`] should follow.
+    pub unclean: bool,
+    /// Where the database was copied to before its schema was migrated, if it was.
+    pub backup: Option<PathBuf>,
+}
+
+/// Opens the database at `path`, or makes it, and takes it over: whoever opened it before can write no more.
+///
+/// Shape: the directory must exist. Everything is looked at before the first byte is written; see `guard`. The file is
+/// made with mode 0600. A database of an earlier schema is copied to `<path>.backup-<schema>`, which is kept, and
+/// migrated.
+/// Errors: [`Error::Newer`], [`Error::Foreign`], [`Error::NotADatabase`], [`Error::NotAFile`], [`Error::Orphan`] and
+/// [`Error::Damaged`] leave everything as it was; [`Error::Full`], [`Error::Io`] and [`Error::Sqlite`] for what the
+/// operating system and the database refuse. Blocks the thread.
+pub fn open(path: &Path, now: Timestamp) -> Result<Opened, Error> {
+    open_with(path, now, MIGRATIONS)
+}
+
+pub(super) fn open_with(path: &Path, now: Timestamp, migrations: Migrations) -> Result<Opened, Error> {
+    if rusqlite::version_number() < SQLITE_SAFE {
+        return Err(Error::Unsafe { found: rusqlite::version() });
+    }
+    let path = guard::resolve(path)?;
+    let known = schema::latest(migrations);
+    let unclean = match guard::look(&path, known)? {
+        Found::Nothing => {
+            schema::create(&path, now, migrations)?;
+            false
+        }
+        Found::Database { wal } => {
+            let fault = |error| fault::of("open", &path, error);
+            let db = guard::connect_reading(&path, !wal).map_err(fault)?;
+            guard::version(&db, &path, known)?;
+            guard::roots(&db, &path)?;
+            wal
+        }
+    };
+    only_for_owner(&path)?;
+    let fault = |error| fault::of("open", &path, error);
+    let db = schema::connect(&path).map_err(fault)?;
+    let found = guard::version(&db, &path, known)?;
+    let mut backup = None;
+    if found < known {
+        backup = Some(schema::back_up(&db, &path, found)?);
+        schema::migrate(&db, &path, found, migrations)?;
+    }
+    let epoch = take_over(&db, now).map_err(fault)?;
+    let last = read::last_seq(&db).map_err(fault)?;
+    let store = Arc::new(serve(db, path, epoch, last)?);
+    Ok(Opened { store, unclean, backup })
+}
+
+/// Makes sure that changes go to a write-ahead log, and raises the epoch.
+fn take_over(db: &Connection, now: Timestamp) -> rusqlite::Result<i64> {
+    db.execute_batch("PRAGMA journal_mode = WAL; BEGIN IMMEDIATE")?;
+    let sql = "UPDATE meta SET epoch = epoch + 1, opened_at = ?1 WHERE id = 1 RETURNING epoch";
+    let epoch = db.query_row(sql, [now.0], |row| row.get(0))?;
+    db.execute_batch("COMMIT")?;
+    Ok(epoch)
+}
+
+/// Starts the threads.
+fn serve(mut db: Connection, path: PathBuf, epoch: i64, last: Seq) -> Result<Sqlite, Error> {
+    let pages = Arc::new(AtomicI32::new(0));
+    #[cfg(test)]
+    let commits = Arc::new(AtomicI32::new(0));
+    let hook = {
+        let pages = Arc::clone(&pages);
+        #[cfg(test)]
+        let commits = Arc::clone(&commits);
+        move |_: &mut Wal, in_wal| {
+            pages.store(in_wal, Ordering::Relaxed);
+            #[cfg(test)]
+            commits.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        }
+    };
+    db.wal_hook(Some(hook)).map_err(|error| fault::of("open", &path, error))?;
+    let (reads, readers) = Pool::open(path.clone())?;
+    let (writes, messages) = mpsc::channel(WAITING_MAX);
+    let (last_told, last) = watch::channel(last);
+    let (closed_told, closed) = watch::channel(Closed::NotYet);
+    let writer = Writer { db, path: path.clone(), epoch, last: last_told, closed: closed_told, pages, readers };
+    let thread = thread::Builder::new().name("apex-store".to_owned()).spawn(move || writer.run(messages));
+    // Nobody waits for the thread by its handle: closing waits until it says that it has closed.
+    thread.map_err(|source| Error::Io { operation: "start the writer of", path: path.clone(), source })?;
+    Ok(Sqlite {
+        path,
+        writes,
+        reads,
+        last,
+        closed,
+        #[cfg(test)]
+        commits,
+    })
+}
+
+fn only_for_owner(path: &Path) -> Result<(), Error> {
+    let io = |source| Error::Io { operation: "protect", path: path.to_owned(), source };
+    let mode = fs::symlink_metadata(path).map_err(io)?.permissions().mode();
+    if mode & 0o777 != 0o600 {
+        fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(io)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,281 @@
+//! Reading tasks, attempts and changes from a connection.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::domain::attempt::{Attempt, Output};
+use crate::domain::change::Change;
+use crate::domain::id::{AssignmentId, Seq, TaskId, TaskUuid};
+use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
+use crate::domain::outcome::Usage;
+use crate::domain::task::{Environment, RetryPolicy, Stdin, Task, TaskSpec};
+use crate::store::sqlite::code::Columns;
+use crate::store::task::{Counts, InFlight};
+
+const TASK: &str = "SELECT t.id, t.uuid, t.state, q.name, t.priority, t.position, t.attempt, t.failures, t.slot,
+    t.reason_code, t.reason, t.cancel_requested_at, t.cancel_reason, t.created_at, t.updated_at, t.started_at,
+    t.ended_at, t.exit_code, t.exit_signal, t.run_at, t.key, t.parent, t.name, t.argv, t.shell, t.cwd, e.names, t.umask,
+    t.limits, t.stdin, t.stdin_path, t.stdin_upload, t.split_output, t.max_attempts, t.retry_delay, t.retry_backoff,
+    t.retry_max_delay, t.retry_on_codes, t.on_interrupt, t.timeout, t.kill_signal, t.kill_grace
+    FROM task t JOIN queue q ON q.id = t.queue JOIN environment e ON e.id = t.environment WHERE t.id = ?1";
+
+/// A task without its attempts, and what is stored beside it.
+pub(super) struct Stored {
+    pub(super) task: Task,
+    pub(super) cancel_reason: Option<String>,
+}
+
+/// An attempt, and what is stored beside it.
+pub(super) struct StoredAttempt {
+    pub(super) row: i64,
+    pub(super) task: TaskId,
+    pub(super) boot: BootId,
+    pub(super) attempt: Attempt,
+}
+
+/// Returns a task without its attempts.
+pub(super) fn task(db: &Connection, id: TaskId) -> rusqlite::Result<Option<Stored>> {
+    let row = db.prepare_cached(TASK)?.query_row([id.as_i64()], task_of).optional()?;
+    let Some(mut stored) = row else { return Ok(None) };
+    stored.task.spec.labels = labels(db, id)?;
+    let mut waits = db.prepare_cached("SELECT kind, on_task FROM dependency WHERE task = ?1 ORDER BY kind, place")?;
+    let mut rows = waits.query([id.as_i64()])?;
+    while let Some(row) = rows.next()? {
+        let mut columns = Columns::new(row);
+        match columns.plain::<String>()?.as_str() {
+            "after" => stored.task.spec.after.push(columns.cell()?),
+            "after_any" => stored.task.spec.after_any.push(columns.cell()?),
+            _ => return Err(columns.unreadable()),
+        }
+    }
+    Ok(Some(stored))
+}
+
+fn labels(db: &Connection, id: TaskId) -> rusqlite::Result<BTreeMap<String, String>> {
+    let mut labels = db.prepare_cached("SELECT key, value FROM label WHERE task = ?1")?;
+    labels.query_map([id.as_i64()], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
+/// Returns a task with its attempts.
+pub(super) fn whole_task(db: &Connection, id: TaskId) -> rusqlite::Result<Option<Task>> {
+    let Some(Stored { mut task, .. }) = self::task(db, id)? else { return Ok(None) };
+    let mut attempts = db.prepare_cached(&format!("SELECT {ATTEMPT} FROM attempt WHERE task = ?1 ORDER BY number"))?;
+    let rows: Vec<StoredAttempt> = attempts.query_map([id.as_i64()], attempt_of)?.collect::<Result<_, _>>()?;
+    for StoredAttempt { row, mut attempt, .. } in rows {
+        attempt.outputs = outputs(db, row)?;
+        task.attempts.push(attempt);
+    }
+    Ok(Some(task))
+}
+
+fn task_of(row: &Row<'_>) -> rusqlite::Result<Stored> {
+    let mut c = Columns::new(row);
+    let id = c.cell()?;
+    let uuid = TaskUuid(c.cell()?);
+    let state = c.cell()?;
+    let mut spec = TaskSpec::command(Vec::new(), PathBuf::new());
+    spec.queue = c.plain()?;
+    spec.priority = c.plain()?;
+    let position = c.plain()?;
+    let attempt = c.plain()?;
+    let failures = c.plain()?;
+    let slot = c.plain()?;
+    let reason_code = c.maybe()?;
+    let reason = c.plain()?;
+    let cancel_requested_at = c.maybe()?;
+    let cancel_reason = c.plain()?;
+    let created_at = c.cell()?;
+    let updated_at = c.cell()?;
+    let started_at = c.maybe()?;
+    let ended_at = c.maybe()?;
+    let exit = c.exit()?;
+    spec.run_at = c.maybe()?;
+    spec.key = c.plain()?;
+    let parent = c.maybe()?;
+    spec.name = c.plain()?;
+    spec.argv = c.cell()?;
+    spec.shell = c.plain()?;
+    spec.cwd = c.cell()?;
+    let names: Vec<OsString> = c.cell()?;
+    spec.umask = c.plain()?;
+    spec.limits = c.cell()?;
+    let stdin: String = c.plain()?;
+    let (file, upload) = (c.maybe()?, c.maybe()?);
+    spec.stdin = match (stdin.as_str(), file, upload) {
+        ("empty", ..) => Stdin::Empty,
+        ("open", ..) => Stdin::Open,
+        ("file", Some(path), _) => Stdin::File(path),
+        ("upload", _, Some(upload)) => Stdin::Upload(upload),
+        _ => return Err(c.unreadable()),
+    };
+    spec.split_output = c.plain()?;
+    spec.retry = RetryPolicy {
+        max_attempts: c.plain()?,
+        delay: c.cell()?,
+        backoff: c.cell()?,
+        max_delay: c.cell()?,
+        on_codes: c.cell()?,
+        on_interrupt: c.cell()?,
+    };
+    spec.timeout = c.maybe()?;
+    spec.kill_signal = c.plain()?;
+    spec.kill_grace = c.maybe()?;
+    let env_names = names.iter().map(|name| name.to_string_lossy().into_owned()).collect();
+    let task = Task {
+        id,
+        uuid,
+        spec,
+        env_names,
+        state,
+        reason_code,
+        reason,
+        position,
+        parent,
+        created_at,
+        updated_at,
+        attempt,
+        failures,
+        slot,
+        cancel_requested_at,
+        started_at,
+        ended_at,
+        exit,
+        attempts: Vec::new(),
+    };
+    Ok(Stored { task, cancel_reason })
+}
+
+const ATTEMPT: &str =
+    "id, task, boot, number, assignment, owner, state, claimed_at, lease_until, slot, pid, start_ticks,
+    process_boot, started_at, ended_at, exit_code, exit_signal, reason_code, reason, max_rss_bytes, user_ms, system_ms";
+
+fn attempt_of(row: &Row<'_>) -> rusqlite::Result<StoredAttempt> {
+    let mut c = Columns::new(row);
+    let row = c.plain()?;
+    let task = c.cell()?;
+    let boot = BootId(c.cell()?);
+    let mut attempt = Attempt {
+        number: c.plain()?,
+        assignment: AssignmentId(c.cell()?),
+        owner: GuardianId(c.cell()?),
+        state: c.cell()?,
+        claimed_at: c.cell()?,
+        lease_until: c.cell()?,
+        slot: c.plain()?,
+        identity: None,
+        started_at: None,
+        ended_at: None,
+        exit: None,
+        reason_code: None,
+        reason: None,
+        usage: None,
+        outputs: Vec::new(),
+    };
+    let (pid, ticks, process_boot) = (c.plain::<Option<u32>>()?, c.plain::<Option<u64>>()?, c.maybe()?);
+    if let (Some(pid), Some(start_ticks), Some(boot)) = (pid, ticks, process_boot) {
+        attempt.identity = Some(ProcessIdentity { boot: BootId(boot), pid, start_ticks });
+    }
+    attempt.started_at = c.maybe()?;
+    attempt.ended_at = c.maybe()?;
+    attempt.exit = c.exit()?;
+    attempt.reason_code = c.maybe()?;
+    attempt.reason = c.plain()?;
+    let (rss, user, system) = (c.plain::<Option<u64>>()?, c.plain::<Option<u64>>()?, c.plain::<Option<u64>>()?);
+    if let (Some(max_rss_bytes), Some(user_ms), Some(system_ms)) = (rss, user, system) {
+        attempt.usage = Some(Usage { max_rss_bytes, user_ms, system_ms });
+    }
+    Ok(StoredAttempt { row, task, boot, attempt })
+}
+
+/// Returns the attempt of a claim, without its outputs.
+pub(super) fn attempt(db: &Connection, claim: AssignmentId) -> rusqlite::Result<Option<StoredAttempt>> {
+    let mut attempt = db.prepare_cached(&format!("SELECT {ATTEMPT} FROM attempt WHERE assignment = ?1"))?;
+    attempt.query_row([claim.0.as_bytes()], attempt_of).optional()
+}
+
+/// Returns the last attempt of a task, without its outputs.
+pub(super) fn last_attempt(db: &Connection, id: TaskId) -> rusqlite::Result<Option<StoredAttempt>> {
+    let sql = format!("SELECT {ATTEMPT} FROM attempt WHERE task = ?1 ORDER BY number DESC LIMIT 1");
+    db.prepare_cached(&sql)?.query_row([id.as_i64()], attempt_of).optional()
+}
+
+fn outputs(db: &Connection, attempt: i64) -> rusqlite::Result<Vec<Output>> {
+    let mut outputs = db.prepare_cached("SELECT stream, path, bytes, sha256 FROM output WHERE attempt = ?1")?;
+    let output = |row: &Row<'_>| {
+        let mut c = Columns::new(row);
+        Ok(Output { stream: c.cell()?, path: c.cell()?, bytes: c.plain()?, sha256: c.plain()? })
+    };
+    let outputs = outputs.query_map([attempt], output)?.collect::<Result<_, _>>()?;
+    Ok(crate::store::transition::in_order(outputs))
+}
+
+/// Returns the environment of a task.
+pub(super) fn environment(db: &Connection, id: TaskId) -> rusqlite::Result<Option<Environment>> {
+    let sql = "SELECT e.content FROM task t JOIN environment e ON e.id = t.environment WHERE t.id = ?1";
+    db.prepare_cached(sql)?.query_row([id.as_i64()], |row| Columns::new(row).cell()).optional()
+}
+
+/// Returns what was claimed and has not ended, oldest claim first.
+pub(super) fn in_flight(db: &Connection) -> rusqlite::Result<Vec<InFlight>> {
+    let mut open = db.prepare_cached(&in_flight_sql())?;
+    let attempts: Vec<StoredAttempt> = open.query_map([], attempt_of)?.collect::<Result<_, _>>()?;
+    let mut flights = Vec::with_capacity(attempts.len());
+    for StoredAttempt { task, boot, attempt, .. } in attempts {
+        if let Some(Stored { task, .. }) = self::task(db, task)? {
+            flights.push(InFlight { task, attempt, boot });
+        }
+    }
+    Ok(flights)
+}
+
+pub(super) fn in_flight_sql() -> String {
+    format!("SELECT {ATTEMPT} FROM attempt WHERE ended_at IS NULL ORDER BY id")
+}
+
+/// Returns how many tasks there are.
+pub(super) fn counts(db: &Connection) -> rusqlite::Result<Counts> {
+    let mut counter = db.prepare_cached("SELECT state, n FROM counter WHERE n > 0")?;
+    let by_state = counter.query_map([], |row| {
+        let mut c = Columns::new(row);
+        Ok((c.cell()?, c.plain()?))
+    })?;
+    let by_state = by_state.collect::<Result<_, _>>()?;
+    let mut total = db.prepare_cached("SELECT processed, succeeded, failed FROM total WHERE id = 1")?;
+    total.query_row([], |row| {
+        Ok(Counts { by_state, processed: row.get(0)?, succeeded: row.get(1)?, failed: row.get(2)? })
+    })
+}
+
+/// Returns the changes after `since`, oldest first, at most `limit`.
+pub(super) fn changes(db: &Connection, since: Seq, limit: usize) -> rusqlite::Result<Vec<Change>> {
+    let mut changes = db.prepare_cached(
+        "SELECT seq, at, kind, task, attempt, from_state, to_state, by, reason FROM change
+        WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+    )?;
+    let since = i64::try_from(since.0).unwrap_or(i64::MAX);
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let change = |row: &Row<'_>| {
+        let mut c = Columns::new(row);
+        Ok(Change {
+            seq: Seq(c.plain()?),
+            at: c.cell()?,
+            kind: c.cell()?,
+            task: c.cell()?,
+            attempt: c.plain()?,
+            from: c.maybe()?,
+            to: c.cell()?,
+            by: c.cell()?,
+            reason: c.plain()?,
+        })
+    };
+    changes.query_map(params![since, limit], change)?.collect()
+}
+
+/// Returns the number of the last change, also of one that was deleted since.
+pub(super) fn last_seq(db: &Connection) -> rusqlite::Result<Seq> {
+    let mut last = db.prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'change'")?;
+    Ok(Seq(last.query_row([], |row| row.get(0)).optional()?.unwrap_or(0)))
+}

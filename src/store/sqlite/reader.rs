@@ -1,0 +1,120 @@
+//! Reads the database of a project that may have no daemon: never writes, and needs no thread.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+use crate::domain::change::Change;
+use crate::domain::id::{Seq, TaskId};
+use crate::domain::task::Task;
+use crate::store::Error;
+use crate::store::sqlite::guard::{self, Found};
+use crate::store::sqlite::{fault, list, pool, read, schema};
+use crate::store::task::{Counts, TaskFilter, TaskPage};
+
+/// Opens the database at `path` for reading; `None` if there is none. Nothing is made or changed, whether a daemon is
+/// running, was stopped or has crashed; after a crash what it had not merged yet is read too.
+///
+/// Errors: [`Error::Newer`], [`Error::Older`], [`Error::Foreign`], [`Error::NotADatabase`], [`Error::NotAFile`],
+/// [`Error::Damaged`], [`Error::Io`]. Blocks the thread.
+pub fn open_reader(path: &Path) -> Result<Option<Reader>, Error> {
+    let known = schema::latest(schema::MIGRATIONS);
+    match path.parent().map(fs::symlink_metadata) {
+        Some(Err(error)) if error.kind() == std::io::ErrorKind::NotFound && !path.as_os_str().is_empty() => {
+            return Ok(None);
+        }
+        _ => {}
+    }
+    let path = guard::resolve(path)?;
+    if guard::look(&path, known)? == Found::Nothing {
+        return Ok(None);
+    }
+    let stamp = Stamp::of(&path).filter(|stamp| !stamp.shared);
+    let db = connect(&path, stamp.is_some())?;
+    let mut reader = Reader { db, path, stamp };
+    let found = reader.read(|db| db.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0)))?;
+    guard::version(&reader.db, &reader.path, known)?;
+    if found < known {
+        return Err(Error::Older { path: reader.path, found, known });
+    }
+    Ok(Some(reader))
+}
+
+/// Reads a database that others may be writing. Every call sees the state of one moment. Calls block the thread.
+#[derive(Debug)]
+pub struct Reader {
+    db: Connection,
+    path: PathBuf,
+    /// Set while nobody has the database open: then it is read as it lies there, without the files that are needed to
+    /// share it, which nobody would take away again.
+    stamp: Option<Stamp>,
+}
+
+impl Reader {
+    /// Returns the tasks that match.
+    pub fn tasks(&mut self, filter: &TaskFilter) -> Result<TaskPage, Error> {
+        self.read(|db| list::tasks(db, filter))
+    }
+
+    /// Returns a task with its attempts; `None` if there is none with that id.
+    pub fn task(&mut self, id: TaskId) -> Result<Option<Task>, Error> {
+        self.read(|db| read::whole_task(db, id))
+    }
+
+    /// Returns how many there are of each.
+    pub fn counts(&mut self) -> Result<Counts, Error> {
+        self.read(read::counts)
+    }
+
+    /// Returns the changes after `since`, oldest first, at most `limit`.
+    pub fn changes(&mut self, since: Seq, limit: usize) -> Result<Vec<Change>, Error> {
+        self.read(|db| read::changes(db, since, limit))
+    }
+
+    /// Returns the number of the last change; 0 if there was none.
+    pub fn last_seq(&mut self) -> Result<Seq, Error> {
+        self.read(read::last_seq)
+    }
+
+    pub(super) fn read<T>(&mut self, read: impl Fn(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
+        let answer = pool::at_once(&self.db, &read);
+        if self.stamp.is_some() && self.stamp != Stamp::of(&self.path) {
+            // Somebody has opened it meanwhile: what was read may be of two moments. From now on it is shared.
+            self.stamp = None;
+            self.db = connect(&self.path, false)?;
+            let answer = pool::at_once(&self.db, read);
+            return answer.map_err(|error| fault::of(fault::READ, &self.path, error));
+        }
+        answer.map_err(|error| fault::of(fault::READ, &self.path, error))
+    }
+}
+
+fn connect(path: &Path, still: bool) -> Result<Connection, Error> {
+    guard::connect_reading(path, still).map_err(|error| fault::of("open", path, error))
+}
+
+/// What tells that a database was touched.
+#[derive(Debug, PartialEq, Eq)]
+struct Stamp {
+    file: (u64, u64),
+    bytes: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+    /// Somebody has it open, or died with it open.
+    shared: bool,
+}
+
+impl Stamp {
+    fn of(path: &Path) -> Option<Self> {
+        let found = fs::symlink_metadata(path).ok()?;
+        Some(Self {
+            file: (found.dev(), found.ino()),
+            bytes: found.len(),
+            modified: (found.mtime(), found.mtime_nsec()),
+            changed: (found.ctime(), found.ctime_nsec()),
+            shared: fs::symlink_metadata(guard::beside(path, "-wal")).is_ok(),
+        })
+    }
+}

@@ -1,0 +1,175 @@
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use crate::store::Error;
+use crate::store::Store;
+use crate::store::sqlite::tests::{NOW, Place};
+use crate::store::sqlite::{SCHEMA, open, open_reader};
+
+/// Spoils a database, and expects that it is refused and left as it was, by the daemon and by a reader.
+async fn refused(spoil: impl FnOnce(&Path)) -> Error {
+    let place = Place::used().await;
+    spoil(&place.db());
+    refused_at(&place)
+}
+
+fn refused_at(place: &Place) -> Error {
+    let before = place.files();
+    let error = open(&place.db(), NOW).unwrap_err();
+    assert_eq!(place.files().len(), before.len(), "{:?}", place.names());
+    assert!(place.files() == before, "a byte was changed");
+    error
+}
+
+fn patch(path: &Path, at: usize, bytes: &[u8]) {
+    let mut content = fs::read(path).unwrap();
+    content[at..at + bytes.len()].copy_from_slice(bytes);
+    fs::write(path, content).unwrap();
+}
+
+#[tokio::test]
+async fn a_newer_database_is_refused() {
+    let error = refused(|db| patch(db, 60, &99_u32.to_be_bytes())).await;
+    assert!(matches!(error, Error::Newer { found: 99, known: SCHEMA, .. }), "{error:?}");
+    assert!(error.to_string().contains("written by a newer apex"), "{error}");
+}
+
+#[tokio::test]
+async fn a_newer_schema_that_is_still_in_the_write_ahead_log_is_refused() {
+    let place = Place::new();
+    let (store, world) = place.open();
+    world.queued_task().await;
+    store.on_writer(|db| db.pragma_update(None, "user_version", 99).unwrap()).await;
+    let crashed = place.crashed();
+    store.close().await.unwrap();
+    let before = crashed.files();
+    let error = open(&crashed.db(), NOW).unwrap_err();
+    assert!(matches!(error, Error::Newer { found: 99, .. }), "{error:?}");
+    let after: Vec<_> = crashed.files().into_iter().filter(|(name, _)| !name.ends_with("-shm")).collect();
+    assert!(after == before, "a byte was changed");
+}
+
+#[tokio::test]
+async fn the_database_of_another_program_is_refused() {
+    let error = refused(|db| patch(db, 68, &7_u32.to_be_bytes())).await;
+    assert!(matches!(error, Error::Foreign { application_id: 7, .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn what_is_no_database_is_refused() {
+    for content in [b"notes\n".to_vec(), vec![b'x'; 5_000], b"SQLite format 3\0".to_vec()] {
+        let error = refused(|db| fs::write(db, &content).unwrap()).await;
+        assert!(matches!(error, Error::NotADatabase { .. }), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_truncated_database_is_refused() {
+    for pages in [1, 2, 10] {
+        let error = refused(|db| {
+            let content = fs::read(db).unwrap();
+            fs::write(db, &content[..pages * 4096]).unwrap();
+        });
+        let error = error.await;
+        assert!(matches!(error, Error::Damaged { .. }), "{pages}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_garbled_header_is_refused() {
+    let error = refused(|db| patch(db, 100, &[0xff; 64])).await;
+    assert!(matches!(error, Error::Damaged { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_zeroed_root_page_is_refused_whichever_it_is() {
+    let place = Place::used().await;
+    let roots = {
+        let db = rusqlite::Connection::open(place.db()).unwrap();
+        let mut roots = db.prepare("SELECT name, rootpage FROM sqlite_schema WHERE rootpage > 0").unwrap();
+        let roots = roots.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        roots.collect::<Result<Vec<(String, usize)>, _>>().unwrap()
+    };
+    let sound = fs::read(place.db()).unwrap();
+    assert!(roots.len() > 20, "{roots:?}");
+    for (name, page) in roots {
+        for garbage in [[0; 4096], [0xA5; 4096]] {
+            patch(&place.db(), (page - 1) * 4096, &garbage);
+            let before = place.files();
+            let error = open(&place.db(), NOW).expect_err(&name);
+            assert!(matches!(&error, Error::Damaged { what, .. } if what.contains(&name)), "{name}: {error:?}");
+            assert!(place.files() == before, "a byte was changed");
+            fs::write(place.db(), &sound).unwrap();
+        }
+    }
+    open(&place.db(), NOW).unwrap().store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn damage_deep_inside_is_found_by_the_check() {
+    let place = Place::used().await;
+    let (store, _) = place.open();
+    store.check().await.unwrap();
+    // A row of the index that has no row in the table.
+    let spoil = "PRAGMA foreign_keys = OFF; PRAGMA writable_schema = ON;
+        CREATE TABLE twin (a INTEGER) STRICT;
+        UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE name = 'change') WHERE name = 'twin';";
+    store.on_writer(move |db| db.execute_batch(spoil).unwrap()).await;
+    store.close().await.unwrap();
+    let (store, _) = place.open();
+    let error = store.check().await.unwrap_err();
+    assert!(matches!(&error, Error::Damaged { what, .. } if !what.is_empty()), "{error:?}");
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn links_and_directories_are_refused() {
+    let place = Place::used().await;
+    let link = place.dir.path().join("link.db");
+    symlink(place.db(), &link).unwrap();
+    for path in [&link, &place.dir.path().join("gone.db")] {
+        if path != &link {
+            symlink("/nowhere/at/all", path).unwrap();
+        }
+        assert!(matches!(open(path, NOW), Err(Error::NotAFile { .. })));
+        assert!(matches!(open_reader(path), Err(Error::NotAFile { .. })));
+    }
+    let directory = place.dir.path().join("directory.db");
+    fs::create_dir(&directory).unwrap();
+    assert!(matches!(open(&directory, NOW), Err(Error::NotAFile { .. })));
+    let above = place.dir.path().join("above");
+    symlink(place.dir.path(), &above).unwrap();
+    open(&above.join("apex.db"), NOW).unwrap().store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_empty_file_becomes_a_database() {
+    let place = Place::new();
+    fs::write(place.db(), "").unwrap();
+    let (store, world) = place.open();
+    world.queued_task().await;
+    store.close().await.unwrap();
+    assert_eq!(place.names(), ["apex.db"]);
+}
+
+#[tokio::test]
+async fn a_write_ahead_log_without_its_database_is_not_destroyed() {
+    let place = Place::new();
+    let (store, world) = place.open();
+    world.queued_task().await;
+    let crashed = place.crashed();
+    store.close().await.unwrap();
+    fs::remove_file(crashed.db()).unwrap();
+    let error = refused_at(&crashed);
+    assert!(matches!(error, Error::Orphan { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn half_a_database_from_an_interrupted_start_is_no_obstacle() {
+    let place = Place::new();
+    fs::write(place.dir.path().join("apex.db.new"), "half").unwrap();
+    let (store, _) = place.open();
+    store.close().await.unwrap();
+    assert_eq!(place.names(), ["apex.db"]);
+}

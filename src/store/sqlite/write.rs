@@ -1,0 +1,219 @@
+//! Writing rows.
+
+use std::os::unix::ffi::OsStrExt;
+
+use rusqlite::{Connection, OptionalExtension, params};
+use sha2::{Digest, Sha256};
+
+use crate::domain::attempt::{Attempt, Output, Stream};
+use crate::domain::id::{Seq, TaskId};
+use crate::domain::identity::BootId;
+use crate::domain::task::{Environment, Stdin, Task};
+use crate::store::sqlite::code::{backoff_word, codes, exit, int, join, limits, ms, on_interrupt_word};
+use crate::store::transition::Note;
+
+/// Stores an environment unless it is there, and returns its number.
+pub(super) fn environment(db: &Connection, env: &Environment) -> rusqlite::Result<i64> {
+    let content = join(env.0.iter().flat_map(|(name, value)| [name.as_os_str(), value.as_os_str()]));
+    let sha256: [u8; 32] = Sha256::digest(&content).into();
+    let known =
+        db.prepare_cached("SELECT id FROM environment WHERE sha256 = ?1")?.query_row([&sha256], |row| row.get(0));
+    if let Some(id) = known.optional()? {
+        return Ok(id);
+    }
+    let names = join(env.0.iter().map(|(name, _)| name.as_os_str()));
+    db.prepare_cached("INSERT INTO environment (sha256, names, content) VALUES (?1, ?2, ?3)")?
+        .insert(params![sha256, names, content])
+}
+
+/// Stores a task that is not there yet.
+pub(super) fn new_task(db: &Connection, task: &Task, queue: i64, environment: i64) -> rusqlite::Result<()> {
+    let spec = &task.spec;
+    let (stdin, path, upload) = match &spec.stdin {
+        Stdin::Empty => ("empty", None, None),
+        Stdin::File(path) => ("file", Some(path.as_os_str().as_bytes()), None),
+        Stdin::Upload(upload) => ("upload", None, Some(*upload.as_bytes())),
+        Stdin::Open => ("open", None, None),
+    };
+    let retry = &spec.retry;
+    db.prepare_cached(
+        "INSERT INTO task (id, uuid, state, queue, priority, position, attempt, failures, created_at, updated_at, run_at,
+        key, parent, name, argv, shell, cwd, environment, umask, limits, stdin, stdin_path, stdin_upload, split_output,
+        max_attempts, retry_delay, retry_backoff, retry_max_delay, retry_on_codes, on_interrupt, timeout, kill_signal,
+        kill_grace)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
+        ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33)",
+    )?
+    .execute(params![
+        task.id.as_i64(),
+        task.uuid.0.as_bytes(),
+        task.state.as_str(),
+        queue,
+        spec.priority,
+        task.position,
+        task.attempt,
+        task.failures,
+        task.created_at.0,
+        task.updated_at.0,
+        spec.run_at.map(|at| at.0),
+        spec.key,
+        task.parent.map(TaskId::as_i64),
+        spec.name,
+        join(spec.argv.iter().map(|arg| arg.as_os_str())),
+        spec.shell,
+        spec.cwd.as_os_str().as_bytes(),
+        environment,
+        spec.umask,
+        limits(&spec.limits),
+        stdin,
+        path,
+        upload,
+        spec.split_output,
+        retry.max_attempts,
+        ms(retry.delay),
+        backoff_word(retry.backoff),
+        ms(retry.max_delay),
+        codes(&retry.on_codes),
+        on_interrupt_word(retry.on_interrupt),
+        spec.timeout.map(ms),
+        spec.kill_signal,
+        spec.kill_grace.map(ms),
+    ])?;
+    for (key, value) in &spec.labels {
+        db.prepare_cached("INSERT INTO label (task, key, value) VALUES (?1, ?2, ?3)")?.execute(params![
+            task.id.as_i64(),
+            key,
+            value
+        ])?;
+    }
+    for (kind, ids) in [("after", &spec.after), ("after_any", &spec.after_any)] {
+        for (place, on) in ids.iter().enumerate() {
+            db.prepare_cached("INSERT INTO dependency (task, kind, place, on_task) VALUES (?1, ?2, ?3, ?4)")?
+                .execute(params![task.id.as_i64(), kind, int(place as u64), on.as_i64()])?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes what may change about a task.
+pub(super) fn task(db: &Connection, task: &Task, cancel_reason: Option<&str>) -> rusqlite::Result<()> {
+    let (code, signal) = exit(task.exit);
+    db.prepare_cached(
+        "UPDATE task SET state = ?2, attempt = ?3, failures = ?4, slot = ?5, reason_code = ?6, reason = ?7,
+        cancel_requested_at = ?8, cancel_reason = ?9, updated_at = ?10, started_at = ?11, ended_at = ?12, exit_code = ?13,
+        exit_signal = ?14, run_at = ?15 WHERE id = ?1",
+    )?
+    .execute(params![
+        task.id.as_i64(),
+        task.state.as_str(),
+        task.attempt,
+        task.failures,
+        task.slot,
+        task.reason_code.map(|code| code.as_str()),
+        task.reason,
+        task.cancel_requested_at.map(|at| at.0),
+        cancel_reason,
+        task.updated_at.0,
+        task.started_at.map(|at| at.0),
+        task.ended_at.map(|at| at.0),
+        code,
+        signal,
+        task.spec.run_at.map(|at| at.0),
+    ])?;
+    Ok(())
+}
+
+/// Stores an attempt that was just claimed.
+pub(super) fn new_attempt(db: &Connection, task: TaskId, attempt: &Attempt, boot: BootId) -> rusqlite::Result<()> {
+    db.prepare_cached(
+        "INSERT INTO attempt (task, number, assignment, owner, boot, state, claimed_at, lease_until, slot)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?
+    .execute(params![
+        task.as_i64(),
+        attempt.number,
+        attempt.assignment.0.as_bytes(),
+        attempt.owner.0.as_bytes(),
+        boot.0.as_bytes(),
+        attempt.state.as_str(),
+        attempt.claimed_at.0,
+        attempt.lease_until.0,
+        attempt.slot,
+    ])?;
+    Ok(())
+}
+
+/// Writes what may change about an attempt, without its outputs.
+pub(super) fn attempt(db: &Connection, row: i64, attempt: &Attempt) -> rusqlite::Result<()> {
+    let (code, signal) = exit(attempt.exit);
+    let identity = attempt.identity.as_ref();
+    db.prepare_cached(
+        "UPDATE attempt SET state = ?2, pid = ?3, start_ticks = ?4, process_boot = ?5, started_at = ?6, ended_at = ?7,
+        exit_code = ?8, exit_signal = ?9, reason_code = ?10, reason = ?11, max_rss_bytes = ?12, user_ms = ?13,
+        system_ms = ?14 WHERE id = ?1",
+    )?
+    .execute(params![
+        row,
+        attempt.state.as_str(),
+        identity.map(|process| process.pid),
+        identity.map(|process| int(process.start_ticks)),
+        identity.map(|process| *process.boot.0.as_bytes()),
+        attempt.started_at.map(|at| at.0),
+        attempt.ended_at.map(|at| at.0),
+        code,
+        signal,
+        attempt.reason_code.map(|code| code.as_str()),
+        attempt.reason,
+        attempt.usage.map(|usage| int(usage.max_rss_bytes)),
+        attempt.usage.map(|usage| int(usage.user_ms)),
+        attempt.usage.map(|usage| int(usage.system_ms)),
+    ])?;
+    Ok(())
+}
+
+/// Takes an attempt back that was none.
+pub(super) fn forget_attempt(db: &Connection, row: i64) -> rusqlite::Result<()> {
+    db.prepare_cached("DELETE FROM attempt WHERE id = ?1")?.execute([row])?;
+    Ok(())
+}
+
+/// Stores what an attempt wrote.
+pub(super) fn outputs(db: &Connection, attempt: i64, outputs: &[Output]) -> rusqlite::Result<()> {
+    for output in outputs {
+        db.prepare_cached("INSERT INTO output (attempt, stream, path, bytes, sha256) VALUES (?1, ?2, ?3, ?4, ?5)")?
+            .execute(params![
+                attempt,
+                output.stream.as_str(),
+                output.path.as_os_str().as_bytes(),
+                int(output.bytes),
+                output.sha256,
+            ])?;
+    }
+    Ok(())
+}
+
+/// Stores the hash of an output; `false` if there is no such output or its hash is known.
+pub(super) fn hash(db: &Connection, attempt: i64, stream: Stream, sha256: &[u8; 32]) -> rusqlite::Result<bool> {
+    let sql = "UPDATE output SET sha256 = ?3 WHERE attempt = ?1 AND stream = ?2 AND sha256 IS NULL";
+    Ok(db.prepare_cached(sql)?.execute(params![attempt, stream.as_str(), sha256])? > 0)
+}
+
+/// Appends a change and returns its number.
+pub(super) fn change(db: &Connection, note: &Note) -> rusqlite::Result<Seq> {
+    let row = db
+        .prepare_cached(
+            "INSERT INTO change (at, kind, task, attempt, from_state, to_state, by, reason)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?
+        .insert(params![
+            note.at.0,
+            note.kind.as_str(),
+            note.task.as_i64(),
+            note.attempt,
+            note.from.map(|state| state.as_str()),
+            note.to.as_str(),
+            note.by.to_string(),
+            note.reason,
+        ])?;
+    Ok(Seq(u64::try_from(row).unwrap_or(0)))
+}

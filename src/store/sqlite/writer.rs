@@ -1,0 +1,240 @@
+//! The one connection that writes, on a thread of its own.
+//!
+//! Group commit: whatever waits goes into one transaction, each verb in a savepoint of its own, and is answered after
+//! the one commit. The same thread merges the write-ahead log into the database, after it has answered.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::domain::id::Seq;
+use crate::store::Error;
+use crate::store::sqlite::fault;
+use crate::store::sqlite::verb::{Part, Undone};
+
+/// Most verbs in one transaction.
+const GROUP_MAX: usize = 256;
+/// From so many pages on the write-ahead log is merged; 4 MiB.
+const MERGE_PAGES: i32 = 1_000;
+/// From so many pages on nobody may read on in it, so that it starts over; 64 MiB.
+const TRUNCATE_PAGES: i32 = 16_000;
+
+/// What the writer is told.
+pub(super) enum Message {
+    /// Do this in a transaction.
+    Work(Box<dyn Job>),
+    /// Do what waits, then end.
+    Close,
+    /// Look at the connection, outside of a transaction.
+    #[cfg(test)]
+    Probe(Box<dyn FnOnce(&Connection) + Send>),
+}
+
+/// A verb, its answer, and who waits for it.
+pub(super) trait Job: Send {
+    /// Does it; what it wrote is undone if it fails.
+    fn run(&mut self, part: &mut Part<'_>) -> Result<(), Undone>;
+    /// Answers: what came of it, or the error because of which it is undone.
+    fn answer(self: Box<Self>, undone: Option<Error>);
+}
+
+/// Makes a job of a verb.
+pub(super) fn job<T, V>(verb: V, reply: oneshot::Sender<Result<T, Error>>) -> Box<dyn Job>
+where
+    T: Send + 'static,
+    V: FnMut(&mut Part<'_>) -> Result<T, Undone> + Send + 'static,
+{
+    Box::new(Call { verb, answer: None, reply })
+}
+
+struct Call<T, V> {
+    verb: V,
+    answer: Option<T>,
+    reply: oneshot::Sender<Result<T, Error>>,
+}
+
+impl<T, V> Job for Call<T, V>
+where
+    T: Send + 'static,
+    V: FnMut(&mut Part<'_>) -> Result<T, Undone> + Send + 'static,
+{
+    fn run(&mut self, part: &mut Part<'_>) -> Result<(), Undone> {
+        self.answer = Some((self.verb)(part)?);
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, undone: Option<Error>) {
+        let answer = match (undone, self.answer) {
+            (None, Some(answer)) => Ok(answer),
+            (Some(error), _) => Err(error),
+            (None, None) => Err(Error::Closed),
+        };
+        // Whoever asked may have gone; what was asked for is done all the same.
+        let _ = self.reply.send(answer);
+    }
+}
+
+/// How the closing went.
+#[derive(Debug, Clone)]
+pub(super) enum Closed {
+    NotYet,
+    Done,
+    Failed(Arc<rusqlite::Error>),
+}
+
+/// Why a whole group was undone.
+enum Lost {
+    Fenced,
+    Database(Arc<rusqlite::Error>),
+}
+
+impl From<rusqlite::Error> for Lost {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(Arc::new(error))
+    }
+}
+
+/// The writer's thread.
+pub(super) struct Writer {
+    pub(super) db: Connection,
+    pub(super) path: PathBuf,
+    pub(super) epoch: i64,
+    pub(super) last: watch::Sender<Seq>,
+    pub(super) closed: watch::Sender<Closed>,
+    /// How many pages are in the write-ahead log, as of the last commit.
+    pub(super) pages: Arc<AtomicI32>,
+    pub(super) readers: Vec<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Works until it is told to close, or until nobody can tell it anything any more.
+    pub(super) fn run(mut self, mut messages: mpsc::Receiver<Message>) {
+        let mut merge_at = MERGE_PAGES;
+        while let Some(first) = messages.blocking_recv() {
+            let mut next = Some(first);
+            let mut group = Vec::new();
+            while let Some(message) = next.take() {
+                match message {
+                    Message::Work(job) => group.push(job),
+                    Message::Close => messages.close(),
+                    #[cfg(test)]
+                    Message::Probe(look) => look(&self.db),
+                }
+                if group.len() < GROUP_MAX {
+                    next = messages.try_recv().ok();
+                }
+            }
+            if !group.is_empty() {
+                self.transact(group);
+                merge_at = self.merge(merge_at);
+            }
+        }
+        self.close();
+    }
+
+    fn transact(&mut self, mut group: Vec<Box<dyn Job>>) {
+        let mut undone = Vec::with_capacity(group.len());
+        match self.try_transact(&mut group, &mut undone) {
+            Ok(last) => {
+                if let Some(last) = last {
+                    self.last.send_replace(last);
+                }
+                for (job, undone) in group.into_iter().zip(undone) {
+                    job.answer(undone);
+                }
+            }
+            Err(lost) => {
+                if !self.db.is_autocommit() {
+                    // If even this fails, the next BEGIN does too, and its callers are told.
+                    let _ = self.db.execute_batch("ROLLBACK");
+                }
+                for job in group {
+                    job.answer(Some(self.error(&lost)));
+                }
+            }
+        }
+    }
+
+    fn try_transact(&self, group: &mut [Box<dyn Job>], undone: &mut Vec<Option<Error>>) -> Result<Option<Seq>, Lost> {
+        let run = |sql| self.db.prepare_cached(sql)?.execute([]);
+        run("BEGIN IMMEDIATE")?;
+        let epoch = "SELECT epoch FROM meta WHERE id = 1";
+        let epoch: i64 = self.db.prepare_cached(epoch)?.query_row([], |row| row.get(0))?;
+        if epoch != self.epoch {
+            return Err(Lost::Fenced);
+        }
+        let mut last = None;
+        for job in group {
+            run("SAVEPOINT part")?;
+            let mut part = Part { db: &self.db, path: &self.path, last: None };
+            let outcome = job.run(&mut part);
+            last = match &outcome {
+                Ok(()) => part.last.or(last),
+                Err(_) => last,
+            };
+            match outcome {
+                Ok(()) => undone.push(None),
+                // Some failures undo the whole transaction, and with it what others did in it.
+                Err(Undone::Failed(error)) if self.db.is_autocommit() => return Err(error.into()),
+                Err(Undone::Failed(error)) => {
+                    run("ROLLBACK TO part")?;
+                    undone.push(Some(fault::of(fault::WRITE, &self.path, error)));
+                }
+                Err(Undone::Refused(error)) => {
+                    run("ROLLBACK TO part")?;
+                    undone.push(Some(error));
+                }
+            }
+            run("RELEASE part")?;
+        }
+        run("COMMIT")?;
+        Ok(last)
+    }
+
+    fn error(&self, lost: &Lost) -> Error {
+        match lost {
+            Lost::Fenced => Error::Fenced,
+            Lost::Database(error) => fault::of(fault::WRITE, &self.path, Arc::clone(error)),
+        }
+    }
+
+    /// Merges the write-ahead log if it has grown to `at` pages, and returns when to do so next.
+    fn merge(&self, at: i32) -> i32 {
+        let pages = self.pages.load(Ordering::Relaxed);
+        if pages < at {
+            return at;
+        }
+        let merged = if pages < TRUNCATE_PAGES { self.checkpoint("PASSIVE") } else { self.checkpoint("TRUNCATE") };
+        // A reader may be in the way, or the disk full: nothing is lost, and there will be another time.
+        if merged.unwrap_or(false) { MERGE_PAGES } else { pages.saturating_add(MERGE_PAGES) }
+    }
+
+    /// Returns whether everything was merged. Nobody is waited for.
+    fn checkpoint(&self, mode: &str) -> rusqlite::Result<bool> {
+        self.db.busy_timeout(std::time::Duration::ZERO)?;
+        let sql = format!("PRAGMA wal_checkpoint({mode})");
+        let merged = self.db.query_row(&sql, [], |row| {
+            let (busy, pages, merged): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok(busy == 0 && pages == merged)
+        });
+        self.db.busy_timeout(std::time::Duration::from_secs(5))?;
+        merged
+    }
+
+    /// Closes last of all connections: the last one takes the write-ahead log away.
+    fn close(self) {
+        for reader in self.readers {
+            // A reader that panicked has closed its connection all the same.
+            let _ = reader.join();
+        }
+        let closed = match self.db.close() {
+            Ok(()) => Closed::Done,
+            Err((_, error)) => Closed::Failed(Arc::new(error)),
+        };
+        self.closed.send_replace(closed);
+    }
+}

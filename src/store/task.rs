@@ -1,0 +1,176 @@
+//! What a store promises about tasks.
+
+use crate::domain::attempt::{Attempt, Output, Stream};
+use crate::domain::change::Actor;
+use crate::domain::id::{AssignmentId, TaskId};
+use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
+use crate::domain::outcome::Outcome;
+pub use crate::domain::query::{Added, Cancelled, Counts, PerTask, Refused, TaskFilter, TaskPage};
+use crate::domain::task::{Environment, NewTask, Task};
+use crate::domain::time::Timestamp;
+use crate::store::Reply;
+
+/// Adds a task.
+#[derive(Debug, Clone)]
+pub struct Add {
+    /// The task, checked.
+    pub task: NewTask,
+    /// Who adds it.
+    pub by: Actor,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// Takes tasks that are ready.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// Who claims.
+    pub owner: GuardianId,
+    /// The present run of the machine.
+    pub boot: BootId,
+    /// A fresh id for each task that may be claimed: at most so many are.
+    pub assignments: Vec<AssignmentId>,
+    /// When.
+    pub now: Timestamp,
+    /// Until when the claims hold if nobody renews them.
+    pub lease_until: Timestamp,
+}
+
+/// A task that was claimed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimed {
+    /// The task, without its attempts; `state` is `starting`, `attempt` is the number of the new attempt, `slot` is set.
+    pub task: Task,
+    /// The new attempt.
+    pub attempt: Attempt,
+    /// The environment to run it in.
+    pub env: Environment,
+}
+
+/// Records that the process of an attempt runs.
+#[derive(Debug, Clone)]
+pub struct Start {
+    /// The claim.
+    pub assignment: AssignmentId,
+    /// The process.
+    pub identity: ProcessIdentity,
+    /// When it started.
+    pub at: Timestamp,
+}
+
+/// Gives a claim back: nothing was started, and it was no attempt.
+#[derive(Debug, Clone)]
+pub struct Unclaim {
+    /// The claim.
+    pub assignment: AssignmentId,
+    /// Why, for people.
+    pub reason: String,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// Records how an attempt ended, and moves its task on as [`crate::domain::outcome::next`] says.
+#[derive(Debug, Clone)]
+pub struct Finish {
+    /// The claim.
+    pub assignment: AssignmentId,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What it wrote.
+    pub outputs: Vec<Output>,
+    /// Its process and when it started, if there was one: recorded here too, in case [`Start`] never came.
+    pub started: Option<(ProcessIdentity, Timestamp)>,
+    /// A factor in (0.5, 1.0] for the delay before a further attempt.
+    pub jitter: f64,
+    /// When this is recorded.
+    pub now: Timestamp,
+}
+
+/// What came of a [`Finish`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    /// The task as it stands now, without its attempts.
+    pub task: Task,
+    /// Whether this call recorded the end; false if the same claim had ended already, which changes nothing.
+    pub recorded: bool,
+}
+
+/// Asks for tasks to be cancelled.
+#[derive(Debug, Clone)]
+pub struct Cancel {
+    /// Which.
+    pub ids: Vec<TaskId>,
+    /// Why, for people.
+    pub reason: Option<String>,
+    /// Who asks.
+    pub by: Actor,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// Lets held tasks go.
+#[derive(Debug, Clone)]
+pub struct Release {
+    /// Which.
+    pub ids: Vec<TaskId>,
+    /// Who asks.
+    pub by: Actor,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// An attempt that was claimed and has not ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InFlight {
+    /// Its task, without its attempts.
+    pub task: Task,
+    /// The attempt.
+    pub attempt: Attempt,
+    /// The run of the machine in which it was claimed.
+    pub boot: BootId,
+}
+
+/// What a store does for tasks. Every verb that changes something is one transaction, and resolves when it is durable.
+pub trait TaskStore {
+    /// Adds a task; adds nothing if one with its uuid is there. Errors: [`super::Error::NoSuchQueue`].
+    fn add(&self, add: Add) -> Reply<'_, Added>;
+
+    /// Returns a task with its attempts; `None` if there is none with that id.
+    fn task(&self, id: TaskId) -> Reply<'_, Option<Task>>;
+
+    /// Returns the environment of a task; `None` if there is no such task.
+    fn environment(&self, id: TaskId) -> Reply<'_, Option<Environment>>;
+
+    /// Returns the tasks that match.
+    fn tasks(&self, filter: TaskFilter) -> Reply<'_, TaskPage>;
+
+    /// Returns how many there are of each; in constant time, however many there are.
+    fn counts(&self) -> Reply<'_, Counts>;
+
+    /// Takes the first tasks that are ready: highest priority, then lowest position, then lowest id.
+    fn claim(&self, claim: Claim) -> Reply<'_, Vec<Claimed>>;
+
+    /// Records that an attempt runs; once it is recorded, asking again changes nothing. Errors: [`super::Error::Stale`] if
+    /// the claim is no longer current.
+    fn start(&self, start: Start) -> Reply<'_, ()>;
+
+    /// Gives a claim back: the task is queued again, or cancelled if somebody asked for that meanwhile. Errors:
+    /// [`super::Error::Stale`] if it is no longer current.
+    fn unclaim(&self, unclaim: Unclaim) -> Reply<'_, ()>;
+
+    /// Records an end. Errors: [`super::Error::Stale`] if the claim was given back or is unknown.
+    fn finish(&self, finish: Finish) -> Reply<'_, Finished>;
+
+    /// Cancels what waits, and records the wish for what runs; refused for what has ended.
+    fn cancel(&self, cancel: Cancel) -> Reply<'_, PerTask<Cancelled>>;
+
+    /// Lets held tasks go; refused for what is not held.
+    fn release(&self, release: Release) -> Reply<'_, PerTask<()>>;
+
+    /// Returns what was claimed and has not ended, oldest claim first.
+    fn in_flight(&self) -> Reply<'_, Vec<InFlight>>;
+
+    /// Keeps the hash of an output of an ended attempt. Unknown outputs are ignored, and so is a hash that is known
+    /// already. The change is stamped with the system's clock.
+    fn keep_hash(&self, assignment: AssignmentId, stream: Stream, sha256: [u8; 32]) -> Reply<'_, ()>;
+}
