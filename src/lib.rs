@@ -1,4 +1,5 @@
 //! apex: a local task daemon.
 pub mod domain;
 pub mod link;
+pub mod output;
 pub mod store;

@@ -1,0 +1,250 @@
+//! Where output is, from the moment an attempt starts until it has its final name.
+
+use std::fs::{DirBuilder, File, Metadata, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::domain::attempt::{Output, Stream};
+use crate::domain::id::{AttemptNumber, TaskId};
+use crate::output::watch::Watcher;
+use crate::output::{Error, Reader};
+
+/// How many tasks share a directory.
+const TASKS_PER_DIRECTORY: u64 = 1000;
+
+/// The files of all tasks of a project. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Outputs {
+    dir: Arc<PathBuf>,
+    watcher: Arc<Watcher>,
+}
+
+/// Where an attempt writes, absolute paths.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Files {
+    /// Standard output, and standard error too if that has no file of its own.
+    pub stdout: PathBuf,
+    /// Standard error, if it is kept apart.
+    pub stderr: Option<PathBuf>,
+}
+
+impl Outputs {
+    /// Returns the files of the project whose `.apex/` is `dir`. Touches nothing.
+    pub fn new(dir: PathBuf) -> Self {
+        Self { dir: Arc::new(dir), watcher: Arc::new(Watcher::default()) }
+    }
+
+    /// Makes room for the output of an attempt that is about to start.
+    ///
+    /// What an earlier start under the same number left (it was claimed, but never ran) is removed. The files
+    /// themselves are made by the process that writes them.
+    pub fn prepare(&self, task: TaskId, attempt: AttemptNumber, split_output: bool) -> Result<Files, Error> {
+        let directory = self.absolute(&directory(task));
+        let make = |path: &Path| DirBuilder::new().mode(0o700).recursive(true).create(path);
+        make(&directory).map_err(|source| Error::MakeDirectory { path: directory.clone(), source })?;
+        for stream in Stream::ALL {
+            for name in [part(task, attempt, stream), sealed(task, attempt, stream)] {
+                let path = self.absolute(&name);
+                remove(&path).map_err(|source| Error::Seal { path, source })?;
+            }
+        }
+        let path = |stream| self.absolute(&part(task, attempt, stream));
+        Ok(if split_output {
+            Files { stdout: path(Stream::Stdout), stderr: Some(path(Stream::Stderr)) }
+        } else {
+            Files { stdout: path(Stream::Merged), stderr: None }
+        })
+    }
+
+    /// Gives the output of an attempt that has ended its final name, and returns what there is.
+    ///
+    /// Shape: a stream that nothing was written to has no file and no entry. Idempotent: after a crash in between, the
+    /// second call finds what the first one did.
+    pub fn seal(&self, task: TaskId, attempt: AttemptNumber, split_output: bool) -> Result<Vec<Output>, Error> {
+        let mut outputs = Vec::new();
+        for stream in Stream::of(split_output).iter().copied() {
+            let (from, name) = (self.absolute(&part(task, attempt, stream)), sealed(task, attempt, stream));
+            let to = self.absolute(&name);
+            let failed = |path: &Path, source| Error::Seal { path: path.to_owned(), source };
+            match metadata(&from).map_err(|source| failed(&from, source))? {
+                Some(metadata) if metadata.len() == 0 => remove(&from).map_err(|source| failed(&from, source))?,
+                Some(_) => std::fs::rename(&from, &to).map_err(|source| failed(&from, source))?,
+                None => {}
+            }
+            if let Some(metadata) = metadata(&to).map_err(|source| failed(&to, source))? {
+                outputs.push(Output { stream, path: name, bytes: metadata.len(), sha256: None });
+            }
+        }
+        Ok(outputs)
+    }
+
+    /// Returns what a running attempt has written so far.
+    pub fn current(&self, task: TaskId, attempt: AttemptNumber, split_output: bool) -> Vec<Output> {
+        let look = |stream| {
+            [part(task, attempt, stream), sealed(task, attempt, stream)].into_iter().find_map(|path| {
+                let bytes = metadata(&self.absolute(&path)).ok().flatten()?.len();
+                Some(Output { stream, path, bytes, sha256: None })
+            })
+        };
+        Stream::of(split_output).iter().copied().filter_map(look).collect()
+    }
+
+    /// Opens one stream of an attempt; `None` if nothing has been written to it, or it was not started.
+    pub fn open(&self, task: TaskId, attempt: AttemptNumber, stream: Stream) -> Result<Option<Reader>, Error> {
+        // The name may change between two looks, once and in this direction.
+        let names = [part(task, attempt, stream), sealed(task, attempt, stream)];
+        for name in names {
+            let path = self.absolute(&name);
+            match open(&path) {
+                Ok(file) => {
+                    let growth = self.watcher.watch(&file);
+                    return Ok(Some(Reader::new(file, path, growth)));
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(source) => return Err(Error::Read { path, source }),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Returns the SHA-256 of an output; `path` is relative to `.apex/`, as in [`Output`].
+    pub async fn sha256(&self, path: &Path) -> Result<[u8; 32], Error> {
+        let path = self.absolute(path);
+        let hashed = tokio::task::spawn_blocking({
+            let path = path.clone();
+            move || -> io::Result<[u8; 32]> {
+                let mut hasher = Hasher(Sha256::new());
+                io::copy(&mut open(&path)?, &mut hasher)?;
+                Ok(hasher.0.finalize().into())
+            }
+        });
+        let hashed = hashed.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+        hashed.map_err(|source| Error::Read { path, source })
+    }
+
+    /// Returns the absolute path of something in `.apex/`.
+    pub fn absolute(&self, path: &Path) -> PathBuf {
+        self.dir.join(path)
+    }
+}
+
+struct Hasher(Sha256);
+
+impl io::Write for Hasher {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.0.update(data);
+        Ok(data.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn directory(task: TaskId) -> PathBuf {
+    PathBuf::from(format!("output/{}", task.get() / TASKS_PER_DIRECTORY))
+}
+
+fn sealed(task: TaskId, attempt: AttemptNumber, stream: Stream) -> PathBuf {
+    let ending = match stream {
+        Stream::Merged => "log",
+        Stream::Stdout => "out",
+        Stream::Stderr => "err",
+    };
+    directory(task).join(format!("{task}.{attempt}.{ending}"))
+}
+
+fn part(task: TaskId, attempt: AttemptNumber, stream: Stream) -> PathBuf {
+    let mut name = sealed(task, attempt, stream).into_os_string();
+    name.push(".part");
+    name.into()
+}
+
+/// Looks at a file itself, not at what a link points to.
+fn metadata(path: &Path) -> io::Result<Option<Metadata>> {
+    match std::fs::symlink_metadata(path) {
+        Ok(metadata) => Ok(metadata.is_file().then_some(metadata)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_CLOEXEC).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn world() -> (tempfile::TempDir, Outputs, TaskId) {
+        let dir = tempfile::tempdir().unwrap();
+        let outputs = Outputs::new(dir.path().to_owned());
+        (dir, outputs, TaskId::new(1234).unwrap())
+    }
+
+    #[test]
+    fn files_stand_where_the_contract_says() {
+        let (dir, outputs, task) = world();
+        let files = outputs.prepare(task, 2, false).unwrap();
+        assert_eq!(files, Files { stdout: dir.path().join("output/1/1234.2.log.part"), stderr: None });
+        let files = outputs.prepare(task, 2, true).unwrap();
+        assert_eq!(files.stdout, dir.path().join("output/1/1234.2.out.part"));
+        assert_eq!(files.stderr, Some(dir.path().join("output/1/1234.2.err.part")));
+    }
+
+    #[test]
+    fn sealing_gives_the_final_name_once_and_can_be_repeated() {
+        let (dir, outputs, task) = world();
+        let files = outputs.prepare(task, 1, true).unwrap();
+        std::fs::write(&files.stdout, "hello").unwrap();
+        std::fs::write(files.stderr.unwrap(), "").unwrap();
+        let expected = [Output { stream: Stream::Stdout, path: "output/1/1234.1.out".into(), bytes: 5, sha256: None }];
+        assert_eq!(outputs.current(task, 1, true)[0].bytes, 5);
+        assert_eq!(outputs.seal(task, 1, true).unwrap(), expected);
+        assert_eq!(outputs.seal(task, 1, true).unwrap(), expected);
+        let names: Vec<_> =
+            std::fs::read_dir(dir.path().join("output/1")).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(names, ["1234.1.out"], "no output, no file");
+    }
+
+    #[test]
+    fn a_start_under_the_same_number_begins_with_empty_files() {
+        let (_dir, outputs, task) = world();
+        let files = outputs.prepare(task, 1, false).unwrap();
+        std::fs::write(&files.stdout, "of a start that came to nothing").unwrap();
+        outputs.prepare(task, 1, false).unwrap();
+        assert_eq!(outputs.seal(task, 1, false).unwrap(), []);
+    }
+
+    #[test]
+    fn links_are_not_followed() {
+        let (dir, outputs, task) = world();
+        let files = outputs.prepare(task, 1, false).unwrap();
+        std::fs::write(dir.path().join("secret"), "x").unwrap();
+        std::os::unix::fs::symlink(dir.path().join("secret"), &files.stdout).unwrap();
+        assert!(matches!(outputs.open(task, 1, Stream::Merged), Err(Error::Read { .. })));
+        assert_eq!(outputs.current(task, 1, false), []);
+    }
+
+    #[tokio::test]
+    async fn hashes_are_those_of_sha256sum() {
+        let (dir, outputs, _) = world();
+        std::fs::write(dir.path().join("file"), "hello\n").unwrap();
+        let hash = outputs.sha256(Path::new("file")).await.unwrap();
+        let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex, "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03");
+        assert!(outputs.sha256(Path::new("absent")).await.is_err());
+    }
+}

@@ -1,0 +1,100 @@
+//! What tasks wrote, and what they are given to read.
+//!
+//! A task's processes write straight into their files; nobody stands in between. So everything here is about files that
+//! others write: where they are ([`files`]), reading them ([`read`]), waiting for them to grow (`watch`), and taking in
+//! standard input before a task is added ([`upload`]).
+//!
+//! ```text
+//! .apex/output/<id/1000>/<id>.<attempt>.log         both streams, in true order
+//!                        <id>.<attempt>.out, .err   with --split-output
+//!                        ….part                     while it is written
+//! .apex/input/<uuid>                                uploaded standard input
+//! ```
+//!
+//! Deliberately absent: syncing (after a power cut a file may be shorter than recorded) and apexd's own log, which is
+//! telemetry.
+
+use std::io;
+use std::path::PathBuf;
+
+use uuid::Uuid;
+
+use crate::domain::error::ErrorKind;
+
+pub mod files;
+pub mod read;
+pub mod upload;
+mod watch;
+
+pub use files::{Files, Outputs};
+pub use read::Reader;
+pub use upload::Upload;
+
+/// Largest piece that is read at once, in bytes.
+pub const CHUNK_BYTES_MAX: usize = 64 * 1024;
+
+/// Why a file could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A directory for output or input could not be made.
+    #[error("cannot make directory `{}`", .path.display())]
+    MakeDirectory {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// An output could not be given its final name.
+    #[error("cannot finish output `{}`", .path.display())]
+    Seal {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A file could not be read.
+    #[error("cannot read `{}`", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Uploaded input could not be kept.
+    #[error("cannot keep standard input in `{}`", .path.display())]
+    Keep {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A task names uploaded input that is not there.
+    #[error("no uploaded standard input `{0}`")]
+    NoSuchUpload(Uuid),
+}
+
+impl Error {
+    /// Returns the kind that callers see.
+    pub fn kind(&self) -> ErrorKind {
+        let source = match self {
+            Self::MakeDirectory { source, .. }
+            | Self::Seal { source, .. }
+            | Self::Read { source, .. }
+            | Self::Keep { source, .. } => source,
+            Self::NoSuchUpload(_) => return ErrorKind::NotFound,
+        };
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::OutOfMemory => {
+                ErrorKind::Exhausted
+            }
+            io::ErrorKind::NotFound => ErrorKind::NotFound,
+            io::ErrorKind::PermissionDenied => ErrorKind::Denied,
+            _ if matches!(source.raw_os_error(), Some(nix::libc::EMFILE | nix::libc::ENFILE)) => ErrorKind::Exhausted,
+            _ => ErrorKind::Internal,
+        }
+    }
+}
