@@ -2,4 +2,5 @@
 pub mod domain;
 pub mod link;
 pub mod output;
+pub mod process;
 pub mod store;

@@ -1,0 +1,49 @@
+//! Which processes are there.
+
+use std::path::PathBuf;
+
+use crate::domain::identity::{BootId, ProcessIdentity};
+use crate::link::machine::{self, Stat};
+use crate::process::Error;
+
+/// Returns the id of this run of the machine.
+///
+/// Errors: [`Error::Read`] without a usable `/proc`.
+pub fn boot_id() -> Result<BootId, Error> {
+    let path = PathBuf::from("/proc/sys/kernel/random/boot_id");
+    machine::boot_id().map_err(|source| Error::Read { path, source })
+}
+
+/// Returns whether that very process still runs. A zombie does not, nor does another one with the same pid.
+///
+/// Shape: `false` also if it cannot be found out.
+pub fn is_alive(identity: ProcessIdentity) -> bool {
+    machine::boot_id().is_ok_and(|boot| boot == identity.boot)
+        && Stat::of(identity.pid).is_ok_and(|stat| stat.start_ticks == identity.start_ticks && !stat.zombie)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Command, Stdio};
+    use uuid::Uuid;
+
+    #[test]
+    fn a_process_is_alive_until_it_is_a_zombie() {
+        let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        let pid = child.id();
+        let start_ticks = Stat::of(pid).unwrap().start_ticks;
+        let identity = ProcessIdentity { boot: boot_id().unwrap(), pid, start_ticks };
+        assert!(is_alive(identity));
+        assert!(!is_alive(ProcessIdentity { start_ticks: start_ticks + 1, ..identity }));
+        assert!(!is_alive(ProcessIdentity { boot: BootId(Uuid::from_u128(1)), ..identity }));
+        drop(child.stdin.take());
+        // Waits for the end and leaves the zombie.
+        let id = nix::sys::wait::Id::Pid(nix::unistd::Pid::from_raw(i32::try_from(pid).unwrap()));
+        let flags = nix::sys::wait::WaitPidFlag::WEXITED | nix::sys::wait::WaitPidFlag::WNOWAIT;
+        nix::sys::wait::waitid(id, flags).unwrap();
+        assert!(!is_alive(identity));
+        child.wait().unwrap();
+        assert!(!is_alive(identity));
+    }
+}

@@ -1,0 +1,224 @@
+//! apexd's end of the link.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream as StdUnixStream;
+
+use nix::libc;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::domain::adoption::Child;
+use crate::domain::identity::GuardianId;
+use crate::domain::time::Timestamp;
+use crate::link::codec::{Error as CodecError, Reader, encode};
+use crate::link::{Fact, Order, SpawnStep, VERSION};
+use crate::process::Error;
+
+/// How many facts wait for a slow apexd before the rest waits in the guardian, where it costs nothing.
+const FACTS_MAX: usize = 1024;
+
+/// Orders are written together up to this many bytes, and facts are read so many bytes at a time.
+const BATCH_BYTES: usize = 64 * 1024;
+
+/// What goes to the task that writes.
+#[derive(Debug)]
+enum Item {
+    Order(Order),
+    /// Everything before it was given to the kernel.
+    Flush(oneshot::Sender<()>),
+}
+
+/// Where orders are put. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Orders {
+    // Unbounded, because who asks must not wait for the guardian. It is small all the same: what is asked follows from
+    // facts and claims, of which there is a bounded number, and the guardian reads as long as it can answer.
+    items: mpsc::UnboundedSender<Item>,
+}
+
+impl Orders {
+    /// Sends an order, in the order of the calls. Never waits. When the guardian is gone orders go nowhere; that it is
+    /// gone is told by the end of the facts.
+    ///
+    /// A spawn that is too long for a frame is answered with [`Fact::NotSpawned`] like one that is too long for exec.
+    pub fn send(&self, order: Order) {
+        let _ = self.items.send(Item::Order(order));
+    }
+
+    /// Returns when everything sent before is in the guardian's hands: written to the link, from which it is read even
+    /// if this process ends the next moment. Returns at once when the guardian is gone.
+    ///
+    /// # Cancel safety
+    ///
+    /// What was sent is written in any case.
+    pub async fn flush(&self) {
+        let (done, is_done) = oneshot::channel();
+        if self.items.send(Item::Flush(done)).is_ok() {
+            let _ = is_done.await;
+        }
+    }
+}
+
+/// The link to the guardian: two tasks, one that writes and one that reads.
+#[derive(Debug)]
+pub struct Link {
+    orders: Orders,
+    writer: JoinHandle<()>,
+    reader: JoinHandle<()>,
+}
+
+impl Link {
+    /// Takes the link into use and returns it with the facts as they come. The facts end when the guardian is gone.
+    ///
+    /// To be called inside a tokio runtime with its I/O driver on.
+    ///
+    /// Errors: [`Error::Link`] if `fd` is no socket.
+    pub fn take(fd: OwnedFd) -> Result<(Self, mpsc::Receiver<Fact>), Error> {
+        let stream = StdUnixStream::from(fd);
+        stream.set_nonblocking(true).map_err(Error::Link)?;
+        let (read, write) = UnixStream::from_std(stream).map_err(Error::Link)?.into_split();
+        let (items, queue) = mpsc::unbounded_channel();
+        let (facts, receiver) = mpsc::channel(FACTS_MAX);
+        let writer = tokio::spawn(write_orders(write, queue, facts.downgrade()));
+        let reader = tokio::spawn(read_facts(read, facts));
+        Ok((Self { orders: Orders { items }, writer, reader }, receiver))
+    }
+
+    /// Sends an order; see [`Orders::send`].
+    pub fn send(&self, order: Order) {
+        self.orders.send(order);
+    }
+
+    /// Returns where orders are put, for those who do not own the link.
+    pub fn orders(&self) -> Orders {
+        self.orders.clone()
+    }
+
+    /// Writes out what was sent, closes the link and waits for both tasks. The guardian then expects this process to
+    /// end, within ten seconds.
+    pub async fn close(self) {
+        self.orders.flush().await;
+        self.reader.abort();
+        self.writer.abort();
+        // Both were told to end; how they did does not matter.
+        let _ = (self.reader.await, self.writer.await);
+    }
+}
+
+async fn write_orders(
+    mut link: OwnedWriteHalf,
+    mut queue: mpsc::UnboundedReceiver<Item>,
+    facts: mpsc::WeakSender<Fact>,
+) {
+    let mut bytes = Vec::new();
+    let mut flushed = Vec::new();
+    while let Some(item) = queue.recv().await {
+        let mut next = Some(item);
+        // What waits is written together.
+        while let Some(item) = next {
+            match item {
+                Item::Order(order) => {
+                    if encode(&order, &mut bytes).is_err() {
+                        refuse(order, &facts).await;
+                    }
+                }
+                Item::Flush(done) => flushed.push(done),
+            }
+            next = if bytes.len() < BATCH_BYTES { queue.try_recv().ok() } else { None };
+        }
+        if link.write_all(&bytes).await.is_err() {
+            // The guardian is gone; the reader finds that out too. Dropping the queue answers whoever flushes.
+            return;
+        }
+        bytes.clear();
+        bytes.shrink_to(4 * BATCH_BYTES);
+        for done in flushed.drain(..) {
+            let _ = done.send(());
+        }
+    }
+}
+
+async fn refuse(order: Order, facts: &mpsc::WeakSender<Fact>) {
+    if let (Order::Spawn(spawn), Some(facts)) = (order, facts.upgrade()) {
+        let fact = Fact::NotSpawned { assignment: spawn.assignment, step: SpawnStep::Exec, errno: libc::E2BIG };
+        let _ = facts.send(fact).await;
+    }
+}
+
+async fn read_facts(mut link: OwnedReadHalf, facts: mpsc::Sender<Fact>) {
+    let mut reader = Reader::<Fact>::default();
+    let mut bytes = vec![0; BATCH_BYTES];
+    loop {
+        let count = match link.read(&mut bytes).await {
+            Ok(count) if count > 0 => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            // The guardian is gone.
+            _ => return,
+        };
+        reader.feed(&bytes[..count]);
+        loop {
+            match reader.next_message() {
+                Ok(Some(fact)) => {
+                    if facts.send(fact).await.is_err() {
+                        return;
+                    }
+                }
+                Ok(None) => break,
+                // A later guardian may tell things that this apexd cannot use.
+                Err(CodecError::UnknownKind { .. }) => {}
+                // Nothing that follows can be trusted. A guardian that lost its mind is as good as gone.
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+/// What the guardian said in answer to the hello.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// Which guardian it is.
+    pub guardian: GuardianId,
+    /// Its pid.
+    pub guardian_pid: u32,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// How often it has started apexd again.
+    pub restarts: u32,
+    /// How often the daemon was asked to stop so far.
+    pub stop_requests: u32,
+    /// All processes that it holds, running or ended and not forgotten.
+    pub children: Vec<Child>,
+}
+
+/// Says hello and collects the answer. To be called once, before any other order; facts that follow are news.
+///
+/// Errors: [`Error::Gone`] if the link ended; [`Error::Version`], [`Error::OutOfOrder`] if the guardian is another than
+/// expected.
+///
+/// # Cancel safety
+///
+/// None: the part of the answer that was read is lost.
+pub async fn handshake(link: &Link, facts: &mut mpsc::Receiver<Fact>) -> Result<Held, Error> {
+    link.send(Order::Hello { version: VERSION });
+    let mut held = match facts.recv().await.ok_or(Error::Gone)? {
+        Fact::Welcome { version, .. } if version != VERSION => return Err(Error::Version { version }),
+        Fact::Welcome { version: _, guardian, guardian_pid, started_at, restarts, stop_requests } => {
+            Held { guardian, guardian_pid, started_at, restarts, stop_requests, children: Vec::new() }
+        }
+        _ => return Err(Error::OutOfOrder),
+    };
+    loop {
+        match facts.recv().await.ok_or(Error::Gone)? {
+            Fact::Child(child) => held.children.push(child),
+            Fact::Complete => return Ok(held),
+            _ => return Err(Error::OutOfOrder),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
