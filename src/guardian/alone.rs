@@ -1,0 +1,162 @@
+//! Stopping: passing the wish on to apexd, and doing it without apexd when there is none.
+
+use std::fs;
+use std::io;
+use std::time::Duration;
+
+use nix::libc;
+
+use crate::domain::adoption::LastWords;
+use crate::domain::time::Moment;
+use crate::guardian::apexd::Apexd;
+use crate::guardian::hold::replace_file;
+use crate::guardian::log::Level;
+use crate::guardian::run::{Guardian, HELLO_WITHIN};
+use crate::guardian::{EXIT_DONE, EXIT_FAULT, processes};
+use crate::link::last_words;
+use crate::link::machine::boottime_now;
+
+/// How often it is looked whether anything is left of the sessions: nothing tells the end of a process whose parent is
+/// neither ours nor in the session.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// The guardian stops the tasks itself.
+#[derive(Debug)]
+pub(super) struct Alone {
+    /// Then the rest is killed.
+    kill_at: Moment,
+    is_killing: bool,
+    next_look: Moment,
+}
+
+impl Alone {
+    /// Returns when it is to be looked at again, if nothing happens before.
+    pub(super) fn next_look(&self) -> Moment {
+        self.next_look
+    }
+}
+
+impl Guardian {
+    /// Returns whether the daemon is to stop.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stop_requests() > 0
+    }
+
+    /// Returns how often the daemon was asked to stop, through apexd included.
+    pub(super) fn stop_requests(&self) -> u32 {
+        self.stops.max(u32::from(self.draining))
+    }
+
+    /// SIGTERM or SIGINT has come.
+    pub(super) fn ask_to_stop(&mut self) {
+        self.stops = self.stops.saturating_add(1);
+        let now = boottime_now();
+        if let Some(alone) = &mut self.alone {
+            alone.kill_at = now;
+            return;
+        }
+        let hello_by = now + HELLO_WITHIN;
+        match &mut self.apexd {
+            Apexd::Alive(life) if life.greeted => life.due.terminate = true,
+            // Latched: it is told with the welcome.
+            Apexd::Alive(_) => self.hello_by = Some(self.hello_by.map_or(hello_by, |by| by.min(hello_by))),
+            Apexd::Waiting { until } => {
+                *until = now;
+                self.hello_by = Some(hello_by);
+            }
+            Apexd::GivenUp => self.stop_alone(now),
+        }
+    }
+
+    /// Begins to stop the tasks without apexd.
+    pub(super) fn stop_alone(&mut self, now: Moment) {
+        self.kill_apexd();
+        self.hello_by = None;
+        if let Apexd::Waiting { .. } = self.apexd {
+            self.apexd = Apexd::GivenUp;
+        }
+        let is_urgent = self.stops > 1;
+        if self.table.running() > 0 && !is_urgent {
+            let (running, ms) = (self.table.running(), self.kill_grace.as_millis());
+            let message = format!("stopping the tasks without apexd running={running} kill_grace_ms={ms}");
+            self.log.line(Level::Warn, &message);
+            self.table.stop_all(libc::SIGTERM);
+        }
+        let kill_at = if is_urgent { now } else { now + self.kill_grace };
+        self.alone = Some(Alone { kill_at, is_killing: false, next_look: now });
+    }
+
+    /// apexd has drained and ended: whatever is left, which should be nothing, is killed.
+    pub(super) fn stop_drained(&mut self, now: Moment) {
+        self.apexd = Apexd::GivenUp;
+        self.has_drained = true;
+        if self.table.running() > 0 {
+            let running = self.table.running();
+            self.log.line(Level::Error, &format!("apexd left tasks behind; killing them running={running}"));
+        }
+        self.alone = Some(Alone { kill_at: now, is_killing: false, next_look: now });
+    }
+
+    /// Goes on stopping; returns the exit code when nothing is left.
+    pub(super) fn step_alone(&mut self, alone: &mut Alone, now: Moment) -> Option<i32> {
+        let is_apexd_gone = !matches!(self.apexd, Apexd::Alive(_));
+        if self.table.running() == 0 && is_apexd_gone && !self.has_leftovers() {
+            return Some(self.finish(EXIT_DONE));
+        }
+        if now >= alone.kill_at && (now >= alone.next_look || !alone.is_killing) {
+            if !alone.is_killing {
+                self.log.line(Level::Warn, &format!("killing what is left running={}", self.table.running()));
+                alone.is_killing = true;
+            }
+            self.kill_apexd();
+            self.table.stop_all(libc::SIGKILL);
+        }
+        if now >= alone.next_look {
+            alone.next_look = now + LOOK_EVERY;
+        }
+        None
+    }
+
+    /// Returns whether a session of a held process has a live member.
+    fn has_leftovers(&self) -> bool {
+        if self.table.is_empty() {
+            return false;
+        }
+        processes::live_sessions().iter().any(|session| self.table.holds(*session))
+    }
+
+    /// Writes down what nobody has been told, and lets go of it. Returns `code`, or another if that failed.
+    pub(super) fn finish(&mut self, code: i32) -> i32 {
+        let children = self.table.children();
+        // After an orderly drain everything is forgotten and nothing is claimed, so there is nothing to say. Else even
+        // an empty list says something: a claim that is not in it was never carried out.
+        if (children.is_empty() && self.has_drained) || !self.may_own_claims {
+            return code;
+        }
+        let words = LastWords { guardian: self.id, children };
+        let result = self.write_last_words(&words);
+        for child in words.children {
+            self.table.forget(child.assignment);
+        }
+        match result {
+            Ok(()) => code,
+            Err(error) => {
+                let path = self.options.places.exits.display();
+                self.log.line(Level::Error, &format!("the ends of tasks are lost: cannot write `{path}`: {error}"));
+                EXIT_FAULT
+            }
+        }
+    }
+
+    fn write_last_words(&self, words: &LastWords) -> io::Result<()> {
+        let places = &self.options.places;
+        // Those of an earlier guardian that no apexd has read.
+        let mut text = match fs::read(&places.exits) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        text.extend_from_slice(last_words::to_text(words, self.boot).as_bytes());
+        replace_file(&places.dir, &places.exits, &text)
+    }
+}

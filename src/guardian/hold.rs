@@ -1,0 +1,189 @@
+//! What the guardian holds for as long as it lives: the lock, the listening socket, the pid file.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
+use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket};
+use nix::sys::stat::{Mode, fchmod};
+
+use crate::guardian::{Error, Places};
+
+/// Descriptors that apexd is to get are kept above this number, so that putting them where apexd expects them never
+/// overwrites one that is still needed.
+const FD_MIN: i32 = 10;
+
+/// How many clients may wait while no apexd is there to answer them.
+const BACKLOG: i32 = 1024;
+
+/// The lock, the socket and the pid file of a project.
+#[derive(Debug)]
+pub(super) struct Hold {
+    lock: OwnedFd,
+    listener: Option<OwnedFd>,
+    /// Device and inode of the socket's name, by which ours is told from another's.
+    socket: Option<(u64, u64)>,
+    places: Places,
+}
+
+impl Hold {
+    /// Takes the lock, then makes everything else, replacing what a dead guardian left.
+    ///
+    /// Errors: [`Error::AlreadyRunning`] if the lock is held; then nothing was touched.
+    pub(super) fn take(places: &Places) -> Result<Self, Error> {
+        let lock = take_lock(places)?;
+        let mut hold = Self { lock, listener: None, socket: None, places: places.clone() };
+        match hold.make() {
+            Ok(()) => Ok(hold),
+            Err(error) => {
+                hold.release();
+                Err(error)
+            }
+        }
+    }
+
+    fn make(&mut self) -> Result<(), Error> {
+        let places = &self.places;
+        remove(&places.failed).map_err(|source| Error::Write { path: places.failed.clone(), source })?;
+        check_place(&places.socket)?;
+        let listener = make_listener(places).map_err(|source| Error::Listen { path: places.socket.clone(), source })?;
+        self.socket = fs::symlink_metadata(&places.socket).ok().map(|found| (found.dev(), found.ino()));
+        self.listener = Some(listener);
+        let pid = format!("{}\n", std::process::id());
+        replace_file(&places.dir, &places.pid_file, pid.as_bytes())
+            .map_err(|source| Error::Write { path: places.pid_file.clone(), source })
+    }
+
+    /// Returns the lock's descriptor.
+    pub(super) fn lock(&self) -> &OwnedFd {
+        &self.lock
+    }
+
+    /// Returns the listening socket, unless it was closed.
+    pub(super) fn listener(&self) -> Option<&OwnedFd> {
+        self.listener.as_ref()
+    }
+
+    /// Closes the listening socket and removes its name, so that clients are told at once and not kept waiting.
+    pub(super) fn close_listener(&mut self) {
+        self.listener = None;
+        // The project may have been removed and made anew under us: what has the name now must be what we made.
+        let found = fs::symlink_metadata(&self.places.socket).ok().map(|found| (found.dev(), found.ino()));
+        if found.is_some() && found == self.socket.take() {
+            let _ = fs::remove_file(&self.places.socket);
+        }
+    }
+
+    /// Removes what is there only while a guardian lives. The lock file stays: whoever waits for it holds that very
+    /// file.
+    pub(super) fn release(&mut self) {
+        self.close_listener();
+        if pid_in(&self.places.pid_file) == Some(std::process::id()) {
+            let _ = fs::remove_file(&self.places.pid_file);
+        }
+    }
+}
+
+fn take_lock(places: &Places) -> Result<OwnedFd, Error> {
+    let failed = |source| Error::Lock { path: places.lock.clone(), source };
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW)
+        .open(&places.lock)
+        .map_err(failed)?;
+    let lock = lift(&file).map_err(failed)?;
+    // SAFETY: a plain system call; the descriptor is open.
+    if unsafe { libc::flock(lock.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0 {
+        return Ok(lock);
+    }
+    match Errno::last() {
+        Errno::EWOULDBLOCK => Err(Error::AlreadyRunning { root: places.root.clone(), pid: pid_in(&places.pid_file) }),
+        errno => Err(failed(errno.into())),
+    }
+}
+
+/// Returns a copy of the descriptor above those that apexd is given.
+pub(super) fn lift(fd: impl std::os::fd::AsFd) -> io::Result<OwnedFd> {
+    let copy = fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(FD_MIN))?;
+    // SAFETY: made by the call above, and nobody else's.
+    Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+}
+
+/// Checks that nothing stands in the socket's place, or a socket. That of a dead guardian may be replaced: that it is
+/// dead is known, because we have the lock.
+fn check_place(path: &Path) -> Result<(), Error> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.file_type().is_socket() => Ok(()),
+        Ok(_) => Err(Error::InTheWay { path: path.to_owned() }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(Error::Listen { path: path.to_owned(), source }),
+    }
+}
+
+/// Makes the socket under another name and moves it into place when it listens: whoever finds it can connect.
+fn make_listener(places: &Places) -> io::Result<OwnedFd> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let listener = lift(socket(AddressFamily::Unix, SockType::Stream, flags, None)?)?;
+    // Before it has a name: there is no moment at which somebody else could connect. Linux takes the mode of the
+    // socket for that of the name; unix(7).
+    fchmod(&listener, Mode::S_IRUSR | Mode::S_IWUSR)?;
+    let mut name = places.socket.file_name().ok_or(Errno::EINVAL)?.to_owned();
+    name.push(".tmp");
+    let temporary = places.socket.with_file_name(&name);
+    remove(&temporary)?;
+    match UnixAddr::new(&temporary) {
+        Ok(address) => bind(listener.as_raw_fd(), &address)?,
+        Err(Errno::ENAMETOOLONG) => {
+            // The way through a descriptor of the directory is always short enough.
+            let directory =
+                OpenOptions::new().read(true).custom_flags(libc::O_DIRECTORY | libc::O_PATH).open(&places.dir)?;
+            let path = Path::new("/proc/self/fd").join(directory.as_raw_fd().to_string()).join(name);
+            bind(listener.as_raw_fd(), &UnixAddr::new(&path)?)?;
+        }
+        Err(errno) => return Err(errno.into()),
+    }
+    listen(&listener, Backlog::new(BACKLOG)?)?;
+    fs::rename(&temporary, &places.socket)?;
+    Ok(listener)
+}
+
+/// Returns the pid in a pid file; `None` if there is no file or no pid in it. Whether that process lives, and is a
+/// guardian, only the lock tells.
+pub fn pid_in(path: &Path) -> Option<u32> {
+    let mut text = String::new();
+    File::open(path).ok()?.take(32).read_to_string(&mut text).ok()?;
+    text.strip_suffix('\n')?.parse().ok().filter(|pid| *pid > 0)
+}
+
+/// Replaces a file as a whole, durably: whoever opens it sees all of the old or all of the new, also after a power cut.
+pub(super) fn replace_file(directory: &Path, path: &Path, contents: &[u8]) -> io::Result<()> {
+    let mut name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
+    name.push(".tmp");
+    let temporary = path.with_file_name(name);
+    // Left behind by one that was killed in the middle of this. The lock says that nobody else is at it.
+    remove(&temporary)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+    let written = file.write_all(contents).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&temporary, path));
+    if let Err(error) = written {
+        let _ = fs::remove_file(&temporary);
+        return Err(error);
+    }
+    File::open(directory)?.sync_all()
+}
+
+/// Removes a file that may be absent.
+pub(super) fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,95 @@
+//! The parent of apexd and of every task: it keeps alive, and knows nothing.
+//!
+//! One thread, no runtime, no database, nothing that can fail for want of what it does not hold already: wait for an
+//! event, look what it is, act. It starts apexd and starts it again; it starts tasks on apexd's word,
+//! and keeps each one that has ended as a zombie until apexd says that the outcome is stored, so that the kernel is the
+//! journal. It never waits for apexd: what apexd has not been told yet is a mark on the entry in question.
+//!
+//! Linux only: pidfds, `clone`, epoll, signalfd, `/proc`; kernel 5.9 or later.
+//!
+//! Deliberately absent: configuration, task ids, outcomes, retries. All of it would have to survive a crash of apexd in
+//! memory, and be replaced with it.
+//!
+//! Reading order: `run` (the loop) → `apexd` (its lives) → `orders` (what it asks) → `table` (what is held) → `spawn`
+//! and `processes` (the system calls) → `alone` (the end without an apexd) → `hold` (lock, socket, pid file).
+
+mod alone;
+mod apexd;
+mod daemonize;
+mod error;
+mod hold;
+mod log;
+mod orders;
+mod peer;
+mod poll;
+mod processes;
+mod readiness;
+mod run;
+mod signals;
+mod spawn;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use daemonize::{Started, daemonize};
+pub use error::Error;
+pub use hold::pid_in;
+pub use run::run_foreground;
+
+/// The guardian's exit code when it did all it was asked to: stopped, and nothing is left.
+pub const EXIT_DONE: i32 = 0;
+/// The guardian's exit code when it broke off for a fault of its own or of the system.
+pub const EXIT_FAULT: i32 = 70;
+/// The guardian's exit code when starting it again would not help: another one is there, or apexd could not be started.
+pub const EXIT_GAVE_UP: i32 = 78;
+
+/// How long [`daemonize`] waits for the daemon to be ready, unless told otherwise.
+pub const READY_WITHIN: Duration = Duration::from_secs(15);
+
+/// Where the guardian's things are. All paths are absolute; the guardian's own working directory is `/`.
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// The project's root, for messages.
+    pub root: PathBuf,
+    /// The project's `.apex`, which exists and belongs to this user.
+    pub dir: PathBuf,
+    /// Held with flock(2) as long as guardian or apexd live; the file stays for ever.
+    pub lock: PathBuf,
+    /// The guardian's pid and a newline, while it lives.
+    pub pid_file: PathBuf,
+    /// The listening socket, in `dir`. May be longer than a socket's address.
+    pub socket: PathBuf,
+    /// The daemon's log, to which the guardian appends lines of its own.
+    pub log: PathBuf,
+    /// Why the daemon gave up: written by apexd before it exits with 78, else by the guardian.
+    pub failed: PathBuf,
+    /// The last words; [`crate::link::last_words`].
+    pub exits: PathBuf,
+}
+
+/// What the guardian is told once.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where its things are.
+    pub places: Places,
+    /// The program that is started as apexd, with the name `apexd` as `argv[0]`.
+    pub binary: PathBuf,
+    /// apexd's further arguments.
+    pub apexd_args: Vec<OsString>,
+    /// How long [`daemonize`] waits for [`Order::Ready`](crate::link::Order::Ready).
+    pub ready_within: Duration,
+}
+
+impl Options {
+    /// Returns options that start the running program itself as apexd, without arguments.
+    ///
+    /// Source: proc_pid_exe(5): the link works also when the file was replaced or removed meanwhile.
+    pub fn new(places: Places) -> Self {
+        let binary = PathBuf::from("/proc/self/exe");
+        Self { places, binary, apexd_args: Vec::new(), ready_within: READY_WITHIN }
+    }
+}

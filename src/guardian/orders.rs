@@ -1,0 +1,191 @@
+//! What apexd asks for, and what it is told.
+
+use crate::guardian::apexd::{Apexd, END_WITHIN};
+use crate::guardian::log::Level;
+use crate::guardian::poll::Source;
+use crate::guardian::run::Guardian;
+use crate::link::codec::Error;
+use crate::link::machine::boottime_now;
+use crate::link::{Fact, Order, VERSION};
+
+impl Guardian {
+    /// Reads what has arrived on the link.
+    pub(super) fn read_link(&mut self) {
+        let Apexd::Alive(life) = &mut self.apexd else { return };
+        let Some(peer) = &mut life.peer else { return };
+        if peer.interest.0 && peer.receive().is_none() {
+            // It is about to end, or has lost its mind. What it asked before is still carried out.
+            self.carry_out_orders();
+            self.read_last_orders();
+            self.drop_link();
+        }
+    }
+
+    /// Goes on without a link; apexd has some time to end by itself.
+    fn drop_link(&mut self) {
+        let Apexd::Alive(life) = &mut self.apexd else { return };
+        if let Some(peer) = life.peer.take() {
+            self.poll.remove(peer.socket());
+        }
+        life.end_by = Some(boottime_now() + END_WITHIN);
+    }
+
+    /// Carries out what was asked and tells what there is to tell, as far as apexd takes it.
+    pub(super) fn pump(&mut self) {
+        loop {
+            let carried_out = self.carry_out_orders();
+            self.tell();
+            // What had to wait for room may go on now.
+            if carried_out == 0 {
+                break;
+            }
+        }
+        let Apexd::Alive(life) = &mut self.apexd else { return };
+        let Some(peer) = &mut life.peer else { return };
+        let interest = (peer.has_room(), peer.has_unsent());
+        if interest != peer.interest {
+            peer.interest = interest;
+            // It cannot fail for a descriptor that was added.
+            let _ = self.poll.change(peer.socket(), Source::Link, interest.0, interest.1);
+        }
+    }
+
+    /// Carries out the orders that have arrived, as long as there is room for their answers. Returns how many.
+    fn carry_out_orders(&mut self) -> usize {
+        let mut count = 0;
+        loop {
+            let Apexd::Alive(life) = &mut self.apexd else { return count };
+            let Some(peer) = life.peer.as_mut().filter(|peer| peer.has_room()) else { return count };
+            match peer.next_order() {
+                Ok(None) => return count,
+                Ok(Some(order)) if life.greeted || matches!(order, Order::Hello { .. }) => self.carry_out(order),
+                // A later apexd may ask for things that this guardian cannot do.
+                Err(error @ Error::UnknownKind { .. }) => {
+                    self.log.line(Level::Warn, &format!("an order of apexd was ignored: {error}"));
+                }
+                wrong => {
+                    let why = wrong.err().map_or_else(|| "an order before the hello".to_owned(), |e| e.to_string());
+                    self.log.line(Level::Error, &format!("apexd sent what is no order: {why}; killing it"));
+                    self.kill_apexd();
+                    self.drop_link();
+                    return count;
+                }
+            }
+            count += 1;
+        }
+    }
+
+    fn carry_out(&mut self, order: Order) {
+        match order {
+            Order::Spawn(spawn) => {
+                self.may_own_claims = true;
+                if let Err(failed) = self.table.spawn(&self.poll, &self.spawner, &spawn) {
+                    let (assignment, step, errno) = (spawn.assignment, failed.step, failed.errno);
+                    self.answer(&Fact::NotSpawned { assignment, step, errno });
+                }
+            }
+            Order::Signal { assignment, signal, scope } => {
+                let errno = self.table.signal(assignment, signal, scope);
+                self.answer(&Fact::Signalled { assignment, signal, errno });
+            }
+            statement => self.note(statement),
+        }
+    }
+
+    /// Takes in an order that says what is, and asks for nothing that would not be asked again.
+    fn note(&mut self, order: Order) {
+        match order {
+            Order::Hello { .. } => {
+                self.table.begin_roll_call();
+                self.hello_by = None;
+                if let Apexd::Alive(life) = &mut self.apexd {
+                    life.greeted = true;
+                    (life.due.welcome, life.due.complete) = (true, true);
+                }
+            }
+            Order::Ready => self.note_ready(),
+            Order::Policy { kill_grace } => self.kill_grace = kill_grace,
+            Order::Forget { assignment } => self.table.forget(assignment),
+            Order::Draining => self.draining = true,
+            Order::Replace { binary } => self.replacement = Some(binary),
+            Order::Spawn(_) | Order::Signal { .. } => {}
+        }
+    }
+
+    /// Reads the link of an apexd that has ended to its end. Orders that state something count; one to start or to
+    /// signal a process that was not carried out by now is dropped, because the next apexd begins with what there is.
+    pub(super) fn read_last_orders(&mut self) {
+        let mut is_at_end = false;
+        loop {
+            let Apexd::Alive(life) = &mut self.apexd else { return };
+            let Some(peer) = &mut life.peer else { return };
+            match peer.next_order() {
+                Ok(Some(Order::Spawn(_))) => self.may_own_claims = true,
+                Ok(Some(Order::Hello { .. })) => {}
+                Ok(Some(order)) if life.greeted => self.note(order),
+                Ok(None) if is_at_end => return,
+                // Nothing to read means the end here: nobody is left to write.
+                Ok(None) => is_at_end = !matches!(peer.receive(), Some(1..)),
+                Err(Error::UnknownKind { .. } | Error::Malformed { .. }) => {}
+                Ok(Some(_)) | Err(Error::TooLong { .. } | Error::Empty) => return,
+            }
+        }
+    }
+
+    fn answer(&mut self, fact: &Fact) {
+        if let Apexd::Alive(life) = &mut self.apexd
+            && let Some(peer) = &mut life.peer
+        {
+            peer.tell(fact);
+        }
+    }
+
+    /// Tells apexd what it does not know yet, as far as there is room.
+    fn tell(&mut self) {
+        let stop_requests = self.stop_requests();
+        let Apexd::Alive(life) = &mut self.apexd else { return };
+        let (Some(peer), true) = (&mut life.peer, life.greeted) else { return };
+        let due = &mut life.due;
+        loop {
+            while peer.has_room() {
+                let fact = if std::mem::take(&mut due.welcome) {
+                    due.terminate = false;
+                    Fact::Welcome {
+                        version: VERSION,
+                        guardian: self.id,
+                        guardian_pid: std::process::id(),
+                        started_at: self.started_at,
+                        restarts: self.starts.saturating_sub(1),
+                        stop_requests,
+                    }
+                } else if let Some(child) = self.table.next_of_roll_call() {
+                    Fact::Child(child)
+                } else if std::mem::take(&mut due.complete) {
+                    Fact::Complete
+                } else if std::mem::take(&mut due.terminate) {
+                    Fact::Terminate { requests: stop_requests }
+                } else if std::mem::take(&mut due.reload) {
+                    Fact::Reload
+                } else if let Some(fact) = self.table.next_news() {
+                    fact
+                } else {
+                    break;
+                };
+                peer.tell(&fact);
+            }
+            let is_full = !peer.has_room();
+            peer.flush();
+            if !is_full || !peer.has_room() {
+                break;
+            }
+        }
+    }
+
+    /// Passes a SIGHUP on.
+    pub(super) fn tell_reload(&mut self) {
+        if let Apexd::Alive(life) = &mut self.apexd {
+            // One that has not said hello yet reads the configuration anyway.
+            life.due.reload = life.greeted;
+        }
+    }
+}

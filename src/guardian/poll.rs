@@ -1,0 +1,110 @@
+//! Waiting for whatever happens next.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+
+/// What a descriptor that became ready belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// Signals to the guardian.
+    Signals,
+    /// The link to apexd.
+    Link,
+    /// apexd has ended.
+    Apexd,
+    /// The task with this pid has ended.
+    Task(u32),
+}
+
+/// Set in the number of a [`Source::Task`], whose low half is the pid.
+const TASK: u64 = 1 << 32;
+
+impl Source {
+    fn to_number(self) -> u64 {
+        match self {
+            Self::Signals => 0,
+            Self::Link => 1,
+            Self::Apexd => 2,
+            Self::Task(pid) => TASK | u64::from(pid),
+        }
+    }
+
+    fn from_number(number: u64) -> Option<Self> {
+        match number {
+            0 => Some(Self::Signals),
+            1 => Some(Self::Link),
+            2 => Some(Self::Apexd),
+            _ => u32::try_from(number ^ TASK).ok().map(Self::Task),
+        }
+    }
+}
+
+/// The descriptors that are waited for.
+#[derive(Debug)]
+pub(super) struct Poll(Epoll);
+
+impl Poll {
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self(Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?))
+    }
+
+    /// Waits for `fd` to become readable.
+    pub(super) fn add(&self, fd: impl AsFd, source: Source) -> io::Result<()> {
+        Ok(self.0.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, source.to_number()))?)
+    }
+
+    /// Waits for `fd`, which was added, to become readable or writable or only to break.
+    pub(super) fn change(&self, fd: impl AsFd, source: Source, read: bool, write: bool) -> io::Result<()> {
+        let mut flags = EpollFlags::empty();
+        flags.set(EpollFlags::EPOLLIN, read);
+        flags.set(EpollFlags::EPOLLOUT, write);
+        Ok(self.0.modify(fd, &mut EpollEvent::new(flags, source.to_number()))?)
+    }
+
+    /// Waits for `fd` no longer. To be called before it is closed: a copy of it in a child that is just being started
+    /// would keep it here.
+    pub(super) fn remove(&self, fd: impl AsFd) {
+        // It fails only for one that is not there, which is what is wanted.
+        let _ = self.0.delete(fd);
+    }
+
+    /// Waits for `timeout`, or without an end, and appends what is ready to `ready`.
+    pub(super) fn wait(&self, timeout: Option<Duration>, ready: &mut Vec<Source>) -> io::Result<()> {
+        let timeout = timeout.map_or(EpollTimeout::NONE, |timeout| {
+            let ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+            EpollTimeout::try_from(ms).unwrap_or(EpollTimeout::MAX)
+        });
+        let mut events = [EpollEvent::empty(); 64];
+        match self.0.wait(&mut events, timeout) {
+            Ok(count) => {
+                ready.extend(events.iter().take(count).filter_map(|event| Source::from_number(event.data())));
+                Ok(())
+            }
+            Err(Errno::EINTR) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+}
+
+impl AsFd for Poll {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.0.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_source_has_a_number_of_its_own() {
+        for source in [Source::Signals, Source::Link, Source::Apexd, Source::Task(0), Source::Task(u32::MAX)] {
+            assert_eq!(Source::from_number(source.to_number()), Some(source));
+        }
+        assert_eq!(Source::from_number(u64::MAX), None);
+    }
+}

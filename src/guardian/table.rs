@@ -1,0 +1,236 @@
+//! The processes that the guardian holds: running ones, and ended ones that nobody has told it to forget.
+//!
+//! What apexd does not know yet is a mark on the entry, not a message in a queue: however long apexd does not read,
+//! the table does not grow by it.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::os::fd::{AsFd, OwnedFd};
+
+use nix::libc;
+
+use crate::domain::adoption::Child;
+use crate::domain::id::AssignmentId;
+use crate::domain::outcome::Exit;
+use crate::guardian::poll::{Poll, Source};
+use crate::guardian::processes;
+use crate::guardian::spawn::{Failed, Spawner};
+use crate::link::machine::{Stat, wall_now};
+use crate::link::{Fact, Scope, Spawn, SpawnStep};
+
+#[derive(Debug)]
+struct Held {
+    child: Child,
+    /// Closed when the exit has been seen: every open one makes each further fork dearer, a zombie does not.
+    pidfd: Option<OwnedFd>,
+    /// The guardian itself has asked it to end, see [`Table::stop_all`].
+    stopped: bool,
+    start_untold: bool,
+    exit_untold: bool,
+    /// It stands in [`Table::news`], where each stands at most once.
+    in_news: bool,
+}
+
+/// All held processes.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    held: HashMap<AssignmentId, Held>,
+    by_pid: HashMap<u32, AssignmentId>,
+    /// Those with something untold; some may be forgotten or told meanwhile.
+    news: VecDeque<AssignmentId>,
+    /// Those that a new apexd has not been told of yet.
+    roll_call: Vec<AssignmentId>,
+    /// Those whose end the kernel would not promise to tell, for want of memory: looked at with every SIGCHLD.
+    unwatched: Vec<u32>,
+    /// How many have not ended.
+    running: usize,
+}
+
+impl Table {
+    /// Starts a process, unless the assignment is known already; in both cases its start is told (again).
+    pub(super) fn spawn(&mut self, poll: &Poll, spawner: &Spawner, spawn: &Spawn) -> Result<(), Failed> {
+        let assignment = spawn.assignment;
+        if let Some(held) = self.held.get_mut(&assignment) {
+            held.start_untold = true;
+            held.exit_untold = held.child.exit.is_some();
+            self.note_news(assignment);
+            return Ok(());
+        }
+        // With this descriptor free again there is one left to read the start time with, which must not fail: the
+        // process runs by then.
+        let reserve = poll
+            .as_fd()
+            .try_clone_to_owned()
+            .map_err(|error| Failed { step: SpawnStep::Fork, errno: error.raw_os_error().unwrap_or(libc::EMFILE) })?;
+        let started = spawner.start_task(spawn)?;
+        drop(reserve);
+        let started_at = wall_now();
+        // A start time of 0 is no process's: one that could not be read is never mistaken for another process.
+        let start_ticks = Stat::of(started.pid).map_or(0, |stat| stat.start_ticks);
+        if poll.add(&started.pidfd, Source::Task(started.pid)).is_err() {
+            self.unwatched.push(started.pid);
+        }
+        let child = Child { assignment, pid: started.pid, start_ticks, started_at, exit: None };
+        let held = Held {
+            child,
+            pidfd: Some(started.pidfd),
+            stopped: false,
+            start_untold: true,
+            exit_untold: false,
+            in_news: false,
+        };
+        self.held.insert(assignment, held);
+        self.by_pid.insert(started.pid, assignment);
+        self.running += 1;
+        self.note_news(assignment);
+        Ok(())
+    }
+
+    /// Looks at the process `pid` and notes how it ended, if it has. Returns whether it has ended just now; then
+    /// [`Self::settle`] must follow.
+    pub(super) fn look(&mut self, poll: &Poll, pid: u32) -> bool {
+        let Some(held) = self.by_pid.get(&pid).and_then(|assignment| self.held.get_mut(assignment)) else {
+            return false;
+        };
+        let Some(pidfd) = &held.pidfd else { return false };
+        let Ok(ended) = processes::peek(pidfd) else {
+            // Not a child any more, which cannot be; but a descriptor that stays ready would keep the loop spinning.
+            poll.remove(pidfd);
+            return false;
+        };
+        let Some((status, usage)) = ended else { return false };
+        poll.remove(pidfd);
+        self.unwatched.retain(|unwatched| *unwatched != pid);
+        held.pidfd = None;
+        let stopped = held.stopped;
+        held.child.exit = Some(Exit { status, usage: Some(usage), at: wall_now(), leftovers: false, stopped });
+        self.running -= 1;
+        true
+    }
+
+    /// Notes which of the processes that have just ended leave others in their session behind, and lets the ends be
+    /// told.
+    pub(super) fn settle(&mut self, ended: &[u32], live_sessions: &HashSet<u32>) {
+        for pid in ended {
+            let Some(assignment) = self.by_pid.get(pid).copied() else { continue };
+            let Some(held) = self.held.get_mut(&assignment) else { continue };
+            let Some(exit) = &mut held.child.exit else { continue };
+            exit.leftovers = live_sessions.contains(pid);
+            held.exit_untold = true;
+            self.note_news(assignment);
+        }
+    }
+
+    /// Sends a signal and returns 0 or why it could not be sent, as errno(3).
+    pub(super) fn signal(&self, assignment: AssignmentId, signal: i32, scope: Scope) -> i32 {
+        let Some(held) = self.held.get(&assignment) else { return libc::ESRCH };
+        match scope {
+            Scope::Leader => held.pidfd.as_ref().map_or(libc::ESRCH, |pidfd| processes::send(pidfd, signal)),
+            // The entry pins the pid, running or zombie, so nobody else's session can have this id.
+            Scope::Session => processes::signal_sessions(|session| session == held.child.pid, signal),
+        }
+    }
+
+    /// Sends a signal that ends to the sessions of all held processes. From now on their ends are the guardian's doing.
+    pub(super) fn stop_all(&mut self, signal: i32) {
+        for held in self.held.values_mut() {
+            held.stopped = true;
+        }
+        processes::signal_sessions(|session| self.by_pid.contains_key(&session), signal);
+        // A stopped process would never see it.
+        processes::signal_sessions(|session| self.by_pid.contains_key(&session), libc::SIGCONT);
+    }
+
+    /// Reaps an ended process and forgets it. One that has not ended is kept: nothing of it can be committed.
+    pub(super) fn forget(&mut self, assignment: AssignmentId) {
+        if self.held.get(&assignment).is_none_or(|held| held.child.exit.is_none()) {
+            return;
+        }
+        if let Some(held) = self.held.remove(&assignment) {
+            processes::reap(held.child.pid);
+            self.by_pid.remove(&held.child.pid);
+        }
+        if self.held.is_empty() {
+            self.held.shrink_to(64);
+            self.by_pid.shrink_to(64);
+            self.news = VecDeque::new();
+        }
+    }
+
+    /// Begins to tell everything, for an apexd that knows nothing.
+    pub(super) fn begin_roll_call(&mut self) {
+        self.news.clear();
+        for held in self.held.values_mut() {
+            (held.start_untold, held.exit_untold, held.in_news) = (false, false, false);
+        }
+        self.roll_call = self.held.keys().copied().collect();
+    }
+
+    /// Returns the next process of the roll call.
+    pub(super) fn next_of_roll_call(&mut self) -> Option<Child> {
+        while let Some(assignment) = self.roll_call.pop() {
+            if let Some(held) = self.held.get_mut(&assignment) {
+                (held.start_untold, held.exit_untold) = (false, false);
+                return Some(held.child);
+            }
+        }
+        self.roll_call = Vec::new();
+        None
+    }
+
+    /// Returns the next thing that apexd does not know: of each process the start before the end.
+    pub(super) fn next_news(&mut self) -> Option<Fact> {
+        while let Some(assignment) = self.news.front() {
+            if let Some(held) = self.held.get_mut(assignment) {
+                if held.start_untold {
+                    held.start_untold = false;
+                    return Some(Fact::Spawned(Child { exit: None, ..held.child }));
+                }
+                held.in_news = false;
+                let untold = std::mem::take(&mut held.exit_untold);
+                if let Some(exit) = held.child.exit.filter(|_| untold) {
+                    let assignment = *assignment;
+                    self.news.pop_front();
+                    return Some(Fact::Exited { assignment, exit });
+                }
+            }
+            self.news.pop_front();
+        }
+        None
+    }
+
+    /// Returns how many processes have not ended.
+    pub(super) fn running(&self) -> usize {
+        self.running
+    }
+
+    /// Returns whether no process is held.
+    pub(super) fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    /// Returns whether the process `pid` is held.
+    pub(super) fn holds(&self, pid: u32) -> bool {
+        self.by_pid.contains_key(&pid)
+    }
+
+    /// Returns the pids of those that must be looked at when a child has ended, because nothing else tells.
+    pub(super) fn unwatched(&self) -> Vec<u32> {
+        self.unwatched.clone()
+    }
+
+    /// Returns everything that is held, in the order in which it was started.
+    pub(super) fn children(&self) -> Vec<Child> {
+        let mut children: Vec<Child> = self.held.values().map(|held| held.child).collect();
+        children.sort_by_key(|child| (child.started_at, child.start_ticks, child.pid));
+        children
+    }
+
+    fn note_news(&mut self, assignment: AssignmentId) {
+        if let Some(held) = self.held.get_mut(&assignment)
+            && !held.in_news
+        {
+            held.in_news = true;
+            self.news.push_back(assignment);
+        }
+    }
+}

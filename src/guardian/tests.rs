@@ -1,0 +1,13 @@
+//! The guardian with real processes.
+//!
+//! [`world`] runs a guardian in a process of its own. Its apexd is this test program again: [`relay`] passes bytes
+//! between the link and a connection to the listening socket, so that each test itself is the apexd.
+
+mod background;
+mod ending;
+mod hold;
+mod lives;
+mod relay;
+mod spawn;
+mod tasks;
+mod world;
