@@ -1,7 +1,11 @@
 //! apex: a local task daemon.
+pub mod config;
 pub mod domain;
+pub mod exit;
 pub mod guardian;
 pub mod link;
 pub mod output;
+pub mod paths;
 pub mod process;
 pub mod store;
+pub mod units;

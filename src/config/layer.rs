@@ -1,0 +1,182 @@
+//! One layer of settings after the other: a file, the environment, the flags.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::config::error::{Error, Fault, Place};
+use crate::config::schema::{self, Key, Value};
+use crate::config::{Config, Overrides};
+
+/// Short names of variables that people set by hand.
+const SHORT: [(&str, &str, &str); 3] = [
+    ("APEX_POLL_INTERVAL", "daemon", "poll_interval"),
+    ("APEX_MAX_CONCURRENT", "daemon", "max_concurrent"),
+    ("APEX_LOG_LEVEL", "daemon", "log_level"),
+];
+
+/// Puts the settings of one file over `config`.
+pub(super) fn apply_file(config: &mut Config, path: &Path, text: &str) -> Result<(), Error> {
+    let place = |offset: usize| {
+        let line = 1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count();
+        Place::File { path: path.to_owned(), line }
+    };
+    let document = DeTable::parse(text).map_err(|error| Error::Syntax {
+        place: place(error.span().map_or(0, |span| span.start)),
+        message: error.message().to_owned(),
+    })?;
+    for (section, content) in in_order(document.get_ref()) {
+        let name = section.get_ref().as_ref();
+        let here = || place(section.span().start);
+        if !schema::SECTIONS.contains(&name) {
+            return Err(unknown_section(here(), name, content));
+        }
+        let table = as_table(content, name, &place)?;
+        if name == schema::QUEUES {
+            for (queue, content) in in_order(table) {
+                let queue_name = queue.get_ref().as_ref();
+                let full = format!("{name}.{queue_name}");
+                for (key, value) in in_order(as_table(content, &full, &place)?) {
+                    let key_name = key.get_ref().as_ref();
+                    if !schema::QUEUE_KEYS.contains(&key_name) {
+                        return Err(unknown_key(place(key.span().start), &full, key_name, &schema::QUEUE_KEYS));
+                    }
+                    let wrong = |fault| Error::Value {
+                        place: place(value.span().start),
+                        key: format!("{full}.{key_name}"),
+                        fault: Box::new(fault),
+                    };
+                    schema::set_queue(config, queue_name, key_name, &read(value.get_ref())).map_err(wrong)?;
+                }
+            }
+            continue;
+        }
+        for (key, value) in in_order(table) {
+            let key_name = key.get_ref().as_ref();
+            let Some(known) = find(name, key_name) else {
+                return Err(unknown_key(place(key.span().start), name, key_name, &keys_of(name)));
+            };
+            set(config, known, &read(value.get_ref()), || place(value.span().start))?;
+        }
+    }
+    Ok(())
+}
+
+/// Puts the settings of the environment over `config`. What is named `APEX_…` and is no setting is ignored, and so is
+/// an empty variable.
+pub(super) fn apply_variables(config: &mut Config, variables: &BTreeMap<String, String>) -> Result<(), Error> {
+    let short = SHORT.iter().filter_map(|(name, section, key)| Some(((*name).to_owned(), find(section, key)?)));
+    let long = schema::KEYS.iter().map(|key| {
+        let name = format!("APEX_{}_{}", key.section.replace('.', "_"), key.name);
+        (name.to_ascii_uppercase(), key)
+    });
+    // The long name says more, so it wins.
+    for (name, key) in short.chain(long) {
+        if let Some(text) = variables.get(&name).filter(|text| !text.is_empty()) {
+            set(config, key, &key.kind.read(text), || Place::Variable(name.clone()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Puts what flags say over `config`, checked like everything else.
+pub(super) fn apply_overrides(config: &mut Config, overrides: &Overrides) -> Result<(), Error> {
+    if let Some(number) = overrides.max_concurrent
+        && let Some(key) = find("daemon", "max_concurrent")
+    {
+        set(config, key, &Value::Number(i64::from(number)), || Place::Flag("--max-concurrent"))?;
+    }
+    if let Some(interval) = overrides.poll_interval
+        && let Some(key) = find("daemon", "poll_interval")
+    {
+        let text = crate::units::format_duration(interval);
+        set(config, key, &Value::Text(text), || Place::Flag("--poll-interval"))?;
+    }
+    Ok(())
+}
+
+fn set(config: &mut Config, key: &Key, value: &Value, place: impl FnOnce() -> Place) -> Result<(), Error> {
+    let wrong =
+        |fault| Error::Value { place: place(), key: format!("{}.{}", key.section, key.name), fault: Box::new(fault) };
+    (key.set)(config, value).map_err(wrong)
+}
+
+fn find(section: &str, name: &str) -> Option<&'static Key> {
+    static KEYS: &[Key] = &schema::KEYS;
+    KEYS.iter().find(|key| key.section == section && key.name == name)
+}
+
+fn keys_of(section: &str) -> Vec<&'static str> {
+    schema::KEYS.iter().filter(|key| key.section == section).map(|key| key.name).collect()
+}
+
+/// Entries in the order in which they stand in the file, so that the first mistake is the one that is told.
+fn in_order<'t, 'i>(table: &'t DeTable<'i>) -> Vec<(&'t Spanned<std::borrow::Cow<'i, str>>, &'t Spanned<DeValue<'i>>)> {
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(key, _)| key.span().start);
+    entries
+}
+
+fn as_table<'t, 'i>(
+    content: &'t Spanned<DeValue<'i>>,
+    name: &str,
+    place: &impl Fn(usize) -> Place,
+) -> Result<&'t DeTable<'i>, Error> {
+    content.get_ref().as_table().ok_or_else(|| Error::Value {
+        place: place(content.span().start),
+        key: name.to_owned(),
+        fault: Box::new(Fault::Type { expected: "a section", found: named(content.get_ref()) }),
+    })
+}
+
+fn read(value: &DeValue<'_>) -> Value {
+    match value {
+        DeValue::String(text) => Value::Text(text.to_string()),
+        DeValue::Boolean(flag) => Value::Flag(*flag),
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
+            .map_or(Value::Other("a number that is too large"), Value::Number),
+        DeValue::Array(items) => {
+            let texts = items.iter().map(|item| item.get_ref().as_str().map(str::to_owned));
+            texts.collect::<Option<Vec<_>>>().map_or(Value::Other("a list of other things than strings"), Value::List)
+        }
+        other => Value::Other(named(other)),
+    }
+}
+
+fn named(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "a number",
+        DeValue::Float(_) => "a fraction",
+        DeValue::Boolean(_) => "a boolean",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a section",
+    }
+}
+
+/// A key that stands outside of any section is told the nearest key, a section the nearest section.
+fn unknown_section(place: Place, name: &str, content: &Spanned<DeValue<'_>>) -> Error {
+    if content.get_ref().is_table() {
+        let nearest = nearest(name, schema::SECTIONS).to_owned();
+        return Error::Unknown { place, what: "section", name: name.to_owned(), nearest };
+    }
+    let key = schema::KEYS.iter().max_by(|a, b| likeness(name, a.name).total_cmp(&likeness(name, b.name)));
+    let nearest = key.map_or_else(String::new, |key| format!("{}.{}", key.section, key.name));
+    Error::Unknown { place, what: "key", name: name.to_owned(), nearest }
+}
+
+fn unknown_key(place: Place, section: &str, name: &str, known: &[&'static str]) -> Error {
+    let nearest = nearest(name, known.iter().copied());
+    Error::Unknown { place, what: "key", name: format!("{section}.{name}"), nearest: format!("{section}.{nearest}") }
+}
+
+fn nearest(name: &str, known: impl IntoIterator<Item = &'static str>) -> &'static str {
+    known.into_iter().max_by(|a, b| likeness(name, a).total_cmp(&likeness(name, b))).unwrap_or_default()
+}
+
+fn likeness(a: &str, b: &str) -> f64 {
+    strsim::jaro_winkler(a, b)
+}

@@ -1,0 +1,273 @@
+//! Settings: defaults, under the user's file, under the project's file, under the environment, under flags.
+//!
+//! [`resolve`] is a pure function over texts and a map of variables; [`load`] reads the files and the environment and
+//! calls it. Every value is checked when it is read, whichever layer it comes from, so that a [`Config`] that exists is
+//! one that can be used.
+
+mod error;
+mod layer;
+mod schema;
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use error::{Error, Fault, Place};
+
+/// What `apex init` writes into a project's `config.toml`: every key with its default, commented out.
+pub const TEMPLATE: &str = include_str!("template.toml");
+
+/// Every setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// How commands behave.
+    pub client: Client,
+    /// How the daemon works.
+    pub daemon: Daemon,
+    /// How the daemon stops.
+    pub shutdown: Shutdown,
+    /// The daemon's own log.
+    pub log: Log,
+    /// Defaults for every task.
+    pub task: Task,
+    /// Environments of tasks.
+    pub env: Env,
+    /// How long things are kept.
+    pub retention: Retention,
+    /// Queues by name. The default one is always there.
+    pub queues: BTreeMap<String, Queue>,
+}
+
+/// Section `[client]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// Commands that need the daemon start it.
+    pub auto_start: bool,
+}
+
+/// Section `[daemon]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Daemon {
+    /// How often the daemon looks for work unasked; at least 10 ms.
+    pub poll_interval: Duration,
+    /// How many tasks run at once; at least 1.
+    pub max_concurrent: u32,
+    /// What goes into the log.
+    pub log_level: Level,
+}
+
+/// Section `[shutdown]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shutdown {
+    /// How long running tasks get to end by themselves.
+    pub grace: Duration,
+    /// Time between SIGTERM and SIGKILL.
+    pub kill_grace: Duration,
+}
+
+/// Section `[log]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// Largest size of one file, in bytes; at least 1 KiB.
+    pub max_size: u64,
+    /// How many old files are kept besides the current one.
+    pub keep: u32,
+}
+
+/// Section `[task]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Task {
+    /// Further attempts after one that failed.
+    pub retries: u32,
+    /// Longest run of an attempt; `None` (written `0s`) is no limit.
+    pub timeout: Option<Duration>,
+    /// What becomes of processes that a task leaves behind in its session.
+    pub leftovers: Leftovers,
+}
+
+/// Section `[env]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Env {
+    /// Patterns of names that are never stored.
+    pub exclude: Vec<String>,
+}
+
+/// Section `[retention]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retention {
+    /// How long ended tasks are kept.
+    pub keep_for: Duration,
+}
+
+/// Section `[queues.<name>]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queue {
+    /// How many of its tasks run at once; 0 is no limit of its own.
+    pub slots: u32,
+}
+
+/// What becomes of processes that are left in a task's session when its first process has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Leftovers {
+    /// They are ended before the outcome is recorded.
+    Kill,
+    /// They are left alone.
+    Leave,
+}
+
+/// How much an entry of the log matters, most important first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// Something did not work.
+    Error,
+    /// Something may not work.
+    Warn,
+    /// What an operator wants to know.
+    Info,
+    /// What helps to find a mistake.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+impl Level {
+    /// Every level, most important first.
+    pub const ALL: [Level; 5] = [Self::Error, Self::Warn, Self::Info, Self::Debug, Self::Trace];
+
+    /// Returns the word used in the configuration; the log has it in capitals.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+
+    /// Returns the level for a word, in any case; `None` for an unknown one.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.as_str().eq_ignore_ascii_case(word))
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            client: Client { auto_start: true },
+            daemon: Daemon { poll_interval: Duration::from_secs(5), max_concurrent: 3, log_level: Level::Info },
+            shutdown: Shutdown { grace: Duration::from_secs(30), kill_grace: Duration::from_secs(5) },
+            log: Log { max_size: 10 << 20, keep: 5 },
+            task: Task { retries: 0, timeout: None, leftovers: Leftovers::Kill },
+            env: Env { exclude: Vec::new() },
+            retention: Retention { keep_for: Duration::from_secs(30 * 24 * 3_600) },
+            queues: BTreeMap::from([(crate::domain::task::DEFAULT_QUEUE.to_owned(), Queue { slots: 0 })]),
+        }
+    }
+}
+
+impl Env {
+    /// Returns what tells whether a variable may be stored.
+    ///
+    /// Errors: none for a checked configuration; a pattern that is none matches nothing.
+    pub fn exclusion(&self) -> Exclusion {
+        let mut set = globset::GlobSetBuilder::new();
+        for glob in self.exclude.iter().filter_map(|pattern| globset::Glob::new(pattern).ok()) {
+            set.add(glob);
+        }
+        Exclusion(set.build().unwrap_or_default())
+    }
+}
+
+/// Names of environment variables that are never stored.
+#[derive(Debug, Clone)]
+pub struct Exclusion(globset::GlobSet);
+
+impl Exclusion {
+    /// Returns whether the variable of this name must not be stored. Names are told apart by case.
+    pub fn matches(&self, name: &OsStr) -> bool {
+        self.0.is_match(Path::new(name))
+    }
+}
+
+/// What flags of `daemon start` and `daemon run` put over everything else.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// `--max-concurrent`.
+    pub max_concurrent: Option<u32>,
+    /// `--poll-interval`.
+    pub poll_interval: Option<Duration>,
+}
+
+/// A configuration file that was read.
+#[derive(Debug, Clone, Copy)]
+pub struct Text<'a> {
+    /// Where it stands; for messages.
+    pub path: &'a Path,
+    /// What it says.
+    pub text: &'a str,
+}
+
+/// Everything that settings come from, besides the defaults.
+#[derive(Debug, Clone, Copy)]
+pub struct Layers<'a> {
+    /// The user's file, if there is one.
+    pub user: Option<Text<'a>>,
+    /// The project's file, if there is one.
+    pub project: Option<Text<'a>>,
+    /// The environment; only what is named `APEX_<SECTION>_<KEY>` and the short names count.
+    pub variables: &'a BTreeMap<String, String>,
+    /// What flags say.
+    pub overrides: Overrides,
+}
+
+/// Returns the settings that the layers come to, the later ones winning key by key.
+///
+/// Errors: the first mistake, with the place where it stands.
+pub fn resolve(layers: &Layers<'_>) -> Result<Config, Error> {
+    let mut config = Config::default();
+    for file in [layers.user, layers.project].into_iter().flatten() {
+        layer::apply_file(&mut config, file.path, file.text)?;
+    }
+    layer::apply_variables(&mut config, layers.variables)?;
+    layer::apply_overrides(&mut config, &layers.overrides)?;
+    Ok(config)
+}
+
+/// Reads the settings for a project: the user's file, `project_file`, and the environment of this process.
+///
+/// Shape: a file that is not there counts as empty.
+/// Errors: as [`resolve`], and a file that is there but cannot be read.
+pub fn load(project_file: &Path, overrides: Overrides) -> Result<Config, Error> {
+    let user_file = user_file();
+    let user = user_file.as_deref().map(read).transpose()?.flatten();
+    let project = read(project_file)?;
+    let variables = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+    // What is not UTF-8 is no value of any key; it is kept, lossily, so that the key refuses it.
+    let variables = variables.map(|(name, value)| (name, value.to_string_lossy().into_owned()));
+    let variables = variables.filter(|(name, _)| name.starts_with("APEX_")).collect();
+    resolve(&Layers {
+        user: user_file.as_deref().zip(user.as_deref()).map(|(path, text)| Text { path, text }),
+        project: project.as_deref().map(|text| Text { path: project_file, text }),
+        variables: &variables,
+        overrides,
+    })
+}
+
+/// Returns where the user's own settings for all projects stand; `None` for a user without a home.
+pub fn user_file() -> Option<PathBuf> {
+    Some(dirs::config_dir()?.join("apex").join("config.toml"))
+}
+
+fn read(path: &Path) -> Result<Option<String>, Error> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(Error::Read { path: path.to_owned(), source }),
+    }
+}
+
+#[cfg(test)]
+mod tests;
