@@ -8,4 +8,5 @@ pub mod output;
 pub mod paths;
 pub mod process;
 pub mod store;
+pub mod telemetry;
 pub mod units;
