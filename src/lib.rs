@@ -1,6 +1,7 @@
 //! apex: a local task daemon.
 pub mod config;
 pub mod domain;
+pub mod engine;
 pub mod exit;
 pub mod guardian;
 pub mod link;

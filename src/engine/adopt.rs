@@ -1,0 +1,123 @@
+//! How every start begins: what the store remembers as under way is compared with what the guardian holds.
+
+use tracing::{info, warn};
+
+use crate::domain::adoption::{self, Child, Decision, Here, LastWords, UnderWay};
+use crate::domain::attempt::{Event, Machine};
+use crate::domain::id::AssignmentId;
+use crate::domain::identity::ProcessIdentity;
+use crate::domain::outcome::{Outcome, StopCause};
+use crate::domain::task::State;
+use crate::engine::claim::stop_policy;
+use crate::engine::run::{Engine, Target};
+use crate::engine::supervise::Supervised;
+use crate::engine::{Error, jitter};
+use crate::link::Order;
+use crate::store::task::{Finish, InFlight, Unclaim};
+
+/// Settles the past: what ended is recorded, what never started goes back to the queue, what runs is taken over.
+pub(super) async fn settle(engine: &mut Engine, last_words: &[LastWords]) -> Result<(), Error> {
+    let in_flight = engine.shared.store.in_flight().await?;
+    let guardian = engine.shared.guardian.clone();
+    let under_way: Vec<UnderWay> = in_flight
+        .iter()
+        .map(|entry| UnderWay {
+            assignment: entry.attempt.assignment,
+            owner: entry.attempt.owner,
+            boot: entry.boot,
+            identity: entry.attempt.identity,
+        })
+        .collect();
+    let here = Here { guardian: guardian.id, boot: guardian.boot };
+    let decisions = adoption::reconcile(here, &under_way, &guardian.children, last_words, engine.shared.world.is_alive);
+    let mut entries: std::collections::HashMap<AssignmentId, InFlight> =
+        in_flight.into_iter().map(|entry| (entry.attempt.assignment, entry)).collect();
+    for decision in decisions {
+        match decision {
+            Decision::Adopt(child) => {
+                if let Some(entry) = entries.remove(&child.assignment) {
+                    adopt(engine, entry, child);
+                }
+            }
+            Decision::Ended(child) => {
+                if let Some(entry) = entries.remove(&child.assignment) {
+                    record_end(engine, &entry, child).await?;
+                }
+            }
+            Decision::NeverStarted(assignment) => {
+                let now = (engine.shared.world.now)();
+                let reason = "it was claimed but not started when the daemon ended".to_owned();
+                engine.shared.store.unclaim(Unclaim { assignment, reason, now }).await?;
+            }
+            Decision::Watch(assignment, _) => {
+                if let Some(entry) = entries.remove(&assignment) {
+                    warn!("Task {} runs on without a guardian; how it ends will not be known", entry.task.id);
+                    let policy = stop_policy(&engine.shared, &entry.task.spec);
+                    engine.supervise(Supervised::new(entry.task, entry.attempt, Machine::running(policy)));
+                    engine.wake_at(engine.moment(), Target::Watch(assignment));
+                }
+            }
+            Decision::Lost(assignment, code) => {
+                if let Some(entry) = entries.remove(&assignment) {
+                    let now = (engine.shared.world.now)();
+                    warn!("Task {} is lost: {}", entry.task.id, code.as_str());
+                    finish(engine, &entry, Outcome::lost(code, now), None).await?;
+                }
+            }
+            Decision::Forget(assignment) => engine.order(Order::Forget { assignment }),
+            Decision::Stranger(child) => {
+                warn!("The guardian holds a process that no task knows; it is left alone, pid={}", child.pid);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Goes on with an attempt whose process the guardian holds.
+fn adopt(engine: &mut Engine, entry: InFlight, child: Child) {
+    let InFlight { task, attempt, .. } = entry;
+    let assignment = child.assignment;
+    let policy = stop_policy(&engine.shared, &task.spec);
+    info!("Taking over task {}, pid={}", task.id, child.pid);
+    let cancel = task.cancel_requested_at.filter(|asked| child.exit.is_none_or(|exit| exit.at >= *asked));
+    // A start that was not recorded is recorded now.
+    let machine = if attempt.state == State::Starting { Machine::starting(policy) } else { Machine::running(policy) };
+    engine.supervise(Supervised::new(task, attempt, machine));
+    engine.spawned(Child { exit: None, ..child });
+    if cancel.is_some() {
+        engine.stop_attempt(assignment, StopCause::Cancel);
+    }
+    if let Some(exit) = child.exit {
+        engine.feed(assignment, Event::Exited(exit));
+    }
+}
+
+/// Records an end that a guardian saw which is itself gone.
+async fn record_end(engine: &Engine, entry: &InFlight, child: Child) -> Result<(), Error> {
+    let Some(exit) = child.exit else { return Ok(()) };
+    let cause = if entry.task.cancel_requested_at.is_some_and(|asked| exit.at >= asked) {
+        Some(StopCause::Cancel)
+    } else if exit.stopped {
+        Some(StopCause::Drain)
+    } else {
+        None
+    };
+    let identity = ProcessIdentity { boot: entry.boot, pid: child.pid, start_ticks: child.start_ticks };
+    let outcome = Outcome::of_exit(exit.status, cause, exit.usage, exit.at);
+    finish(engine, entry, outcome, Some((identity, child.started_at))).await
+}
+
+async fn finish(
+    engine: &Engine,
+    entry: &InFlight,
+    outcome: Outcome,
+    started: Option<(ProcessIdentity, crate::domain::time::Timestamp)>,
+) -> Result<(), Error> {
+    let (id, number, split) = (entry.task.id, entry.attempt.number, entry.task.spec.split_output);
+    let outputs = engine.shared.outputs.seal(id, number, split)?;
+    let now = (engine.shared.world.now)();
+    let assignment = entry.attempt.assignment;
+    let finish = Finish { assignment, outcome, outputs, started, jitter: jitter(), now };
+    engine.shared.store.finish(finish).await?;
+    Ok(())
+}

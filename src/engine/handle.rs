@@ -1,0 +1,297 @@
+//! What may be asked of the engine, from any number of places at once.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+
+use crate::domain::change::Actor;
+use crate::domain::daemon::DaemonStatus;
+use crate::domain::error::ErrorKind;
+use crate::domain::id::{AssignmentId, Seq, TaskId};
+use crate::domain::query::{Added, Cancelled, PerTask, TaskFilter, TaskPage};
+use crate::domain::task::{Environment, NewTask, Stdin, Task};
+use crate::domain::time::Timestamp;
+use crate::engine::{Error, Guardian, Settings, World};
+use crate::output::Outputs;
+use crate::store::{Store, task as verb};
+
+/// Whether the engine is about to end, and why. Streams end with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closing {
+    /// It goes on.
+    Open,
+    /// Another apexd takes over in a moment: clients come back to it.
+    Restarting,
+    /// The daemon ends.
+    Stopping,
+}
+
+/// What clients ask of the loop.
+#[derive(Debug)]
+pub(super) enum Command {
+    /// A cancel was stored: stop the attempt. Answered when the signal was sent.
+    Stop { assignment: AssignmentId, reply: oneshot::Sender<()> },
+    /// Send a signal to the processes of a task. Answered with an errno, 0 if it was sent, `None` if it has no process.
+    Signal { task: TaskId, signal: i32, reply: oneshot::Sender<Option<i32>> },
+    /// Begin to drain, or be more urgent about it.
+    Drain { grace: Option<Duration>, received: &'static str },
+    /// End, so that this binary takes over. It was found to work.
+    Replace { binary: PathBuf, reply: oneshot::Sender<()> },
+}
+
+/// What the loop tells about itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Pulse {
+    pub(super) active: usize,
+    pub(super) last_poll_at: Option<Timestamp>,
+}
+
+/// What handles and the loop have in common.
+pub(super) struct Shared {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) outputs: Outputs,
+    pub(super) settings: Settings,
+    pub(super) world: World,
+    pub(super) guardian: Guardian,
+    pub(super) project: PathBuf,
+    pub(super) socket: PathBuf,
+    pub(super) wake: Notify,
+    pub(super) draining: AtomicBool,
+    pub(super) pulse: Mutex<Pulse>,
+    pub(super) closing: watch::Sender<Closing>,
+}
+
+impl Shared {
+    pub(super) fn pulse(&self) -> Pulse {
+        *self.pulse.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_pulse(&self, change: impl FnOnce(&mut Pulse)) {
+        change(&mut self.pulse.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// The engine, for those who ask something of it. Cheap to clone.
+#[derive(Clone)]
+pub struct Handle {
+    pub(super) shared: Arc<Shared>,
+    pub(super) commands: mpsc::Sender<Command>,
+}
+
+impl Handle {
+    /// Adds a task. Resolves when it is stored for good; it may start before that is known to the caller.
+    ///
+    /// Errors: [`Error::Draining`], [`Error::Spec`], or the store's.
+    pub async fn add(&self, task: NewTask, by: Actor) -> Result<Added, Error> {
+        self.refuse_if_draining()?;
+        task.spec.check()?;
+        task.env.check()?;
+        if let Stdin::Upload(upload) = task.spec.stdin {
+            self.shared.outputs.check_upload(upload)?;
+        }
+        let now = (self.shared.world.now)();
+        let added = self.shared.store.add(verb::Add { task, by, now }).await?;
+        self.shared.wake.notify_one();
+        Ok(added)
+    }
+
+    /// Returns a task with its attempts, the sizes of what they have written so far, and the hash of each output of an
+    /// ended attempt (computed when first asked for).
+    pub async fn task(&self, id: TaskId) -> Result<Task, Error> {
+        let mut task = self.shared.store.task(id).await?.ok_or(Error::NoSuchTask(id))?;
+        let split = task.spec.split_output;
+        for attempt in &mut task.attempts {
+            if attempt.ended_at.is_none() {
+                attempt.outputs = self.shared.outputs.current(id, attempt.number, split);
+                continue;
+            }
+            for output in attempt.outputs.iter_mut().filter(|output| output.sha256.is_none()) {
+                // A file that somebody removed has no hash; the rest of the task is told all the same.
+                if let Ok(hash) = self.shared.outputs.sha256(&output.path).await {
+                    output.sha256 = Some(hash);
+                    self.shared.store.keep_hash(attempt.assignment, output.stream, hash).await?;
+                }
+            }
+        }
+        Ok(task)
+    }
+
+    /// Returns a task as the store has it: no sizes of running outputs, no hashes computed.
+    pub async fn stored_task(&self, id: TaskId) -> Result<Task, Error> {
+        self.shared.store.task(id).await?.ok_or(Error::NoSuchTask(id))
+    }
+
+    /// Returns the environment of a task, with its values.
+    pub async fn environment(&self, id: TaskId) -> Result<Environment, Error> {
+        self.shared.store.environment(id).await?.ok_or(Error::NoSuchTask(id))
+    }
+
+    /// Returns the tasks that match.
+    pub async fn tasks(&self, filter: TaskFilter) -> Result<TaskPage, Error> {
+        Ok(self.shared.store.tasks(filter).await?)
+    }
+
+    /// Cancels tasks. Resolves when the wish is stored and the signals were sent.
+    pub async fn cancel(
+        &self,
+        ids: Vec<TaskId>,
+        reason: Option<String>,
+        by: Actor,
+    ) -> Result<PerTask<Cancelled, Error>, Error> {
+        let now = (self.shared.world.now)();
+        let answers = self.shared.store.cancel(verb::Cancel { ids, reason, by, now }).await?;
+        let mut results = Vec::with_capacity(answers.len());
+        for (id, answer) in answers {
+            if let Ok(Cancelled::Asked(assignment)) = answer {
+                let (reply, sent) = oneshot::channel();
+                self.send(Command::Stop { assignment, reply }).await?;
+                // The attempt may end before the signal does: that is as good.
+                let _ = sent.await;
+            }
+            results.push((id, answer.map_err(|refused| Error::cancel_refused(id, refused))));
+        }
+        Ok(results)
+    }
+
+    /// Sends one signal to every process of the tasks' sessions and changes nothing else.
+    pub async fn kill(&self, ids: Vec<TaskId>, signal: i32) -> Result<PerTask<(), Error>, Error> {
+        let mut results = Vec::with_capacity(ids.len());
+        for id in ids {
+            let (reply, answer) = oneshot::channel();
+            self.send(Command::Signal { task: id, signal, reply }).await?;
+            let result = match answer.await.map_err(|_| Error::Stopped)? {
+                Some(0) => Ok(()),
+                Some(errno) if errno != nix::libc::ESRCH => {
+                    Err(Error::Signal { id, signal, source: std::io::Error::from_raw_os_error(errno) })
+                }
+                _ => match self.shared.store.task(id).await? {
+                    Some(task) => Err(Error::NoProcess { id, signal, state: task.state }),
+                    None => Err(Error::NoSuchTask(id)),
+                },
+            };
+            results.push((id, result));
+        }
+        Ok(results)
+    }
+
+    /// Lets held tasks go.
+    pub async fn release(&self, ids: Vec<TaskId>, by: Actor) -> Result<PerTask<(), Error>, Error> {
+        self.refuse_if_draining()?;
+        let now = (self.shared.world.now)();
+        let answers = self.shared.store.release(verb::Release { ids, by, now }).await?;
+        self.shared.wake.notify_one();
+        Ok(answers
+            .into_iter()
+            .map(|(id, answer)| (id, answer.map_err(|refused| Error::release_refused(id, refused))))
+            .collect())
+    }
+
+    /// Tells how the daemon stands.
+    pub async fn status(&self) -> Result<DaemonStatus, Error> {
+        let counts = self.shared.store.counts().await?;
+        let pulse = self.shared.pulse();
+        let guardian = &self.shared.guardian;
+        Ok(DaemonStatus {
+            pid: std::process::id(),
+            guardian_pid: guardian.pid,
+            restarts: guardian.restarts,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started_at: guardian.started_at,
+            uptime: (self.shared.world.now)().since(guardian.started_at),
+            project: self.shared.project.clone(),
+            max_concurrent: self.shared.settings.max_concurrent,
+            active: u32::try_from(pulse.active).unwrap_or(u32::MAX),
+            counts,
+            last_poll_at: pulse.last_poll_at,
+            draining: self.is_draining(),
+        })
+    }
+
+    /// Begins to drain, with the settings' grace if none is given; asked again, nobody waits any more. `received` is
+    /// what the log says was received. Resolves when the engine has heard it; the end itself shows in
+    /// [`Handle::closing`].
+    pub async fn stop(&self, grace: Option<Duration>, received: &'static str) -> Result<(), Error> {
+        self.send(Command::Drain { grace, received }).await
+    }
+
+    /// Lets `binary` take the place of this apexd; running tasks go on. Resolves when the binary was found to work and
+    /// the engine is about to end.
+    ///
+    /// Errors: [`Error::Binary`] if it does not answer as an apex does; [`Error::Draining`].
+    pub async fn restart(&self, binary: Option<PathBuf>) -> Result<(), Error> {
+        self.refuse_if_draining()?;
+        let binary = match binary {
+            Some(binary) => binary,
+            None => std::env::current_exe().map_err(|error| Error::Binary {
+                binary: PathBuf::from("/proc/self/exe"),
+                reason: error.to_string(),
+            })?,
+        };
+        self_test(binary.clone()).await?;
+        let (reply, done) = oneshot::channel();
+        self.send(Command::Replace { binary, reply }).await?;
+        done.await.map_err(|_| Error::Stopped)
+    }
+
+    /// Returns a receiver that changes whenever something was recorded. Wake, then read.
+    pub fn changes(&self) -> watch::Receiver<Seq> {
+        self.shared.store.watch()
+    }
+
+    /// Returns a receiver that changes once, when the engine is about to end.
+    pub fn closing(&self) -> watch::Receiver<Closing> {
+        self.shared.closing.subscribe()
+    }
+
+    /// Returns where tasks write.
+    pub fn outputs(&self) -> &Outputs {
+        &self.shared.outputs
+    }
+
+    /// Returns whether no work is taken any more.
+    pub fn is_draining(&self) -> bool {
+        self.shared.draining.load(Ordering::Acquire)
+    }
+
+    fn refuse_if_draining(&self) -> Result<(), Error> {
+        if self.is_draining() { Err(Error::Draining) } else { Ok(()) }
+    }
+
+    async fn send(&self, command: Command) -> Result<(), Error> {
+        self.commands.send(command).await.map_err(|_| Error::Stopped)
+    }
+}
+
+/// How long a binary may take to say who it is.
+const SELF_TEST: Duration = Duration::from_secs(5);
+
+/// Asks a binary for its version, the way a person would, to see that it runs here and is an apex.
+async fn self_test(binary: PathBuf) -> Result<(), Error> {
+    let failed = |reason: String| Error::Binary { binary: binary.clone(), reason };
+    if !binary.is_absolute() {
+        return Err(failed("the path is not absolute".to_owned()));
+    }
+    let output = tokio::process::Command::new(&binary)
+        .args(["version", "--json"])
+        .env_clear()
+        .stdin(std::process::Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    let output = tokio::time::timeout(SELF_TEST, output)
+        .await
+        .map_err(|_| failed(format!("it did not tell its version within {} s", SELF_TEST.as_secs())))?
+        .map_err(|error| failed(error.to_string()))?;
+    let version: Option<serde_json::Value> = serde_json::from_slice(&output.stdout).ok();
+    match version.as_ref().and_then(|version| version.get("proto")) {
+        Some(_) if output.status.success() => Ok(()),
+        _ => Err(failed("it does not tell its version as apex does".to_owned())),
+    }
+}
+
+/// Returns whether an error means that the disk or the memory is full, which passes.
+pub(super) fn is_passing(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Exhausted)
+}

@@ -1,0 +1,114 @@
+//! Makes it happen: carries out what the domain decided, through the store, the guardian and the files.
+//!
+//! One loop ([`run`]) owns every attempt that is under way. Whatever happens (a fact from the guardian, a command from a
+//! client, a stored outcome, a moment that has come) reaches it as a value; it asks the domain's machines what follows and
+//! performs that. Nothing in the loop waits for the disk: what takes time is a job, and its end comes back as a value.
+//! Reads and adds do not pass through the loop at all; [`Handle`] goes straight to the store and wakes the loop.
+//!
+//! Reading order: [`handle`] (what may be asked) → [`run`] (the loop) → `claim` → `supervise` → `adopt`.
+//!
+//! Deliberately absent: a list of waiting tasks (the store has it), a recovery mode (`adopt` is how every start goes),
+//! and timers of a task's own (one heap holds all moments).
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use crate::domain::adoption::{Child, LastWords};
+use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
+use crate::domain::time::{Moment, Timestamp};
+use crate::link::{Fact, Order};
+use crate::output::Outputs;
+use crate::store::Store;
+
+mod adopt;
+mod claim;
+mod error;
+pub mod handle;
+pub mod run;
+mod spawn;
+mod supervise;
+
+pub use error::Error;
+pub use handle::{Closing, Handle};
+pub use run::{Ended, Engine};
+
+#[cfg(test)]
+mod tests;
+
+/// The settings that the engine follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// How many tasks may hold a slot at once.
+    pub max_concurrent: u32,
+    /// How often ready tasks are looked for even if nothing said that there are any.
+    pub poll_interval: Duration,
+    /// How long running tasks may go on once a drain has begun.
+    pub grace: Duration,
+    /// Time between SIGTERM and SIGKILL for a task that has no setting of its own.
+    pub kill_grace: Duration,
+}
+
+/// Where the time comes from, and whether a process is there: what the engine asks the machine itself.
+#[derive(Debug, Clone, Copy)]
+pub struct World {
+    /// The wall clock.
+    pub now: fn() -> Timestamp,
+    /// The clock that deadlines go by.
+    pub moment: fn() -> Moment,
+    /// Whether that very process still exists.
+    pub is_alive: fn(ProcessIdentity) -> bool,
+}
+
+/// The guardian, as it introduced itself.
+#[derive(Debug, Clone)]
+pub struct Guardian {
+    /// Which one.
+    pub id: GuardianId,
+    /// Its pid.
+    pub pid: u32,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// How often it started apexd again.
+    pub restarts: u32,
+    /// How often it was asked to stop.
+    pub stop_requests: u32,
+    /// The processes it holds.
+    pub children: Vec<Child>,
+    /// The present run of the machine.
+    pub boot: BootId,
+}
+
+/// Everything the engine works with.
+pub struct Setup {
+    /// What remembers.
+    pub store: Arc<dyn Store>,
+    /// Where tasks write.
+    pub outputs: Outputs,
+    /// Sends an order to the guardian; never waits.
+    pub orders: Box<dyn Fn(Order) + Send + Sync>,
+    /// From the guardian; ends when the guardian is gone.
+    pub facts: mpsc::Receiver<Fact>,
+    /// Who the guardian is and what it holds.
+    pub guardian: Guardian,
+    /// What earlier guardians wrote down before they ended.
+    pub last_words: Vec<LastWords>,
+    /// What to follow.
+    pub settings: Settings,
+    /// The project's root directory.
+    pub project: PathBuf,
+    /// The daemon's socket.
+    pub socket: PathBuf,
+    /// The machine.
+    pub world: World,
+}
+
+/// Draws a factor in (0.5, 1.0] for the delay before a further attempt.
+fn jitter() -> f64 {
+    // A version 4 UUID is 122 random bits; these sixteen are among them.
+    let bits = u16::from_be_bytes([Uuid::new_v4().as_bytes()[0], Uuid::new_v4().as_bytes()[1]]);
+    1.0 - f64::from(bits) / f64::from(u16::MAX) * 0.499
+}

@@ -1,0 +1,177 @@
+//! From a claimed task to the order that starts its process.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use crate::domain::attempt::Event;
+use crate::domain::id::{AssignmentId, AttemptNumber, TaskId};
+use crate::domain::task::{Environment, Stdin, TaskSpec};
+use crate::domain::time::Timestamp;
+use crate::engine::handle::Shared;
+use crate::link::{Spawn, SpawnStep};
+use crate::output;
+use crate::process;
+
+/// What is known about an attempt that is to be started.
+pub(super) struct Facts<'a> {
+    pub(super) id: TaskId,
+    pub(super) number: AttemptNumber,
+    pub(super) slot: u32,
+    pub(super) assignment: AssignmentId,
+    pub(super) spec: &'a TaskSpec,
+    pub(super) env: &'a Environment,
+}
+
+/// Why an attempt cannot be started.
+#[derive(Debug)]
+pub(super) enum NotStartable {
+    /// Its program or directory is not there, or may not be executed.
+    Failed { code: i32, reason: String },
+    /// The machine has no room for it at the moment.
+    Refused { reason: String },
+}
+
+impl NotStartable {
+    pub(super) fn into_event(self, at: Timestamp) -> Event {
+        match self {
+            Self::Failed { code, reason } => Event::NotStarted { code, reason, at },
+            Self::Refused { .. } => Event::Refused,
+        }
+    }
+}
+
+/// Looks up what the order needs: the program, the directory, the files. Touches the disk.
+pub(super) fn prepare(shared: &Shared, facts: &Facts<'_>) -> Result<Spawn, NotStartable> {
+    let spec = facts.spec;
+    if let Err(error) = std::fs::metadata(&spec.cwd) {
+        let code = code_of(&error);
+        return Err(NotStartable::Failed {
+            code,
+            reason: format!("working directory `{}`: {error}", spec.cwd.display()),
+        });
+    }
+    let (program, argv) = if spec.shell {
+        (PathBuf::from("/bin/sh"), shell_argv(&spec.argv))
+    } else {
+        let name = spec.argv.first().map(OsString::as_os_str).unwrap_or_default();
+        let program = process::lookup(name, variable(facts.env, "PATH"), &spec.cwd)
+            .map_err(|error| NotStartable::Failed { code: error.exit_code(), reason: error.to_string() })?;
+        (program, spec.argv.clone())
+    };
+    let files = shared
+        .outputs
+        .prepare(facts.id, facts.number, spec.split_output)
+        .map_err(|error| NotStartable::Refused { reason: told(&error) })?;
+    Ok(Spawn {
+        assignment: facts.assignment,
+        program,
+        argv,
+        env: environment(shared, facts),
+        cwd: spec.cwd.clone(),
+        umask: spec.umask,
+        limits: spec.limits.clone(),
+        stdin: match &spec.stdin {
+            Stdin::Empty | Stdin::Open => None,
+            Stdin::File(path) => Some(path.clone()),
+            Stdin::Upload(upload) => Some(shared.outputs.upload_path(*upload)),
+        },
+        stdout: files.stdout,
+        stderr: files.stderr,
+    })
+}
+
+/// Explains why the guardian could not start a process.
+pub(super) fn explain(spec: &TaskSpec, step: SpawnStep, errno: i32) -> NotStartable {
+    let error = std::io::Error::from_raw_os_error(errno);
+    let scarce = [nix::libc::ENOMEM, nix::libc::EAGAIN, nix::libc::EMFILE, nix::libc::ENFILE].contains(&errno);
+    let what = match step {
+        SpawnStep::Chdir => format!("working directory `{}`", spec.cwd.display()),
+        SpawnStep::Stdin => match &spec.stdin {
+            Stdin::File(path) => format!("input file `{}`", path.display()),
+            _ => "input".to_owned(),
+        },
+        SpawnStep::Exec => {
+            format!("program `{}`", spec.argv.first().map(|name| name.to_string_lossy()).unwrap_or_default())
+        }
+        SpawnStep::Fork => "process".to_owned(),
+        SpawnStep::Output => "output files".to_owned(),
+        SpawnStep::Setup => "session, limits or descriptors".to_owned(),
+    };
+    let reason = format!("{what}: {error}");
+    let fault_of_the_task = matches!(step, SpawnStep::Chdir | SpawnStep::Stdin | SpawnStep::Exec);
+    if fault_of_the_task && !scarce {
+        NotStartable::Failed { code: code_of(&error), reason }
+    } else {
+        NotStartable::Refused { reason }
+    }
+}
+
+/// Returns 127 for what is not there, 126 for what may not be used, as a shell does.
+fn code_of(error: &std::io::Error) -> i32 {
+    use std::io::ErrorKind::{NotADirectory, NotFound};
+    if matches!(error.kind(), NotFound | NotADirectory) { 127 } else { 126 }
+}
+
+fn shell_argv(line: &[OsString]) -> Vec<OsString> {
+    let mut argv = vec![OsString::from("sh"), OsString::from("-c")];
+    argv.extend(line.iter().cloned());
+    argv
+}
+
+fn variable<'a>(env: &'a Environment, name: &str) -> Option<&'a OsStr> {
+    env.0.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_os_str())
+}
+
+/// Variables by which a supervisor talks to a service it started: a task that inherited them would speak for that
+/// service.
+///
+/// Source: sd_notify(3), sd_listen_fds(3), sd_watchdog_enabled(3), systemd.exec(5).
+const OF_SUPERVISORS: [&str; 9] = [
+    "NOTIFY_SOCKET",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+    "LISTEN_PID",
+    "LISTEN_FDS",
+    "LISTEN_FDNAMES",
+    "MAINPID",
+    "INVOCATION_ID",
+    "JOURNAL_STREAM",
+];
+
+/// Returns the whole environment of an attempt: the task's own, without what belongs to a supervisor, with a `PWD` that
+/// is true, and with apex's variables.
+fn environment(shared: &Shared, facts: &Facts<'_>) -> Vec<(OsString, OsString)> {
+    let ours = [
+        ("APEX_TASK_ID", facts.id.to_string().into()),
+        ("APEX_ATTEMPT", facts.number.to_string().into()),
+        ("APEX_QUEUE", facts.spec.queue.clone().into()),
+        ("APEX_SLOT", facts.slot.to_string().into()),
+        ("APEX_PROJECT_PATH", path_text(&shared.project)),
+        ("APEX_SOCKET", path_text(&shared.socket)),
+    ];
+    let is_replaced =
+        |name: &OsStr| OF_SUPERVISORS.iter().any(|theirs| name == *theirs) || ours.iter().any(|(own, _)| name == *own);
+    let mut env: Vec<(OsString, OsString)> =
+        facts.env.0.iter().filter(|(name, _)| !is_replaced(name)).cloned().collect();
+    for (name, value) in &mut env {
+        if name == "PWD" {
+            *value = path_text(&facts.spec.cwd);
+        }
+    }
+    env.extend(ours.into_iter().map(|(name, value)| (name.into(), value)));
+    env
+}
+
+fn path_text(path: &Path) -> OsString {
+    path.as_os_str().to_owned()
+}
+
+fn told(error: &output::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
