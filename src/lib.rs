@@ -8,6 +8,7 @@ pub mod link;
 pub mod output;
 pub mod paths;
 pub mod process;
+pub mod rpc;
 pub mod store;
 pub mod telemetry;
 pub mod units;

@@ -1,0 +1,108 @@
+//! Adding tasks, asking for them, steering them.
+
+use prost::Message as _;
+use tonic::transport::Channel;
+
+use crate::domain::error::{ErrorKind, Problem};
+use crate::domain::id::TaskId;
+use crate::domain::query::{Added, TaskFilter, TaskPage};
+use crate::domain::task::{Environment, NewTask, Task};
+use crate::rpc::client::{ANSWER_BYTES_MAX, Client, Error, REQUEST_BYTES_MAX, Repeat, Results, within, without_value};
+use crate::rpc::convert::{plain_ids, query, task};
+use crate::rpc::proto;
+use crate::rpc::proto::task_service_client::TaskServiceClient;
+
+/// What came of a cancel for one task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cancelled {
+    /// It was waiting and has now ended.
+    Ended,
+    /// It has a process, or is about to, which was asked to stop.
+    Asked,
+}
+
+impl Client {
+    pub(super) fn task_service(&self) -> TaskServiceClient<Channel> {
+        TaskServiceClient::new(self.channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX)
+    }
+
+    /// Adds a task. Resolves when it is stored for good.
+    ///
+    /// When the connection breaks the add is repeated with the same uuid for [`super::Options::reconnect_for`]: there is
+    /// one task, whether or not the first add was stored.
+    ///
+    /// Errors: what the daemon refuses; `invalid` without asking it if the task comes to more than 16 MiB. After
+    /// [`Error::NoAnswer`] and [`Error::Broken`] the task may be there; add it again with the same uuid to find out.
+    pub async fn add(&self, task: &NewTask) -> Result<Added, Error> {
+        let request = task::new_to_proto(task.clone());
+        let bytes = request.encoded_len();
+        if bytes > REQUEST_BYTES_MAX {
+            let message = format!(
+                "the task comes to `{bytes}` bytes with its environment; at most {REQUEST_BYTES_MAX} are taken"
+            );
+            let problem = Problem::new(ErrorKind::Invalid, message).with_hint("pass large inputs with `--stdin FILE`");
+            return Err(problem.into());
+        }
+        let response = self.call(Repeat::WhileReconnecting, |allowed| {
+            let (mut service, request) = (self.task_service(), within(allowed, request.clone()));
+            async move { service.add_task(request).await }
+        });
+        Ok(task::added_from_proto(response.await?)?)
+    }
+
+    /// Returns a task with its attempts, and the values of its environment if `show_env` asks for them.
+    pub async fn task(&self, id: TaskId, show_env: bool) -> Result<(Task, Option<Environment>), Error> {
+        let response = self.call(Repeat::WithinDeadline, |allowed| {
+            let mut service = self.task_service();
+            let request = within(allowed, proto::GetTaskRequest { id: id.get(), show_env });
+            async move { service.get_task(request).await }
+        });
+        let response = response.await?;
+        let env = show_env.then(|| task::env_from_proto(response.env));
+        Ok((task::required(response.task)?, env))
+    }
+
+    /// Returns the tasks that match, without their attempts.
+    pub async fn tasks(&self, filter: &TaskFilter) -> Result<TaskPage, Error> {
+        let response = self.call(Repeat::WithinDeadline, |allowed| {
+            let mut service = self.task_service();
+            let request = within(allowed, query::filter_to_proto(filter));
+            async move { service.list_tasks(request).await }
+        });
+        Ok(query::page_from_proto(response.await?)?)
+    }
+
+    /// Cancels tasks. Resolves when the wish is stored and the signals were sent.
+    pub async fn cancel(&self, ids: &[TaskId], reason: Option<&str>) -> Results<Cancelled> {
+        let response = self.call(Repeat::WithinDeadline, |allowed| {
+            let mut service = self.task_service();
+            let message = proto::CancelTasksRequest { ids: plain_ids(ids), reason: reason.map(str::to_owned) };
+            async move { service.cancel_tasks(within(allowed, message)).await }
+        });
+        let cancelled = |asked| if asked { Cancelled::Asked } else { Cancelled::Ended };
+        let results = query::results_from_proto(response.await?)?;
+        Ok(results.into_iter().map(|(id, result)| (id, result.map(cancelled))).collect())
+    }
+
+    /// Sends a signal to every process of the tasks' sessions and changes nothing else. Not repeated when the
+    /// connection breaks.
+    pub async fn kill(&self, ids: &[TaskId], signal: i32) -> Results<()> {
+        let response = self.call(Repeat::Never, |allowed| {
+            let mut service = self.task_service();
+            let request = within(allowed, proto::KillTasksRequest { ids: plain_ids(ids), signal });
+            async move { service.kill_tasks(request).await }
+        });
+        Ok(without_value(query::results_from_proto(response.await?)?))
+    }
+
+    /// Lets held tasks go. Not repeated when the connection breaks: a task that was let go is not held any more, which
+    /// would then be an error.
+    pub async fn release(&self, ids: &[TaskId]) -> Results<()> {
+        let response = self.call(Repeat::Never, |allowed| {
+            let mut service = self.task_service();
+            let request = within(allowed, proto::ReleaseTasksRequest { ids: plain_ids(ids) });
+            async move { service.release_tasks(request).await }
+        });
+        Ok(without_value(query::results_from_proto(response.await?)?))
+    }
+}

@@ -1,0 +1,282 @@
+//! Arbitrary values of the domain, for round trips.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use proptest::collection::{btree_map, vec};
+use proptest::option::of;
+use proptest::prelude::*;
+use proptest::sample::select;
+use uuid::Uuid;
+
+use crate::domain::attempt::{Attempt, Output, Stream};
+use crate::domain::daemon::DaemonStatus;
+use crate::domain::error::{ErrorKind, Problem};
+use crate::domain::id::{AssignmentId, TaskId, TaskUuid};
+use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
+use crate::domain::outcome::{ExitStatus, ReasonCode, Usage};
+use crate::domain::query::{Counts, PerTask, TaskFilter, TaskPage};
+use crate::domain::task::{
+    Backoff, Environment, Limit, NewTask, OnInterrupt, Resource, RetryPolicy, State, Stdin, Task, TaskSpec,
+};
+use crate::domain::time::Timestamp;
+
+/// Any bytes that the operating system takes, UTF-8 or not.
+fn os_string() -> impl Strategy<Value = OsString> {
+    vec(1_u8.., 0..12).prop_map(OsString::from_vec)
+}
+
+fn absolute_path() -> impl Strategy<Value = PathBuf> {
+    os_string().prop_map(|name| PathBuf::from("/").join(name))
+}
+
+fn text() -> impl Strategy<Value = String> {
+    ".{0,12}"
+}
+
+fn uuid() -> impl Strategy<Value = Uuid> {
+    any::<u128>().prop_map(Uuid::from_u128)
+}
+
+/// Whole milliseconds, as on the wire.
+fn duration() -> impl Strategy<Value = Duration> {
+    any::<u64>().prop_map(Duration::from_millis)
+}
+
+fn timestamp() -> impl Strategy<Value = Timestamp> {
+    any::<i64>().prop_map(Timestamp)
+}
+
+pub(in crate::rpc) fn id() -> impl Strategy<Value = TaskId> {
+    (1..=u64::MAX >> 1).prop_map(|id| TaskId::new(id).expect("within the bounds of ids"))
+}
+
+/// Any state but `starting`, which has no word of its own on the wire.
+fn state() -> impl Strategy<Value = State> {
+    select(State::ALL.to_vec()).prop_map(State::shown)
+}
+
+fn exit() -> impl Strategy<Value = ExitStatus> {
+    prop_oneof![(0..256).prop_map(ExitStatus::Code), (1..65).prop_map(ExitStatus::Signal)]
+}
+
+fn limits() -> impl Strategy<Value = Vec<Limit>> {
+    let limit = (select(Resource::ALL.to_vec()), of(any::<u64>()));
+    vec(limit.prop_map(|(resource, soft)| Limit { resource, soft }), 0..3)
+}
+
+fn stdin() -> impl Strategy<Value = Stdin> {
+    prop_oneof![
+        Just(Stdin::Empty),
+        absolute_path().prop_map(Stdin::File),
+        uuid().prop_map(Stdin::Upload),
+        Just(Stdin::Open)
+    ]
+}
+
+fn retry() -> impl Strategy<Value = RetryPolicy> {
+    let codes = vec(any::<i32>(), 0..3);
+    (1_u32.., duration(), any::<bool>(), duration(), codes, any::<bool>()).prop_map(
+        |(max_attempts, delay, exponential, max_delay, on_codes, rerun)| RetryPolicy {
+            max_attempts,
+            delay,
+            backoff: if exponential { Backoff::Exponential } else { Backoff::Fixed },
+            max_delay,
+            on_codes,
+            on_interrupt: if rerun { OnInterrupt::Rerun } else { OnInterrupt::Stop },
+        },
+    )
+}
+
+fn spec() -> impl Strategy<Value = TaskSpec> {
+    let command = (vec(os_string(), 0..4), os_string(), any::<bool>(), absolute_path());
+    let named = (of("[a-z]{1,8}"), btree_map("[a-z]{1,4}", text(), 0..3), "[a-z]{1,8}", any::<i32>());
+    let run = (0..0o1000_u32, limits(), stdin(), any::<bool>(), retry(), of(duration()));
+    let end = (of(1..65), of(duration()), of(text()), of(timestamp()), vec(id(), 0..3), vec(id(), 0..3));
+    (command, named, run, end).prop_map(|(command, named, run, end)| {
+        let (mut argv, mut program, shell, cwd) = command;
+        program.push("x");
+        argv.truncate(if shell { 0 } else { argv.len() });
+        argv.insert(0, program);
+        let (name, labels, queue, priority) = named;
+        let (umask, limits, stdin, split_output, retry, timeout) = run;
+        let (kill_signal, kill_grace, key, run_at, after, after_any) = end;
+        TaskSpec {
+            argv,
+            shell,
+            cwd,
+            name,
+            labels,
+            queue,
+            priority,
+            umask,
+            limits,
+            stdin,
+            split_output,
+            retry,
+            timeout,
+            kill_signal,
+            kill_grace,
+            key,
+            run_at,
+            after,
+            after_any,
+        }
+    })
+}
+
+pub(in crate::rpc) fn env() -> impl Strategy<Value = Environment> {
+    let name = os_string().prop_map(|name| {
+        let mut bytes = name.into_vec();
+        bytes.retain(|byte| *byte != b'=');
+        bytes.push(b'X');
+        OsString::from_vec(bytes)
+    });
+    vec((name, os_string()), 0..4).prop_map(Environment)
+}
+
+pub(in crate::rpc) fn new_task() -> impl Strategy<Value = NewTask> {
+    (uuid(), spec(), env(), any::<bool>(), of(id())).prop_map(|(uuid, spec, env, hold, parent)| NewTask {
+        uuid: TaskUuid(uuid),
+        spec,
+        env,
+        hold,
+        parent,
+    })
+}
+
+fn output() -> impl Strategy<Value = Output> {
+    let hash = of(any::<[u8; 32]>());
+    (select(Stream::ALL.to_vec()), os_string(), any::<u64>(), hash).prop_map(|(stream, path, bytes, sha256)| Output {
+        stream,
+        path: path.into(),
+        bytes,
+        sha256,
+    })
+}
+
+fn attempt() -> impl Strategy<Value = Attempt> {
+    let who = (any::<u32>(), uuid(), uuid(), state(), timestamp(), timestamp(), any::<u32>());
+    let process = of((uuid(), any::<u32>(), any::<u64>()));
+    let reason = (of(exit()), of(select(ReasonCode::ALL.to_vec())), of(text()));
+    let usage = of((any::<u64>(), any::<u64>(), any::<u64>()));
+    (who, process, of(timestamp()), of(timestamp()), reason, usage, vec(output(), 0..3)).prop_map(
+        |(who, process, started_at, ended_at, (exit, reason_code, reason), usage, outputs)| {
+            let (number, assignment, owner, state, claimed_at, lease_until, slot) = who;
+            Attempt {
+                number,
+                assignment: AssignmentId(assignment),
+                owner: GuardianId(owner),
+                state,
+                claimed_at,
+                lease_until,
+                slot,
+                identity: process.map(|(boot, pid, start_ticks)| ProcessIdentity {
+                    boot: BootId(boot),
+                    pid,
+                    start_ticks,
+                }),
+                started_at,
+                ended_at,
+                exit,
+                reason_code,
+                reason,
+                usage: usage.map(|(max_rss_bytes, user_ms, system_ms)| Usage { max_rss_bytes, user_ms, system_ms }),
+                outputs,
+            }
+        },
+    )
+}
+
+pub(in crate::rpc) fn task() -> impl Strategy<Value = Task> {
+    let who = (id(), uuid(), spec(), vec(text(), 0..3), state(), any::<i64>(), of(id()));
+    let reason = (of(exit()), of(select(ReasonCode::ALL.to_vec())), of(text()));
+    let counts = (any::<u32>(), any::<u32>(), of(any::<u32>()));
+    let times = (timestamp(), timestamp(), of(timestamp()), of(timestamp()), of(timestamp()));
+    (who, reason, counts, times, vec(attempt(), 0..3)).prop_map(|(who, reason, counts, times, attempts)| {
+        let (id, uuid, spec, env_names, state, position, parent) = who;
+        let (exit, reason_code, reason) = reason;
+        let (attempt, failures, slot) = counts;
+        let (created_at, updated_at, cancel_requested_at, started_at, ended_at) = times;
+        Task {
+            id,
+            uuid: TaskUuid(uuid),
+            spec,
+            env_names,
+            state,
+            reason_code,
+            reason,
+            position,
+            parent,
+            created_at,
+            updated_at,
+            attempt,
+            failures,
+            slot,
+            cancel_requested_at,
+            started_at,
+            ended_at,
+            exit,
+            attempts,
+        }
+    })
+}
+
+pub(in crate::rpc) fn page() -> impl Strategy<Value = TaskPage> {
+    (vec(task(), 0..3), any::<bool>()).prop_map(|(tasks, cut)| TaskPage { tasks, cut })
+}
+
+pub(in crate::rpc) fn filter() -> impl Strategy<Value = TaskFilter> {
+    let labels = vec((text(), of(text())), 0..3);
+    let states = proptest::sample::subsequence(State::ALL.to_vec(), 0..State::ALL.len());
+    (states, of(text()), labels, of(text()), of(any::<u32>()), of(any::<u32>())).prop_map(
+        |(mut states, queue, labels, name, recent, limit)| {
+            // The two are one on the wire.
+            states.retain(|state| *state != State::Starting);
+            if let Some(place) = states.iter().position(|state| *state == State::Running) {
+                states.insert(place, State::Starting);
+            }
+            TaskFilter { states, queue, labels, name, recent, limit }
+        },
+    )
+}
+
+fn problem() -> impl Strategy<Value = Problem> {
+    (select(ErrorKind::ALL.to_vec()), text(), of(text()), of(text())).prop_map(|(kind, message, hint, id)| Problem {
+        kind,
+        message,
+        hint,
+        id,
+    })
+}
+
+pub(in crate::rpc) fn results() -> impl Strategy<Value = PerTask<bool, Problem>> {
+    vec((id(), prop_oneof![any::<bool>().prop_map(Ok), problem().prop_map(Err)]), 0..4)
+}
+
+pub(in crate::rpc) fn status() -> impl Strategy<Value = DaemonStatus> {
+    let process = (any::<u32>(), any::<u32>(), any::<u32>(), text(), timestamp(), duration());
+    let counts = (btree_map(state(), any::<u64>(), 0..5), any::<u64>(), any::<u64>(), any::<u64>());
+    (process, absolute_path(), any::<u32>(), any::<u32>(), counts, of(timestamp()), any::<bool>()).prop_map(
+        |(process, project, max_concurrent, active, counts, last_poll_at, draining)| {
+            let (pid, guardian_pid, restarts, version, started_at, uptime) = process;
+            let (by_state, processed, succeeded, failed) = counts;
+            DaemonStatus {
+                pid,
+                guardian_pid,
+                restarts,
+                version,
+                started_at,
+                uptime,
+                project,
+                max_concurrent,
+                active,
+                counts: Counts { by_state, processed, succeeded, failed },
+                last_poll_at,
+                draining,
+            }
+        },
+    )
+}

@@ -1,0 +1,123 @@
+use proptest::prelude::*;
+use prost::Message;
+
+use super::*;
+use crate::domain::task::{NewTask, State};
+use crate::rpc::convert::samples;
+use crate::rpc::proto;
+
+/// Through bytes, as on the wire.
+fn wire<M: Message + Default>(message: &M) -> M {
+    M::decode(message.encode_to_vec().as_slice()).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
+
+    #[test]
+    fn new_tasks_survive_the_wire_bytes_that_are_not_utf8_included(new in samples::new_task()) {
+        prop_assert_eq!(task::new_from_proto(wire(&task::new_to_proto(new.clone()))), Ok(new));
+    }
+
+    #[test]
+    fn environments_survive_the_wire(env in samples::env()) {
+        let message = proto::GetTaskResponse { task: None, env: task::env_to_proto(env.clone()) };
+        prop_assert_eq!(task::env_from_proto(wire(&message).env), env);
+    }
+
+    #[test]
+    fn tasks_survive_the_wire(known in samples::task()) {
+        prop_assert_eq!(task::from_proto(wire(&task::to_proto(known.clone()))), Ok(known));
+    }
+
+    #[test]
+    fn pages_survive_the_wire(page in samples::page()) {
+        prop_assert_eq!(query::page_from_proto(wire(&query::page_to_proto(page.clone()))), Ok(page));
+    }
+
+    #[test]
+    fn filters_survive_the_wire(filter in samples::filter()) {
+        prop_assert_eq!(query::filter_from_proto(wire(&query::filter_to_proto(&filter))), Ok(filter));
+    }
+
+    #[test]
+    fn results_survive_the_wire(results in samples::results()) {
+        prop_assert_eq!(query::results_from_proto(wire(&query::results_to_proto(results.clone()))), Ok(results));
+    }
+
+    #[test]
+    fn the_status_survives_the_wire(status in samples::status()) {
+        prop_assert_eq!(daemon::from_proto(wire(&daemon::to_proto(status.clone()))), status);
+    }
+
+    #[test]
+    fn nothing_that_a_client_may_send_is_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        if let Ok(request) = proto::AddTaskRequest::decode(bytes.as_slice()) {
+            let _ = task::new_from_proto(request);
+        }
+        if let Ok(response) = proto::Task::decode(bytes.as_slice()) {
+            let _ = task::from_proto(response);
+        }
+    }
+}
+
+fn request() -> proto::AddTaskRequest {
+    let spec = proto::TaskSpec { argv: vec![b"true".to_vec()], cwd: b"/".to_vec(), ..Default::default() };
+    let uuid = Uuid::from_u128(1).to_string();
+    proto::AddTaskRequest { uuid, spec: Some(spec), ..Default::default() }
+}
+
+#[test]
+fn a_minimal_request_gets_the_defaults_of_the_domain() {
+    let argv = vec!["true".into()];
+    let new = task::new_from_proto(request()).unwrap();
+    assert_eq!(new.spec, crate::domain::task::TaskSpec::command(argv, "/".into()));
+}
+
+#[test]
+fn requests_are_refused_in_the_words_of_the_domain() {
+    let refused = |change: fn(&mut proto::AddTaskRequest, &mut proto::TaskSpec)| {
+        let (mut request, mut spec) = (request(), request().spec.unwrap());
+        change(&mut request, &mut spec);
+        request.spec = request.spec.map(|_| spec);
+        task::new_from_proto(request).unwrap_err().problem()
+    };
+    let message = |change| {
+        let problem = refused(change);
+        assert_eq!(problem.kind, ErrorKind::Invalid);
+        problem.message
+    };
+    assert_eq!(message(|request, _| request.uuid = "12".into()), "`uuid` is `12`, not a UUID");
+    assert_eq!(message(|request, _| request.spec = None), "`spec` is missing");
+    assert_eq!(message(|request, _| request.parent = Some(0)), "`0` is not a task id (a number from 1)");
+    assert_eq!(message(|_, spec| spec.argv.clear()), InvalidSpec::NoCommand.to_string());
+    assert_eq!(message(|_, spec| spec.cwd = b"here".to_vec()), InvalidSpec::Cwd("here".into()).to_string());
+    assert_eq!(message(|_, spec| spec.name = Some("12".into())), InvalidSpec::Name("12".into()).to_string());
+    assert_eq!(message(|_, spec| spec.kill_signal = Some(65)), "`65` is not a signal (a number from 1 to 64)");
+    assert_eq!(message(|_, spec| spec.retry = Some(Default::default())), InvalidSpec::NoAttempts.to_string());
+    let env = |request: &mut proto::AddTaskRequest, _: &mut proto::TaskSpec| {
+        request.env.push(proto::EnvironmentVariable { name: b"A=B".to_vec(), value: Vec::new() });
+    };
+    assert_eq!(message(env), InvalidSpec::EnvName("A=B".into()).to_string());
+    assert_eq!(refused(|_, spec| spec.after = vec![0]).id.as_deref(), Some("0"));
+}
+
+#[test]
+fn starting_is_running_on_the_wire_and_who_asks_for_running_means_both() {
+    assert_eq!(attempt::state_to_proto(State::Starting), proto::TaskState::Running);
+    let both = query::states_from_proto(&[proto::TaskState::Running.into()]);
+    assert_eq!(both, Ok(vec![State::Starting, State::Running]));
+    assert!(query::states_from_proto(&[0]).is_err(), "unspecified is no state");
+    assert!(query::states_from_proto(&[99]).is_err());
+}
+
+#[test]
+fn what_a_later_version_may_have_added_does_no_harm() {
+    let mut request = request();
+    let limit = proto::ResourceLimit { resource: "rttime".into(), soft: Some(1) };
+    request.spec.as_mut().unwrap().limits.push(limit);
+    let new: NewTask = task::new_from_proto(request).unwrap();
+    assert_eq!(new.spec.limits, []);
+    let problem = proto::Problem { kind: "teapot".into(), message: "short and stout".into(), ..Default::default() };
+    assert_eq!(query::problem_from_proto(problem).kind, ErrorKind::Internal);
+}

@@ -1,0 +1,111 @@
+//! The verbs of tasks.
+
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status};
+
+use crate::domain::change::Actor;
+use crate::domain::error::{ErrorKind, Problem};
+use crate::domain::id::TaskId;
+use crate::domain::query::{Cancelled, PerTask};
+use crate::engine;
+use crate::rpc::convert::{query, signal, task, task_id, task_ids};
+use crate::rpc::proto::task_service_server::TaskService;
+use crate::rpc::proto::{
+    AddTaskRequest, AddTaskResponse, CancelTasksRequest, GetTaskRequest, GetTaskResponse, KillTasksRequest,
+    ListTasksRequest, ListTasksResponse, ReleaseTasksRequest, TaskResults, WatchTasksRequest, WatchTasksResponse,
+};
+use crate::rpc::server::accept::Peer;
+use crate::rpc::server::feed::Feed;
+use crate::rpc::server::{Service, malformed, watch};
+use crate::rpc::status;
+
+const SIGKILL: i32 = 9;
+
+#[tonic::async_trait]
+impl TaskService for Service {
+    async fn add_task(&self, request: Request<AddTaskRequest>) -> Result<Response<AddTaskResponse>, Status> {
+        let cli = caller(&request);
+        let new = task::new_from_proto(request.into_inner()).map_err(malformed)?;
+        let by = new.parent.map_or(cli, Actor::Task);
+        let handle = self.handle.clone();
+        let added = self.whole(async move { handle.add(new, by).await }).await?;
+        Ok(Response::new(task::added_to_proto(added)))
+    }
+
+    async fn get_task(&self, request: Request<GetTaskRequest>) -> Result<Response<GetTaskResponse>, Status> {
+        let request = request.into_inner();
+        let id = task_id(request.id).map_err(malformed)?;
+        let found = self.handle.task(id).await.map_err(|error| self.refuse(&error))?;
+        let env = if request.show_env {
+            let env = self.handle.environment(id).await.map_err(|error| self.refuse(&error))?;
+            task::env_to_proto(env)
+        } else {
+            Vec::new()
+        };
+        Ok(Response::new(GetTaskResponse { task: Some(task::to_proto(found)), env }))
+    }
+
+    async fn list_tasks(&self, request: Request<ListTasksRequest>) -> Result<Response<ListTasksResponse>, Status> {
+        let filter = query::filter_from_proto(request.into_inner()).map_err(malformed)?;
+        let page = self.handle.tasks(filter).await.map_err(|error| self.refuse(&error))?;
+        Ok(Response::new(query::page_to_proto(page)))
+    }
+
+    type WatchTasksStream = ReceiverStream<Result<WatchTasksResponse, Status>>;
+
+    async fn watch_tasks(
+        &self,
+        request: Request<WatchTasksRequest>,
+    ) -> Result<Response<Self::WatchTasksStream>, Status> {
+        let request = request.into_inner();
+        let ids = named(&request.ids)?;
+        let until = query::states_from_proto(&request.until).map_err(malformed)?;
+        let (feed, messages) = Feed::new(self.handle.closing());
+        self.work.spawn(watch::watch(self.clone(), ids, until, feed));
+        Ok(Response::new(ReceiverStream::new(messages)))
+    }
+
+    async fn cancel_tasks(&self, request: Request<CancelTasksRequest>) -> Result<Response<TaskResults>, Status> {
+        let by = caller(&request);
+        let CancelTasksRequest { ids, reason } = request.into_inner();
+        let (ids, handle) = (named(&ids)?, self.handle.clone());
+        let results = self.whole(async move { handle.cancel(ids, reason, by).await }).await?;
+        Ok(self.results(results, |cancelled| matches!(cancelled, Cancelled::Asked(_))))
+    }
+
+    async fn kill_tasks(&self, request: Request<KillTasksRequest>) -> Result<Response<TaskResults>, Status> {
+        let request = request.into_inner();
+        let number = if request.signal == 0 { SIGKILL } else { signal(request.signal).map_err(malformed)? };
+        let (ids, handle) = (named(&request.ids)?, self.handle.clone());
+        let results = self.whole(async move { handle.kill(ids, number).await }).await?;
+        Ok(self.results(results, |()| false))
+    }
+
+    async fn release_tasks(&self, request: Request<ReleaseTasksRequest>) -> Result<Response<TaskResults>, Status> {
+        let by = caller(&request);
+        let (ids, handle) = (named(&request.into_inner().ids)?, self.handle.clone());
+        let results = self.whole(async move { handle.release(ids, by).await }).await?;
+        Ok(self.results(results, |()| false))
+    }
+}
+
+impl Service {
+    fn results<T>(&self, results: PerTask<T, engine::Error>, asked: impl Fn(T) -> bool) -> Response<TaskResults> {
+        let told = |(id, result): (TaskId, Result<T, engine::Error>)| {
+            (id, result.map(&asked).map_err(|error| error.problem()))
+        };
+        Response::new(query::results_to_proto(results.into_iter().map(told).collect()))
+    }
+}
+
+/// Returns the ids of a request that must name some.
+fn named(ids: &[u64]) -> Result<Vec<TaskId>, Status> {
+    if ids.is_empty() {
+        return Err(status::from_problem(Problem::new(ErrorKind::Invalid, "no task is named")));
+    }
+    task_ids(ids).map_err(malformed)
+}
+
+fn caller<T>(request: &Request<T>) -> Actor {
+    Actor::Cli(request.extensions().get::<Peer>().map_or(0, |peer| peer.pid))
+}
