@@ -1,5 +1,6 @@
 //! apex: a local task daemon.
 pub mod config;
+pub mod daemon;
 pub mod domain;
 pub mod engine;
 pub mod exit;

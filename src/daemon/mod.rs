@@ -1,0 +1,231 @@
+//! Assembles apexd and takes it apart again.
+//!
+//! [`main`] reads from top to bottom as the architecture: configuration, log, store, guardian, engine, server. What was
+//! started last is stopped first. apexd is always started by the guardian, which hands it three descriptors: the link,
+//! the listening socket and the lock.
+
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::sync::mpsc;
+use tracing::{error, info, warn};
+
+use crate::config::{self, Config, Overrides};
+use crate::domain::backoff::{EXIT_CONFIG, EXIT_DRAINED, EXIT_REPLACE};
+use crate::domain::error::ErrorKind;
+use crate::engine::{Ended, Engine, Guardian, Handle, Settings, Setup, World};
+use crate::link::machine::{boottime_now, wall_now};
+use crate::link::{Fact, Order};
+use crate::output::Outputs;
+use crate::paths::Project;
+use crate::process;
+use crate::rpc::server;
+use crate::store::{Store, sqlite};
+use crate::telemetry;
+
+mod signals;
+
+/// apexd's exit code when it failed in a way that starting it again may mend.
+const EXIT_FAILED: i32 = 1;
+/// How long clients have to take their last answers once everything has ended.
+const LAST_ANSWERS: Duration = Duration::from_millis(250);
+/// How long jobs that hang in the kernel may hold up the end.
+const LAST_JOBS: Duration = Duration::from_millis(100);
+
+/// Why apexd cannot serve.
+#[derive(Debug)]
+struct Failure {
+    error: anyhow::Error,
+    /// Starting it again would not help.
+    final_: bool,
+}
+
+impl Failure {
+    fn passing(error: impl Into<anyhow::Error>) -> Self {
+        Self { error: error.into(), final_: false }
+    }
+
+    fn lasting(error: impl Into<anyhow::Error>) -> Self {
+        Self { error: error.into(), final_: true }
+    }
+}
+
+/// Runs apexd for a project until it is drained or replaced, and returns its exit code: 0 drained, 71 replace me, 78 no
+/// restart will mend, anything else start again.
+///
+/// Must be called in a process that the guardian started: descriptors 3, 4 and 5 are the link, the listening socket and
+/// the lock. A reason to give up is left in `daemon.failed`, where the guardian looks for it.
+pub fn main(project: &Project, overrides: Overrides) -> i32 {
+    match assemble(project, overrides) {
+        Ok(ended) => ended,
+        Err(failure) => {
+            let reason = format!("{:#}", failure.error);
+            error!("Cannot serve: {reason}");
+            leave_reason(&project.failed_file(), &reason);
+            if failure.final_ { EXIT_CONFIG } else { EXIT_FAILED }
+        }
+    }
+}
+
+/// Leaves the reason where whoever waits for the start can read it.
+fn leave_reason(path: &Path, reason: &str) {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let written = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .custom_flags(nix::libc::O_NOFOLLOW)
+        .open(path)
+        .and_then(|mut file| writeln!(file, "{reason}"));
+    if let Err(error) = written {
+        // The guardian writes a reason of its own if it finds none.
+        warn!(%error, "Cannot leave the reason in `{}`", path.display());
+    }
+}
+
+fn assemble(project: &Project, overrides: Overrides) -> Result<i32, Failure> {
+    // SAFETY: apexd comes here straight from main; nothing has been opened yet.
+    let held = unsafe { process::inherited() }.map_err(Failure::lasting)?;
+    // The kernel has it as `exe`, from /proc/self/exe. A name that cannot be set is no reason not to serve.
+    let _ = nix::sys::prctl::set_name(c"apexd");
+    let config = config::load(&project.config_file(), overrides).map_err(Failure::lasting)?;
+    let log = telemetry::init(&project.log_file(), log_settings(&config), false)
+        .with_context(|| format!("cannot write the log `{}`", project.log_file().display()))
+        .map_err(Failure::passing)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")
+        .map_err(Failure::passing)?;
+    let ended = runtime.block_on(serve(project, &config, held));
+    runtime.shutdown_timeout(LAST_JOBS);
+    drop(log);
+    ended
+}
+
+async fn serve(project: &Project, config: &Config, held: process::Inherited) -> Result<i32, Failure> {
+    let (link, facts) = process::Link::take(held.link).map_err(Failure::passing)?;
+    let database = project.database();
+    let opened = tokio::task::spawn_blocking(move || sqlite::open(&database, wall_now())).await;
+    let opened = opened.map_err(Failure::passing)?.map_err(|error| match error.kind() {
+        ErrorKind::Exhausted | ErrorKind::Unavailable => Failure::passing(error),
+        _ => Failure::lasting(error),
+    })?;
+    let store: Arc<dyn Store> = opened.store;
+    let listener = UnixListener::from(held.listener);
+    let result = run(project, config, listener, &link, facts, store.clone()).await;
+    if let Err(error) = store.close().await {
+        warn!(%error, "The store was not closed in order; nothing is lost by that");
+    }
+    if matches!(result, Ok(EXIT_DRAINED)) {
+        info!("Daemon stopped");
+    }
+    // What was ordered last, reaping above all, is in the guardian's hands before this process ends.
+    link.close().await;
+    drop(held.lock);
+    result
+}
+
+async fn run(
+    project: &Project,
+    config: &Config,
+    listener: UnixListener,
+    link: &process::Link,
+    mut facts: mpsc::Receiver<Fact>,
+    store: Arc<dyn Store>,
+) -> Result<i32, Failure> {
+    let greeting = process::handshake(link, &mut facts).await.map_err(Failure::passing)?;
+    let exits = project.exits_file();
+    let last_words = process::last_words(&exits).map_err(Failure::lasting)?;
+    let boot = process::boot_id().map_err(Failure::passing)?;
+    let orders = link.orders();
+    let setup = Setup {
+        store,
+        outputs: Outputs::new(project.dir().to_owned()),
+        orders: Box::new(move |order| orders.send(order)),
+        facts,
+        guardian: Guardian {
+            id: greeting.guardian,
+            pid: greeting.guardian_pid,
+            started_at: greeting.started_at,
+            restarts: greeting.restarts,
+            stop_requests: greeting.stop_requests,
+            children: greeting.children,
+            boot,
+        },
+        last_words,
+        settings: settings(config),
+        project: project.root().to_owned(),
+        socket: project.socket(),
+        world: World { now: wall_now, moment: boottime_now, is_alive: process::is_alive },
+    };
+    let (engine, handle) = Engine::start(setup).await.map_err(Failure::passing)?;
+    if let Err(error) = process::forget_last_words(&exits) {
+        warn!(%error, "What the last guardian wrote down is recorded; reading it again changes nothing");
+    }
+    let signals =
+        signals::Signals::listen(handle.clone()).context("cannot listen for signals").map_err(Failure::passing)?;
+    let server = Server::start(listener, &handle, project.log_file());
+    link.send(Order::Ready);
+    info!(
+        "Daemon started (poll: {}ms, max concurrent: {})",
+        config.daemon.poll_interval.as_millis(),
+        config.daemon.max_concurrent
+    );
+
+    let ended = engine.run().await;
+    server.stop().await;
+    signals.stop();
+    match ended {
+        Ended::Drained => Ok(EXIT_DRAINED),
+        Ended::Replace => Ok(EXIT_REPLACE),
+        Ended::GuardianGone | Ended::Fault => Ok(EXIT_FAILED),
+    }
+}
+
+/// The server, and what ends it.
+struct Server {
+    running: tokio::task::JoinHandle<Result<(), server::Error>>,
+}
+
+impl Server {
+    fn start(listener: UnixListener, handle: &Handle, log_file: std::path::PathBuf) -> Self {
+        let mut closing = handle.closing();
+        let shutdown = async move {
+            // An engine that is gone is closing as well.
+            let _ = closing.wait_for(|closing| *closing != crate::engine::Closing::Open).await;
+        };
+        let options = server::ServerOptions { log_file, linger: LAST_ANSWERS };
+        Self { running: tokio::spawn(server::serve(listener, handle.clone(), options, shutdown)) }
+    }
+
+    /// Gives clients a moment to take their last answers, and no more: one that says nothing would hold it for ever.
+    async fn stop(mut self) {
+        match tokio::time::timeout(LAST_ANSWERS, &mut self.running).await {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(error))) => error!(%error, "The server failed"),
+            Ok(Err(error)) => error!(%error, "The server failed"),
+            Err(_) => self.running.abort(),
+        }
+    }
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings {
+        max_concurrent: config.daemon.max_concurrent,
+        poll_interval: config.daemon.poll_interval,
+        grace: config.shutdown.grace,
+        kill_grace: config.shutdown.kill_grace,
+    }
+}
+
+fn log_settings(config: &Config) -> telemetry::Settings {
+    let level = telemetry::Level::parse(config.daemon.log_level.as_str()).unwrap_or(telemetry::Level::Info);
+    telemetry::Settings { max_size: config.log.max_size, keep: config.log.keep, level }
+}
