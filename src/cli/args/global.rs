@@ -1,0 +1,50 @@
+//! Flags that go with every command.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use crate::cli::args::value;
+
+/// Flags that go with every command, before or after it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[command(about = None, long_about = None, next_help_heading = "Global options")]
+pub struct Globals {
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Say less; `add` prints the bare id
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// When to use colour: auto, always or never
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = Color::Auto, hide_possible_values = true)]
+    pub color: Color,
+    /// The project's directory; the working directory stays
+    #[arg(short = 'C', long = "project", global = true, value_name = "DIR", conflicts_with = "user")]
+    pub project: Option<PathBuf>,
+    /// Use the per-user project
+    #[arg(id = "user", short = 'g', long = "global", global = true)]
+    pub user: bool,
+    /// Do not start the daemon
+    #[arg(long, global = true)]
+    pub no_start: bool,
+    /// How long the daemon may take to answer
+    #[arg(long, global = true, value_name = "DURATION", value_parser = value::duration)]
+    pub deadline: Option<Duration>,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}

@@ -1,0 +1,310 @@
+//! What can be typed, and what it means.
+//!
+//! Every command is a struct whose docs are its help. Only the one that was typed is built: a command line is parsed
+//! for each task that is added, and building all of them takes longer than asking the daemon. That is why the commands
+//! stand in tables (`Verb`) instead of an enum that clap derives.
+
+use std::ffi::OsString;
+
+use clap::{ArgMatches, Args, FromArgMatches};
+
+pub mod daemon;
+pub mod global;
+pub mod task;
+pub mod value;
+
+#[cfg(test)]
+mod tests;
+
+pub use global::Globals;
+
+/// A command, as it was typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// `init`
+    Init(Init),
+    /// `version`
+    Version,
+    /// `status`, or nothing at all.
+    Status,
+    /// `run`
+    Run(task::Run),
+    /// `task add`
+    Add(task::Add),
+    /// `task list`
+    List(task::List),
+    /// `task show`
+    Show(task::Show),
+    /// `task logs`
+    Logs(task::Logs),
+    /// `task wait`
+    Wait(task::Wait),
+    /// `task cancel`
+    Cancel(task::Cancel),
+    /// `task kill`
+    Kill(task::Kill),
+    /// `task release`
+    Release(task::Release),
+    /// `daemon start`
+    DaemonStart(daemon::Start),
+    /// `daemon stop`
+    DaemonStop(daemon::Stop),
+    /// `daemon restart`
+    DaemonRestart,
+    /// `daemon status`
+    DaemonStatus,
+    /// `daemon logs`
+    DaemonLogs(daemon::Logs),
+    /// `daemon run`
+    DaemonRun(daemon::Run),
+}
+
+/// Makes a project of a directory.
+///
+/// Creates `.apex/` with a commented `config.toml`. Tasks added anywhere below it belong to this project and run
+/// through its own daemon. A project that is there already is left as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(after_help = "Examples:\n  apex init\n  apex init ~/src/website")]
+pub struct Init {
+    /// The directory; the working directory if none is named
+    #[arg(value_name = "DIR")]
+    pub directory: Option<std::path::PathBuf>,
+}
+
+/// Prints the versions of the program, the wire, the JSON and the database.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+struct Version {}
+
+/// Shows the whole project on one screen.
+///
+/// Whether the daemon runs, how many slots are used, what runs, what waits and what failed last. Never starts the
+/// daemon.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+struct Status {}
+
+/// What was typed, in the words of the client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Typed {
+    /// Flags that go with every command.
+    pub globals: Globals,
+    /// The command.
+    pub command: Command,
+}
+
+type Build = fn(clap::Command) -> clap::Command;
+type Read = fn(&ArgMatches, &[OsString]) -> Result<Command, clap::Error>;
+
+/// One command: its word, its line in the list of commands, how it is built and how it is read.
+struct Verb {
+    word: &'static str,
+    about: &'static str,
+    build: Build,
+    read: Read,
+}
+
+/// Commands that begin with themselves. The last five are short forms of commands of [`TASK`].
+const TOP: [Verb; 9] = [
+    Verb {
+        word: "init",
+        about: "Makes a project of a directory",
+        build: Init::augment_args,
+        read: |matches, _| Init::from_arg_matches(matches).map(Command::Init),
+    },
+    Verb {
+        word: "run",
+        about: "Adds a task and follows it: its output, then its exit code",
+        build: task::Run::augment_args,
+        read: |matches, raw| {
+            let mut run = task::Run::from_arg_matches(matches)?;
+            run.add.words.find_separator(raw);
+            Ok(Command::Run(run))
+        },
+    },
+    Verb {
+        word: "status",
+        about: "Shows the whole project on one screen",
+        build: Status::augment_args,
+        read: |_, _| Ok(Command::Status),
+    },
+    Verb {
+        word: "version",
+        about: "Prints the versions of the program, the wire, the JSON and the database",
+        build: Version::augment_args,
+        read: |_, _| Ok(Command::Version),
+    },
+    ADD,
+    Verb { word: "ls", ..LIST },
+    LOGS,
+    WAIT,
+    CANCEL,
+];
+
+const ADD: Verb = Verb {
+    word: "add",
+    about: "Adds a task",
+    build: task::Add::augment_args,
+    read: |matches, raw| {
+        let mut add = task::Add::from_arg_matches(matches)?;
+        add.task.words.find_separator(raw);
+        Ok(Command::Add(add))
+    },
+};
+
+const LIST: Verb = Verb {
+    word: "list",
+    about: "Lists tasks",
+    build: task::List::augment_args,
+    read: |matches, _| task::List::from_arg_matches(matches).map(Command::List),
+};
+
+const LOGS: Verb = Verb {
+    word: "logs",
+    about: "Prints what a task wrote",
+    build: task::Logs::augment_args,
+    read: |matches, _| task::Logs::from_arg_matches(matches).map(Command::Logs),
+};
+
+const WAIT: Verb = Verb {
+    word: "wait",
+    about: "Waits until tasks have ended",
+    build: task::Wait::augment_args,
+    read: |matches, _| task::Wait::from_arg_matches(matches).map(Command::Wait),
+};
+
+const CANCEL: Verb = Verb {
+    word: "cancel",
+    about: "Cancels tasks",
+    build: task::Cancel::augment_args,
+    read: |matches, _| task::Cancel::from_arg_matches(matches).map(Command::Cancel),
+};
+
+/// Commands that begin with `task`.
+const TASK: [Verb; 8] = [
+    ADD,
+    LIST,
+    Verb {
+        word: "show",
+        about: "Shows everything about a task",
+        build: task::Show::augment_args,
+        read: |matches, _| task::Show::from_arg_matches(matches).map(Command::Show),
+    },
+    LOGS,
+    WAIT,
+    CANCEL,
+    Verb {
+        word: "kill",
+        about: "Sends a signal to all processes of tasks",
+        build: task::Kill::augment_args,
+        read: |matches, _| task::Kill::from_arg_matches(matches).map(Command::Kill),
+    },
+    Verb {
+        word: "release",
+        about: "Lets held tasks go",
+        build: task::Release::augment_args,
+        read: |matches, _| task::Release::from_arg_matches(matches).map(Command::Release),
+    },
+];
+
+/// Commands that begin with `daemon`.
+const DAEMON: [Verb; 6] = [
+    Verb {
+        word: "start",
+        about: "Starts the daemon in the background",
+        build: daemon::Start::augment_args,
+        read: |matches, _| daemon::Start::from_arg_matches(matches).map(Command::DaemonStart),
+    },
+    Verb {
+        word: "stop",
+        about: "Stops the daemon when its running tasks have ended",
+        build: daemon::Stop::augment_args,
+        read: |matches, _| daemon::Stop::from_arg_matches(matches).map(Command::DaemonStop),
+    },
+    Verb {
+        word: "restart",
+        about: "Replaces the daemon by this program while running tasks go on",
+        build: daemon::Restart::augment_args,
+        read: |_, _| Ok(Command::DaemonRestart),
+    },
+    Verb {
+        word: "status",
+        about: "Tells how the daemon stands",
+        build: daemon::Status::augment_args,
+        read: |_, _| Ok(Command::DaemonStatus),
+    },
+    Verb {
+        word: "logs",
+        about: "Prints the daemon's own log",
+        build: daemon::Logs::augment_args,
+        read: |matches, _| daemon::Logs::from_arg_matches(matches).map(Command::DaemonLogs),
+    },
+    Verb {
+        word: "run",
+        about: "Runs the daemon in the foreground, for systemd and launchd",
+        build: daemon::Run::augment_args,
+        read: |matches, _| daemon::Run::from_arg_matches(matches).map(Command::DaemonRun),
+    },
+];
+
+const AFTER_HELP: &str = "\
+Examples:
+  apex init                        make a project of the working directory
+  apex add -- cargo test           add a task and go on
+  apex run -- cargo test           add a task, see its output, get its exit code
+  apex ls                          what runs, what waits, what has ended
+  apex logs -f 12                  follow the output of task 12
+
+The daemon is started when it is needed. Without a command: `apex status`.";
+
+/// Builds the command line of apex; what comes after a command's word is built when it was typed.
+pub fn command() -> clap::Command {
+    let group = |word: &'static str, about: &'static str, verbs: &[Verb]| {
+        clap::Command::new(word)
+            .about(about)
+            .subcommand_required(true)
+            .arg_required_else_help(true)
+            .subcommands(verbs.iter().map(Verb::command))
+    };
+    let root = clap::Command::new("apex")
+        .about("Queues commands, runs each of them once, keeps its output and its exit code")
+        .version(env!("CARGO_PKG_VERSION"))
+        .after_help(AFTER_HELP)
+        .disable_help_subcommand(true)
+        .max_term_width(100);
+    Globals::augment_args(root)
+        .subcommands(TOP.iter().map(Verb::command))
+        .subcommand(group("task", "Adds, lists and steers tasks", &TASK))
+        .subcommand(group("daemon", "Starts, stops and watches the daemon", &DAEMON))
+}
+
+impl Verb {
+    fn command(&self) -> clap::Command {
+        clap::Command::new(self.word).about(self.about).defer(self.build)
+    }
+}
+
+/// Reads a command line.
+///
+/// Shape: `raw` begins with the name of the program.
+/// Errors: clap's, which also carry help and version texts.
+pub fn parse(raw: &[OsString]) -> Result<Typed, clap::Error> {
+    let matches = command().try_get_matches_from(raw)?;
+    // Flags that may come after the command are copied to every level by clap.
+    let globals = Globals::from_arg_matches(&matches)?;
+    let command = match matches.subcommand() {
+        None => Command::Status,
+        Some(("task", inner)) => read(&TASK, inner, raw)?,
+        Some(("daemon", inner)) => read(&DAEMON, inner, raw)?,
+        Some(_) => read(&TOP, &matches, raw)?,
+    };
+    Ok(Typed { globals, command })
+}
+
+fn read(verbs: &[Verb], matches: &ArgMatches, raw: &[OsString]) -> Result<Command, clap::Error> {
+    let found = matches
+        .subcommand()
+        .and_then(|(word, inner)| verbs.iter().find(|verb| verb.word == word).map(|verb| (verb, inner)));
+    match found {
+        Some((verb, inner)) => (verb.read)(inner, raw),
+        None => Err(command().error(clap::error::ErrorKind::MissingSubcommand, "a command is missing")),
+    }
+}

@@ -1,0 +1,260 @@
+//! What can be typed after `task`, and `run`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::cli::args::value;
+use crate::domain::id::TaskId;
+use crate::domain::task::State;
+
+/// The words of a command to run, and whether they came after `--`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[command(about = None, long_about = None)]
+pub struct Words {
+    /// The command. After `--`, or in several words, it is run as it is; a single word without `--` is a shell line
+    #[arg(
+        id = "command",
+        value_name = "COMMAND",
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    pub argv: Vec<OsString>,
+    /// The command came after `--`.
+    #[arg(skip)]
+    pub separated: bool,
+}
+
+impl Words {
+    /// Finds out from the command line as it was typed whether the words came after `--`.
+    ///
+    /// Shape: the words are its end. No flag of apex takes `--` as its value, so one right before them is the separator.
+    pub fn find_separator(&mut self, raw: &[OsString]) {
+        let before = raw.len().checked_sub(self.argv.len() + 1).and_then(|index| raw.get(index));
+        self.separated = before.is_some_and(|word| word == "--");
+    }
+
+    /// Returns whether the command is a line for `/bin/sh -c`.
+    pub fn is_shell_line(&self) -> bool {
+        !self.separated && self.argv.len() == 1
+    }
+}
+
+/// What is to be run, and how.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[command(about = None, long_about = None)]
+pub struct TaskFlags {
+    /// A name for people and filters
+    #[arg(short, long, value_parser = value::name)]
+    pub name: Option<String>,
+    /// A label for people and filters
+    #[arg(short, long = "label", value_name = "KEY[=VALUE]", value_delimiter = ',', value_parser = value::label)]
+    pub labels: Vec<(String, Option<String>)>,
+    /// Higher ones run first
+    #[arg(short, long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
+    pub priority: i32,
+    /// The directory to run it in, instead of the working directory
+    #[arg(long, value_name = "DIR")]
+    pub cwd: Option<PathBuf>,
+    /// Set a variable; KEY alone takes its value over, also with --clean-env
+    #[arg(long = "env", value_name = "KEY[=VALUE]")]
+    pub env: Vec<OsString>,
+    /// Set the variables in this file: a KEY=VALUE a line
+    #[arg(long = "env-file", value_name = "FILE")]
+    pub env_files: Vec<PathBuf>,
+    /// Do not take the environment over
+    #[arg(long)]
+    pub clean_env: bool,
+    /// What it reads: a file, or `-` for what is read here now
+    #[arg(long, value_name = "FILE|-")]
+    pub stdin: Option<PathBuf>,
+    /// Keep standard output and standard error apart
+    #[arg(long)]
+    pub split_output: bool,
+    /// Keep it back until `apex task release`
+    #[arg(long)]
+    pub hold: bool,
+    /// The command.
+    #[command(flatten)]
+    pub words: Words,
+}
+
+/// Adds a task.
+///
+/// It runs with the working directory, the environment, the umask and the soft limits that hold here; variables named
+/// APEX_* are not taken over. Values of the environment are shown nowhere.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Examples:
+  apex task add -- cargo test --workspace
+  apex task add 'make && make check'
+  apex task add -n nightly -p -5 --env RUST_LOG=debug -- ./backup.sh
+  apex task add --wait -- ./deploy.sh")]
+pub struct Add {
+    /// The task.
+    #[command(flatten)]
+    pub task: TaskFlags,
+    /// Stay until it has ended, and exit with its code
+    #[arg(long)]
+    pub wait: bool,
+    /// Stay until it has ended, print its output, and exit with its code
+    #[arg(long)]
+    pub follow: bool,
+}
+
+/// Adds a task and follows it: its output, then its exit code.
+///
+/// Ctrl-C cancels the task, a second one kills it. A lost connection or a closed terminal leaves it running.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Examples:
+  apex run -- cargo test
+  apex run --detach-after 10m -- ./long.sh")]
+pub struct Run {
+    /// The task.
+    #[command(flatten)]
+    pub add: TaskFlags,
+    /// Leave it running after this time and exit with 75
+    #[arg(long, value_name = "DURATION", value_parser = value::duration)]
+    pub detach_after: Option<Duration>,
+}
+
+/// Lists tasks.
+///
+/// What has not ended, and of what has the latest.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Examples:
+  apex task list
+  apex task list --state failed,timed_out
+  apex task list --all --name 'build*' --label team=core")]
+pub struct List {
+    /// Only tasks in this state
+    #[arg(long = "state", value_name = "STATE", value_delimiter = ',', value_parser = value::state)]
+    pub states: Vec<State>,
+    /// Only tasks of this queue
+    #[arg(short = 'Q', long, value_name = "QUEUE")]
+    pub queue: Option<String>,
+    /// Only tasks with this label
+    #[arg(short, long = "label", value_name = "KEY[=VALUE]", value_delimiter = ',', value_parser = value::label)]
+    pub labels: Vec<(String, Option<String>)>,
+    /// Only tasks whose name matches: `*`, `?`, `[…]`
+    #[arg(short, long, value_name = "GLOB")]
+    pub name: Option<String>,
+    /// At most so many, the newest
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: Option<u32>,
+    /// All that have ended, too
+    #[arg(short, long)]
+    pub all: bool,
+}
+
+/// Shows everything about a task.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(after_help = "Examples:\n  apex task show 12\n  apex task show 12 --json")]
+pub struct Show {
+    /// The task's number
+    #[arg(value_name = "ID")]
+    pub id: TaskId,
+    /// Print the values of its environment, too
+    #[arg(long)]
+    pub show_env: bool,
+}
+
+/// Prints what a task wrote.
+///
+/// Into a pipe or a file: every byte as it was written. On a terminal what could steer it is shown as text; colours
+/// stay.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Examples:
+  apex task logs 12
+  apex task logs -f 12
+  apex task logs 12 -n 20 --stderr")]
+pub struct Logs {
+    /// The task's number
+    #[arg(value_name = "ID")]
+    pub id: TaskId,
+    /// Go on until the task ends, and exit with its code
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Only the last N lines
+    #[arg(short = 'n', long, value_name = "N")]
+    pub lines: Option<u32>,
+    /// Of this attempt instead of the last one
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub attempt: Option<u32>,
+    /// Only standard output, of a task with --split-output
+    #[arg(long, conflicts_with = "stderr")]
+    pub stdout: bool,
+    /// Only standard error, of a task with --split-output
+    #[arg(long)]
+    pub stderr: bool,
+    /// Every byte as it was written, also on a terminal
+    #[arg(long)]
+    pub raw: bool,
+}
+
+/// Waits until tasks have ended.
+///
+/// With a single task this exits with the task's own code, with several with 0 if all succeeded and else with 1.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Examples:
+  apex task wait 12
+  apex task wait 12 13 14 --timeout 1h
+  apex task wait 12 --state running")]
+pub struct Wait {
+    /// The tasks' numbers
+    #[arg(value_name = "ID", required = true, value_delimiter = ',')]
+    pub ids: Vec<TaskId>,
+    /// Give up after this time, and exit with 75
+    #[arg(long, value_name = "DURATION", value_parser = value::duration)]
+    pub timeout: Option<Duration>,
+    /// Wait only until the tasks are in this state
+    #[arg(long = "state", value_name = "STATE", value_delimiter = ',', value_parser = value::state)]
+    pub states: Vec<State>,
+}
+
+/// Cancels tasks.
+///
+/// What waits ends at once. What runs gets SIGTERM, and SIGKILL after its grace period.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(after_help = "Examples:\n  apex task cancel 12\n  apex task cancel 12 13 --reason 'wrong branch' --wait")]
+pub struct Cancel {
+    /// The tasks' numbers
+    #[arg(value_name = "ID", required = true, value_delimiter = ',')]
+    pub ids: Vec<TaskId>,
+    /// Why, for people
+    #[arg(long)]
+    pub reason: Option<String>,
+    /// Stay until they have ended
+    #[arg(long)]
+    pub wait: bool,
+}
+
+/// Sends a signal to all processes of tasks.
+///
+/// Nothing else changes: a task that is killed this way has failed, and may be tried again.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(after_help = "Examples:\n  apex task kill 12\n  apex task kill --signal HUP 12")]
+pub struct Kill {
+    /// The tasks' numbers
+    #[arg(value_name = "ID", required = true, value_delimiter = ',')]
+    pub ids: Vec<TaskId>,
+    /// The signal, by name or number
+    #[arg(short, long, value_name = "SIGNAL", default_value = "KILL", value_parser = value::signal)]
+    pub signal: i32,
+}
+
+/// Lets held tasks go.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(after_help = "Examples:\n  apex task release 12")]
+pub struct Release {
+    /// The tasks' numbers
+    #[arg(value_name = "ID", required = true, value_delimiter = ',')]
+    pub ids: Vec<TaskId>,
+}

@@ -1,0 +1,293 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::*;
+use crate::domain::id::TaskId;
+use crate::domain::task::State;
+
+fn raw(line: &[&str]) -> Vec<OsString> {
+    std::iter::once(&"apex").chain(line).map(OsString::from).collect()
+}
+
+#[track_caller]
+fn typed(line: &[&str]) -> Typed {
+    parse(&raw(line)).unwrap_or_else(|error| panic!("{line:?}: {error}"))
+}
+
+#[track_caller]
+fn command_of(line: &[&str]) -> Command {
+    typed(line).command
+}
+
+#[track_caller]
+fn refused(line: &[&str]) -> String {
+    let error = parse(&raw(line)).expect_err(&format!("{line:?}"));
+    assert_eq!(error.exit_code(), 2, "{line:?}: {error}");
+    error.to_string()
+}
+
+fn ids(numbers: &[u64]) -> Vec<TaskId> {
+    numbers.iter().filter_map(|n| TaskId::new(*n)).collect()
+}
+
+#[test]
+fn clap_finds_no_fault_with_the_whole_tree() {
+    fn undefer(mut command: clap::Command) {
+        command.build();
+        command.debug_assert();
+    }
+    undefer(command());
+}
+
+#[test]
+fn the_list_of_commands_says_what_their_help_says() {
+    for verb in TOP.iter().chain(&TASK).chain(&DAEMON) {
+        let built = (verb.build)(clap::Command::new(verb.word));
+        let about = built.get_about().map(ToString::to_string).unwrap_or_default();
+        assert_eq!(about, verb.about, "{}", verb.word);
+    }
+}
+
+#[test]
+fn every_command_has_a_help_text_with_the_global_flags() {
+    for (group, verbs) in [(None, &TOP[..]), (Some("task"), &TASK), (Some("daemon"), &DAEMON)] {
+        for verb in verbs {
+            let line: Vec<&str> = group.into_iter().chain([verb.word, "--help"]).collect();
+            let help = parse(&raw(&line)).expect_err("help is an error to clap");
+            assert_eq!(help.kind(), clap::error::ErrorKind::DisplayHelp, "{line:?}");
+            let text = help.to_string();
+            assert!(text.contains("--json") && text.contains("--deadline"), "{line:?}: {text}");
+        }
+    }
+}
+
+#[test]
+fn nothing_at_all_is_status() {
+    assert_eq!(command_of(&[]), Command::Status);
+    assert_eq!(command_of(&["--json"]), Command::Status);
+    assert_eq!(command_of(&["status"]), Command::Status);
+}
+
+#[test]
+fn global_flags_may_stand_anywhere() {
+    let globals = Globals {
+        json: true,
+        project: Some("/p".into()),
+        no_start: true,
+        deadline: Some(Duration::from_millis(200)),
+        ..Globals::default()
+    };
+    let flags = ["--json", "-C", "/p", "--no-start", "--deadline", "200ms"];
+    let line = |at: usize| {
+        let mut line = vec!["task", "list"];
+        line.splice(at..at, flags);
+        line
+    };
+    for at in 0..=2 {
+        assert_eq!(typed(&line(at)).globals, globals, "{:?}", line(at));
+    }
+    let loud = typed(&["-v", "ls", "-v"]).globals.verbose;
+    assert!(loud >= 1);
+    assert_eq!(typed(&["ls", "-vv"]).globals.verbose, 2);
+    assert!(typed(&["-g", "ls"]).globals.user);
+    assert_eq!(typed(&["ls", "--color", "never"]).globals.color, global::Color::Never);
+}
+
+#[test]
+fn short_forms_are_the_commands_themselves() {
+    for (short, long) in [
+        (&["ls", "--all"][..], &["task", "list", "--all"][..]),
+        (&["logs", "-f", "12"], &["task", "logs", "-f", "12"]),
+        (&["wait", "12"], &["task", "wait", "12"]),
+        (&["cancel", "12"], &["task", "cancel", "12"]),
+        (&["add", "-n", "x", "--", "true"], &["task", "add", "-n", "x", "--", "true"]),
+    ] {
+        assert_eq!(command_of(short), command_of(long));
+    }
+}
+
+#[track_caller]
+fn words(line: &[&str]) -> (Vec<OsString>, bool) {
+    match command_of(line) {
+        Command::Add(add) => (add.task.words.argv.clone(), add.task.words.is_shell_line()),
+        Command::Run(run) => (run.add.words.argv.clone(), run.add.words.is_shell_line()),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_is_to_be_run_is_taken_as_it_is() {
+    let argv = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
+    for (line, expected, shell) in [
+        (&["task", "add", "--", "cargo", "test"][..], &["cargo", "test"][..], false),
+        (&["task", "add", "--", "true"], &["true"], false),
+        (&["task", "add", "make && make check"], &["make && make check"], true),
+        (&["add", "ls"], &["ls"], true),
+        (&["add", "ls", "-la"], &["ls", "-la"], false),
+        (&["add", "ls", "--json", "-q"], &["ls", "--json", "-q"], false),
+        (&["add", "ls", "--", "-la"], &["ls", "--", "-la"], false),
+        (&["add", "--", "ls", "--", "-la"], &["ls", "--", "-la"], false),
+        (&["add", "--", "--", "x"], &["--", "x"], false),
+        (&["add", "--", "-n"], &["-n"], false),
+        (&["add", "-n", "name", "--json", "--", "ls"], &["ls"], false),
+        (&["add", "-p", "-5", "ls"], &["ls"], true),
+        (&["run", "--", "true"], &["true"], false),
+        (&["run", "--detach-after", "1s", "true"], &["true"], true),
+    ] {
+        assert_eq!(words(line), (argv(expected), shell), "{line:?}");
+    }
+}
+
+#[test]
+fn every_flag_of_add_is_read() {
+    let line = [
+        "task",
+        "add",
+        "--name",
+        "build",
+        "--label",
+        "team=core,nightly",
+        "-l",
+        "x=",
+        "--priority=-7",
+        "--cwd",
+        "sub",
+        "--env",
+        "A=1,2",
+        "--env",
+        "B",
+        "--env-file",
+        "vars",
+        "--clean-env",
+        "--stdin",
+        "-",
+        "--split-output",
+        "--hold",
+        "--wait",
+        "--follow",
+        "--",
+        "true",
+    ];
+    let label = |key: &str, value: Option<&str>| (key.to_owned(), value.map(str::to_owned));
+    let expected = task::Add {
+        task: task::TaskFlags {
+            name: Some("build".to_owned()),
+            labels: vec![label("team", Some("core")), label("nightly", None), label("x", Some(""))],
+            priority: -7,
+            cwd: Some("sub".into()),
+            env: vec!["A=1,2".into(), "B".into()],
+            env_files: vec![PathBuf::from("vars")],
+            clean_env: true,
+            stdin: Some("-".into()),
+            split_output: true,
+            hold: true,
+            words: task::Words { argv: vec!["true".into()], separated: true },
+        },
+        wait: true,
+        follow: true,
+    };
+    assert_eq!(command_of(&line), Command::Add(expected));
+}
+
+#[test]
+fn every_flag_of_the_other_commands_is_read() {
+    assert_eq!(
+        command_of(&["task", "wait", "1", "2,3", "--timeout", "1h30m", "--state", "running,timed_out"]),
+        Command::Wait(task::Wait {
+            ids: ids(&[1, 2, 3]),
+            timeout: Some(Duration::from_secs(5400)),
+            states: vec![State::Running, State::TimedOut],
+        })
+    );
+    assert_eq!(
+        command_of(&["task", "logs", "7", "-f", "-n", "20", "--attempt", "2", "--stderr", "--raw"]),
+        Command::Logs(task::Logs {
+            id: ids(&[7])[0],
+            follow: true,
+            lines: Some(20),
+            attempt: Some(2),
+            stdout: false,
+            stderr: true,
+            raw: true,
+        })
+    );
+    assert_eq!(
+        command_of(&["task", "kill", "--signal", "hup", "1", "2"]),
+        Command::Kill(task::Kill { ids: ids(&[1, 2]), signal: 1 })
+    );
+    assert_eq!(command_of(&["task", "kill", "1"]), Command::Kill(task::Kill { ids: ids(&[1]), signal: 9 }));
+    assert_eq!(
+        command_of(&["task", "cancel", "1", "--reason", "no", "--wait"]),
+        Command::Cancel(task::Cancel { ids: ids(&[1]), reason: Some("no".to_owned()), wait: true })
+    );
+    assert_eq!(command_of(&["task", "release", "1"]), Command::Release(task::Release { ids: ids(&[1]) }));
+    assert_eq!(
+        command_of(&["task", "show", "1", "--show-env"]),
+        Command::Show(task::Show { id: ids(&[1])[0], show_env: true })
+    );
+    assert_eq!(
+        command_of(&["task", "list", "--name", "b*", "--limit", "3", "-Q", "default", "--label", "a"]),
+        Command::List(task::List {
+            states: vec![],
+            queue: Some("default".to_owned()),
+            labels: vec![("a".to_owned(), None)],
+            name: Some("b*".to_owned()),
+            limit: Some(3),
+            all: false,
+        })
+    );
+    let overrides = daemon::Overrides { max_concurrent: Some(7), poll_interval: Some(Duration::from_millis(250)) };
+    assert_eq!(
+        command_of(&["daemon", "start", "--max-concurrent", "7", "--poll-interval", "250ms"]),
+        Command::DaemonStart(daemon::Start { overrides: overrides.clone() })
+    );
+    assert_eq!(
+        command_of(&["daemon", "run", "--max-concurrent", "7", "--poll-interval", "250ms"]),
+        Command::DaemonRun(daemon::Run { overrides })
+    );
+    assert_eq!(
+        command_of(&["daemon", "stop", "--grace", "5m"]),
+        Command::DaemonStop(daemon::Stop { grace: Some(Duration::from_secs(300)), force: false })
+    );
+    assert_eq!(
+        command_of(&["daemon", "logs", "-f", "-n", "0", "--level", "WARN", "--since", "2026-01-15T10:30:00Z"]),
+        Command::DaemonLogs(daemon::Logs {
+            follow: true,
+            lines: Some(0),
+            since: Some(crate::domain::time::Timestamp(1_768_473_000_000)),
+            level: Some(crate::config::Level::Warn),
+        })
+    );
+    assert_eq!(command_of(&["init", "sub"]), Command::Init(Init { directory: Some("sub".into()) }));
+}
+
+#[test]
+fn wrong_usage_is_refused_and_says_what_would_be_right() {
+    for (line, part) in [
+        (&["frobnicate"][..], "frobnicate"),
+        (&["task"], "Usage"),
+        (&["task", "add"], "COMMAND"),
+        (&["task", "show"], "ID"),
+        (&["task", "show", "abc"], "not a task id"),
+        (&["task", "show", "0"], "not a task id"),
+        (&["task", "wait", "--timeout", "5", "1"], "`5s`"),
+        (&["task", "list", "--state", "done"], "states are scheduled"),
+        (&["task", "list", "--state", "starting"], "states are"),
+        (&["task", "add", "--priority", "high", "--", "true"], "high"),
+        (&["task", "add", "--name", "12", "--", "true"], "not a digit"),
+        (&["task", "add", "--label", "=x", "--", "true"], "label"),
+        (&["task", "kill", "--signal", "NOPE", "1"], "SIGTERM"),
+        (&["task", "logs", "1", "2"], "2"),
+        (&["task", "logs", "1", "--stdout", "--stderr"], "--stderr"),
+        (&["daemon", "start", "--poll-interval", "5"], "`5s`"),
+        (&["daemon", "start", "--max-concurrent", "0"], "0"),
+        (&["daemon", "stop", "--force", "--grace", "1s"], "--grace"),
+        (&["daemon", "logs", "--since", "soon"], "10m ago"),
+        (&["daemon", "logs", "--level", "loud"], "levels are"),
+        (&["--deadline", "soon", "status"], "soon"),
+        (&["-g", "-C", "/p", "ls"], "--global"),
+    ] {
+        let message = refused(line);
+        assert!(message.contains(part), "{line:?}: {message}");
+    }
+}

@@ -1,0 +1,70 @@
+//! Readers of single values. Their errors become a line of clap's.
+
+use std::time::Duration;
+
+use crate::cli::time;
+use crate::config::Level;
+use crate::domain::outcome::SignalName;
+use crate::domain::task::{InvalidSpec, State, check_label_key, check_name};
+use crate::domain::time::Timestamp;
+use crate::units;
+
+/// Why a value cannot be what it should be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// No state of that name.
+    #[error("states are {}", states())]
+    State,
+    /// No signal of that name.
+    #[error("signals are named like `TERM` or `SIGTERM`, or have a number from 1 to 64")]
+    Signal,
+    /// No level of that name.
+    #[error("levels are error, warn, info, debug, trace")]
+    Level,
+}
+
+/// Reads a length of time.
+pub fn duration(text: &str) -> Result<Duration, units::Error> {
+    units::parse_duration(text)
+}
+
+/// Reads an instant that has passed.
+pub fn past(text: &str) -> Result<Timestamp, time::Error> {
+    time::parse_past(text, &jiff::Zoned::now())
+}
+
+/// Reads the word for a state, as lists show it.
+pub fn state(text: &str) -> Result<State, Error> {
+    // `starting` is an inner matter: nobody sees it, so nobody can ask for it.
+    State::from_word(text).filter(|state| state.shown() == *state).ok_or(Error::State)
+}
+
+fn states() -> String {
+    let words: Vec<&str> = State::ALL.iter().filter(|state| state.shown() == **state).map(|s| s.as_str()).collect();
+    words.join(", ")
+}
+
+/// Reads `KEY` or `KEY=VALUE`.
+pub fn label(text: &str) -> Result<(String, Option<String>), InvalidSpec> {
+    let (key, value) = match text.split_once('=') {
+        Some((key, value)) => (key, Some(value.to_owned())),
+        None => (text, None),
+    };
+    check_label_key(key)?;
+    Ok((key.to_owned(), value))
+}
+
+/// Reads the name or number of a signal.
+pub fn signal(text: &str) -> Result<i32, Error> {
+    SignalName::parse(text).map(|signal| signal.0).ok_or(Error::Signal)
+}
+
+/// Reads a level of the daemon's log.
+pub fn level(text: &str) -> Result<Level, Error> {
+    Level::from_word(text).ok_or(Error::Level)
+}
+
+/// Reads the name of a task.
+pub fn name(text: &str) -> Result<String, InvalidSpec> {
+    check_name(text).map(|()| text.to_owned())
+}

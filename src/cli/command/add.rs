@@ -1,0 +1,243 @@
+//! `task add`: from flags to a task.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use uuid::Uuid;
+
+use crate::cli::args::task::{Add, TaskFlags};
+use crate::cli::caller::{self, Missing};
+use crate::cli::command::{follow, wait};
+use crate::cli::connect::{self, Connection};
+use crate::cli::environment::{self, Asked};
+use crate::cli::error::Failure;
+use crate::cli::session::{Session, block_on};
+use crate::config::{self, Config, Overrides};
+use crate::domain::error::ErrorKind;
+use crate::domain::id::{TaskId, TaskUuid};
+use crate::domain::task::{Environment, NewTask, Stdin, Task, TaskSpec};
+use crate::exit::{self, Exit};
+use crate::paths::Project;
+use crate::view::task::TaskView;
+
+/// Adds a task, and stays with it if asked to.
+pub fn run(session: &Session, args: &Add) -> Result<i32, Failure> {
+    let stays = args.wait || args.follow;
+    added(session, args)
+        .map_err(|failure| if stays && failure.exit != Exit::Usage { failure.broken() } else { failure })
+}
+
+fn added(session: &Session, args: &Add) -> Result<i32, Failure> {
+    let project = session.project()?;
+    let new = prepare(session, &project, &args.task)?;
+    block_on(async {
+        let connection = connect::connect(session, &project).await?;
+        let task = send(&connection, new).await?;
+        if !args.wait && !args.follow {
+            told(session, &project, &task)?;
+            return Ok(Exit::Done.code());
+        }
+        session.ui.note(&format!("task {} added", task.id));
+        let ended = if args.follow {
+            follow::to_the_end(session, &connection.client, task.id).await?
+        } else {
+            wait::until_ended(&connection.client, task.id).await?
+        };
+        session.ui.note(&crate::cli::render::task::ended(&ended));
+        if args.wait && !args.follow {
+            if session.ui.json {
+                let (whole, _) = connection.client.task(task.id, false).await?;
+                session.ui.json(&TaskView::of(&whole, project.dir()))?;
+            } else if session.ui.quiet {
+                session.ui.data(&task.id.to_string())?;
+            }
+        }
+        Ok(exit::for_task(&ended))
+    })
+}
+
+fn told(session: &Session, project: &Project, task: &Task) -> Result<(), Failure> {
+    if session.ui.json {
+        session.ui.json(&TaskView::of(task, project.dir()))
+    } else if session.ui.quiet {
+        session.ui.data(&task.id.to_string())
+    } else {
+        session.ui.data(&format!("task {} added", task.id))
+    }
+}
+
+/// A task that is ready to be sent, except that its input may have to be handed over first.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    new: NewTask,
+    uploads_stdin: bool,
+}
+
+/// Sends a task, its input first.
+pub async fn send(connection: &Connection, prepared: Prepared) -> Result<Task, Failure> {
+    let prepared = upload(connection, prepared).await?;
+    Ok(connection.client.add(&prepared.new).await?.task)
+}
+
+/// Hands over what is read on standard input, if that is to be the task's.
+pub async fn upload(connection: &Connection, mut prepared: Prepared) -> Result<Prepared, Failure> {
+    if std::mem::take(&mut prepared.uploads_stdin) {
+        // A thread of tokio's reads it; nothing forks after this.
+        let upload = connection.client.upload_stdin(tokio::io::stdin()).await?;
+        prepared.new.spec.stdin = Stdin::Upload(upload);
+    }
+    Ok(prepared)
+}
+
+/// Makes a task of what was typed and of what holds here: directory, environment, umask, limits. Warns of what will not
+/// work.
+///
+/// Errors: flags that make no sense, files that cannot be read.
+pub fn prepare(session: &Session, project: &Project, flags: &TaskFlags) -> Result<Prepared, Failure> {
+    let ambient: Vec<(OsString, OsString)> = std::env::vars_os().collect();
+    let exclusion = configuration(session, project).env.exclusion();
+    let asked = Asked { set: &flags.env, files: &flags.env_files, clean: flags.clean_env };
+    let (env, left_out) = environment::collect(&ambient, asked, |name| exclusion.matches(name))?;
+    for name in left_out {
+        session.ui.warn(&format!("variable `{}` is left out, as `[env] exclude` says", name.to_string_lossy()));
+    }
+    let (stdin, uploads_stdin) = stdin(&session.cwd, flags.stdin.as_deref())?;
+    let spec = TaskSpec {
+        shell: flags.words.is_shell_line(),
+        name: flags.name.clone(),
+        labels: flags.labels.iter().map(|(key, value)| (key.clone(), value.clone().unwrap_or_default())).collect(),
+        priority: flags.priority,
+        umask: caller::umask(),
+        limits: caller::limits(),
+        stdin,
+        split_output: flags.split_output,
+        ..TaskSpec::command(flags.words.argv.clone(), directory(&session.cwd, flags.cwd.as_deref()))
+    };
+    spec.check()?;
+    if let Some(warning) = warning(&spec, &env) {
+        session.ui.warn(&warning);
+    }
+    let parent = parent(project, |name| std::env::var_os(name));
+    let new = NewTask { uuid: TaskUuid(Uuid::now_v7()), spec, env, hold: flags.hold, parent };
+    Ok(Prepared { new, uploads_stdin })
+}
+
+/// Returns the settings; the defaults, with a warning, if they cannot be used: whoever adds a task needs little of them.
+fn configuration(session: &Session, project: &Project) -> Config {
+    config::load(&project.config_file(), Overrides::default()).unwrap_or_else(|error| {
+        session.ui.warn(&format!("the configuration is not used: {error}"));
+        Config::default()
+    })
+}
+
+fn directory(cwd: &Path, asked: Option<&Path>) -> PathBuf {
+    let joined = asked.map_or_else(|| cwd.to_owned(), |directory| cwd.join(directory));
+    // Only takes `.` and doubled slashes away; it looks at no file.
+    std::path::absolute(&joined).unwrap_or(joined)
+}
+
+/// Returns where the input comes from, and whether it has to be handed over first.
+fn stdin(cwd: &Path, asked: Option<&Path>) -> Result<(Stdin, bool), Failure> {
+    match asked {
+        None => Ok((Stdin::Empty, false)),
+        Some(dash) if dash == "-" => Ok((Stdin::Empty, true)),
+        Some(file) => {
+            let path = directory(cwd, Some(file));
+            let cannot = |error: &std::io::Error| {
+                Failure::io(format!("cannot read the input file `{}`", path.display()), error).with_exit(Exit::Refused)
+            };
+            // Opened only when the task starts; but what cannot be read now is better said now. A fifo without a writer
+            // must not hold this up.
+            let readable = nix::unistd::access(&path, nix::unistd::AccessFlags::R_OK);
+            readable.map_err(|errno| cannot(&errno.into()))?;
+            if path.is_dir() {
+                let message = format!("the input file `{}` is a directory", path.display());
+                return Err(Failure::new(ErrorKind::Invalid, message));
+            }
+            Ok((Stdin::File(path), false))
+        }
+    }
+}
+
+/// Returns what will keep the task from starting, as far as it can be seen from here.
+fn warning(spec: &TaskSpec, env: &Environment) -> Option<String> {
+    const STILL: &str = "the task is added all the same";
+    if !spec.cwd.is_dir() {
+        return Some(format!("there is no directory `{}`; {STILL}", spec.cwd.display()));
+    }
+    let program: &OsStr = if spec.shell { OsStr::new("/bin/sh") } else { spec.argv.first()? };
+    let path = env.0.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value);
+    let shown = program.to_string_lossy();
+    match caller::missing(program, &spec.cwd, path)? {
+        Missing::NotFound => Some(format!("there is no program `{shown}`; {STILL}")),
+        Missing::NotExecutable => Some(format!("program `{shown}` may not be executed; {STILL}")),
+    }
+}
+
+/// Returns the task that this process is part of, if that is one of the same project.
+fn parent(project: &Project, variable: impl Fn(&str) -> Option<OsString>) -> Option<TaskId> {
+    let id = variable("APEX_TASK_ID")?.to_str()?.parse().ok()?;
+    let root = variable("APEX_PROJECT_PATH")?;
+    connect::is_inside(project, Path::new(&root)).then_some(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directories_are_made_absolute() {
+        let of = |asked: Option<&str>| directory(Path::new("/work"), asked.map(Path::new));
+        assert_eq!(of(None), Path::new("/work"));
+        assert_eq!(of(Some("sub")), Path::new("/work/sub"));
+        assert_eq!(of(Some("./sub/.")), Path::new("/work/sub"));
+        assert_eq!(of(Some("/tmp")), Path::new("/tmp"));
+    }
+
+    #[test]
+    fn input_is_nothing_a_file_or_read_here() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("in"), "x").unwrap();
+        let of = |asked: Option<&str>| stdin(dir.path(), asked.map(Path::new));
+        assert_eq!(of(None), Ok((Stdin::Empty, false)));
+        assert_eq!(of(Some("-")), Ok((Stdin::Empty, true)));
+        assert_eq!(of(Some("in")), Ok((Stdin::File(dir.path().join("in")), false)));
+        for wrong in ["none", "."] {
+            let failure = of(Some(wrong)).unwrap_err();
+            assert_eq!(failure.exit, Exit::Refused, "{failure:?}");
+            assert!(failure.problem.message.contains("input file"), "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn the_parent_is_a_task_of_the_same_project() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        let project = Project::new(&root);
+        let of = |id: Option<&str>, path: Option<&Path>| {
+            parent(&project, |name| match name {
+                "APEX_TASK_ID" => id.map(OsString::from),
+                "APEX_PROJECT_PATH" => path.map(OsString::from),
+                _ => None,
+            })
+        };
+        assert_eq!(of(Some("7"), Some(&root)), TaskId::new(7));
+        assert_eq!(of(Some("7"), Some(Path::new("/"))), None);
+        assert_eq!(of(Some("7"), None), None);
+        assert_eq!(of(None, Some(&root)), None);
+        assert_eq!(of(Some("x"), Some(&root)), None);
+    }
+
+    #[test]
+    fn what_will_not_start_is_named() {
+        let spec = |program: &str, cwd: &str| TaskSpec::command(vec![program.into()], cwd.into());
+        let env = Environment(vec![("PATH".into(), "/usr/bin:/bin".into())]);
+        assert_eq!(warning(&spec("sh", "/"), &env), None);
+        let text = warning(&spec("no-such-program", "/"), &env).unwrap();
+        assert!(text.contains("`no-such-program`"), "{text}");
+        let text = warning(&spec("sh", "/nowhere"), &env).unwrap();
+        assert!(text.contains("`/nowhere`"), "{text}");
+        let shell = TaskSpec { shell: true, ..spec("no-such-program | sort", "/") };
+        assert_eq!(warning(&shell, &env), None);
+    }
+}

@@ -1,0 +1,69 @@
+//! `daemon restart`: this program in place of the one that runs.
+
+use std::time::{Duration, Instant};
+
+use crate::cli::command::daemon::view;
+use crate::cli::connect;
+use crate::cli::error::Failure;
+use crate::cli::session::{Session, block_on};
+use crate::domain::daemon::DaemonStatus;
+use crate::domain::error::ErrorKind;
+use crate::exit::Exit;
+use crate::rpc::client::{self, Client};
+
+/// How long another apexd may take to come up, unless `--deadline` says otherwise.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// How often the one that answers is asked whether it is the other one.
+const ASK_EVERY: Duration = Duration::from_millis(5);
+
+/// Replaces apexd, or starts it if none runs.
+pub fn run(session: &Session) -> Result<i32, Failure> {
+    let project = session.project()?;
+    let binary = std::env::current_exe().map_err(|error| Failure::io("cannot tell which program this is", &error))?;
+    block_on(async {
+        let Ok(connection) = connect::if_running(session, &project).await? else {
+            connect::start(session, &project)?;
+            let connection = connect::if_running(session, &project).await?.map_err(Failure::from)?;
+            let status = connection.client.status().await?;
+            return told(session, &project, &status, "it was not running; daemon started");
+        };
+        let client = &connection.client;
+        let before = client.status().await?;
+        match client.restart(&binary).await {
+            // The answer may be lost with the one that gave it: whether another one answers is what counts.
+            Ok(()) | Err(client::Error::Broken { .. }) => {}
+            Err(error) => return Err(Failure::from(error).while_doing("cannot restart the daemon")),
+        }
+        let after = another(session, client, &before).await?;
+        told(session, &project, &after, "daemon restarted")
+    })
+}
+
+async fn another(session: &Session, client: &Client, before: &DaemonStatus) -> Result<DaemonStatus, Failure> {
+    let patience = session.deadline().unwrap_or(PATIENCE);
+    let began = Instant::now();
+    loop {
+        match client.status().await {
+            Ok(status) if status.pid != before.pid => return Ok(status),
+            Ok(_) | Err(client::Error::Broken { .. }) if began.elapsed() < patience => {
+                tokio::time::sleep(ASK_EVERY).await;
+            }
+            Ok(_) => {
+                let message = format!("the daemon was not replaced: pid `{}` still answers", before.pid);
+                return Err(Failure::new(ErrorKind::Unavailable, message)
+                    .with_hint("see why with `apex daemon logs`")
+                    .with_exit(Exit::Unreachable));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn told(session: &Session, project: &crate::paths::Project, status: &DaemonStatus, what: &str) -> Result<i32, Failure> {
+    if session.ui.json {
+        session.ui.json(&view(Some(status), project))?;
+    } else if !session.ui.quiet {
+        session.ui.data(&format!("{what} (pid {}, apexd {})", status.guardian_pid, status.pid))?;
+    }
+    Ok(Exit::Done.code())
+}

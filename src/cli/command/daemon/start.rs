@@ -1,0 +1,121 @@
+//! `daemon start`, `daemon run`: from this process to a guardian, before any runtime exists in it.
+
+use std::time::{Duration, Instant};
+
+use crate::cli::apexd;
+use crate::cli::args::daemon::{Overrides as Flags, Run, Start};
+use crate::cli::command::daemon::view;
+use crate::cli::connect;
+use crate::cli::error::Failure;
+use crate::cli::session::{Session, runtime};
+use crate::config::{self, Overrides};
+use crate::domain::daemon::DaemonStatus;
+use crate::domain::error::ErrorKind;
+use crate::exit::Exit;
+use crate::guardian::{self, Options, Places};
+use crate::paths::Project;
+
+/// How long a daemon that is there already is asked before another start is tried: whoever had the lock may have been
+/// one that failed, or one that was just ending.
+const ASK_FOR: Duration = Duration::from_millis(200);
+const ASK_EVERY: Duration = Duration::from_millis(5);
+
+/// Starts the daemon in the background and waits until it answers.
+pub fn run(session: &Session, args: &Start) -> Result<i32, Failure> {
+    // Whatever is in the way, what was asked for has not come about: 3 says so.
+    start(session, args).map_err(|failure| failure.with_exit(Exit::Unreachable))
+}
+
+fn start(session: &Session, args: &Start) -> Result<i32, Failure> {
+    let project = session.project()?;
+    let options = options(session, &project, &args.overrides)?;
+    let began = Instant::now();
+    let patience = options.ready_within;
+    let started = guardian::daemonize(options.clone())?;
+    if !started.already_running {
+        return told(session, &project, started.guardian_pid);
+    }
+    loop {
+        if let Some(status) = answering(session, &project)? {
+            return already(session, &project, &status);
+        }
+        if began.elapsed() > patience {
+            let message = format!("a daemon is there for `{}` but does not answer", project.root().display());
+            return Err(Failure::new(ErrorKind::Unavailable, message).with_hint("see why with `apex daemon logs`"));
+        }
+        let started = guardian::daemonize(options.clone())?;
+        if !started.already_running {
+            return told(session, &project, started.guardian_pid);
+        }
+    }
+}
+
+fn told(session: &Session, project: &Project, pid: Option<u32>) -> Result<i32, Failure> {
+    if session.ui.json {
+        let status = answering(session, project)?;
+        session.ui.json(&view(status.as_ref(), project))?;
+    } else if !session.ui.quiet {
+        let pid = pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
+        session.ui.data(&format!("daemon started{pid}"))?;
+    }
+    Ok(Exit::Done.code())
+}
+
+fn already(session: &Session, project: &Project, status: &DaemonStatus) -> Result<i32, Failure> {
+    if session.ui.json {
+        session.ui.json(&view(Some(status), project))?;
+    } else if !session.ui.quiet {
+        session.ui.data(&format!("daemon is already running (pid {})", status.guardian_pid))?;
+    }
+    Ok(Exit::Done.code())
+}
+
+/// Asks the daemon that is there how it stands; `None` if it is not to be reached for a while. The runtime is gone when
+/// this returns: another start may follow.
+fn answering(session: &Session, project: &Project) -> Result<Option<DaemonStatus>, Failure> {
+    runtime()?.block_on(async {
+        let began = Instant::now();
+        loop {
+            match connect::if_running(session, project).await? {
+                Ok(connection) => return Ok(Some(connection.client.status().await?)),
+                Err(_) if began.elapsed() > ASK_FOR => return Ok(None),
+                Err(_) => tokio::time::sleep(ASK_EVERY).await,
+            }
+        }
+    })
+}
+
+/// Runs the daemon in this process until it is stopped.
+pub fn in_foreground(session: &Session, args: &Run) -> Result<i32, Failure> {
+    let project = session.project().map_err(|failure| failure.with_exit(Exit::Config))?;
+    let options = options(session, &project, &args.overrides).map_err(|failure| failure.with_exit(Exit::Config))?;
+    match guardian::run_foreground(options) {
+        Ok(code) => Ok(code),
+        Err(error) => {
+            let code = error.exit_code();
+            session.ui.fail(&Failure::from(error));
+            Ok(code)
+        }
+    }
+}
+
+/// Makes what the guardian is told; the configuration is checked here, where somebody reads what is wrong with it.
+fn options(session: &Session, project: &Project, flags: &Flags) -> Result<Options, Failure> {
+    let overrides = Overrides { max_concurrent: flags.max_concurrent, poll_interval: flags.poll_interval };
+    config::load(&project.config_file(), overrides)?;
+    let mut options = Options::new(Places {
+        root: project.root().to_owned(),
+        dir: project.dir().to_owned(),
+        lock: project.lock_file(),
+        pid_file: project.pid_file(),
+        socket: project.socket(),
+        log: project.log_file(),
+        failed: project.failed_file(),
+        exits: project.exits_file(),
+    });
+    options.apexd_args = apexd::arguments(project, overrides);
+    if let Some(deadline) = session.deadline() {
+        options.ready_within = deadline;
+    }
+    Ok(options)
+}

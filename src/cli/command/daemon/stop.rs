@@ -1,0 +1,142 @@
+//! `daemon stop`: asks for the drain, and returns when nothing is left.
+
+use std::time::Duration;
+
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::cli::args::daemon::Stop;
+use crate::cli::command::daemon::view;
+use crate::cli::command::lock::{self, Guardian};
+use crate::cli::connect;
+use crate::cli::error::Failure;
+use crate::cli::session::{Session, block_on};
+use crate::domain::error::ErrorKind;
+use crate::exit::Exit;
+use crate::paths::Project;
+use crate::rpc::client;
+
+/// How often the lock is looked at where there is no process to wait for.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// How often somebody who waits can interrupt before the daemon is left to itself.
+const INTERRUPTS_MAX: u32 = 2;
+
+/// Stops the daemon.
+pub fn run(session: &Session, args: &Stop) -> Result<i32, Failure> {
+    let project = session.project()?;
+    if !lock::is_held(&project)? {
+        return told(session, &project, "daemon is not running");
+    }
+    block_on(async {
+        let interrupts = Interrupts::listen()?;
+        // Found before it is asked: once it is gone there is nothing to find.
+        let guardian = Guardian::find(&project);
+        ask(session, &project, args, guardian.as_ref()).await?;
+        let gone = until_gone(session, &project, guardian, interrupts).await?;
+        if gone { told(session, &project, "daemon stopped") } else { Ok(Exit::StillRunning.code()) }
+    })
+}
+
+fn told(session: &Session, project: &Project, text: &str) -> Result<i32, Failure> {
+    if session.ui.json {
+        session.ui.json(&view(None, project))?;
+    } else if !session.ui.quiet {
+        session.ui.data(text)?;
+    }
+    Ok(Exit::Done.code())
+}
+
+/// Asks apexd, or the guardian if apexd does not answer.
+async fn ask(session: &Session, project: &Project, args: &Stop, guardian: Option<&Guardian>) -> Result<(), Failure> {
+    let grace = if args.force { Some(Duration::ZERO) } else { args.grace };
+    let asked = match connect::if_running(session, project).await {
+        Ok(Ok(connection)) => connection.client.stop(grace).await.map_err(Failure::from_stop),
+        Ok(Err(_)) => Err(None),
+        Err(failure) if failure.exit == Exit::Unreachable && failure.problem.kind == ErrorKind::Unavailable => {
+            Err(None)
+        }
+        Err(failure) => Err(Some(failure)),
+    };
+    match (asked, guardian) {
+        (Ok(()), _) => Ok(()),
+        (Err(Some(failure)), _) => Err(failure),
+        (Err(None), Some(guardian)) => {
+            session.ui.note("the daemon does not answer; its guardian is asked");
+            // An error says that it has just ended, which is what is waited for.
+            let _ = guardian.terminate();
+            Ok(())
+        }
+        // It is about to be ready, or about to be gone. The lock will tell.
+        (Err(None), None) => Ok(()),
+    }
+}
+
+impl Failure {
+    /// `None` if nobody answered: there are other ways to ask.
+    fn from_stop(error: client::Error) -> Option<Self> {
+        match error {
+            client::Error::Answered(problem) => Some(problem.into()),
+            error if error.answered() => Some(error.into()),
+            _ => None,
+        }
+    }
+}
+
+/// The signals of somebody who does not want to wait any more.
+struct Interrupts {
+    interrupt: Signal,
+    terminate: Signal,
+    count: u32,
+}
+
+impl Interrupts {
+    fn listen() -> Result<Self, Failure> {
+        let listen = |kind| signal(kind).map_err(|error| Failure::io("cannot listen for signals", &error));
+        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())?, count: 0 })
+    }
+
+    /// Resolves when that was said often enough; the first time it is explained.
+    async fn enough(&mut self, session: &Session) {
+        while self.count < INTERRUPTS_MAX {
+            // Cancel-safe because signals are latched.
+            tokio::select! {
+                _ = self.interrupt.recv() => self.count += 1,
+                _ = self.terminate.recv() => self.count = INTERRUPTS_MAX,
+            }
+            if self.count < INTERRUPTS_MAX {
+                session.ui.note(
+                    "the daemon drains; interrupt again to leave it to that (`apex daemon stop --force` does not wait)",
+                );
+            }
+        }
+        session.ui.note("the daemon goes on draining; see how it stands with `apex daemon status`");
+    }
+}
+
+/// Waits until guardian and apexd are gone; `false` if whoever waited lost patience.
+async fn until_gone(
+    session: &Session,
+    project: &Project,
+    guardian: Option<Guardian>,
+    mut interrupts: Interrupts,
+) -> Result<bool, Failure> {
+    let gone = async {
+        if let Some(guardian) = guardian {
+            // SAFETY: the descriptor is open, belongs to the value that owns it, and lives as long as that does.
+            let pidfd = unsafe { AsyncFd::register_with_interest(guardian.into_pidfd(), Interest::READABLE) };
+            let pidfd = pidfd.map_err(|error| Failure::io("cannot wait for the daemon", &error.into()))?;
+            // Readable when it has ended; pidfd_open(2).
+            let ended = pidfd.readable().await;
+            ended.map_err(|error| Failure::io("cannot wait for the daemon", &error))?.retain_ready();
+        }
+        while lock::is_held(project)? {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Ok(())
+    };
+    tokio::select! {
+        gone = gone => gone.map(|()| true),
+        () = interrupts.enough(session) => Ok(false),
+    }
+}

@@ -1,0 +1,125 @@
+//! The lock of a project, seen from outside: whether guardian or apexd live, and which process is the guardian.
+//!
+//! Linux only: pidfd_open(2), `/proc/PID/fd`.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::os::unix::fs::MetadataExt as _;
+
+use nix::libc;
+
+use crate::cli::error::Failure;
+use crate::guardian;
+use crate::paths::Project;
+
+/// Returns whether a guardian or an apexd of the project lives.
+///
+/// Shape: the lock is taken together with others for a moment and given back. A daemon that starts in this very moment
+/// takes that for another one; whoever starts it tries again.
+/// Errors: the lock file is there and cannot be opened.
+/// Source: flock(2).
+pub fn is_held(project: &Project) -> Result<bool, Failure> {
+    let path = project.lock_file();
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(Failure::io(format!("cannot open `{}`", path.display()), &error)),
+    };
+    // SAFETY: plain system calls on a descriptor that is open.
+    let free = unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_SH | libc::LOCK_NB) } == 0;
+    if !free {
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::WouldBlock {
+            return Err(Failure::io(format!("cannot look at the lock `{}`", path.display()), &error));
+        }
+    }
+    Ok(!free)
+}
+
+/// The guardian of a project, pinned: whatever happens to its pid, this is the same process.
+#[derive(Debug)]
+pub struct Guardian {
+    /// Its pid.
+    pub pid: u32,
+    pidfd: OwnedFd,
+}
+
+impl Guardian {
+    /// Finds the guardian by its pid file; `None` if that names no process that has the project's lock file open.
+    pub fn find(project: &Project) -> Option<Self> {
+        let pid = guardian::pid_in(&project.pid_file())?;
+        let raw = libc::pid_t::try_from(pid).ok()?;
+        // SAFETY: a plain system call; what it returns is checked before it is taken for a descriptor.
+        let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, raw, 0) };
+        let fd = i32::try_from(fd).ok().filter(|fd| *fd >= 0)?;
+        // SAFETY: made by the call above, and nobody else's.
+        let pidfd = unsafe { OwnedFd::from_raw_fd(fd) };
+        // Looked at after it was pinned: a pid that was used again would show another process here.
+        has_open(pid, project).then_some(Self { pid, pidfd })
+    }
+
+    /// Asks it to drain.
+    ///
+    /// Errors: it has ended in the meantime.
+    /// Source: pidfd_send_signal(2).
+    pub fn terminate(&self) -> io::Result<()> {
+        let info = std::ptr::null::<libc::siginfo_t>();
+        // SAFETY: the descriptor is open, and without further information the pointer may be null.
+        let result =
+            unsafe { libc::syscall(libc::SYS_pidfd_send_signal, self.pidfd.as_raw_fd(), libc::SIGTERM, info, 0) };
+        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+
+    /// Returns a descriptor that can be read once it has ended.
+    pub fn into_pidfd(self) -> OwnedFd {
+        self.pidfd
+    }
+}
+
+fn has_open(pid: u32, project: &Project) -> bool {
+    let Ok(lock) = fs::metadata(project.lock_file()) else { return false };
+    let Ok(open) = fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
+    // Follows the link: it is the file that counts, whatever its name is now.
+    open.flatten()
+        .filter_map(|entry| fs::metadata(entry.path()).ok())
+        .any(|file| (file.dev(), file.ino()) == (lock.dev(), lock.ino()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn project() -> (tempfile::TempDir, Project) {
+        let dir = tempfile::tempdir().unwrap();
+        let project = Project::new(dir.path());
+        fs::create_dir(project.dir()).unwrap();
+        (dir, project)
+    }
+
+    #[test]
+    fn the_lock_is_held_while_somebody_holds_it() {
+        let (_dir, project) = project();
+        assert!(!is_held(&project).unwrap(), "no file, no daemon");
+        let file = File::create(project.lock_file()).unwrap();
+        assert!(!is_held(&project).unwrap());
+        // SAFETY: a plain system call on an open descriptor.
+        assert_eq!(unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX) }, 0);
+        assert!(is_held(&project).unwrap());
+        drop(file);
+        assert!(!is_held(&project).unwrap());
+    }
+
+    #[test]
+    fn only_a_process_that_has_the_lock_open_is_the_guardian() {
+        let (_dir, project) = project();
+        assert!(Guardian::find(&project).is_none());
+        let own = std::process::id();
+        fs::write(project.pid_file(), format!("{own}\n")).unwrap();
+        assert!(Guardian::find(&project).is_none(), "no lock file");
+        fs::write(project.lock_file(), "").unwrap();
+        assert!(Guardian::find(&project).is_none(), "a pid file that a dead one left, used again by somebody else");
+        let _open = File::open(project.lock_file()).unwrap();
+        assert_eq!(Guardian::find(&project).map(|guardian| guardian.pid), Some(own));
+    }
+}

@@ -1,0 +1,44 @@
+//! What each command does: collect, then print through the ui. One file per command, or per noun where they are short.
+
+pub mod add;
+pub mod daemon;
+pub mod daemon_log;
+pub mod follow;
+pub mod init;
+pub mod lock;
+pub mod logs;
+pub mod run;
+pub mod status;
+pub mod steer;
+pub mod task;
+pub mod version;
+pub mod wait;
+
+use crate::cli::args::{Command, Globals};
+use crate::cli::error::Failure;
+use crate::cli::session::Session;
+
+/// Runs a command and returns the exit code.
+pub fn run(globals: &Globals, command: Command) -> Result<i32, Failure> {
+    let session = Session::begin(globals)?;
+    match command {
+        Command::Init(args) => init::run(&session, &args),
+        Command::Version => version::run(&session),
+        Command::Status => status::run(&session),
+        Command::Run(args) => run::run(&session, &args),
+        Command::Add(args) => add::run(&session, &args),
+        Command::List(args) => task::list(&session, &args),
+        Command::Show(args) => task::show(&session, &args),
+        Command::Logs(args) => logs::run(&session, &args),
+        Command::Wait(args) => wait::run(&session, &args),
+        Command::Cancel(args) => steer::cancel(&session, &args),
+        Command::Kill(args) => steer::kill(&session, &args),
+        Command::Release(args) => steer::release(&session, &args),
+        Command::DaemonStart(args) => daemon::start::run(&session, &args),
+        Command::DaemonStop(args) => daemon::stop::run(&session, &args),
+        Command::DaemonRestart => daemon::restart::run(&session),
+        Command::DaemonStatus => daemon::status(&session),
+        Command::DaemonLogs(args) => daemon_log::run(&session, &args),
+        Command::DaemonRun(args) => daemon::start::in_foreground(&session, &args),
+    }
+}

@@ -1,0 +1,139 @@
+//! `status`: the whole project on one screen. Never starts the daemon; without one it reads the store.
+
+use crate::cli::command::daemon::tell_if_older;
+use crate::cli::connect;
+use crate::cli::error::Failure;
+use crate::cli::render::status::{SHOWN_MAX, Screen, screen};
+use crate::cli::session::{Session, block_on, now};
+use crate::domain::query::{TaskFilter, TaskPage};
+use crate::domain::task::{State, Task};
+use crate::exit::Exit;
+use crate::paths::Project;
+use crate::store::sqlite;
+use crate::view::daemon::{DaemonView, Places};
+use crate::view::status::StatusView;
+
+/// How many tasks of a kind are looked at to find those that are shown: lists come by id, not by what matters here.
+const LOOKED_AT: u32 = 500;
+
+/// Prints the screen.
+pub fn run(session: &Session) -> Result<i32, Failure> {
+    let project = session.project()?;
+    let told = block_on(ask(session, &project))?;
+    let told = match told {
+        Some(told) => told,
+        None => read(&project)?,
+    };
+    if session.ui.json {
+        let (socket, log_file) = (project.socket(), project.log_file());
+        let places = Places { project: project.root(), socket: &socket, log_file: &log_file };
+        let counts = told.counts.clone().unwrap_or_default();
+        let daemon = match &told.daemon {
+            Some(status) => DaemonView::running(status, places),
+            None => DaemonView::stopped(places).with_counts(&counts),
+        };
+        let view = StatusView::of(daemon, &counts, &told.running, &told.waiting, &told.failed, project.dir());
+        session.ui.json(&view)?;
+    } else {
+        session.ui.data(&screen(&told, &project, now(), session.ui.width()))?;
+    }
+    Ok(Exit::Done.code())
+}
+
+/// Asks the daemon; `None` if none runs.
+async fn ask(session: &Session, project: &Project) -> Result<Option<Screen>, Failure> {
+    let Ok(connection) = connect::if_running(session, project).await? else { return Ok(None) };
+    let client = &connection.client;
+    let (running, waiting, failed) = filters();
+    // At the same time, on one connection.
+    let (status, running, waiting, failed) =
+        tokio::join!(client.status(), client.tasks(&running), client.tasks(&waiting), client.tasks(&failed));
+    let status = status?;
+    tell_if_older(session, &status);
+    let counts = status.counts.clone();
+    let screen = Screen { daemon: Some(status), counts: Some(counts), ..lists(running?, waiting?, failed?) };
+    Ok(Some(screen))
+}
+
+/// Reads the store, which knows all but what runs.
+fn read(project: &Project) -> Result<Screen, Failure> {
+    let Some(mut store) = sqlite::open_reader(&project.database())? else {
+        return Ok(lists(TaskPage::default(), TaskPage::default(), TaskPage::default()));
+    };
+    let (running, waiting, failed) = filters();
+    let counts = store.counts()?;
+    let lists = lists(store.tasks(&running)?, store.tasks(&waiting)?, store.tasks(&failed)?);
+    Ok(Screen { counts: Some(counts), ..lists })
+}
+
+/// Returns what to ask for: what runs, what waits, what did not succeed.
+fn filters() -> (TaskFilter, TaskFilter, TaskFilter) {
+    let of = |wanted: fn(State) -> bool, limit| TaskFilter {
+        states: State::ALL.into_iter().filter(|state| wanted(*state)).collect(),
+        limit: Some(limit),
+        ..TaskFilter::default()
+    };
+    let waits = |state: State| state.is_waiting() || state == State::Queued;
+    let fails = |state| matches!(state, State::Failed | State::TimedOut | State::Lost | State::Interrupted);
+    (of(State::is_active, LOOKED_AT), of(waits, LOOKED_AT), of(fails, LOOKED_AT))
+}
+
+/// Returns the tasks that are shown of each kind, in the order in which they are: what ran longest first, what is next
+/// first, what failed last first.
+fn lists(running: TaskPage, waiting: TaskPage, failed: TaskPage) -> Screen {
+    let first = |mut tasks: Vec<Task>| {
+        tasks.truncate(SHOWN_MAX);
+        tasks
+    };
+    let (mut running, mut waiting, mut failed) = (running.tasks, waiting.tasks, failed.tasks);
+    running.sort_by_key(|task| (task.started_at, task.id));
+    waiting.sort_by_key(|task| {
+        (task.state != State::Queued, std::cmp::Reverse(task.spec.priority), task.position, task.id)
+    });
+    failed.sort_by_key(|task| std::cmp::Reverse((task.ended_at, task.id)));
+    Screen { daemon: None, counts: None, running: first(running), waiting: first(waiting), failed: first(failed) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::samples;
+
+    #[test]
+    fn what_matters_most_comes_first() {
+        let page = |tasks: Vec<Task>| TaskPage { tasks, cut: false };
+        let task = |id, change: fn(&mut Task)| {
+            let mut task = samples::queued();
+            task.id = samples::task_id(id);
+            change(&mut task);
+            task
+        };
+        let waiting = vec![
+            task(1, |task| task.state = State::Held),
+            task(2, |_| ()),
+            task(3, |task| task.spec.priority = 5),
+            task(4, |task| task.position = 0),
+        ];
+        let failed = vec![
+            task(5, |task| task.ended_at = Some(samples::NOW + std::time::Duration::from_secs(9))),
+            task(6, |task| task.ended_at = Some(samples::NOW)),
+        ];
+        let many = (10..40).map(|id| task(id, |_| ())).collect();
+        let screen = lists(page(many), page(waiting), page(failed));
+        let ids = |tasks: &[Task]| tasks.iter().map(|task| task.id.get()).collect::<Vec<_>>();
+        assert_eq!(ids(&screen.waiting), [3, 4, 2, 1]);
+        assert_eq!(ids(&screen.failed), [5, 6]);
+        assert_eq!(screen.running.len(), SHOWN_MAX);
+    }
+
+    #[test]
+    fn every_state_that_matters_is_asked_for_once() {
+        let (running, waiting, failed) = filters();
+        for state in State::ALL {
+            let found =
+                [&running, &waiting, &failed].into_iter().filter(|filter| filter.states.contains(&state)).count();
+            let shown = !matches!(state, State::Succeeded | State::Cancelled | State::Skipped);
+            assert_eq!(found, usize::from(shown), "{state:?}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! `task list`, `task show`
+
+use crate::cli::args::task::{List, Show};
+use crate::cli::connect;
+use crate::cli::error::Failure;
+use crate::cli::render;
+use crate::cli::session::{Session, block_on, now};
+use crate::domain::query::TaskFilter;
+use crate::domain::task::{State, Task};
+use crate::exit::Exit;
+use crate::view::task::TaskView;
+
+/// How many ended tasks a list shows unless told otherwise.
+const RECENT: u32 = 20;
+
+/// Lists tasks.
+pub fn list(session: &Session, args: &List) -> Result<i32, Failure> {
+    let project = session.project()?;
+    let filter = filter(args);
+    let page = block_on(async {
+        let connection = connect::connect(session, &project).await?;
+        Ok(connection.client.tasks(&filter).await?)
+    })?;
+    if session.ui.json {
+        let views: Vec<TaskView> = page.tasks.iter().map(|task| TaskView::of(task, project.dir())).collect();
+        session.ui.json(&views)?;
+    } else if session.ui.quiet {
+        print_ids(session, &page.tasks)?;
+    } else if page.tasks.is_empty() {
+        session.ui.note("no tasks");
+    } else {
+        session.ui.data(&render::task::list(&page.tasks, now(), session.ui.width()))?;
+    }
+    if page.cut {
+        session.ui.remark(match (args.limit, filter.recent) {
+            (Some(_), Some(_)) => "older tasks are left out; see them with a larger `--limit`, and `--all`",
+            (Some(_), None) => "older tasks are left out; see them with a larger `--limit`",
+            _ => "tasks that ended earlier are left out; see them with `--all`",
+        });
+    }
+    Ok(Exit::Done.code())
+}
+
+fn print_ids(session: &Session, tasks: &[Task]) -> Result<(), Failure> {
+    let ids: Vec<String> = tasks.iter().map(|task| task.id.to_string()).collect();
+    if ids.is_empty() { Ok(()) } else { session.ui.data(&ids.join("\n")) }
+}
+
+fn filter(args: &List) -> TaskFilter {
+    let mut states = args.states.clone();
+    if states.contains(&State::Running) {
+        // What is being started shows as running.
+        states.push(State::Starting);
+    }
+    let recent = (!args.all && states.is_empty()).then_some(RECENT);
+    TaskFilter {
+        states,
+        queue: args.queue.clone(),
+        labels: args.labels.clone(),
+        name: args.name.clone(),
+        recent,
+        limit: args.limit,
+    }
+}
+
+/// Shows everything about a task.
+pub fn show(session: &Session, args: &Show) -> Result<i32, Failure> {
+    let project = session.project()?;
+    let (task, env) = block_on(async {
+        let connection = connect::connect(session, &project).await?;
+        Ok(connection.client.task(args.id, args.show_env).await?)
+    })?;
+    if session.ui.json {
+        let view = TaskView::of(&task, project.dir());
+        session.ui.json(&match &env {
+            Some(env) => view.with_env(env),
+            None => view,
+        })?;
+    } else {
+        session.ui.data(&render::task::details(&task, env.as_ref(), &project, now()))?;
+    }
+    Ok(Exit::Done.code())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_states_the_latest_ended_ones_are_enough() {
+        assert_eq!(filter(&List::default()).recent, Some(RECENT));
+        assert_eq!(filter(&List { all: true, ..List::default() }).recent, None);
+        let failed = filter(&List { states: vec![State::Failed], ..List::default() });
+        assert_eq!((failed.recent, failed.states), (None, vec![State::Failed]));
+        let running = filter(&List { states: vec![State::Running], ..List::default() });
+        assert_eq!(running.states, [State::Running, State::Starting]);
+    }
+}

@@ -1,0 +1,157 @@
+//! `task wait`, and waiting wherever else it is done.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::cli::args::task::Wait;
+use crate::cli::connect;
+use crate::cli::error::Failure;
+use crate::cli::render;
+use crate::cli::session::{Session, block_on};
+use crate::domain::error::ErrorKind;
+use crate::domain::id::TaskId;
+use crate::domain::task::{State, Task};
+use crate::exit::{self, Exit};
+use crate::paths::Project;
+use crate::rpc::client::{self, Client};
+use crate::view::task::TaskView;
+
+/// Waits until tasks have ended, or are in a state.
+pub fn run(session: &Session, args: &Wait) -> Result<i32, Failure> {
+    let single = args.ids.len() == 1;
+    let result = session.project().and_then(|project| block_on(waited(session, &project, args)));
+    result.map_err(|failure| if single { failure.broken() } else { failure })
+}
+
+async fn waited(session: &Session, project: &Project, args: &Wait) -> Result<i32, Failure> {
+    let connection = connect::connect(session, project).await?;
+    let client = &connection.client;
+    let mut watching = Watching::new(&args.ids, &args.states);
+    let limit = args.timeout.unwrap_or(Duration::MAX);
+    let in_time = timeout(limit, watching.to_the_end(session, client)).await;
+    let all_known = match in_time {
+        Ok(all_known) => all_known?,
+        Err(_) => {
+            for task in watching.open() {
+                session.ui.note(&format!("task {} is still {}", task.id, task.state.shown().as_str()));
+            }
+            return Ok(Exit::StillRunning.code());
+        }
+    };
+    let tasks = watching.tasks();
+    if tasks.is_empty() {
+        return Ok(Exit::NotFound.code());
+    }
+    if session.ui.json {
+        print_whole(session, project, client, &tasks, args.ids.len() == 1).await?;
+    }
+    for task in &tasks {
+        session.ui.note(&render::task::ended(task));
+    }
+    let code = if args.states.is_empty() { exit::for_tasks(&tasks) } else { reached(session, &tasks, &args.states) };
+    Ok(if all_known { code } else { Exit::Refused.code() })
+}
+
+/// Returns 0 if every task is in one of the states; says which are not.
+fn reached(session: &Session, tasks: &[Task], states: &[State]) -> i32 {
+    let mut code = Exit::Done.code();
+    for task in tasks.iter().filter(|task| !states.contains(&task.state.shown())) {
+        let words: Vec<&str> = states.iter().map(|state| state.as_str()).collect();
+        session.ui.note(&format!("task {} will not be {} any more", task.id, words.join(" or ")));
+        code = Exit::Refused.code();
+    }
+    code
+}
+
+/// Prints tasks with everything about them: one as an object, several as an array.
+pub async fn print_whole(
+    session: &Session,
+    project: &Project,
+    client: &Client,
+    tasks: &[Task],
+    single: bool,
+) -> Result<(), Failure> {
+    let mut views = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        let (whole, _) = client.task(task.id, false).await?;
+        views.push(TaskView::of(&whole, project.dir()));
+    }
+    match views.as_slice() {
+        [view] if single => session.ui.json(view),
+        views => session.ui.json(views),
+    }
+}
+
+/// Waits until a task has ended, and returns it.
+pub async fn until_ended(client: &Client, id: TaskId) -> Result<Task, Failure> {
+    let mut watch = client.watch(&[id], &[]);
+    let mut last = None;
+    while let Some(task) = watch.next().await {
+        last = Some(task?);
+    }
+    last.ok_or_else(|| super::follow::without_end(id))
+}
+
+/// Tasks that are waited for, as they were told last.
+#[derive(Debug)]
+pub struct Watching {
+    ids: Vec<TaskId>,
+    until: Vec<State>,
+    seen: BTreeMap<TaskId, Task>,
+}
+
+impl Watching {
+    /// Begins to wait for tasks to end, or to be in one of the states of `until`.
+    pub fn new(ids: &[TaskId], until: &[State]) -> Self {
+        let mut unique = Vec::with_capacity(ids.len());
+        for id in ids {
+            if !unique.contains(id) {
+                unique.push(*id);
+            }
+        }
+        Self { ids: unique, until: until.to_vec(), seen: BTreeMap::new() }
+    }
+
+    /// Waits until nothing is left to wait for. Where there are several, each one that does not exist is told, and the
+    /// others are waited for; returns whether all existed.
+    pub async fn to_the_end(&mut self, session: &Session, client: &Client) -> Result<bool, Failure> {
+        let single = self.ids.len() == 1;
+        let mut all_known = true;
+        while !self.ids.is_empty() {
+            match self.watch(client).await {
+                Ok(()) => break,
+                Err(client::Error::Answered(problem)) if problem.kind == ErrorKind::NotFound && !single => {
+                    let unknown: Option<TaskId> = problem.id.as_deref().and_then(|id| id.parse().ok());
+                    let Some(at) = self.ids.iter().position(|id| Some(*id) == unknown) else {
+                        return Err(problem.into());
+                    };
+                    session.ui.fail_one(&problem);
+                    self.ids.remove(at);
+                    all_known = false;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(all_known)
+    }
+
+    async fn watch(&mut self, client: &Client) -> Result<(), client::Error> {
+        let mut watch = client.watch(&self.ids, &self.until);
+        while let Some(task) = watch.next().await {
+            let task = task?;
+            self.seen.insert(task.id, task);
+        }
+        Ok(())
+    }
+
+    /// Returns the tasks that exist, in the order in which they were named.
+    pub fn tasks(&self) -> Vec<Task> {
+        self.ids.iter().filter_map(|id| self.seen.get(id).cloned()).collect()
+    }
+
+    fn open(&self) -> impl Iterator<Item = &Task> {
+        self.seen.values().filter(|task| !task.state.is_ended() && !self.until.contains(&task.state.shown()))
+    }
+}

@@ -1,0 +1,121 @@
+//! Reaching the project's daemon, and starting it if it may be started.
+
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::cli::error::Failure;
+use crate::cli::session::Session;
+use crate::config::{self, Overrides};
+use crate::domain::error::{ErrorKind, Problem};
+use crate::exit::Exit;
+use crate::paths::{Project, SocketPath, short_socket};
+use crate::rpc::client::{self, Client};
+
+/// A connection to a project's daemon.
+#[derive(Debug)]
+pub struct Connection {
+    /// The daemon.
+    pub client: Client,
+    /// The way to the socket may lead through a descriptor, which is needed again when the connection breaks.
+    _socket: SocketPath,
+}
+
+/// Connects to the daemon and starts it if it is not running and may be started.
+///
+/// Errors: as [`if_running`]; it is not running and may not be started, or does not start.
+pub async fn connect(session: &Session, project: &Project) -> Result<Connection, Failure> {
+    let not_running = match if_running(session, project).await? {
+        Ok(connection) => return Ok(connection),
+        Err(error) => error,
+    };
+    let may_start = session.may_start() && auto_start(session, project);
+    if !may_start {
+        return Err(not_running.into());
+    }
+    start(session, project)?;
+    if_running(session, project).await?.map_err(Failure::from)
+}
+
+/// Connects to the daemon; what comes back as a value is that it is not running.
+///
+/// Errors: the socket belongs to somebody else, cannot be used, or nobody takes the connection.
+pub async fn if_running(session: &Session, project: &Project) -> Result<Result<Connection, client::Error>, Failure> {
+    let socket = short_socket(project)?;
+    match Client::connect(socket.path(), session.options()).await {
+        Ok(client) => Ok(Ok(Connection { client, _socket: socket })),
+        Err(error @ client::Error::NotRunning { .. }) => Ok(Err(error)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn auto_start(session: &Session, project: &Project) -> bool {
+    match config::load(&project.config_file(), Overrides::default()) {
+        Ok(config) => config.client.auto_start,
+        // The start will say so, too, and fail; but that is the answer to what was asked.
+        Err(error) => {
+            session.ui.detail(&format!("the configuration cannot be used: {error}"));
+            true
+        }
+    }
+}
+
+/// Starts the daemon by this program itself, in a process of its own: nothing forks where a runtime is.
+pub fn start(session: &Session, project: &Project) -> Result<(), Failure> {
+    session.ui.detail("starting the daemon");
+    let mut command = Command::new("/proc/self/exe");
+    // Else the name it goes by would not say that it is apex.
+    command.arg0("apex").args(["--json", "daemon", "start", "-C"]).arg(project.root());
+    if let Some(deadline) = session.deadline() {
+        // Connecting may take that long, but a start is not a call; it gets at least its usual time.
+        let patience = deadline.max(Duration::from_secs(10));
+        command.arg("--deadline").arg(crate::units::format_duration(patience));
+    }
+    let output = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).output();
+    let output = output.map_err(|error| Failure::io("cannot start the daemon", &error).with_exit(Exit::Unreachable))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let told = String::from_utf8_lossy(&output.stderr);
+    let problem = told.lines().rev().find_map(read_problem);
+    let problem = problem.unwrap_or_else(|| Problem::new(ErrorKind::Unavailable, last_line(&told, &output.status)));
+    Err(Failure::from(problem).while_doing("cannot start the daemon").with_exit(Exit::Unreachable))
+}
+
+/// Reads the object that a command with `--json` leaves on standard error.
+fn read_problem(line: &str) -> Option<Problem> {
+    let value: serde_json::Value = serde_json::from_str(line).ok()?;
+    let error = value.get("error")?;
+    let text = |key: &str| error.get(key).and_then(|value| value.as_str()).map(str::to_owned);
+    Some(Problem {
+        kind: ErrorKind::from_word(&text("kind")?).unwrap_or(ErrorKind::Internal),
+        message: text("message")?,
+        hint: text("hint"),
+        id: text("id"),
+    })
+}
+
+fn last_line(told: &str, status: &std::process::ExitStatus) -> String {
+    let line = told.lines().rev().find(|line| !line.trim().is_empty());
+    line.map_or_else(|| format!("it ended with {status}"), str::to_owned)
+}
+
+/// Returns whether the directory named in `APEX_PROJECT_PATH` is that of `project`.
+pub fn is_inside(project: &Project, named: &Path) -> bool {
+    std::fs::canonicalize(named).is_ok_and(|root| root == project.root())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_start_said_is_passed_on() {
+        let line = r#"{"error":{"kind":"invalid","message":"`c`, line 2: no","hint":"edit it","id":null}}"#;
+        let problem = read_problem(line).unwrap();
+        assert_eq!((problem.kind, problem.message.as_str()), (ErrorKind::Invalid, "`c`, line 2: no"));
+        assert_eq!((problem.hint.as_deref(), problem.id), (Some("edit it"), None));
+        assert_eq!(read_problem("warning: something"), None);
+    }
+}

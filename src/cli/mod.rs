@@ -1,0 +1,93 @@
+//! The terminal: what is typed becomes what is meant, and what came of it becomes text or JSON.
+//!
+//! Reading order: [`args`] (what can be typed) → [`session`] (project, patience) → [`connect`] (the daemon) →
+//! [`command`] (one file per command) → [`render`] (what people see) → [`ui`] (the one place that prints) → [`error`]
+//! (what went wrong, and the exit code). Programs get [`crate::view`] instead of `render`.
+//!
+//! Deliberately absent: decisions about tasks, which are the daemon's, and threads.
+
+pub mod apexd;
+pub mod args;
+pub mod caller;
+pub mod command;
+pub mod connect;
+pub mod environment;
+pub mod error;
+pub mod harmless;
+pub mod render;
+pub mod session;
+pub mod time;
+pub mod ui;
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use clap::error::ErrorKind as ClapErrorKind;
+
+use crate::cli::args::{Globals, Typed};
+use crate::cli::error::Failure;
+use crate::cli::ui::Ui;
+use crate::exit::Exit;
+
+/// Runs the command line `raw`, the name of the program first, and returns the exit code.
+///
+/// Shape: called as `apexd`, whatever follows is what follows `apex daemon run`. `serve` runs apexd itself, in the
+/// process that the guardian started for it.
+pub fn main(raw: Vec<OsString>, serve: apexd::Serve) -> i32 {
+    if let Some(code) = apexd::dispatch(&raw, serve) {
+        return code;
+    }
+    let typed = match args::parse(&as_apex(raw.clone())) {
+        Ok(typed) => typed,
+        Err(error) => return told_by_clap(&raw, &error),
+    };
+    let Typed { globals, command } = typed;
+    let ui = Ui::new(&globals);
+    match command::run(&globals, command) {
+        Ok(code) => code,
+        Err(failure) if failure.reader_is_gone => ui::end_as_by_sigpipe(),
+        Err(failure) => {
+            ui.fail(&failure);
+            failure.exit.code()
+        }
+    }
+}
+
+/// Puts `daemon run` in front of what follows the name `apexd`.
+fn as_apex(mut raw: Vec<OsString>) -> Vec<OsString> {
+    let called = raw.first().and_then(|name| Path::new(name).file_name()).is_some_and(|name| name == "apexd");
+    if called {
+        raw.splice(0..1, ["apex", "daemon", "run"].map(OsString::from));
+    }
+    raw
+}
+
+/// Prints what clap has to say: help, version, or what is wrong with the command line.
+fn told_by_clap(raw: &[OsString], error: &clap::Error) -> i32 {
+    let is_wrong = error.use_stderr() && error.kind() != ClapErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    let before_command = raw.iter().take_while(|word| *word != "--");
+    if is_wrong && before_command.into_iter().any(|word| word == "--json") {
+        let text = error.render().to_string();
+        let mut lines = text.lines().filter(|line| !line.trim().is_empty());
+        let message = lines.next().unwrap_or_default();
+        let message = message.strip_prefix("error: ").unwrap_or(message).trim();
+        Ui::new(&Globals { json: true, ..Globals::default() }).fail(&Failure::usage(message));
+        return Exit::Usage.code();
+    }
+    // Where nobody reads there is nobody to tell.
+    let _ = error.print();
+    if error.use_stderr() { Exit::Usage.code() } else { Exit::Done.code() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_apexd_stands_for_daemon_run() {
+        let words = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
+        assert_eq!(as_apex(words(&["/usr/bin/apexd", "-g"])), words(&["apex", "daemon", "run", "-g"]));
+        assert_eq!(as_apex(words(&["/usr/bin/apex", "apexd"])), words(&["/usr/bin/apex", "apexd"]));
+        assert_eq!(as_apex(Vec::new()), Vec::<OsString>::new());
+    }
+}

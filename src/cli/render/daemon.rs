@@ -1,0 +1,53 @@
+//! How the daemon stands.
+
+use crate::cli::render::{HEADING, ago, running_in_words, waiting_in_words};
+use crate::domain::daemon::DaemonStatus;
+use crate::domain::text::neutralize;
+use crate::domain::time::Timestamp;
+use crate::paths::Project;
+use crate::view::time::rfc3339;
+
+/// Returns the lines of `daemon status` for a daemon that answered.
+pub fn running(status: &DaemonStatus, project: &Project, now: Timestamp) -> String {
+    let counts = &status.counts;
+    let mut lines = vec![format!("{HEADING}daemon{HEADING:#}  {}", running_in_words(status))];
+    let mut fact = |key: &str, value: String| lines.push(format!("  {key:<10} {value}"));
+    fact(
+        "apexd",
+        format!("pid {}, version {}, restarted {}", status.pid, neutralize(&status.version), times(status.restarts)),
+    );
+    fact("started", format!("{} ({})", rfc3339(status.started_at), ago(status.started_at, now)));
+    fact("waiting", waiting_in_words(counts).unwrap_or_else(|| "nothing".to_owned()));
+    let (done, succeeded, failed) = (counts.processed, counts.succeeded, counts.failed);
+    fact("ended", format!("{done} tasks, {succeeded} succeeded, {failed} failed"));
+    if let Some(at) = status.last_poll_at {
+        fact("last poll", ago(at, now));
+    }
+    for (key, value) in places(project) {
+        fact(key, value);
+    }
+    lines.join("\n")
+}
+
+/// Returns the lines of `daemon status` where none runs; `failed` is why the last one gave up.
+pub fn stopped(project: &Project, failed: Option<&str>) -> String {
+    let mut lines = vec![format!("{HEADING}daemon{HEADING:#}  not running")];
+    if let Some(reason) = failed {
+        lines.push(format!("  {:<10} {}", "gave up", neutralize(reason)));
+    }
+    lines.extend(places(project).map(|(key, value)| format!("  {key:<10} {value}")));
+    lines.join("\n")
+}
+
+fn times(count: u32) -> String {
+    match count {
+        0 => "never".to_owned(),
+        1 => "once".to_owned(),
+        n => format!("{n} times"),
+    }
+}
+
+fn places(project: &Project) -> [(&'static str, String); 3] {
+    let shown = |path: &std::path::Path| neutralize(&path.to_string_lossy()).into_owned();
+    [("project", shown(project.root())), ("socket", shown(&project.socket())), ("log", shown(&project.log_file()))]
+}

@@ -1,0 +1,74 @@
+//! What people see: tables, details, sentences. Everything here is a function from values to text; nothing prints.
+//!
+//! Every text that came from a user, a task or a file goes through [`crate::domain::text::neutralize`] on its way.
+//! Programs get the same values as JSON from [`crate::view`].
+
+pub mod daemon;
+pub mod status;
+pub mod table;
+pub mod task;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+
+use crate::domain::daemon::DaemonStatus;
+use crate::domain::outcome::{ExitStatus, SignalName};
+use crate::domain::query::Counts;
+use crate::domain::task::State;
+use crate::domain::time::Timestamp;
+use crate::units::format_elapsed;
+
+/// Returns the colour in which a state is shown. The word stands there, too: colour carries no meaning alone.
+pub fn state_style(state: State) -> Style {
+    match state.shown() {
+        State::Succeeded => AnsiColor::Green.on_default(),
+        State::Failed | State::TimedOut | State::Lost => AnsiColor::Red.on_default(),
+        State::Cancelled | State::Skipped | State::Interrupted => AnsiColor::Yellow.on_default(),
+        State::Running | State::Starting | State::Paused => AnsiColor::Cyan.on_default(),
+        State::Scheduled | State::Blocked | State::Held | State::Queued | State::Retrying => Style::new(),
+    }
+}
+
+/// The style of headings.
+pub const HEADING: Style = Style::new().bold();
+
+/// Returns how long ago `at` was: `3m05s ago`, `just now`.
+pub fn ago(at: Timestamp, now: Timestamp) -> String {
+    let since = now.since(at);
+    if since < Duration::from_secs(1) { "just now".to_owned() } else { format!("{} ago", rough(since)) }
+}
+
+/// Returns a length of time from a second on in whole seconds or coarser units.
+fn rough(length: Duration) -> String {
+    if length < Duration::from_secs(60) { format!("{}s", length.as_secs()) } else { format_elapsed(length) }
+}
+
+/// Returns how a process ended: `exit code 3`, `SIGKILL`.
+pub fn exit_in_words(exit: ExitStatus) -> String {
+    match exit {
+        ExitStatus::Code(code) => format!("exit code {code}"),
+        ExitStatus::Signal(signal) => SignalName(signal).to_string(),
+    }
+}
+
+/// Returns the tasks that wait, by what they wait for: `2 queued, 1 held`; `None` if none does.
+pub fn waiting_in_words(counts: &Counts) -> Option<String> {
+    let states = [State::Queued, State::Scheduled, State::Blocked, State::Held, State::Retrying];
+    let parts: Vec<String> = states
+        .into_iter()
+        .filter(|state| counts.of(*state) > 0)
+        .map(|state| format!("{} {}", counts.of(state), state.as_str()))
+        .collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+/// Returns how a running daemon stands, on one line.
+pub fn running_in_words(status: &DaemonStatus) -> String {
+    let draining = if status.draining { ", draining" } else { "" };
+    let slots = format!("{} of {} slots used", status.active, status.max_concurrent);
+    format!("running{draining} (pid {}), up {}, {slots}", status.guardian_pid, format_elapsed(status.uptime))
+}

@@ -1,0 +1,171 @@
+//! Tables that fit the terminal.
+
+use anstyle::Style;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+use crate::cli::render::HEADING;
+
+/// How the text of a column stands in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Align {
+    /// At its left edge.
+    Left,
+    /// At its right edge, for numbers.
+    Right,
+}
+
+/// The heading of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Column {
+    title: &'static str,
+    align: Align,
+    /// Left out where space is short; the highest first.
+    expendable: u8,
+}
+
+/// One field.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cell {
+    text: String,
+    style: Style,
+}
+
+impl Cell {
+    /// Makes a cell of text that is harmless already.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), style: Style::new() }
+    }
+
+    /// Gives it a colour.
+    #[must_use]
+    pub fn styled(mut self, style: Style) -> Self {
+        self.style = style;
+        self
+    }
+}
+
+impl Column {
+    /// Makes a column.
+    pub const fn new(title: &'static str, align: Align) -> Self {
+        Self { title, align, expendable: 0 }
+    }
+
+    /// Lets it be left out where space is short; columns with a higher `rank` go first.
+    #[must_use]
+    pub const fn expendable(mut self, rank: u8) -> Self {
+        self.expendable = rank;
+        self
+    }
+}
+
+/// The last column is the one that is cut, but not below this.
+const LAST_WIDTH_MIN: usize = 16;
+const GAP: &str = "  ";
+
+/// Rows below headings. Only the last column is ever cut.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    columns: Vec<Column>,
+    rows: Vec<Vec<Cell>>,
+    indent: usize,
+    with_head: bool,
+}
+
+impl Table {
+    /// Makes a table without rows.
+    pub fn new(columns: Vec<Column>) -> Self {
+        Self { columns, rows: Vec::new(), indent: 0, with_head: true }
+    }
+
+    /// Leaves the headings out and indents every line.
+    #[must_use]
+    pub fn indented(mut self, by: usize) -> Self {
+        (self.indent, self.with_head) = (by, false);
+        self
+    }
+
+    /// Adds a row: a cell for each column.
+    pub fn push(&mut self, row: Vec<Cell>) {
+        debug_assert_eq!(row.len(), self.columns.len());
+        self.rows.push(row);
+    }
+
+    /// Returns the lines, without a line end after the last, for a terminal of `width` columns; `None` for any.
+    pub fn draw(&self, width: Option<usize>) -> String {
+        let widths: Vec<usize> = (0..self.columns.len()).map(|index| self.width_of(index)).collect();
+        let Some(last) = widths.len().checked_sub(1) else { return String::new() };
+        // Without headings nobody misses a column in which nothing stands.
+        let mut shown: Vec<usize> = (0..=last).filter(|index| *index == last || widths[*index] > 0).collect();
+        let room_for_last = |shown: &[usize]| {
+            let others: usize =
+                shown.iter().filter(|index| **index != last).map(|index| widths[*index] + GAP.len()).sum();
+            width.map(|width| width.saturating_sub(others + self.indent))
+        };
+        let wanted = widths[last].min(LAST_WIDTH_MIN);
+        while room_for_last(&shown).is_some_and(|room| room < wanted) {
+            let Some(goes) = shown
+                .iter()
+                .copied()
+                .filter(|index| *index != last && self.columns[*index].expendable > 0)
+                .max_by_key(|index| self.columns[*index].expendable)
+            else {
+                break;
+            };
+            shown.retain(|index| *index != goes);
+        }
+        // Below this nothing could be told any more: a terminal that narrow has to wrap.
+        let last_width = room_for_last(&shown).map(|room| room.max(1));
+        let mut lines = Vec::with_capacity(self.rows.len() + 1);
+        let line = |cells: &mut dyn Iterator<Item = (usize, &str, Style)>| {
+            let mut line = " ".repeat(self.indent);
+            for (index, text, style) in cells {
+                if index == last {
+                    let text = last_width.map_or_else(|| text.to_owned(), |room| cut(text, room));
+                    line.push_str(&paint(&text, style));
+                } else {
+                    let space = " ".repeat(widths[index].saturating_sub(text.width()));
+                    let painted = paint(text, style);
+                    match self.columns[index].align {
+                        Align::Left => line.push_str(&(painted + &space)),
+                        Align::Right => line.push_str(&(space + &painted)),
+                    }
+                    line.push_str(GAP);
+                }
+            }
+            line.trim_end().to_owned()
+        };
+        if self.with_head {
+            lines.push(line(&mut shown.iter().map(|index| (*index, self.columns[*index].title, HEADING))));
+        }
+        for row in &self.rows {
+            lines.push(line(&mut shown.iter().map(|index| (*index, row[*index].text.as_str(), row[*index].style))));
+        }
+        lines.join("\n")
+    }
+
+    fn width_of(&self, index: usize) -> usize {
+        let head = if self.with_head { self.columns[index].title.width() } else { 0 };
+        self.rows.iter().map(|row| row[index].text.width()).max().unwrap_or(0).max(head)
+    }
+}
+
+fn paint(text: &str, style: Style) -> String {
+    if style == Style::new() || text.is_empty() { text.to_owned() } else { format!("{style}{text}{style:#}") }
+}
+
+/// Returns `text` in at most `width` columns, with `…` at the end if it was cut.
+pub fn cut(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut used = 0;
+    let room = width.saturating_sub(1);
+    let kept: String = text
+        .chars()
+        .take_while(|c| {
+            used += c.width().unwrap_or(0);
+            used <= room
+        })
+        .collect();
+    kept + "…"
+}

@@ -1,0 +1,210 @@
+//! Tasks: the list, and one of them in full.
+
+use crate::cli::render::table::{Align, Cell, Column, Table, cut};
+use crate::cli::render::{HEADING, ago, exit_in_words, state_style};
+use crate::domain::attempt::Attempt;
+use crate::domain::outcome::{ExitStatus, SignalName};
+use crate::domain::task::{DEFAULT_QUEUE, Environment, Stdin, Task};
+use crate::domain::text::neutralize;
+use crate::domain::time::Timestamp;
+use crate::paths::Project;
+use crate::units::{format_duration, format_elapsed};
+use crate::view::time::rfc3339;
+
+/// Longest name in a table; the command is what is cut for want of space, so names must not eat it up.
+const NAME_WIDTH_MAX: usize = 32;
+
+/// Returns the table of `tasks`; names and queues have a column where there are any.
+pub fn list(tasks: &[Task], now: Timestamp, width: Option<usize>) -> String {
+    let has_names = tasks.iter().any(|task| task.spec.name.is_some());
+    let has_queues = tasks.iter().any(|task| task.spec.queue != DEFAULT_QUEUE);
+    let mut columns = vec![
+        Column::new("ID", Align::Right),
+        Column::new("STATE", Align::Left),
+        Column::new("EXIT", Align::Left).expendable(2),
+        Column::new("TIME", Align::Right).expendable(3),
+        Column::new("WHEN", Align::Right).expendable(4),
+    ];
+    columns.extend(has_queues.then_some(Column::new("QUEUE", Align::Left).expendable(5)));
+    columns.extend(has_names.then_some(Column::new("NAME", Align::Left).expendable(1)));
+    columns.push(Column::new("COMMAND", Align::Left));
+    let mut table = Table::new(columns);
+    for task in tasks {
+        let state = task.state.shown();
+        let mut row = vec![
+            Cell::new(task.id.to_string()),
+            Cell::new(state.as_str()).styled(state_style(state)),
+            Cell::new(short_exit(task)),
+            Cell::new(time_taken(task, now).unwrap_or_else(|| "-".to_owned())),
+            Cell::new(ago(task.ended_at.or(task.started_at).unwrap_or(task.created_at), now)),
+        ];
+        row.extend(has_queues.then(|| Cell::new(neutralize(&task.spec.queue))));
+        row.extend(has_names.then(|| {
+            Cell::new(
+                task.spec.name.as_deref().map_or_else(|| "-".to_owned(), |name| cut(&neutralize(name), NAME_WIDTH_MAX)),
+            )
+        }));
+        row.push(Cell::new(command(task)));
+        table.push(row);
+    }
+    table.draw(width)
+}
+
+/// Returns the command on one line.
+pub fn command(task: &Task) -> String {
+    neutralize(&task.command_line()).into_owned()
+}
+
+fn short_exit(task: &Task) -> String {
+    match task.exit {
+        Some(ExitStatus::Code(code)) => code.to_string(),
+        Some(ExitStatus::Signal(signal)) => SignalName(signal).to_string(),
+        None => "-".to_owned(),
+    }
+}
+
+/// Returns how long the current or last attempt has taken; `None` if it never started.
+pub fn time_taken(task: &Task, now: Timestamp) -> Option<String> {
+    let until = if task.state.is_ended() { task.ended_at? } else { now };
+    // One that is tried again later is not running now.
+    let started = task.started_at.filter(|_| task.state.is_ended() || task.state.is_active())?;
+    Some(format_elapsed(until.since(started)))
+}
+
+/// Returns what became of a task that ended, on one line: `task 12 failed (exit code 3, 40.3s)`.
+pub fn ended(task: &Task) -> String {
+    let mut facts = Vec::new();
+    match (&task.reason, task.exit) {
+        (Some(reason), _) => facts.push(neutralize(reason).into_owned()),
+        (None, Some(ExitStatus::Code(0)) | None) => {}
+        (None, Some(exit)) => facts.push(exit_in_words(exit)),
+    }
+    facts.extend(time_taken(task, task.ended_at.unwrap_or(task.updated_at)));
+    let facts = if facts.is_empty() { String::new() } else { format!(" ({})", facts.join(", ")) };
+    format!("task {} {}{facts}", task.id, task.state.shown().as_str().replace('_', " "))
+}
+
+/// Returns everything about a task, a line for each fact that is known; values of its environment if they are given.
+pub fn details(task: &Task, env: Option<&Environment>, project: &Project, now: Timestamp) -> String {
+    let state = task.state.shown();
+    let style = state_style(state);
+    let reason = task.reason.as_deref().map(|reason| format!(": {}", neutralize(reason))).unwrap_or_default();
+    let mut lines = vec![format!("{HEADING}task {}{HEADING:#}  {style}{}{style:#}{reason}", task.id, state.as_str())];
+    let mut fact = |key: &str, value: String| lines.push(format!("  {key:<12} {value}"));
+    let at = |at: Timestamp| format!("{} ({})", rfc3339(at), ago(at, now));
+    let spec = &task.spec;
+    fact("command", command(task) + if spec.shell { "  (shell)" } else { "" });
+    if let Some(name) = &spec.name {
+        fact("name", neutralize(name).into_owned());
+    }
+    if !spec.labels.is_empty() {
+        let labels: Vec<String> = spec.labels.iter().map(|(key, value)| label(key, value)).collect();
+        fact("labels", labels.join(", "));
+    }
+    fact("queue", format!("{}, priority {}", neutralize(&spec.queue), spec.priority));
+    fact("directory", neutralize(&spec.cwd.to_string_lossy()).into_owned());
+    match &spec.stdin {
+        Stdin::Empty => {}
+        Stdin::File(path) => fact("stdin", neutralize(&path.to_string_lossy()).into_owned()),
+        Stdin::Upload(_) => fact("stdin", "given when it was added".to_owned()),
+        Stdin::Open => fact("stdin", "open".to_owned()),
+    }
+    if let Some(parent) = task.parent {
+        fact("added by", format!("task {parent}"));
+    }
+    if let Some(timeout) = spec.timeout {
+        fact("timeout", format_duration(timeout));
+    }
+    if spec.retry.max_attempts > 1 {
+        fact("attempts", format!("{} of at most {}, {} failed", task.attempt, spec.retry.max_attempts, task.failures));
+    }
+    fact("uuid", task.uuid.to_string());
+    fact("added", at(task.created_at));
+    for (key, moment) in [
+        ("not before", spec.run_at),
+        ("started", task.started_at),
+        ("cancelled", task.cancel_requested_at),
+        ("ended", task.ended_at),
+    ] {
+        if let Some(moment) = moment {
+            fact(key, at(moment));
+        }
+    }
+    if let Some(taken) = time_taken(task, now) {
+        fact("time", taken);
+    }
+    fact("environment", environment(task, env));
+    for attempt in &task.attempts {
+        lines.push(attempt_lines(attempt, project));
+    }
+    lines.join("\n")
+}
+
+fn label(key: &str, value: &str) -> String {
+    let text = if value.is_empty() { key.to_owned() } else { format!("{key}={value}") };
+    neutralize(&text).into_owned()
+}
+
+fn environment(task: &Task, env: Option<&Environment>) -> String {
+    match env {
+        None => format!("{}: {}", variables(task.env_names.len()), neutralize(&task.env_names.join(" "))),
+        Some(env) => {
+            let mut text = variables(env.0.len());
+            for (name, value) in &env.0 {
+                let pair = format!("{}={}", name.to_string_lossy(), value.to_string_lossy());
+                text.push_str("\n    ");
+                text.push_str(&neutralize(&pair));
+            }
+            text
+        }
+    }
+}
+
+fn variables(count: usize) -> String {
+    if count == 1 { "1 variable".to_owned() } else { format!("{count} variables") }
+}
+
+fn attempt_lines(attempt: &Attempt, project: &Project) -> String {
+    let state = attempt.state.shown();
+    let style = state_style(state);
+    let mut facts: Vec<String> = Vec::new();
+    facts.extend(attempt.identity.map(|identity| format!("pid {}", identity.pid)));
+    facts.extend(attempt.exit.map(exit_in_words));
+    if let (Some(started), Some(ended)) = (attempt.started_at, attempt.ended_at) {
+        facts.push(format_elapsed(ended.since(started)));
+    }
+    if let Some(usage) = attempt.usage {
+        let ms = std::time::Duration::from_millis;
+        facts.push(format!(
+            "user {}, system {}",
+            format_elapsed(ms(usage.user_ms)),
+            format_elapsed(ms(usage.system_ms))
+        ));
+        facts.push(format!("{} at most", bytes(usage.max_rss_bytes)));
+    }
+    let facts = if facts.is_empty() { String::new() } else { format!("  ({})", facts.join(", ")) };
+    let mut text = format!("{HEADING}attempt {}{HEADING:#}  {style}{}{style:#}{facts}", attempt.number, state.as_str());
+    if let Some(reason) = &attempt.reason {
+        text.push_str(&format!("\n  {:<12} {}", "reason", neutralize(reason)));
+    }
+    for output in &attempt.outputs {
+        let path = project.dir().join(&output.path);
+        let path = neutralize(&path.to_string_lossy()).into_owned();
+        text.push_str(&format!("\n  {:<12} {} ({})", output.stream.as_str(), path, bytes(output.bytes)));
+        if let Some(hash) = output.sha256 {
+            let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+            text.push_str(&format!("\n  {:<12} {hash}", "sha256"));
+        }
+    }
+    text
+}
+
+/// Returns a number of bytes, rounded for people.
+fn bytes(count: u64) -> String {
+    let units = [(1_u64 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    match units.into_iter().find(|(size, _)| count >= *size) {
+        #[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
+        Some((size, unit)) => format!("{:.1} {unit}", count as f64 / size as f64),
+        None => format!("{count} bytes"),
+    }
+}

@@ -1,0 +1,225 @@
+use std::time::Duration;
+
+use super::*;
+use crate::cli::render::status::Screen;
+use crate::domain::task::{Environment, Task};
+use crate::domain::text::is_unsafe;
+use crate::paths::Project;
+use crate::view::samples::{NOW, daemon, ended, queued, running};
+
+const LATER: fn() -> Timestamp = || NOW + Duration::from_secs(185);
+
+/// Takes colours away, which stand around words and change no width.
+fn plain(text: &str) -> String {
+    anstream::adapter::strip_str(text).to_string()
+}
+
+fn tasks() -> Vec<Task> {
+    let long =
+        ["cargo", "test", "--workspace", "--all-features", "--no-fail-fast", "--", "--nocapture", "--test-threads=2"];
+    vec![queued(), ended(), running(14, &long, NOW)]
+}
+
+#[test]
+fn a_list_without_limits() {
+    insta::assert_snapshot!(plain(&task::list(&tasks(), LATER(), None)), @r#"
+    ID  STATE    EXIT   TIME       WHEN  NAME   COMMAND
+    12  queued   -         -  3m05s ago  -      cargo test
+    13  failed   3     40.3s  2m24s ago  build  make && make check
+    14  running  -     3m05s  3m05s ago  -      cargo test --workspace --all-features --no-fail-fast -- --nocapture --test-threads=2
+    "#);
+}
+
+#[test]
+fn a_list_at_80_columns() {
+    insta::assert_snapshot!(plain(&task::list(&tasks(), LATER(), Some(80))), @r#"
+    ID  STATE    EXIT   TIME       WHEN  NAME   COMMAND
+    12  queued   -         -  3m05s ago  -      cargo test
+    13  failed   3     40.3s  2m24s ago  build  make && make check
+    14  running  -     3m05s  3m05s ago  -      cargo test --workspace --all-featur…
+    "#);
+}
+
+#[test]
+fn a_list_at_40_columns() {
+    insta::assert_snapshot!(plain(&task::list(&tasks(), LATER(), Some(40))), @r#"
+    ID  STATE    NAME   COMMAND
+    12  queued   -      cargo test
+    13  failed   build  make && make check
+    14  running  -      cargo test --worksp…
+    "#);
+}
+
+#[test]
+fn a_wide_terminal_shows_what_a_pipe_gets() {
+    assert_eq!(task::list(&tasks(), LATER(), Some(200)), task::list(&tasks(), LATER(), None));
+}
+
+#[test]
+fn no_line_is_wider_than_the_terminal() {
+    use unicode_width::UnicodeWidthStr as _;
+    let mut tasks = tasks();
+    tasks[0].spec.argv = vec!["echo".into(), "漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字".into()];
+    tasks[0].spec.name = Some("x".repeat(200));
+    for width in 30..120 {
+        for line in plain(&task::list(&tasks, LATER(), Some(width))).lines() {
+            assert!(line.width() <= width, "{} > {width}: {line}", line.width());
+        }
+    }
+}
+
+#[test]
+fn nothing_a_user_wrote_steers_the_terminal() {
+    let evil = "a\u{1b}[2J\u{202e}\u{9b}\n";
+    let mut task = ended();
+    task.spec.name = Some(evil.to_owned());
+    task.spec.queue = evil.to_owned();
+    task.spec.labels = [(evil.to_owned(), evil.to_owned())].into();
+    task.spec.argv = vec![evil.into()];
+    task.spec.cwd = format!("/{evil}").into();
+    task.spec.stdin = crate::domain::task::Stdin::File(format!("/{evil}").into());
+    task.reason = Some(evil.to_owned());
+    task.env_names = vec![evil.to_owned()];
+    task.attempts[0].reason = Some(evil.to_owned());
+    task.attempts[0].outputs[0].path = evil.into();
+    let env = Environment(vec![(evil.into(), evil.into())]);
+    let project = Project::new(format!("/{evil}"));
+    let mut status = daemon();
+    status.version = evil.to_owned();
+    let screen = Screen {
+        daemon: Some(status.clone()),
+        counts: Some(status.counts.clone()),
+        running: vec![task.clone()],
+        waiting: vec![task.clone()],
+        failed: vec![task.clone()],
+    };
+    for text in [
+        task::list(std::slice::from_ref(&task), LATER(), None),
+        task::details(&task, Some(&env), &project, LATER()),
+        task::details(&task, None, &project, LATER()),
+        task::ended(&task),
+        super::daemon::running(&status, &project, LATER()),
+        super::daemon::stopped(&project, Some(evil)),
+        status::screen(&screen, &project, LATER(), None),
+    ] {
+        let text = plain(&text);
+        assert!(text.contains("\\u001b[2J") || text.contains("\\u202e"), "the sample is in it: {text}");
+        assert!(!text.chars().any(|c| c != '\n' && is_unsafe(c)), "{text:?}");
+        assert!(!text.contains("\u{1b}"), "{text:?}");
+    }
+}
+
+#[test]
+fn everything_about_a_task() {
+    insta::assert_snapshot!(plain(&task::details(&ended(), None, &Project::new("/work/project"), LATER())), @r#"
+    task 13  failed: exit code 3
+      command      make && make check  (shell)
+      name         build
+      labels       nightly, team=core
+      queue        default, priority -5
+      directory    /work/project
+      added by     task 2
+      timeout      1m30s
+      uuid         01900000-0000-7000-8000-00000000000c
+      added        2026-01-15T10:30:00.000Z (3m05s ago)
+      not before   2026-01-15T10:30:00.000Z (3m05s ago)
+      started      2026-01-15T10:30:00.007Z (3m04s ago)
+      cancelled    2026-01-15T10:30:01.000Z (3m04s ago)
+      ended        2026-01-15T10:30:40.307Z (2m24s ago)
+      time         40.3s
+      environment  1 variable: PATH
+    attempt 1  failed  (pid 4711, exit code 3, 40.3s, user 39.0s, system 900ms, 7.0 MiB at most)
+      reason       exit code 3
+      merged       /work/project/.apex/output/0/13.1.log (1.2 KiB)
+      sha256       abababababababababababababababababababababababababababababababab
+    "#);
+}
+
+#[test]
+fn values_of_the_environment_stand_below_one_another() {
+    let env = Environment(vec![("A".into(), "1".into()), ("B".into(), "x y".into())]);
+    let text = plain(&task::details(&queued(), Some(&env), &Project::new("/work/project"), LATER()));
+    assert!(text.ends_with("2 variables\n    A=1\n    B=x y"), "{text}");
+}
+
+#[test]
+fn how_a_task_ended_on_one_line() {
+    let mut task = ended();
+    assert_eq!(task::ended(&task), "task 13 failed (exit code 3, 40.3s)");
+    (task.state, task.reason) = (State::Succeeded, None);
+    task.exit = Some(ExitStatus::Code(0));
+    assert_eq!(task::ended(&task), "task 13 succeeded (40.3s)");
+    task.state = State::TimedOut;
+    task.exit = Some(ExitStatus::Signal(9));
+    assert_eq!(task::ended(&task), "task 13 timed out (SIGKILL, 40.3s)");
+    let mut never = queued();
+    (never.state, never.ended_at, never.reason) = (State::Cancelled, Some(NOW), Some("no longer needed".to_owned()));
+    assert_eq!(task::ended(&never), "task 12 cancelled (no longer needed)");
+}
+
+#[test]
+fn a_daemon_that_runs_and_one_that_does_not() {
+    let project = Project::new("/work/project");
+    let now = NOW + Duration::from_secs(3600);
+    insta::assert_snapshot!(plain(&super::daemon::running(&daemon(), &project, now)), @r#"
+    daemon  running (pid 4241), up 1h00m, 1 of 3 slots used
+      apexd      pid 4242, version 0.1.0, restarted never
+      started    2026-01-15T10:30:00.000Z (1h00m ago)
+      waiting    2 queued, 1 held, 1 retrying
+      ended      42 tasks, 40 succeeded, 2 failed
+      last poll  1s ago
+      project    /work/project
+      socket     /work/project/.apex/daemon.sock
+      log        /work/project/.apex/daemon.log
+    "#);
+    insta::assert_snapshot!(plain(&super::daemon::stopped(&project, Some("cannot open the task store"))), @r#"
+    daemon  not running
+      gave up    cannot open the task store
+      project    /work/project
+      socket     /work/project/.apex/daemon.sock
+      log        /work/project/.apex/daemon.log
+    "#);
+}
+
+#[test]
+fn the_whole_project_on_one_screen() {
+    let project = Project::new("/work/project");
+    let mut screen = Screen {
+        daemon: Some(daemon()),
+        counts: Some(daemon().counts),
+        running: vec![running(14, &["cargo", "test"], NOW)],
+        waiting: vec![queued()],
+        failed: vec![ended()],
+    };
+    insta::assert_snapshot!(plain(&status::screen(&screen, &project, LATER(), Some(80))), @r#"
+    project  /work/project
+    daemon   running (pid 4241), up 1h00m, 1 of 3 slots used
+    running  1
+      14  running  3m05s  cargo test
+    waiting  2 queued, 1 held, 1 retrying
+      12  queued  3m05s ago  cargo test
+    failed last
+      13  failed  2m24s ago  exit code 3  build  make && make check
+    "#);
+    (screen.daemon, screen.running) = (None, Vec::new());
+    insta::assert_snapshot!(plain(&status::screen(&screen, &project, LATER(), Some(80))), @r#"
+    project  /work/project
+    daemon   not running; nothing is started (`apex daemon start` starts it)
+    running  1 when the daemon was last seen
+    waiting  2 queued, 1 held, 1 retrying
+      12  queued  3m05s ago  cargo test
+    failed last
+      13  failed  2m24s ago  exit code 3  build  make && make check
+    "#);
+}
+
+#[test]
+fn an_empty_project_on_one_screen() {
+    let screen = Screen { daemon: None, counts: None, running: vec![], waiting: vec![], failed: vec![] };
+    insta::assert_snapshot!(plain(&status::screen(&screen, &Project::new("/work/project"), NOW, None)), @r#"
+    project  /work/project
+    daemon   not running; nothing is started (`apex daemon start` starts it)
+    running  nothing
+    waiting  nothing
+    "#);
+}

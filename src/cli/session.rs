@@ -1,0 +1,98 @@
+//! What a command works with: how it talks, where it is, and what it was told besides its own flags.
+
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::runtime::{Builder, Runtime};
+
+use crate::cli::args::Globals;
+use crate::cli::caller;
+use crate::cli::error::Failure;
+use crate::cli::ui::Ui;
+use crate::domain::error::ErrorKind;
+use crate::domain::time::Timestamp;
+use crate::paths::{Found, How, Places, Project, discover};
+use crate::rpc::client::Options;
+
+/// What a command works with.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// How it talks.
+    pub ui: Ui,
+    globals: Globals,
+    /// The working directory.
+    pub cwd: PathBuf,
+}
+
+impl Session {
+    /// Begins with the flags that were typed.
+    ///
+    /// Errors: there is no working directory.
+    pub fn begin(globals: &Globals) -> Result<Self, Failure> {
+        Ok(Self { ui: Ui::new(globals), globals: globals.clone(), cwd: caller::working_directory()? })
+    }
+
+    /// Returns the directory named with `-C`, if one was.
+    pub fn named_project(&self) -> Option<&PathBuf> {
+        self.globals.project.as_ref()
+    }
+
+    /// Returns whether the daemon may be started as far as the command line is concerned.
+    pub fn may_start(&self) -> bool {
+        !self.globals.no_start
+    }
+
+    /// Returns how patient a client is.
+    pub fn options(&self) -> Options {
+        let default = Options::default();
+        Options { deadline: self.deadline().unwrap_or(default.deadline), ..default }
+    }
+
+    /// Returns `--deadline`.
+    pub fn deadline(&self) -> Option<Duration> {
+        self.globals.deadline
+    }
+
+    /// Finds the project that is meant: by `-g`, by `-C` or `APEX_PROJECT_PATH`, or from the working directory upwards. Says
+    /// so if it is the per-user one for want of another.
+    ///
+    /// Errors: none is there, or the one that is may not be trusted.
+    pub fn project(&self) -> Result<Project, Failure> {
+        let from_env = || std::env::var_os("APEX_PROJECT_PATH").filter(|path| !path.is_empty()).map(PathBuf::from);
+        let how = match (&self.globals.project, self.globals.user) {
+            (_, true) => How::Global,
+            (Some(directory), false) => How::At(directory.clone()),
+            (None, false) => from_env().map_or(How::Walk, How::At),
+        };
+        let Found { project, fallback, .. } = discover(&how, &self.cwd, &Places::from_env()?)?;
+        if fallback {
+            self.ui.remark("no project here, so the per-user one is used; make one of this directory with `apex init`");
+        }
+        self.ui.detail(&format!("project `{}`", project.root().display()));
+        Ok(project)
+    }
+}
+
+/// Returns a runtime of a single thread: starting more of them takes longer than most commands.
+pub fn runtime() -> Result<Runtime, Failure> {
+    Builder::new_current_thread().enable_all().build().map_err(|error| {
+        let mut failure = Failure::new(ErrorKind::Exhausted, "cannot start the runtime");
+        failure.causes.push(error.to_string());
+        failure
+    })
+}
+
+/// Runs a command's asynchronous part to its end. The runtime is not taken down: the program is about to end, and
+/// nothing in it has to be waited for.
+pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = runtime()?;
+    let result = runtime.block_on(work);
+    std::mem::forget(runtime);
+    result
+}
+
+/// Returns the time on the wall.
+pub fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,175 @@
+//! Instants as people type them.
+
+use jiff::civil::{Date, DateTime, Time};
+use jiff::{ToSpan, Zoned};
+
+use crate::domain::time::Timestamp;
+use crate::units;
+
+/// What was typed is no instant.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// None of the forms.
+    #[error(
+        "`{0}` is not a time; write it like `10m ago`, `17:30`, `yesterday 9am`, `2026-01-15` or `2026-01-15T10:30:00Z`"
+    )]
+    Unknown(String),
+    /// The length of time in it is none.
+    #[error(transparent)]
+    Length(#[from] units::Error),
+    /// Earlier or later than can be counted.
+    #[error("`{0}` is too far away")]
+    TooFar(String),
+}
+
+/// Reads an instant that has passed, as seen from `now` and its time zone.
+///
+/// Shape: RFC 3339; `10m ago`, or just `10m`; `17:30`, the last time it was; `yesterday` or `today`, alone (midnight)
+/// or with a time; a date, alone (midnight) or with a time; a time is `17:30`, `17:30:05` or `9am`.
+/// Errors: anything else. An instant that has not come yet is taken as it is where a date is given.
+pub fn parse_past(text: &str, now: &Zoned) -> Result<Timestamp, Error> {
+    let unknown = || Error::Unknown(text.to_owned());
+    let too_far = || Error::TooFar(text.to_owned());
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let midnight = Time::midnight();
+    let at = match words.as_slice() {
+        ["now"] => return Ok(timestamp(now)),
+        [length, "ago"] => return before(length, now).ok_or_else(too_far)?,
+        ["yesterday", rest @ ..] => {
+            let date = now.date().checked_sub(1.day()).map_err(|_| too_far())?;
+            date.to_datetime(time_or(rest, midnight).ok_or_else(unknown)?)
+        }
+        ["today", rest @ ..] => now.date().to_datetime(time_or(rest, midnight).ok_or_else(unknown)?),
+        [word] => {
+            if let Ok(instant) = word.parse::<jiff::Timestamp>() {
+                return Ok(Timestamp(instant.as_millisecond()));
+            }
+            if let Some(time) = parse_time(word) {
+                let today = now.date().to_datetime(time);
+                if today <= now.datetime() { today } else { today.checked_sub(1.day()).map_err(|_| too_far())? }
+            } else if let Some(datetime) = parse_datetime(word) {
+                datetime
+            } else if word.starts_with(|c: char| c.is_ascii_digit()) && !word.contains([':', '-']) {
+                return before(word, now).ok_or_else(too_far)?;
+            } else {
+                return Err(unknown());
+            }
+        }
+        [date, time] => {
+            let date = parse_date(date).ok_or_else(unknown)?;
+            date.to_datetime(parse_time(time).ok_or_else(unknown)?)
+        }
+        _ => return Err(unknown()),
+    };
+    at.to_zoned(now.time_zone().clone()).map(|at| timestamp(&at)).map_err(|_| too_far())
+}
+
+/// `None` if it is too long ago.
+fn before(length: &str, now: &Zoned) -> Option<Result<Timestamp, Error>> {
+    let length = match units::parse_duration(length) {
+        Ok(length) => length,
+        Err(error) => return Some(Err(error.into())),
+    };
+    let ms = i64::try_from(length.as_millis()).ok()?;
+    timestamp(now).0.checked_sub(ms).map(|at| Ok(Timestamp(at)))
+}
+
+fn timestamp(at: &Zoned) -> Timestamp {
+    Timestamp(at.timestamp().as_millisecond())
+}
+
+fn time_or(words: &[&str], otherwise: Time) -> Option<Time> {
+    match words {
+        [] => Some(otherwise),
+        [time] => parse_time(time),
+        _ => None,
+    }
+}
+
+/// Reads `17:30`, `17:30:05`, `9am`, `9:30pm`.
+fn parse_time(text: &str) -> Option<Time> {
+    let lower = text.to_ascii_lowercase();
+    let (digits, half) = match (lower.strip_suffix("am"), lower.strip_suffix("pm")) {
+        (Some(digits), _) => (digits, Some(0)),
+        (_, Some(digits)) => (digits, Some(12)),
+        _ => (lower.as_str(), None),
+    };
+    let parts: Vec<i8> = digits
+        .split(':')
+        .map(|part| (part.len() <= 2 && part.bytes().all(|b| b.is_ascii_digit())).then(|| part.parse().ok()).flatten())
+        .collect::<Option<_>>()?;
+    let hour = |hour: i8| match half {
+        None => Some(hour),
+        Some(half) => (1..=12).contains(&hour).then_some(hour % 12 + half),
+    };
+    match (parts.as_slice(), half) {
+        ([h], Some(_)) => Time::new(hour(*h)?, 0, 0, 0).ok(),
+        ([h, m], _) => Time::new(hour(*h)?, *m, 0, 0).ok(),
+        ([h, m, s], _) => Time::new(hour(*h)?, *m, *s, 0).ok(),
+        _ => None,
+    }
+}
+
+fn parse_date(text: &str) -> Option<Date> {
+    text.parse().ok()
+}
+
+fn parse_datetime(text: &str) -> Option<DateTime> {
+    let dated = text.len() >= "2026-01-15".len() && text.contains('-');
+    dated.then(|| text.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2026-01-15, a Thursday, 10:30 in Vienna: an hour ahead of UTC.
+    fn now() -> Zoned {
+        "2026-01-15T10:30:00+01:00[Europe/Vienna]".parse().expect("a valid instant")
+    }
+
+    #[track_caller]
+    fn reads(text: &str, utc: &str) {
+        let expected: jiff::Timestamp = utc.parse().unwrap();
+        let read = parse_past(text, &now()).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(jiff::Timestamp::from_millisecond(read.0).unwrap(), expected, "{text}");
+    }
+
+    #[test]
+    fn every_form_is_read() {
+        reads("2026-01-15T08:00:00Z", "2026-01-15T08:00:00Z");
+        reads("2026-01-15T08:00:00.250+02:00", "2026-01-15T06:00:00.250Z");
+        reads("10m ago", "2026-01-15T09:20:00Z");
+        reads("1h30m", "2026-01-15T08:00:00Z");
+        reads("now", "2026-01-15T09:30:00Z");
+        reads("08:15", "2026-01-15T07:15:00Z");
+        reads("9am", "2026-01-15T08:00:00Z");
+        reads("yesterday 9am", "2026-01-14T08:00:00Z");
+        reads("yesterday", "2026-01-13T23:00:00Z");
+        reads("today 12:30:05am", "2026-01-14T23:30:05Z");
+        reads("today", "2026-01-14T23:00:00Z");
+        reads("2026-01-10", "2026-01-09T23:00:00Z");
+        reads("2026-01-10 17:30", "2026-01-10T16:30:00Z");
+        reads("2026-01-10T17:30", "2026-01-10T16:30:00Z");
+    }
+
+    #[test]
+    fn a_time_that_has_not_come_today_was_yesterday() {
+        reads("17:30", "2026-01-14T16:30:00Z");
+        reads("10:30", "2026-01-15T09:30:00Z");
+        reads("5pm", "2026-01-14T16:00:00Z");
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused_by_name() {
+        for wrong in
+            ["", "soon", "25:00", "13pm", "9", "1:2:3:4", "yesterday at noon", "2026-13-01", "10m later", "-5m"]
+        {
+            let error = parse_past(wrong, &now()).expect_err(wrong).to_string();
+            assert!(error.contains(&format!("`{wrong}")), "{error}");
+        }
+        let without_unit = parse_past("10 ago", &now()).unwrap_err();
+        assert!(matches!(without_unit, Error::Length(_)), "{without_unit}");
+        assert!(matches!(parse_past("999999999999999h", &now()), Err(Error::Length(_) | Error::TooFar(_))));
+    }
+}

@@ -1,0 +1,21 @@
+//! Our public JSON: one contract for whoever reads apex with a program.
+//!
+//! Each shape is a struct of its own, made from values of [`crate::domain`] by a function named `of`; nothing else in
+//! apex is serialized for the outside. Keys are only ever added and never left out: what is not known is null, what is
+//! empty is `[]` or `{}`. Text that is not UTF-8 is shown lossily, and whatever could steer a terminal is escaped by
+//! [`json`], so that a line of it can be printed anywhere.
+//!
+//! Reading order: [`json`] → [`task`] → [`daemon`].
+
+pub mod daemon;
+pub mod error;
+pub mod init;
+pub mod json;
+pub mod log;
+pub mod status;
+pub mod task;
+pub mod time;
+pub mod version;
+
+#[cfg(test)]
+pub(crate) mod samples;

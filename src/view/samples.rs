@@ -1,0 +1,143 @@
+//! Tasks and daemons to show in tests, here and in the rooms that draw them.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::domain::attempt::{Attempt, Output, Stream};
+use crate::domain::daemon::DaemonStatus;
+use crate::domain::id::{AssignmentId, TaskId, TaskUuid};
+use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
+use crate::domain::outcome::{ExitStatus, ReasonCode, Usage};
+use crate::domain::query::Counts;
+use crate::domain::task::{State, Task, TaskSpec};
+use crate::domain::time::Timestamp;
+
+/// 2026-01-15T10:30:00Z.
+pub(crate) const NOW: Timestamp = Timestamp(1_768_473_000_000);
+
+pub(crate) fn task_id(n: u64) -> TaskId {
+    TaskId::new(n).expect("tests name ids that exist")
+}
+
+/// Task 12, `cargo test`, waiting for a slot.
+pub(crate) fn queued() -> Task {
+    let spec = TaskSpec::command(vec!["cargo".into(), "test".into()], PathBuf::from("/work/project"));
+    Task {
+        id: task_id(12),
+        uuid: TaskUuid(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_000c)),
+        spec,
+        env_names: vec!["PATH".to_owned()],
+        state: State::Queued,
+        reason_code: None,
+        reason: None,
+        position: 1 << 20,
+        parent: None,
+        created_at: NOW,
+        updated_at: NOW,
+        attempt: 0,
+        failures: 0,
+        slot: None,
+        cancel_requested_at: None,
+        started_at: None,
+        ended_at: None,
+        exit: None,
+        attempts: Vec::new(),
+    }
+}
+
+/// Task 13, a shell line that failed with code 3 after 40.3 s, with everything that can be known about it.
+pub(crate) fn ended() -> Task {
+    let mut task = queued();
+    task.id = task_id(13);
+    task.spec.argv = vec!["make && make check".into()];
+    task.spec.shell = true;
+    task.spec.name = Some("build".to_owned());
+    task.spec.labels = [("team".to_owned(), "core".to_owned()), ("nightly".to_owned(), String::new())].into();
+    task.spec.priority = -5;
+    task.spec.timeout = Some(Duration::from_secs(90));
+    task.spec.key = Some("main".to_owned());
+    task.spec.run_at = Some(NOW);
+    task.spec.after = vec![task_id(11)];
+    task.spec.after_any = vec![task_id(9), task_id(10)];
+    task.parent = Some(task_id(2));
+    task.state = State::Failed;
+    task.reason_code = Some(ReasonCode::Exit);
+    task.reason = Some("exit code 3".to_owned());
+    task.attempt = 1;
+    task.failures = 1;
+    task.slot = Some(0);
+    task.cancel_requested_at = Some(NOW + Duration::from_secs(1));
+    task.started_at = Some(NOW + Duration::from_millis(7));
+    task.ended_at = Some(NOW + Duration::from_millis(40_307));
+    task.updated_at = NOW + Duration::from_millis(40_307);
+    task.exit = Some(ExitStatus::Code(3));
+    task.attempts = vec![Attempt {
+        number: 1,
+        assignment: AssignmentId(Uuid::from_u128(0xa)),
+        owner: GuardianId(Uuid::from_u128(0xb)),
+        state: State::Failed,
+        claimed_at: NOW,
+        lease_until: NOW + Duration::from_secs(60),
+        slot: 0,
+        identity: Some(ProcessIdentity { boot: BootId(Uuid::from_u128(0xc)), pid: 4711, start_ticks: 99 }),
+        started_at: task.started_at,
+        ended_at: task.ended_at,
+        exit: task.exit,
+        reason_code: task.reason_code,
+        reason: task.reason.clone(),
+        usage: Some(Usage { max_rss_bytes: 7 << 20, user_ms: 39_000, system_ms: 900 }),
+        outputs: vec![Output {
+            stream: Stream::Merged,
+            path: PathBuf::from("output/0/13.1.log"),
+            bytes: 1234,
+            sha256: Some([0xab; 32]),
+        }],
+    }];
+    task
+}
+
+/// Task `id` running `argv` since `since`.
+pub(crate) fn running(id: u64, argv: &[&str], since: Timestamp) -> Task {
+    let mut task = queued();
+    task.id = task_id(id);
+    task.spec.argv = argv.iter().map(Into::into).collect();
+    task.state = State::Running;
+    task.attempt = 1;
+    task.slot = Some(0);
+    task.started_at = Some(since);
+    task
+}
+
+/// A daemon that has been up for an hour and runs one task.
+pub(crate) fn daemon() -> DaemonStatus {
+    DaemonStatus {
+        pid: 4242,
+        guardian_pid: 4241,
+        restarts: 0,
+        version: "0.1.0".to_owned(),
+        started_at: NOW,
+        uptime: Duration::from_secs(3600),
+        project: PathBuf::from("/work/project"),
+        max_concurrent: 3,
+        active: 1,
+        counts: Counts {
+            by_state: [
+                (State::Held, 1),
+                (State::Retrying, 1),
+                (State::Queued, 2),
+                (State::Starting, 1),
+                (State::Running, 0),
+                (State::Succeeded, 40),
+                (State::Failed, 2),
+            ]
+            .into(),
+            processed: 42,
+            succeeded: 40,
+            failed: 2,
+        },
+        last_poll_at: Some(NOW + Duration::from_secs(3599)),
+        draining: false,
+    }
+}
