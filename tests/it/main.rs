@@ -1,1 +1,13 @@
-//! Through the real binary.
+//! apex as its users meet it: through the real binary. One story each, waiting for events, leaving nothing behind.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod crash;
+mod drain;
+mod errors;
+mod house;
+mod logs;
+mod start;
+mod support;
+mod task;
+mod wire;

@@ -1,0 +1,137 @@
+//! Stopping: what runs gets its time, what waits stays, nobody holds the door open.
+
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use serde_json::json;
+
+use crate::support::{World, eventually, signal};
+
+const QUICK: &str = "[daemon]\nmax_concurrent = 3\n[shutdown]\ngrace = \"1s\"\nkill_grace = \"500ms\"\n";
+
+/// grace + kill_grace of [`QUICK`], the half second that a drain may take beyond, and as much for a loaded machine.
+const WITHIN: Duration = Duration::from_millis(1_000 + 500 + 500 + 2_000);
+
+#[test]
+fn sigterm_lets_tasks_end_stops_the_stubborn_and_starts_nothing() {
+    let world = World::with_config(QUICK);
+    world.apex(["daemon", "start"]).expect(0);
+    let polite = world.add("trap 'exit 7' TERM; echo > polite; while :; do sleep 0.01; done");
+    let stubborn = world.add("trap '' TERM; echo > stubborn; while :; do sleep 0.01; done");
+    let finishing = world.add("echo > finishing; while [ ! -e go ]; do sleep 0.01; done; echo done");
+    let waiting = world.add("echo > waiting");
+    for name in ["polite", "stubborn", "finishing"] {
+        eventually(name, || world.path(name).exists());
+    }
+    // One that connects and says nothing, one that follows and reads nothing.
+    let silent = UnixStream::connect(world.dot_apex().join("daemon.sock")).unwrap();
+    let mut half = UnixStream::connect(world.dot_apex().join("daemon.sock")).unwrap();
+    half.write_all(b"PRI * HTTP/2.0\r\n").unwrap();
+    let follower = world.spawn(["task", "logs", "-f", &stubborn.to_string()]);
+
+    let guardian = world.guardian_pid();
+    let began = Instant::now();
+    signal(guardian, Signal::SIGTERM);
+    eventually("it drains", || world.apex(["task", "add", "--no-start", "--", "true"]).stderr.contains("draining"));
+    std::fs::write(world.path("go"), "").unwrap();
+    world.until_empty_but(&[follower.pid()]);
+    assert!(began.elapsed() < WITHIN, "it took {:?}", began.elapsed());
+    assert!(began.elapsed() > Duration::from_millis(1_000), "the grace was not given: {:?}", began.elapsed());
+    drop((silent, half));
+    follower.wait();
+
+    assert!(!world.path("waiting").exists(), "nothing was started");
+    assert!(!world.dot_apex().join("daemon.pid").exists() && !world.dot_apex().join("daemon.sock").exists());
+    assert!(!world.dot_apex().join("apex.db-wal").exists(), "a clean stop leaves no WAL");
+    let log = world.log();
+    for line in
+        ["Received SIGTERM, initiating graceful shutdown...", "Waiting for 3 task(s) to complete...", "Daemon stopped"]
+    {
+        assert_eq!(log.matches(line).count(), 1, "{line}\n{log}");
+    }
+    std::fs::remove_file(world.path("polite")).unwrap();
+
+    world.apex(["daemon", "start"]).expect(0);
+    let ended = |id: u64| {
+        let task = world.show(id);
+        (task["state"].clone(), task["exit_code"].clone(), task["signal"].clone(), task["reason_code"].clone())
+    };
+    assert_eq!(ended(polite), (json!("interrupted"), json!(7), json!(null), json!("drain")));
+    assert_eq!(ended(stubborn), (json!("interrupted"), json!(null), json!(9), json!("drain")));
+    assert_eq!(ended(finishing), (json!("succeeded"), json!(0), json!(null), json!(null)));
+    assert_eq!(world.ended(waiting)["state"], "succeeded", "what waited runs after the next start");
+}
+
+#[test]
+fn a_second_sigterm_skips_the_waiting() {
+    let world = World::with_config("[shutdown]\ngrace = \"1h\"\nkill_grace = \"1h\"\n");
+    world.apex(["daemon", "start"]).expect(0);
+    world.add("echo > begun; sleep 1000");
+    eventually("it runs", || world.path("begun").exists());
+    let guardian = world.guardian_pid();
+    signal(guardian, Signal::SIGTERM);
+    eventually("it drains", || world.status()["draining"] == true);
+    signal(guardian, Signal::SIGTERM);
+    world.until_empty();
+}
+
+#[test]
+fn sigterm_to_apexd_itself_drains_as_well() {
+    let world = World::started();
+    signal(world.apexd_pid(), Signal::SIGTERM);
+    world.until_empty();
+    assert!(world.log().contains("Daemon stopped"));
+    assert_eq!(world.apex(["daemon", "status"]).code, 3);
+}
+
+#[test]
+fn stop_waits_for_what_runs_and_an_idle_daemon_is_gone_at_once() {
+    let world = World::started();
+    let id = world.add("echo > begun; while [ ! -e go ]; do sleep 0.01; done; exit 5");
+    eventually("it runs", || world.path("begun").exists());
+    let stop = world.spawn(["daemon", "stop"]);
+    eventually("it drains", || world.status()["draining"] == true);
+    assert_eq!(world.state(id), "running", "reads are answered");
+    let refused = world.apex(["--json", "task", "add", "--", "true"]).expect(1);
+    assert!(refused.error()["message"].as_str().unwrap().contains("the daemon is draining"), "{refused:?}");
+    std::fs::write(world.path("go"), "").unwrap();
+    assert_eq!(stop.wait().code, 0);
+    assert!(world.processes().is_empty(), "stop returns when all is gone");
+
+    world.apex(["daemon", "start"]).expect(0);
+    assert_eq!(world.show(id)["exit_code"], json!(5));
+    world.apex(["daemon", "stop"]).expect(0);
+    let again = world.apex(["daemon", "stop"]).expect(0);
+    assert!(again.stdout.contains("not running") || again.stderr.contains("not running"), "{again:?}");
+}
+
+#[test]
+fn force_does_not_wait() {
+    let world = World::with_config("[shutdown]\ngrace = \"1h\"\nkill_grace = \"300ms\"\n");
+    let id = world.add("trap '' TERM; echo > begun; while :; do sleep 0.05; done");
+    eventually("it runs", || world.path("begun").exists());
+    world.apex(["daemon", "stop", "--force"]).expect(0);
+    assert!(world.processes().is_empty());
+    world.apex(["daemon", "start"]).expect(0);
+    let task = world.show(id);
+    assert_eq!((&task["state"], &task["signal"]), (&json!("interrupted"), &json!(9)));
+}
+
+#[test]
+fn a_follower_of_a_daemon_that_stops_is_told() {
+    let world = World::started();
+    let held = world.add_with(&["--hold"], "true");
+    let follower = world.spawn(["task", "wait", &held.to_string()]);
+    eventually("it waits", || {
+        std::fs::read_dir(format!("/proc/{}/fd", follower.pid())).is_ok_and(|fds| {
+            fds.flatten()
+                .any(|fd| std::fs::read_link(fd.path()).is_ok_and(|to| to.to_string_lossy().starts_with("socket:")))
+        })
+    });
+    world.apex(["daemon", "stop"]).expect(0);
+    let run = follower.wait();
+    assert!([3, 125].contains(&run.code), "{run:?}");
+    assert_eq!(run.stderr.lines().filter(|line| line.starts_with("error")).count(), 1, "{run:?}");
+}

@@ -1,0 +1,326 @@
+//! A sealed world for each test: a project of its own, an environment of its own, and an end that leaves nothing behind.
+
+use std::ffi::OsStr;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+/// Longer than anything takes on a loaded machine; only a test that fails gets there.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The variable by which every process of a world is known.
+const MARK: &str = "WORLD_MARK";
+
+/// What a command came to.
+#[derive(Debug)]
+pub struct Run {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Run {
+    /// The one JSON value that was printed.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("no JSON ({error}): {self:?}"))
+    }
+
+    /// The error object that was printed on stderr.
+    pub fn error(&self) -> Value {
+        let line = self.stderr.lines().find(|line| line.starts_with("{\"error\"")).unwrap_or_default();
+        let error: Value =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("no error object ({error}): {self:?}"));
+        error["error"].clone()
+    }
+
+    /// Fails unless the command did.
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Run {
+        assert_eq!(self.code, code, "{self:?}");
+        self
+    }
+}
+
+/// A project, and everything that runs in it.
+pub struct World {
+    home: tempfile::TempDir,
+    mark: String,
+}
+
+impl World {
+    /// Makes an empty directory with nothing of apex in it.
+    pub fn bare() -> World {
+        let home = tempfile::Builder::new().prefix("apex-").tempdir().unwrap();
+        std::fs::create_dir(home.path().join("project")).unwrap();
+        World { mark: uuid::Uuid::new_v4().to_string(), home }
+    }
+
+    /// Makes a project.
+    pub fn new() -> World {
+        let world = World::bare();
+        world.apex(["init"]).expect(0);
+        world
+    }
+
+    /// Makes a project with this configuration.
+    pub fn with_config(config: &str) -> World {
+        let world = World::new();
+        std::fs::write(world.dot_apex().join("config.toml"), config).unwrap();
+        world
+    }
+
+    /// Makes a project and starts its daemon.
+    pub fn started() -> World {
+        let world = World::new();
+        world.apex(["daemon", "start"]).expect(0);
+        world
+    }
+
+    pub fn root(&self) -> PathBuf {
+        self.home.path().join("project")
+    }
+
+    pub fn dot_apex(&self) -> PathBuf {
+        self.root().join(".apex")
+    }
+
+    pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.root().join(name)
+    }
+
+    /// Prepares an apex command in the project's root, with an environment that holds nothing of the machine's.
+    pub fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_apex"));
+        command
+            .args(args)
+            .current_dir(self.root())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.home.path())
+            .env("XDG_STATE_HOME", self.home.path().join("state"))
+            .env("XDG_CONFIG_HOME", self.home.path().join("config"))
+            .env("TZ", "UTC")
+            .env(MARK, &self.mark)
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs an apex command to its end.
+    pub fn apex<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Run {
+        run(self.command(args))
+    }
+
+    /// Starts an apex command and leaves it running.
+    pub fn spawn<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Running {
+        let mut command = self.command(args);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Running::new(child)
+    }
+
+    /// Adds a shell line and returns the task's id.
+    pub fn add(&self, line: &str) -> u64 {
+        self.add_with(&[], line)
+    }
+
+    /// Adds a shell line with flags and returns the task's id.
+    pub fn add_with(&self, flags: &[&str], line: &str) -> u64 {
+        let args = [&["task", "add", "-q"][..], flags, &["--", "sh", "-c", line]].concat();
+        self.apex(args).expect(0).stdout.trim().parse().unwrap()
+    }
+
+    /// Returns everything about a task.
+    pub fn show(&self, id: u64) -> Value {
+        self.apex(["task", "show", "--json", &id.to_string()]).expect(0).json()
+    }
+
+    /// Returns the state of a task.
+    pub fn state(&self, id: u64) -> String {
+        self.show(id)["state"].as_str().unwrap().to_owned()
+    }
+
+    /// Waits until a task has ended, and returns it.
+    pub fn ended(&self, id: u64) -> Value {
+        let run = self.apex(["task", "wait", "--json", &id.to_string()]);
+        let tasks = run.json();
+        let task = if tasks.is_array() { tasks[0].clone() } else { tasks };
+        assert!(task["ended_at"].is_string(), "{run:?}");
+        self.show(id)
+    }
+
+    /// Waits until a task is in a state.
+    pub fn until_state(&self, id: u64, state: &str) {
+        self.apex(["task", "wait", "--state", state, &id.to_string()]);
+        assert_eq!(self.state(id), state);
+    }
+
+    /// Makes every further apexd end before it serves: it finds a configuration that no restart mends.
+    pub fn forbid_starts(&self) {
+        let config = self.dot_apex().join("config.toml");
+        std::fs::rename(&config, self.dot_apex().join("config.kept")).unwrap();
+        std::fs::write(config, "[daemon\n").unwrap();
+    }
+
+    /// Takes [`World::forbid_starts`] back.
+    pub fn allow_starts(&self) {
+        std::fs::rename(self.dot_apex().join("config.kept"), self.dot_apex().join("config.toml")).unwrap();
+    }
+
+    /// Returns how the daemon stands.
+    pub fn status(&self) -> Value {
+        self.apex(["daemon", "status", "--json"]).json()
+    }
+
+    pub fn apexd_pid(&self) -> i32 {
+        i32::try_from(self.status()["pid"].as_i64().expect("a running daemon")).unwrap()
+    }
+
+    pub fn guardian_pid(&self) -> i32 {
+        std::fs::read_to_string(self.dot_apex().join("daemon.pid")).unwrap().trim().parse().unwrap()
+    }
+
+    /// Returns the daemon's log, the older files first.
+    pub fn log(&self) -> String {
+        let mut text = String::new();
+        for name in (1..20).rev().map(|n| format!("daemon.log.{n}")).chain(["daemon.log".to_owned()]) {
+            text += &std::fs::read_to_string(self.dot_apex().join(name)).unwrap_or_default();
+        }
+        text
+    }
+
+    /// Returns the pids of all live processes of this world, zombies left out.
+    pub fn processes(&self) -> Vec<i32> {
+        let needle = format!("{MARK}={}", self.mark);
+        let mut pids = Vec::new();
+        for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+            let Ok(pid) = entry.file_name().to_string_lossy().parse::<i32>() else { continue };
+            let environ = std::fs::read(entry.path().join("environ")).unwrap_or_default();
+            if environ.split(|byte| *byte == 0).any(|variable| variable == needle.as_bytes()) {
+                pids.push(pid);
+            }
+        }
+        pids
+    }
+
+    /// Waits until no process of this world is left.
+    #[track_caller]
+    pub fn until_empty(&self) {
+        self.until_empty_but(&[]);
+    }
+
+    /// Waits until no process of this world is left but these.
+    #[track_caller]
+    pub fn until_empty_but(&self, others: &[i32]) {
+        eventually("no process is left", || self.processes().iter().all(|pid| others.contains(pid)));
+    }
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if self.dot_apex().is_dir() {
+            let _ = self.command(["daemon", "stop", "--force"]).output();
+        }
+        let began = Instant::now();
+        while !self.processes().is_empty() && began.elapsed() < Duration::from_secs(10) {
+            pause();
+        }
+        let left = self.processes();
+        for pid in &left {
+            let _ = kill(Pid::from_raw(*pid), Signal::SIGKILL);
+        }
+        if !std::thread::panicking() {
+            assert!(left.is_empty(), "processes were left behind: {left:?}");
+        } else {
+            eprintln!("--- daemon.log ---\n{}", self.log());
+        }
+    }
+}
+
+/// A command that runs on.
+pub struct Running {
+    child: Option<Child>,
+}
+
+impl Running {
+    pub fn new(child: Child) -> Running {
+        Running { child: Some(child) }
+    }
+
+    pub fn pid(&self) -> i32 {
+        i32::try_from(self.child.as_ref().unwrap().id()).unwrap()
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.pid()), signal).unwrap();
+    }
+
+    /// Waits for its end.
+    pub fn wait(mut self) -> Run {
+        let output = self.child.take().unwrap().wait_with_output().unwrap();
+        as_run(output)
+    }
+
+    /// Takes its standard output, to read while it runs.
+    pub fn stdout(&mut self) -> impl Read + use<> {
+        self.child.as_mut().unwrap().stdout.take().unwrap()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Runs a command to its end.
+pub fn run(mut command: Command) -> Run {
+    as_run(command.output().unwrap())
+}
+
+fn as_run(output: std::process::Output) -> Run {
+    use std::os::unix::process::ExitStatusExt;
+    Run {
+        code: output.status.code().unwrap_or_else(|| 128 + output.status.signal().unwrap_or_default()),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// Waits until something is so; fails when it never is.
+#[track_caller]
+pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < PATIENCE, "never happened: {what}");
+        pause();
+    }
+}
+
+/// Lets others run for a moment between two looks at something that tells nobody when it changes.
+fn pause() {
+    std::thread::park_timeout(Duration::from_millis(5));
+}
+
+/// Sends a signal to a process that this test knows.
+pub fn signal(pid: i32, signal: Signal) {
+    kill(Pid::from_raw(pid), signal).unwrap();
+}
+
+/// Returns the state letter of a process (`S`, `T`, `Z` …), `None` if it is gone.
+pub fn process_state(pid: i32) -> Option<char> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.chars().next()
+}
