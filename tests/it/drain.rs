@@ -19,7 +19,8 @@ fn sigterm_lets_tasks_end_stops_the_stubborn_and_starts_nothing() {
     let world = World::with_config(QUICK);
     world.apex(["daemon", "start"]).expect(0);
     let polite = world.add("trap 'exit 7' TERM; echo > polite; while :; do sleep 0.01; done");
-    let stubborn = world.add("trap '' TERM; echo > stubborn; while :; do sleep 0.01; done");
+    // More output than fits into everything between the task and a reader that does not read.
+    let stubborn = world.add("trap '' TERM; head -c 20000000 /dev/zero; echo > stubborn; while :; do sleep 0.01; done");
     let finishing = world.add("echo > finishing; while [ ! -e go ]; do sleep 0.01; done; echo done");
     let waiting = world.add("echo > waiting");
     for name in ["polite", "stubborn", "finishing"] {

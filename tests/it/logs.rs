@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::support::{World, eventually};
+use crate::wire::add_many;
 
 #[test]
 fn following_ends_with_the_task_and_passes_its_code_on() {
@@ -47,10 +48,17 @@ fn the_daemons_log_is_followed_over_rotations_and_a_restart() {
             lines
         }
     });
-    // Four tasks that each add many: quicker than a client for each of two thousand.
-    add_many(&world, 1000);
+    let memory = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", world.guardian_pid())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("RssAnon:")).unwrap().to_owned();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
+    };
+    world.ended(add_many(&world, "true", 10));
+    let before = memory();
+    world.ended(add_many(&world, "true", 990));
     world.apex(["daemon", "restart"]).expect(0);
-    add_many(&world, 1000);
+    world.ended(add_many(&world, "true", 1000));
+    assert!(memory() <= before + 256, "the guardian grew from {before} to {} KiB", memory());
     let lines = reader.join().unwrap();
     let mut seen = vec![0; 2001];
     for line in &lines {
@@ -69,15 +77,6 @@ fn the_daemons_log_is_followed_over_rotations_and_a_restart() {
         .map(|entry| entry.metadata().unwrap().len())
         .sum();
     assert!(size <= 5 * 32 * 1024, "{size} bytes of log");
-}
-
-/// Adds many tasks and waits until the last has ended.
-fn add_many(world: &World, count: usize) {
-    let mut last = 0;
-    for _ in 0..count {
-        last = world.apex(["task", "add", "-q", "--", "true"]).expect(0).stdout.trim().parse().unwrap();
-    }
-    world.ended(last);
 }
 
 #[test]

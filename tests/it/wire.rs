@@ -8,35 +8,57 @@ mod apex {
     include!(concat!(env!("OUT_DIR"), "/apex.v1.rs"));
 }
 
+/// Opens a connection to the daemon of a project.
+async fn connect(world: &World) -> tonic::transport::Channel {
+    let socket = world.dot_apex().join("daemon.sock");
+    let connector = tower::service_fn(move |_| {
+        let socket = socket.clone();
+        async move { tokio::net::UnixStream::connect(socket).await.map(hyper_util::rt::TokioIo::new) }
+    });
+    tonic::transport::Endpoint::from_static("http://apex").connect_with_connector(connector).await.unwrap()
+}
+
+/// The request to add a shell line.
+fn shell_line(line: &str) -> apex::AddTaskRequest {
+    apex::AddTaskRequest {
+        uuid: uuid::Uuid::new_v4().to_string(),
+        spec: Some(apex::TaskSpec {
+            argv: vec![line.into()],
+            shell: true,
+            cwd: b"/".to_vec(),
+            ..apex::TaskSpec::default()
+        }),
+        ..apex::AddTaskRequest::default()
+    }
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+/// Adds a shell line many times over one connection, and returns the id of the last task.
+pub fn add_many(world: &World, line: &str, count: usize) -> u64 {
+    block_on(async {
+        let mut tasks = apex::task_service_client::TaskServiceClient::new(connect(world).await);
+        let mut last = 0;
+        for _ in 0..count {
+            last = tasks.add_task(shell_line(line)).await.unwrap().into_inner().task.unwrap().id;
+        }
+        last
+    })
+}
+
 #[test]
 fn forty_lines_and_the_proto_add_follow_and_cancel() {
     let world = World::started();
-    let socket = world.dot_apex().join("daemon.sock");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async move {
+    block_on(async {
         use apex::log_service_client::LogServiceClient;
         use apex::read_output_response::What;
         use apex::task_service_client::TaskServiceClient;
-        let connector = tower::service_fn(move |_| {
-            let socket = socket.clone();
-            async move { tokio::net::UnixStream::connect(socket).await.map(hyper_util::rt::TokioIo::new) }
-        });
-        let endpoint = tonic::transport::Endpoint::from_static("http://apex");
-        let channel = endpoint.connect_with_connector(connector).await.unwrap();
+        let channel = connect(&world).await;
         let mut tasks = TaskServiceClient::new(channel.clone());
         let mut logs = LogServiceClient::new(channel);
-        let request = |line: &str| apex::AddTaskRequest {
-            uuid: uuid::Uuid::new_v4().to_string(),
-            spec: Some(apex::TaskSpec {
-                argv: vec![line.into()],
-                shell: true,
-                cwd: b"/".to_vec(),
-                ..apex::TaskSpec::default()
-            }),
-            ..apex::AddTaskRequest::default()
-        };
-
-        let added = tasks.add_task(request("echo one; echo two; exit 5")).await.unwrap().into_inner();
+        let added = tasks.add_task(shell_line("echo one; echo two; exit 5")).await.unwrap().into_inner();
         let id = added.task.unwrap().id;
         let follow = apex::ReadOutputRequest { task_id: id, follow: true, ..apex::ReadOutputRequest::default() };
         let mut pieces = logs.read_output(follow).await.unwrap().into_inner();
@@ -51,7 +73,7 @@ fn forty_lines_and_the_proto_add_follow_and_cancel() {
         assert_eq!(output, b"one\ntwo\n");
         assert_eq!(code.unwrap().how, Some(apex::exit_status::How::Code(5)));
 
-        let sleeper = tasks.add_task(request("sleep 1000")).await.unwrap().into_inner().task.unwrap().id;
+        let sleeper = tasks.add_task(shell_line("sleep 1000")).await.unwrap().into_inner().task.unwrap().id;
         let cancel = apex::CancelTasksRequest { ids: vec![sleeper, 99], reason: None };
         let results = tasks.cancel_tasks(cancel).await.unwrap().into_inner().results;
         assert!(results[0].problem.is_none());
