@@ -11,22 +11,23 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::adoption::Child;
-use crate::domain::attempt::Stream;
+use crate::domain::attempt::{Attempt, Stream};
 use crate::domain::change::Actor;
-use crate::domain::id::{Seq, TaskId, TaskUuid};
-use crate::domain::identity::{BootId, GuardianId};
-use crate::domain::outcome::{Exit, ExitStatus};
+use crate::domain::id::{AssignmentId, Seq, TaskId, TaskUuid};
+use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
+use crate::domain::outcome::{Exit, ExitStatus, Outcome, StopCause};
 use crate::domain::query::TaskFilter;
-use crate::domain::task::{Backoff, Environment, NewTask, State, Stdin, TaskSpec};
+use crate::domain::task::{Environment, NewTask, OnInterrupt, State, Stdin, TaskSpec};
 use crate::domain::time::{Moment, Timestamp};
 use crate::engine::{Ended, Engine, Guardian, Settings, Setup, World as Machine};
 use crate::link::{Fact, Order, Spawn};
-use crate::output::Outputs;
+use crate::output::{Files, Outputs};
 use crate::rpc::client::{Cancelled, Client, DaemonLogRequest, Follow, FollowRequest, Options, Piece};
 use crate::rpc::proto;
 use crate::rpc::proto::log_service_client::LogServiceClient;
-use crate::store::ChangeStore as _;
 use crate::store::memory::Memory;
+use crate::store::task::{Claim, Finish, Start};
+use crate::store::{ChangeStore as _, TaskStore as _};
 
 const LINGER: Duration = Duration::from_millis(250);
 /// What is far too long for anything here, on the slowest machine.
@@ -206,25 +207,61 @@ async fn output_is_followed_from_before_the_start_to_the_end() {
     assert_eq!(expect_end(&mut late).await, State::Succeeded);
 }
 
+/// Runs attempts by hand, in the place of the engine: what follows an attempt is up to the store.
+struct Hands {
+    store: Arc<Memory>,
+    outputs: Outputs,
+}
+
+impl Hands {
+    async fn start(&self, number: u128) -> (Attempt, Files) {
+        let claim = Claim {
+            owner: GuardianId(Uuid::from_u128(1)),
+            boot: BootId(Uuid::from_u128(7)),
+            assignments: vec![AssignmentId(Uuid::from_u128(number))],
+            now: now(),
+            lease_until: now(),
+        };
+        let claimed = self.store.claim(claim).await.unwrap().remove(0);
+        let files = self.outputs.prepare(claimed.task.id, claimed.attempt.number, true).unwrap();
+        write(&files.stdout, "");
+        write(files.stderr.as_ref().unwrap(), "");
+        let identity = ProcessIdentity { boot: BootId(Uuid::from_u128(7)), pid: 4711, start_ticks: 9 };
+        let start = Start { assignment: claimed.attempt.assignment, identity, at: now() };
+        self.store.start(start).await.unwrap();
+        (claimed.attempt, files)
+    }
+
+    async fn end(&self, id: TaskId, attempt: &Attempt, stop: Option<StopCause>) {
+        let outputs = self.outputs.seal(id, attempt.number, true).unwrap();
+        let outcome = Outcome::of_exit(ExitStatus::Code(3), stop, None, now());
+        let assignment = attempt.assignment;
+        let finish = Finish { assignment, outcome, outputs, started: None, jitter: 1.0, now: now() };
+        assert!(self.store.finish(finish).await.unwrap().recorded);
+    }
+}
+
 #[tokio::test]
 async fn each_attempt_is_sent_to_its_end_before_the_next() {
     let mut world = World::new().await;
+    world.engine.abort();
+    assert!((&mut world.engine).await.unwrap_err().is_cancelled());
+    let hands = Hands { store: world.store.clone(), outputs: world.handle.outputs().clone() };
     let client = world.client().await;
     let mut new = new_task();
     new.spec.split_output = true;
-    new.spec.retry.max_attempts = 2;
-    (new.spec.retry.delay, new.spec.retry.backoff) = (Duration::ZERO, Backoff::Fixed);
+    new.spec.retry.on_interrupt = OnInterrupt::Rerun;
     let id = client.add(&new).await.unwrap().task.id;
     let mut follow = client.follow(of(id));
     let mut errors = client.follow(FollowRequest { streams: vec![Stream::Stderr], ..of(id) });
     for number in 1..=2 {
-        let spawn = world.spawn().await;
-        write(&spawn.stdout, "out\n");
+        let (attempt, files) = hands.start(number.into()).await;
+        write(&files.stdout, "out\n");
         expect(&mut follow, (number, Stream::Stdout), "out\n").await;
-        write(spawn.stderr.as_ref().unwrap(), "err\n");
+        write(files.stderr.as_ref().unwrap(), "err\n");
         expect(&mut follow, (number, Stream::Stderr), "err\n").await;
-        world.exit(&spawn, 3).await;
         expect(&mut errors, (number, Stream::Stderr), "err\n").await;
+        hands.end(id, &attempt, (number == 1).then_some(StopCause::Drain)).await;
     }
     assert_eq!(expect_end(&mut follow).await, State::Failed);
     assert_eq!(expect_end(&mut errors).await, State::Failed);
@@ -283,10 +320,9 @@ async fn a_watch_tells_how_tasks_go_on_until_all_have_ended() {
     assert!(watch.next().await.is_none());
 
     let unknown = TaskId::new(99).unwrap();
-    let error = client.watch(&[held, unknown], &[]);
-    let error = { error }.next().await.unwrap();
-    assert_eq!(error.unwrap().state, State::Succeeded);
-    let error = client.watch(&[unknown], &[]).next().await.unwrap().unwrap_err();
+    let mut watch = client.watch(&[held, unknown], &[]);
+    assert_eq!(watch.next().await.unwrap().unwrap().state, State::Succeeded);
+    let error = watch.next().await.unwrap().unwrap_err();
     assert_eq!(error.problem(), Problem::no_such_task(unknown));
 }
 
