@@ -30,8 +30,10 @@ mod signals;
 
 /// apexd's exit code when it failed in a way that starting it again may mend.
 const EXIT_FAILED: i32 = 1;
-/// How long clients have to take their last answers once everything has ended.
-const LAST_ANSWERS: Duration = Duration::from_millis(250);
+/// How long clients have to take their last answers once everything has ended; then their connections are cut.
+const LAST_ANSWERS: Duration = Duration::from_millis(150);
+/// How long the server has to end, connections cut; it is dropped after that, whatever it still does.
+const SERVER_ENDS: Duration = Duration::from_millis(250);
 /// How long jobs that hang in the kernel may hold up the end.
 const LAST_JOBS: Duration = Duration::from_millis(100);
 
@@ -207,7 +209,7 @@ impl Server {
 
     /// Gives clients a moment to take their last answers, and no more: one that says nothing would hold it for ever.
     async fn stop(mut self) {
-        match tokio::time::timeout(LAST_ANSWERS, &mut self.running).await {
+        match tokio::time::timeout(SERVER_ENDS, &mut self.running).await {
             Ok(Ok(Ok(()))) => {}
             Ok(Ok(Err(error))) => error!(%error, "The server failed"),
             Ok(Err(error)) => error!(%error, "The server failed"),

@@ -46,10 +46,14 @@ fn plan() -> BTreeMap<&'static str, &'static [&'static str]> {
     ])
 }
 
-/// Returns the rooms of the crate that a source text names, with the line, tests and comments left out.
+/// Returns the rooms of the crate that a source text names, with the line; comments are left out, and so are tests at
+/// its end, which may build what they need.
 fn named_rooms(text: &str) -> Vec<(usize, String)> {
     let mut rooms = Vec::new();
     for (index, line) in text.lines().enumerate() {
+        if line == "mod tests {" {
+            break;
+        }
         let code = line.split("//").next().unwrap_or_default();
         for part in code.split("crate::").skip(1) {
             let room: String = part.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
@@ -107,6 +111,7 @@ fn every_file_imports_only_what_the_plan_allows() {
     let found: Vec<String> = files
         .iter()
         .filter(|path| path.file_name().is_some_and(|name| name != "main.rs"))
+        .filter(|path| !path.iter().any(|part| part == "tests" || part == "tests.rs"))
         .flat_map(|path| offences(path.strip_prefix(&root).unwrap(), &std::fs::read_to_string(path).unwrap()))
         .collect();
     assert!(found.is_empty(), "\n{}", found.join("\n"));
