@@ -25,6 +25,8 @@ const BACKLOG: i32 = 1024;
 #[derive(Debug)]
 pub(super) struct Hold {
     lock: OwnedFd,
+    /// Keeps others out when the lock file was removed under us; see [`lock_directory`].
+    _directory: File,
     listener: Option<OwnedFd>,
     /// Device and inode of the socket's name, by which ours is told from another's.
     socket: Option<(u64, u64)>,
@@ -36,8 +38,9 @@ impl Hold {
     ///
     /// Errors: [`Error::AlreadyRunning`] if the lock is held; then nothing was touched.
     pub(super) fn take(places: &Places) -> Result<Self, Error> {
+        let directory = lock_directory(places)?;
         let lock = take_lock(places)?;
-        let mut hold = Self { lock, listener: None, socket: None, places: places.clone() };
+        let mut hold = Self { lock, _directory: directory, listener: None, socket: None, places: places.clone() };
         match hold.make() {
             Ok(()) => Ok(hold),
             Err(error) => {
@@ -101,14 +104,33 @@ fn take_lock(places: &Places) -> Result<OwnedFd, Error> {
         .open(&places.lock)
         .map_err(failed)?;
     let lock = lift(&file).map_err(failed)?;
+    match try_lock(&lock) {
+        Ok(()) => Ok(lock),
+        Err(Errno::EWOULDBLOCK) => Err(already_running(places)),
+        Err(errno) => Err(failed(errno.into())),
+    }
+}
+
+/// Locks the project's directory as well. A lock file that somebody removes, perhaps because it looks stale, would let
+/// a second guardian in beside us; the directory cannot be removed without everything that two could quarrel about.
+/// apexd does not hold this lock: it is for as long as a guardian lives.
+fn lock_directory(places: &Places) -> Result<File, Error> {
+    let directory = File::open(&places.dir).map_err(|source| Error::Lock { path: places.dir.clone(), source })?;
+    match try_lock(&directory) {
+        Err(Errno::EWOULDBLOCK) => Err(already_running(places)),
+        // Some file systems do not lock directories; there the file alone must do.
+        _ => Ok(directory),
+    }
+}
+
+fn try_lock(file: &impl AsRawFd) -> Result<(), Errno> {
     // SAFETY: a plain system call; the descriptor is open.
-    if unsafe { libc::flock(lock.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0 {
-        return Ok(lock);
-    }
-    match Errno::last() {
-        Errno::EWOULDBLOCK => Err(Error::AlreadyRunning { root: places.root.clone(), pid: pid_in(&places.pid_file) }),
-        errno => Err(failed(errno.into())),
-    }
+    let result = unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) };
+    Errno::result(result).map(drop)
+}
+
+fn already_running(places: &Places) -> Error {
+    Error::AlreadyRunning { root: places.root.clone(), pid: pid_in(&places.pid_file) }
 }
 
 /// Returns a copy of the descriptor above those that apexd is given.

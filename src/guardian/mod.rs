@@ -57,7 +57,8 @@ pub struct Places {
     pub root: PathBuf,
     /// The project's `.apex`, which exists and belongs to this user.
     pub dir: PathBuf,
-    /// Held with flock(2) as long as guardian or apexd live; the file stays for ever.
+    /// Held with flock(2) as long as guardian or apexd live; the file stays for ever. The guardian locks `dir` too, in
+    /// case somebody removes the file.
     pub lock: PathBuf,
     /// The guardian's pid and a newline, while it lives.
     pub pid_file: PathBuf,

@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 
 use nix::libc;
 
@@ -20,8 +21,13 @@ use crate::paths::Project;
 /// Errors: the lock file is there and cannot be opened.
 /// Source: flock(2).
 pub fn is_held(project: &Project) -> Result<bool, Failure> {
-    let path = project.lock_file();
-    let file = match File::open(&path) {
+    // The guardian holds the directory as well, because the file can be removed under it. Where directories cannot be
+    // locked it does without.
+    Ok(is_locked(&project.lock_file())? || is_locked(project.dir()).unwrap_or(false))
+}
+
+fn is_locked(path: &Path) -> Result<bool, Failure> {
+    let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(Failure::io(format!("cannot open `{}`", path.display()), &error)),
@@ -108,6 +114,11 @@ mod tests {
         assert!(is_held(&project).unwrap());
         drop(file);
         assert!(!is_held(&project).unwrap());
+        fs::remove_file(project.lock_file()).unwrap();
+        let directory = File::open(project.dir()).unwrap();
+        // SAFETY: as above.
+        assert_eq!(unsafe { libc::flock(directory.as_raw_fd(), libc::LOCK_EX) }, 0);
+        assert!(is_held(&project).unwrap(), "the file was removed under a guardian");
     }
 
     #[test]

@@ -44,6 +44,19 @@ fn a_second_one_is_refused_with_the_pid_of_the_first_and_changes_nothing() {
 }
 
 #[test]
+fn a_lock_file_that_was_removed_lets_nobody_in() {
+    let world = World::new();
+    let places = world.places();
+    let mut hold = Hold::take(places).unwrap();
+    fs::remove_file(&places.lock).unwrap();
+    assert!(matches!(Hold::take(places).unwrap_err(), Error::AlreadyRunning { pid: Some(_), .. }));
+    UnixStream::connect(&places.socket).unwrap();
+    hold.release();
+    drop(hold);
+    Hold::take(places).unwrap().release();
+}
+
+#[test]
 fn what_a_dead_guardian_left_is_replaced() {
     let world = World::new();
     let places = world.places();
