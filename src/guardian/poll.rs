@@ -53,8 +53,15 @@ impl Poll {
     }
 
     /// Waits for `fd` to become readable.
+    ///
+    /// An end is told once, and once more when a process that somebody traces is let go of: until then it cannot be
+    /// waited for, but its pidfd is readable, and would be told without a pause.
     pub(super) fn add(&self, fd: impl AsFd, source: Source) -> io::Result<()> {
-        Ok(self.0.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, source.to_number()))?)
+        let flags = match source {
+            Source::Signals | Source::Link => EpollFlags::EPOLLIN,
+            Source::Apexd | Source::Task(_) => EpollFlags::EPOLLIN | EpollFlags::EPOLLET,
+        };
+        Ok(self.0.add(fd, EpollEvent::new(flags, source.to_number()))?)
     }
 
     /// Waits for `fd`, which was added, to become readable or writable or only to break.
@@ -99,6 +106,19 @@ impl AsFd for Poll {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_end_is_told_once() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let pidfd = crate::guardian::processes::open(child.id()).unwrap();
+        let poll = Poll::new().unwrap();
+        poll.add(&pidfd, Source::Task(7)).unwrap();
+        let mut ready = Vec::new();
+        poll.wait(None, &mut ready).unwrap();
+        poll.wait(Some(Duration::ZERO), &mut ready).unwrap();
+        assert_eq!(ready, [Source::Task(7)]);
+        child.wait().unwrap();
+    }
 
     #[test]
     fn every_source_has_a_number_of_its_own() {
