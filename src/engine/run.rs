@@ -83,6 +83,8 @@ pub struct Engine {
     pub(super) claim_not_before: Option<Moment>,
     ending: Option<Ended>,
     replace_reply: Option<oneshot::Sender<()>>,
+    /// So many requests to stop the guardian has told of.
+    stop_requests: u32,
 }
 
 impl Engine {
@@ -122,6 +124,7 @@ impl Engine {
             claim_not_before: None,
             ending: None,
             replace_reply: None,
+            stop_requests,
         };
         adopt::settle(&mut engine, &setup.last_words).await?;
         engine.order(Order::Policy { kill_grace: shared.settings.kill_grace });
@@ -189,7 +192,7 @@ impl Engine {
 
     fn fact(&mut self, fact: Fact) {
         match fact {
-            Fact::Terminate { .. } => self.drain_asked(None, "SIGTERM"),
+            Fact::Terminate { requests } => self.terminate_told(requests),
             Fact::Spawned(child) => self.spawned(child),
             Fact::NotSpawned { assignment, step, errno } => self.not_spawned(assignment, step, errno),
             Fact::Exited { assignment, exit } => self.exited(assignment, exit),
@@ -199,6 +202,15 @@ impl Engine {
             Fact::Welcome { .. } | Fact::Child(_) | Fact::Complete => {
                 warn!("The guardian introduced itself twice");
             }
+        }
+    }
+
+    /// The guardian was asked to stop, perhaps several times since it last said so.
+    fn terminate_told(&mut self, requests: u32) {
+        let untold = requests.saturating_sub(self.stop_requests).max(1);
+        self.stop_requests = requests;
+        for _ in 0..untold {
+            self.drain_asked(None, "SIGTERM");
         }
     }
 

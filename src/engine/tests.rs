@@ -291,6 +291,26 @@ async fn a_drain_waits_then_stops_then_kills_and_takes_nothing_new() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn requests_to_stop_that_are_told_together_count_as_many() {
+    let mut stage = Stage::new(1).await;
+    let id = stage.add().await;
+    let spawn = stage.spawn_order().await;
+    stage.started(spawn.assignment).await;
+    stage.until(id, State::Running).await;
+    let began = moment();
+    stage.tell(Fact::Terminate { requests: 2 }).await;
+    assert_eq!(stage.answer_signal(0).await, 15);
+    assert!(moment().0 - began.0 < 30_000, "the second one skips the grace");
+    assert_eq!(stage.answer_signal(0).await, 18);
+    stage.tell(Fact::Terminate { requests: 3 }).await;
+    assert_eq!(stage.answer_signal(0).await, 9);
+    assert!(moment().0 - began.0 < 5_000, "the third one skips the kill grace");
+    stage.exited(spawn.assignment, ExitStatus::Signal(9), false).await;
+    assert_eq!(stage.order().await, Order::Forget { assignment: spawn.assignment });
+    assert_eq!(stage.engine.await.unwrap(), Ended::Drained);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_idle_engine_drains_at_once() {
     let stage = Stage::new(1).await;
     stage.handle.stop(None, "SIGTERM").await.unwrap();
