@@ -122,12 +122,12 @@ pub(super) struct Guardian {
 impl Guardian {
     fn begin(options: Options, echo: bool) -> Result<Self, Error> {
         let system = |what| move |source: io::Error| Error::System { what, source };
-        // The lock first: whoever does not get it has changed nothing.
         umask(Mode::S_IRWXG | Mode::S_IRWXO);
+        // Before there is anything to leave behind: a request to stop that comes now is read by the loop.
+        let signals = signals::listen().map_err(system("signals"))?;
+        // Then the lock: whoever does not get it has changed nothing.
         let hold = Hold::take(&options.places)?;
         let mut guard = Release(Some(hold));
-        signals::reset().map_err(system("signals"))?;
-        let signals = signals::listen().map_err(system("signals"))?;
         // Without it orphans of tasks would go to init, where nobody finds them. The name is for ps(1).
         prctl::set_child_subreaper(true).map_err(|errno| system("the reaping of orphans")(errno.into()))?;
         let _ = prctl::set_name(c"apex-guardian");

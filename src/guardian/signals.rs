@@ -43,18 +43,25 @@ pub(super) fn set_default(signal: c_int) {
 /// Takes back what was inherited from whoever started this process: ignored signals and the mask. With SIGCHLD ignored
 /// every exit status would be lost. SIGPIPE stays ignored, which is Rust's own doing.
 pub(super) fn reset() -> io::Result<()> {
+    reset_to(&SigSet::empty())
+}
+
+fn reset_to(mask: &SigSet) -> io::Result<()> {
     for signal in ignored().into_iter().filter(|signal| *signal != libc::SIGPIPE) {
         set_default(signal);
     }
-    Ok(sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?)
+    Ok(sigprocmask(SigmaskHow::SIG_SETMASK, Some(mask), None)?)
 }
 
-/// Blocks the signals that the guardian listens to and returns the descriptor that tells them.
+/// Resets like [`reset`], except that the signals the guardian listens to are blocked, and returns the descriptor that
+/// tells them. One that is pending already is told, too.
 pub(super) fn listen() -> io::Result<SignalFd> {
     let mut listened = SigSet::empty();
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGCHLD] {
         listened.add(signal);
     }
+    // First, so that there is no moment in which one of them would end this process.
     sigprocmask(SigmaskHow::SIG_BLOCK, Some(&listened), None)?;
+    reset_to(&listened)?;
     Ok(SignalFd::with_flags(&listened, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?)
 }

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use nix::libc;
+use nix::sys::signal::{SigSet, Signal, raise};
 
 use super::world::{World, await_file, await_pid, id};
 use crate::domain::outcome::ExitStatus;
@@ -113,6 +114,21 @@ fn words_that_nobody_has_read_are_kept() {
     let words = world.last_words();
     assert_eq!(words.iter().map(|words| words.children[0].assignment).collect::<Vec<_>>(), [id(1), id(2)]);
     assert_ne!(words[0].guardian, words[1].guardian);
+}
+
+#[test]
+fn a_request_that_comes_before_everything_is_not_lost() {
+    let mut world = World::new();
+    world.start_after(|| {
+        let mut terminate = SigSet::empty();
+        terminate.add(Signal::SIGTERM);
+        terminate.thread_block().unwrap();
+        raise(Signal::SIGTERM).unwrap();
+    });
+    let mut apexd = world.connect();
+    assert_eq!(apexd.hello().stop_requests, 1);
+    apexd.end(0);
+    assert_eq!(world.end(), 0);
 }
 
 #[test]

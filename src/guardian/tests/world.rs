@@ -69,11 +69,17 @@ impl World {
 
     /// Starts a guardian.
     pub(super) fn start(&mut self) {
+        self.start_after(|| ());
+    }
+
+    /// Starts a guardian in a process that does something else before.
+    pub(super) fn start_after(&mut self, prepare: impl FnOnce()) {
         let options = self.options.clone();
         let (reader, writer) = nix::unistd::pipe().unwrap();
         let pid = self.fork(move || {
             // Descriptors of other tests, which run at the same time, would stay open here.
             let readiness = close_all_but(writer);
+            prepare();
             run(options, readiness, false).unwrap_or_else(|error| error.exit_code())
         });
         self.readiness = Some(reader);
