@@ -128,6 +128,10 @@ impl Guardian {
     /// Writes down what nobody has been told, and lets go of it. Returns `code`, or another if that failed.
     pub(super) fn finish(&mut self, code: i32) -> i32 {
         let children = self.table.children();
+        // Ended means ended, also where no apexd is left to see to it.
+        if children.iter().any(|child| child.exit.is_some_and(|exit| exit.leftovers)) {
+            self.table.stop_all(libc::SIGKILL);
+        }
         // After an orderly drain everything is forgotten and nothing is claimed, so there is nothing to say. Else even
         // an empty list says something: a claim that is not in it was never carried out.
         if (children.is_empty() && self.has_drained) || !self.may_own_claims {

@@ -4,10 +4,10 @@ use std::time::Duration;
 use nix::libc;
 
 use super::relay::CLOSE_LINK;
-use super::world::{World, await_file, id};
+use super::world::{World, await_end, await_file, await_pid, id};
 use crate::domain::outcome::ExitStatus;
-use crate::guardian::EXIT_GAVE_UP;
 use crate::guardian::readiness::Answer;
+use crate::guardian::{EXIT_GAVE_UP, processes};
 use crate::link::{Fact, Order, Scope};
 
 #[test]
@@ -156,7 +156,8 @@ fn given_up_it_guards_until_the_last_task_has_ended() {
     apexd.send(&Order::Policy { kill_grace: Duration::from_secs(3600) });
     let fifo = world.file("fifo");
     nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    apexd.spawn(world.shell(1, "read line < fifo; exit 6"));
+    apexd.spawn(world.shell(1, "sleep 1000 & echo $! > left; read line < fifo; exit 6"));
+    let left = processes::open(await_pid(&world.file("left"))).unwrap();
     apexd.end(1);
     for _ in 0..5 {
         world.connect().end(1);
@@ -165,6 +166,7 @@ fn given_up_it_guards_until_the_last_task_has_ended() {
     // Opening it waits for the task, which is therefore still there.
     std::fs::write(&fifo, "go\n").unwrap();
     assert_eq!(world.end(), EXIT_GAVE_UP);
+    await_end(&left);
     let words = world.last_words();
     let child = words[0].children[0];
     assert_eq!((child.assignment, child.exit.unwrap().status), (id(1), ExitStatus::Code(6)));
