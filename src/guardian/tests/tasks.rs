@@ -1,4 +1,6 @@
 use nix::libc;
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::Pid;
 
 use super::world::{Apexd, World, await_end, await_pid, id};
 use crate::domain::outcome::ExitStatus;
@@ -91,6 +93,23 @@ fn a_signal_to_the_leader_reaches_only_the_leader() {
     while Stat::of(other).is_ok() {
         assert_eq!(apexd.signal(1, 0, Scope::Session), libc::ESRCH);
     }
+    apexd.forget(1);
+    apexd.end(0);
+    assert_eq!(world.end(), 0);
+}
+
+#[test]
+fn one_that_somebody_traces_has_ended_when_it_is_let_go_of() {
+    let (mut world, mut apexd) = World::serving();
+    let child = apexd.spawn(world.shell(1, "exec sleep 1000"));
+    let pid = libc::pid_t::try_from(child.pid).unwrap();
+    // SAFETY: nothing of this process is touched.
+    assert_eq!(unsafe { libc::ptrace(libc::PTRACE_SEIZE, pid, 0, 0) }, 0);
+    assert_eq!(apexd.signal(1, libc::SIGKILL, Scope::Leader), 0);
+    await_end(&processes::open(child.pid).unwrap());
+    assert_eq!(apexd.signal(2, 0, Scope::Leader), libc::ESRCH, "the end is not told yet");
+    assert!(matches!(waitpid(Pid::from_raw(pid), None), Ok(WaitStatus::Signaled(..))));
+    assert_eq!(apexd.exit(1).status, ExitStatus::Signal(9));
     apexd.forget(1);
     apexd.end(0);
     assert_eq!(world.end(), 0);
