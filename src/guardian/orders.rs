@@ -3,6 +3,7 @@
 use crate::guardian::apexd::{Apexd, END_WITHIN};
 use crate::guardian::log::Level;
 use crate::guardian::poll::Source;
+use crate::guardian::processes::Seen;
 use crate::guardian::run::Guardian;
 use crate::link::codec::Error;
 use crate::link::machine::boottime_now;
@@ -53,12 +54,16 @@ impl Guardian {
     /// Carries out the orders that have arrived, as long as there is room for their answers. Returns how many.
     fn carry_out_orders(&mut self) -> usize {
         let mut count = 0;
+        // All that is carried out here had arrived before, so one look at who is there serves all of it.
+        let mut recent = None;
         loop {
             let Apexd::Alive(life) = &mut self.apexd else { return count };
             let Some(peer) = life.peer.as_mut().filter(|peer| peer.has_room()) else { return count };
             match peer.next_order() {
                 Ok(None) => return count,
-                Ok(Some(order)) if life.greeted || matches!(order, Order::Hello { .. }) => self.carry_out(order),
+                Ok(Some(order)) if life.greeted || matches!(order, Order::Hello { .. }) => {
+                    self.carry_out(order, &mut recent);
+                }
                 // A later apexd may ask for things that this guardian cannot do.
                 Err(error @ Error::UnknownKind { .. }) => {
                     self.log.line(Level::Warn, &format!("an order of apexd was ignored: {error}"));
@@ -75,17 +80,19 @@ impl Guardian {
         }
     }
 
-    fn carry_out(&mut self, order: Order) {
+    fn carry_out(&mut self, order: Order, recent: &mut Option<Seen>) {
         match order {
             Order::Spawn(spawn) => {
                 self.may_own_claims = true;
+                // It does not know this one.
+                *recent = None;
                 if let Err(failed) = self.table.spawn(&self.poll, &self.spawner, &spawn) {
                     let (assignment, step, errno) = (spawn.assignment, failed.step, failed.errno);
                     self.answer(&Fact::NotSpawned { assignment, step, errno });
                 }
             }
             Order::Signal { assignment, signal, scope } => {
-                let errno = self.table.signal(assignment, signal, scope);
+                let errno = self.table.signal(assignment, signal, scope, recent);
                 self.answer(&Fact::Signalled { assignment, signal, errno });
             }
             statement => self.note(statement),

@@ -109,25 +109,38 @@ pub(super) fn live_sessions() -> HashSet<u32> {
     all().filter(|(_, stat)| !stat.zombie).map(|(_, stat)| stat.session).collect()
 }
 
+/// The live processes of one moment, each with its session. Going through all of `/proc` takes milliseconds, so those
+/// who ask at the same time share it.
+#[derive(Debug)]
+pub(super) struct Seen(Vec<(u32, u32)>);
+
+impl Seen {
+    fn now() -> Self {
+        Self(all().filter(|(_, stat)| !stat.zombie).map(|(pid, stat)| (pid, stat.session)).collect())
+    }
+}
+
 /// Sends `signal` to every live process of the sessions in question; SIGKILL and SIGSTOP also to those that are made
 /// while it is being sent. 0 only asks whether there is one.
 ///
+/// `recent` is what was seen at a moment when it was already asked for this signal, if there was one; else it is what
+/// was seen now.
 /// Returns 0 if at least one got it, else why not, as errno(3): `ESRCH` if there is none.
-pub(super) fn signal_sessions(is_meant: impl Fn(u32) -> bool, signal: i32) -> i32 {
-    let is_meant = |stat: &Stat| is_meant(stat.session) && !stat.zombie;
+pub(super) fn signal_sessions(is_meant: impl Fn(u32) -> bool, signal: i32, recent: &mut Option<Seen>) -> i32 {
     let mut seen = HashSet::new();
     let mut result = libc::ESRCH;
-    for _ in 0..passes(signal) {
+    for pass in 0..passes(signal) {
         let before = seen.len();
-        for (pid, _) in all().filter(|(_, stat)| is_meant(stat)) {
-            if seen.contains(&pid) {
+        let processes = if pass == 0 { recent.get_or_insert_with(Seen::now) } else { recent.insert(Seen::now()) };
+        for (pid, session) in &processes.0 {
+            if !is_meant(*session) || seen.contains(pid) {
                 continue;
             }
-            let Ok(pidfd) = open(pid) else { continue };
-            if !Stat::of(pid).is_ok_and(|stat| is_meant(&stat)) {
+            let Ok(pidfd) = open(*pid) else { continue };
+            if !Stat::of(*pid).is_ok_and(|stat| is_meant(stat.session) && !stat.zombie) {
                 continue;
             }
-            seen.insert(pid);
+            seen.insert(*pid);
             match send(&pidfd, signal) {
                 0 => result = 0,
                 errno if result == libc::ESRCH => result = errno,

@@ -12,7 +12,7 @@ use crate::domain::adoption::Child;
 use crate::domain::id::AssignmentId;
 use crate::domain::outcome::Exit;
 use crate::guardian::poll::{Poll, Source};
-use crate::guardian::processes;
+use crate::guardian::processes::{self, Seen};
 use crate::guardian::spawn::{Failed, Spawner};
 use crate::link::machine::{Stat, wall_now};
 use crate::link::{Fact, Scope, Spawn, SpawnStep};
@@ -120,13 +120,14 @@ impl Table {
         }
     }
 
-    /// Sends a signal and returns 0 or why it could not be sent, as errno(3).
-    pub(super) fn signal(&self, assignment: AssignmentId, signal: i32, scope: Scope) -> i32 {
+    /// Sends a signal and returns 0 or why it could not be sent, as errno(3). `recent` is for
+    /// [`processes::signal_sessions`].
+    pub(super) fn signal(&self, assignment: AssignmentId, signal: i32, scope: Scope, recent: &mut Option<Seen>) -> i32 {
         let Some(held) = self.held.get(&assignment) else { return libc::ESRCH };
         match scope {
             Scope::Leader => held.pidfd.as_ref().map_or(libc::ESRCH, |pidfd| processes::send(pidfd, signal)),
             // The entry pins the pid, running or zombie, so nobody else's session can have this id.
-            Scope::Session => processes::signal_sessions(|session| session == held.child.pid, signal),
+            Scope::Session => processes::signal_sessions(|session| session == held.child.pid, signal, recent),
         }
     }
 
@@ -135,9 +136,9 @@ impl Table {
         for held in self.held.values_mut() {
             held.stopped = true;
         }
-        processes::signal_sessions(|session| self.by_pid.contains_key(&session), signal);
+        processes::signal_sessions(|session| self.by_pid.contains_key(&session), signal, &mut None);
         // A stopped process would never see it.
-        processes::signal_sessions(|session| self.by_pid.contains_key(&session), libc::SIGCONT);
+        processes::signal_sessions(|session| self.by_pid.contains_key(&session), libc::SIGCONT, &mut None);
     }
 
     /// Reaps an ended process and forgets it. One that has not ended is kept: nothing of it can be committed.

@@ -116,6 +116,33 @@ fn one_that_somebody_traces_has_ended_when_it_is_let_go_of() {
 }
 
 #[test]
+fn signals_that_come_together_reach_those_that_were_started_in_between() {
+    let (mut world, mut apexd) = World::serving();
+    let mut bytes = Vec::new();
+    for n in 0..20 {
+        let signal = Order::Signal { assignment: id(n), signal: libc::SIGKILL, scope: Scope::Session };
+        for order in [Order::Spawn(Box::new(world.shell(n, "exec sleep 1000"))), signal] {
+            crate::link::codec::encode(&order, &mut bytes).unwrap();
+        }
+    }
+    apexd.send_bytes(&bytes);
+    let (mut answers, mut ends) = (0, 0);
+    while answers + ends < 40 {
+        match apexd.next() {
+            Some(Fact::Spawned(_)) => {}
+            Some(Fact::Signalled { errno: 0, .. }) => answers += 1,
+            Some(Fact::Exited { exit, .. }) if exit.status == ExitStatus::Signal(9) => ends += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    for n in 0..20 {
+        apexd.forget(n);
+    }
+    apexd.end(0);
+    assert_eq!(world.end(), 0);
+}
+
+#[test]
 fn what_left_the_session_is_not_signalled() {
     let (mut world, mut apexd) = World::serving();
     apexd.spawn(world.shell(1, "setsid sh -c 'echo $$ > escaped; exec sleep 1000' & wait"));
