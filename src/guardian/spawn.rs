@@ -236,6 +236,14 @@ fn prepare(plan: &Plan, ignored: &[c_int]) -> Result<(), SpawnStep> {
     unsafe {
         succeed(libc::setsid(), SpawnStep::Setup)?;
         succeed(libc::chdir(plan.cwd.as_ptr()), SpawnStep::Chdir)?;
+        // Before the files are opened: until here this process has as many descriptors as the guardian, perhaps all.
+        let mut first_closed = 3;
+        for (from, to) in &plan.fds {
+            succeed(libc::dup2(*from, *to), SpawnStep::Setup)?;
+            first_closed = first_closed.max(*to + 1);
+        }
+        let closed = libc::syscall(libc::SYS_close_range, first_closed, libc::c_uint::MAX, 0);
+        succeed(if closed == 0 { 0 } else { -1 }, SpawnStep::Setup)?;
         open(&plan.stdin, libc::O_RDONLY, 0, SpawnStep::Stdin)?;
         if let Some((stdout, stderr)) = &plan.output {
             let flags = libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT | libc::O_NOFOLLOW;
@@ -245,13 +253,6 @@ fn prepare(plan: &Plan, ignored: &[c_int]) -> Result<(), SpawnStep> {
                 None => succeed(libc::dup2(1, 2), SpawnStep::Output)?,
             }
         }
-        let mut first_closed = 3;
-        for (from, to) in &plan.fds {
-            succeed(libc::dup2(*from, *to), SpawnStep::Setup)?;
-            first_closed = first_closed.max(*to + 1);
-        }
-        let closed = libc::syscall(libc::SYS_close_range, first_closed, libc::c_uint::MAX, 0);
-        succeed(if closed == 0 { 0 } else { -1 }, SpawnStep::Setup)?;
         // After the files are made: their mode is ours, not the task's.
         libc::umask(plan.umask);
         for (resource, soft) in &plan.limits {

@@ -4,6 +4,7 @@
 //! the table does not grow by it.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use nix::libc;
@@ -16,6 +17,10 @@ use crate::guardian::processes::{self, Seen};
 use crate::guardian::spawn::{Failed, Spawner};
 use crate::link::machine::{Stat, wall_now};
 use crate::link::{Fact, Scope, Spawn, SpawnStep};
+
+/// So many descriptors stay free whatever is started: three to go through `/proc` and signal what is found there, one
+/// for the log, one for the next apexd beyond those of the last, and some to spare.
+const FREE_FDS_MIN: usize = 8;
 
 #[derive(Debug)]
 struct Held {
@@ -55,11 +60,10 @@ impl Table {
             self.note_news(assignment);
             return Ok(());
         }
-        // With this descriptor free again there is one left to read the start time with, which must not fail: the
-        // process runs by then.
-        let reserve = poll
-            .as_fd()
-            .try_clone_to_owned()
+        // Free again as soon as the process runs: without descriptors its start time could not be read, nor its session
+        // be found when it is to be ended.
+        let reserve: io::Result<Vec<OwnedFd>> = (0..FREE_FDS_MIN).map(|_| poll.as_fd().try_clone_to_owned()).collect();
+        let reserve = reserve
             .map_err(|error| Failed { step: SpawnStep::Fork, errno: error.raw_os_error().unwrap_or(libc::EMFILE) })?;
         let started = spawner.start_task(spawn)?;
         drop(reserve);

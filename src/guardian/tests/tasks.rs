@@ -1,4 +1,5 @@
 use nix::libc;
+use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 
@@ -111,6 +112,33 @@ fn one_that_somebody_traces_has_ended_when_it_is_let_go_of() {
     assert!(matches!(waitpid(Pid::from_raw(pid), None), Ok(WaitStatus::Signaled(..))));
     assert_eq!(apexd.exit(1).status, ExitStatus::Signal(9));
     apexd.forget(1);
+    apexd.end(0);
+    assert_eq!(world.end(), 0);
+}
+
+#[test]
+fn with_the_last_descriptor_taken_what_runs_can_still_be_ended() {
+    let mut world = World::new();
+    world.start_after(|| setrlimit(Resource::RLIMIT_NOFILE, 48, 48).unwrap());
+    let mut apexd = world.connect();
+    apexd.hello();
+    apexd.send(&Order::Ready);
+    let mut count = 0;
+    let refused = loop {
+        apexd.send(&Order::Spawn(Box::new(world.shell(count, "sleep 1000 & exec sleep 1000"))));
+        match apexd.next() {
+            Some(Fact::Spawned(_)) => count += 1,
+            other => break other,
+        }
+    };
+    let out_of_descriptors = Fact::NotSpawned { assignment: id(count), step: SpawnStep::Fork, errno: libc::EMFILE };
+    assert_eq!(refused, Some(out_of_descriptors));
+    assert!(count > 10);
+    for n in 0..count {
+        assert_eq!(apexd.signal(n, libc::SIGKILL, Scope::Session), 0);
+        assert_eq!(apexd.exit(n).status, ExitStatus::Signal(9));
+        apexd.forget(n);
+    }
     apexd.end(0);
     assert_eq!(world.end(), 0);
 }
