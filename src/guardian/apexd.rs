@@ -82,15 +82,16 @@ pub(super) struct Due {
 impl Guardian {
     /// Starts apexd.
     pub(super) fn start_apexd(&mut self, now: Moment) {
+        if self.is_stopping() {
+            // Counted from the first attempt, also if that one fails.
+            self.hello_by.get_or_insert(now + HELLO_WITHIN);
+        }
         match self.spawn_apexd() {
             Ok((Started { pid, pidfd }, peer)) => {
                 self.starts += 1;
                 // Without these two nothing of it would ever be heard. They fail only for want of kernel memory, and
                 // then it is killed and its end found by the deadline.
                 let watched = self.poll.add(&pidfd, Source::Apexd).and(self.poll.add(peer.socket(), Source::Link));
-                if self.is_stopping() {
-                    self.hello_by = Some(now + HELLO_WITHIN);
-                }
                 let due = Due::default();
                 let peer = Some(peer);
                 let life = Life { pid, pidfd, peer, since: now, greeted: false, ready: false, due, end_by: None };

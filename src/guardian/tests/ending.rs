@@ -87,6 +87,23 @@ fn an_apexd_that_dies_again_and_again_in_a_drain_is_done_without() {
 }
 
 #[test]
+fn an_apexd_that_cannot_be_started_in_a_drain_is_done_without() {
+    let (mut world, mut apexd) = World::serving();
+    apexd.spawn(world.shell(1, "exec sleep 1000"));
+    apexd.send(&Order::Draining);
+    assert_eq!(apexd.signal(2, 0, Scope::Leader), libc::ESRCH);
+    // Lock and listening socket take up all that apexd's link could have; lower numbers are free.
+    let limit = libc::rlimit { rlim_cur: 12, rlim_max: 12 };
+    let guardian = libc::pid_t::try_from(world.guardian_pid()).unwrap();
+    // SAFETY: the limit is read, nothing is written.
+    let result = unsafe { libc::prlimit(guardian, libc::RLIMIT_NOFILE, &raw const limit, std::ptr::null_mut()) };
+    assert_eq!(result, 0);
+    apexd.kill();
+    assert_eq!(world.end(), 0);
+    assert_eq!(ends(&world), [(1, TERM)]);
+}
+
+#[test]
 fn what_a_drained_apexd_left_is_killed_and_told() {
     let (mut world, mut apexd) = World::serving();
     let line = "trap '' TERM; sleep 1000 & echo $! > child; wait; exit 9";
