@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::libc::{self, c_int};
-use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 use crate::domain::outcome::{ExitStatus, Usage};
@@ -74,11 +74,15 @@ fn wait(pidfd: &OwnedFd, options: c_int) -> io::Result<Option<(ExitStatus, Usage
     Ok(Some((status, usage)))
 }
 
-/// Reaps the child `pid` if it has ended.
-pub(super) fn reap(pid: u32) {
-    let Ok(pid) = i32::try_from(pid) else { return };
-    // What is not a child, or not ended, needs nothing.
-    while waitpid(Pid::from_raw(pid), Some(WaitPidFlag::WNOHANG)) == Err(Errno::EINTR) {}
+/// Reaps the child `pid` if it has ended; returns whether it has. What is not a child needs nothing.
+pub(super) fn reap(pid: u32) -> bool {
+    let Ok(pid) = i32::try_from(pid) else { return false };
+    loop {
+        match waitpid(Pid::from_raw(pid), Some(WaitPidFlag::WNOHANG)) {
+            Err(Errno::EINTR) => {}
+            result => return result.is_ok_and(|status| status != WaitStatus::StillAlive),
+        }
+    }
 }
 
 /// Reaps the child `pid`, which is ending at this moment.

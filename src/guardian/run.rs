@@ -1,6 +1,6 @@
 //! The loop: wait, look what happened, act.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -90,6 +90,8 @@ pub(super) struct Guardian {
     pub(super) spawner: Spawner,
     pub(super) table: Table,
     pub(super) apexd: Apexd,
+    /// Children that nobody here has started, and how many tasks had been started when each was found.
+    orphans: HashMap<u32, u64>,
     /// How apexd's starts went.
     pub(super) restarts: Restarts,
     /// How many times apexd was started.
@@ -150,6 +152,7 @@ impl Guardian {
             spawner,
             table: Table::default(),
             apexd: Apexd::Waiting { until: boottime_now() },
+            orphans: HashMap::new(),
             restarts: Restarts::default(),
             starts: 0,
             binary: options.binary.clone(),
@@ -213,15 +216,23 @@ impl Guardian {
     /// Reaps orphans that have ended, and finds out whether the tasks in `ended` left live ones behind.
     fn look_at_orphans(&mut self, ended: &[u32]) {
         let apexd = self.apexd.pid();
-        // When a process ends, its children come here before its end is told. So as long as no child of ours is
-        // a stranger, no task that ended can have left anything, and the costly look at all processes is saved.
         let is_orphan = |pid: &u32| !self.table.holds(*pid) && Some(*pid) != apexd;
-        let orphans: Vec<u32> = processes::children().into_iter().filter(is_orphan).collect();
-        for pid in &orphans {
-            processes::reap(*pid);
+        let spawned = self.table.spawned();
+        let (mut orphans, mut newest) = (HashMap::new(), 0);
+        for pid in processes::children().into_iter().filter(is_orphan) {
+            let since = self.orphans.get(&pid).copied().unwrap_or(spawned);
+            newest = newest.max(since);
+            if !processes::reap(pid) {
+                orphans.insert(pid, since);
+            }
         }
+        self.orphans = orphans;
         if !ended.is_empty() {
-            let sessions = if orphans.is_empty() { HashSet::new() } else { processes::live_sessions() };
+            // When a process ends, its children come here before its end is told. So a task that ended can have left
+            // something only if a stranger has come since it was started; else the costly look at all processes is
+            // saved, although something that left its session long ago may live here for ever.
+            let is_clean = ended.iter().all(|pid| self.table.is_started_after(*pid, newest));
+            let sessions = if is_clean { HashSet::new() } else { processes::live_sessions() };
             self.table.settle(ended, &sessions);
         }
     }

@@ -25,6 +25,8 @@ const FREE_FDS_MIN: usize = 8;
 #[derive(Debug)]
 struct Held {
     child: Child,
+    /// So many were started before it.
+    number: u64,
     /// Closed when the exit has been seen: every open one makes each further fork dearer, a zombie does not.
     pidfd: Option<OwnedFd>,
     /// The guardian itself has asked it to end, see [`Table::stop_all`].
@@ -48,6 +50,8 @@ pub(super) struct Table {
     unwatched: Vec<u32>,
     /// How many have not ended.
     running: usize,
+    /// How many were ever started.
+    spawned: u64,
 }
 
 impl Table {
@@ -76,6 +80,7 @@ impl Table {
         let child = Child { assignment, pid: started.pid, start_ticks, started_at, exit: None };
         let held = Held {
             child,
+            number: self.spawned,
             pidfd: Some(started.pidfd),
             stopped: false,
             start_untold: true,
@@ -85,6 +90,7 @@ impl Table {
         self.held.insert(assignment, held);
         self.by_pid.insert(started.pid, assignment);
         self.running += 1;
+        self.spawned += 1;
         self.note_news(assignment);
         Ok(())
     }
@@ -216,6 +222,17 @@ impl Table {
     /// Returns whether the process `pid` is held.
     pub(super) fn holds(&self, pid: u32) -> bool {
         self.by_pid.contains_key(&pid)
+    }
+
+    /// Returns how many processes were ever started.
+    pub(super) fn spawned(&self) -> u64 {
+        self.spawned
+    }
+
+    /// Returns whether the held process `pid` was started when `count` others had been.
+    pub(super) fn is_started_after(&self, pid: u32, count: u64) -> bool {
+        let held = self.by_pid.get(&pid).and_then(|assignment| self.held.get(assignment));
+        held.is_some_and(|held| held.number >= count)
     }
 
     /// Returns the pids of those that must be looked at when a child has ended, because nothing else tells.

@@ -188,6 +188,30 @@ fn what_left_the_session_is_not_signalled() {
 }
 
 #[test]
+fn what_left_its_session_long_ago_hides_nothing() {
+    let (mut world, mut apexd) = World::serving();
+    apexd.spawn(world.shell(1, "exec sleep 1000"));
+    apexd.spawn(world.shell(2, "setsid sh -c 'echo $$ > escaped; exec sleep 1000' & wait"));
+    let escaped = processes::open(await_pid(&world.file("escaped"))).unwrap();
+    assert_eq!(apexd.signal(2, libc::SIGKILL, Scope::Leader), 0);
+    assert!(!apexd.exit(2).leftovers);
+    for (n, line, leftovers) in [(3, "exit 0", false), (4, "sleep 1000 & exit 0", true), (5, "exit 0", false)] {
+        apexd.spawn(world.shell(n, line));
+        assert_eq!(apexd.exit(n).leftovers, leftovers, "{n}");
+    }
+    assert_eq!(apexd.signal(4, libc::SIGKILL, Scope::Session), 0);
+    assert_eq!(processes::send(&escaped, libc::SIGKILL), 0);
+    await_end(&escaped);
+    assert_eq!(apexd.signal(1, libc::SIGKILL, Scope::Session), 0);
+    assert!(!apexd.exit(1).leftovers);
+    for n in 1..6 {
+        apexd.forget(n);
+    }
+    apexd.end(0);
+    assert_eq!(world.end(), 0);
+}
+
+#[test]
 fn ends_wait_for_an_apexd_that_does_not_look() {
     let (mut world, mut apexd) = World::serving();
     let pidfds: Vec<_> = (0..10)
