@@ -120,8 +120,9 @@ fn decide_unknown(
 ) -> Decision {
     let assignment = attempt.assignment;
     // A guardian forgets a process only after its outcome was stored. So one that is there, or that wrote down all it
-    // held, and does not name the assignment never started it.
-    if attempt.owner == here.guardian || owner_told_all {
+    // held, and does not name the assignment never started it. If the store knows its process all the same, the store
+    // is not the one that the outcome was written to (a copy was put back), and it must not run a second time.
+    if (attempt.owner == here.guardian || owner_told_all) && attempt.identity.is_none() {
         return Decision::NeverStarted(assignment);
     }
     if attempt.boot != here.boot {
@@ -183,13 +184,11 @@ mod tests {
                                 let expected = match (held.first(), words) {
                                     (Some(child), _) => Decision::Adopt(*child),
                                     (None, Some(true)) => Decision::Ended(child(7, true)),
-                                    (None, Some(false)) => Decision::NeverStarted(id(7)),
-                                    (None, None) if owner_is_here => Decision::NeverStarted(id(7)),
-                                    (None, None) if !same_boot => Decision::Lost(id(7), ReasonCode::Reboot),
-                                    (None, None) if started && alive => {
-                                        Decision::Watch(id(7), attempt.identity.unwrap())
-                                    }
-                                    (None, None) => Decision::Lost(id(7), ReasonCode::GuardianLost),
+                                    (None, Some(false)) if !started => Decision::NeverStarted(id(7)),
+                                    (None, None) if owner_is_here && !started => Decision::NeverStarted(id(7)),
+                                    (None, _) if !same_boot => Decision::Lost(id(7), ReasonCode::Reboot),
+                                    (None, _) if started && alive => Decision::Watch(id(7), attempt.identity.unwrap()),
+                                    (None, _) => Decision::Lost(id(7), ReasonCode::GuardianLost),
                                 };
                                 assert_eq!(decided, [expected]);
                             }
@@ -209,7 +208,7 @@ mod tests {
     #[test]
     fn the_last_words_of_another_guardian_say_nothing_about_ours() {
         let words = LastWords { guardian: OTHER_GUARDIAN, children: vec![child(7, true)] };
-        let attempt = under_way(HERE.guardian, HERE.boot, true);
+        let attempt = under_way(HERE.guardian, HERE.boot, false);
         assert_eq!(reconcile(HERE, &[attempt], &[], &[words], |_| true), [Decision::NeverStarted(id(7))]);
     }
 }
