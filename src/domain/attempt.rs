@@ -179,6 +179,9 @@ const SIGCONT: i32 = 18;
 
 /// How often a session that is being ended is looked at.
 const SWEEP_EVERY: Duration = Duration::from_millis(20);
+/// How long after SIGKILL a session is looked at. What is still there then is beyond our reach: it belongs to another
+/// user, or hangs in the kernel.
+const UNREACHABLE_AFTER: Duration = Duration::from_secs(5);
 /// How long to wait before an outcome that could not be stored is offered again.
 const RECORD_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
@@ -205,6 +208,13 @@ struct Stop {
     /// Set once the first signal was sent.
     kill_at: Option<Moment>,
     killed: bool,
+}
+
+impl Stop {
+    /// Everything was done that can be done, and had its time.
+    fn is_over(&self, now: Moment) -> bool {
+        self.killed && self.kill_at.is_some_and(|at| now >= at + UNREACHABLE_AFTER)
+    }
 }
 
 /// Takes one attempt from its start to its end.
@@ -278,9 +288,13 @@ impl Machine {
             }
 
             (Phase::Running, Event::Tick) => self.kill_if_due(now),
-            (Phase::Sweeping { look_at, answers, .. }, Event::Tick) => {
+            (Phase::Sweeping { outcome, look_at, answers }, Event::Tick) => {
                 if now < *look_at || *answers > 0 {
                     return Vec::new();
+                }
+                if self.stop.is_some_and(|stop| stop.is_over(now)) {
+                    let outcome = outcome.clone();
+                    return self.record(outcome);
                 }
                 *answers = 1;
                 let mut effects = self.kill_if_due(now);

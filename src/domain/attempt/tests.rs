@@ -132,6 +132,25 @@ fn what_a_normal_end_leaves_behind_is_ended_and_the_outcome_stands() {
 }
 
 #[test]
+fn what_cannot_be_killed_does_not_keep_an_outcome_for_ever() {
+    let mut machine = running();
+    machine.step(at(0), exit(ExitStatus::Code(0), true));
+    machine.step(at(1), Event::Swept { empty: false });
+    let mut now = 1;
+    let mut effects = machine.step(at(now), Event::Swept { empty: false });
+    while recorded_state(&effects).is_none() {
+        assert!(now < 60_000, "it is swept for ever");
+        now += 20;
+        effects = machine.step(at(now), Event::Tick);
+        if matches!(effects.as_slice(), [Effect::Signal(_)]) {
+            machine.step(at(now), Event::Swept { empty: false });
+        }
+    }
+    assert!(now >= 10_000, "it had its grace, and some time to die: {now}");
+    assert_eq!(recorded_state(&effects), Some(State::Succeeded));
+}
+
+#[test]
 fn what_a_killed_process_leaves_behind_is_killed_at_once() {
     let mut machine = running();
     machine.step(at(1), Event::StopAsked(StopCause::Cancel));
