@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::time::{Instant, timeout_at};
 
 use crate::domain::change::Actor;
 use crate::domain::daemon::DaemonStatus;
@@ -14,6 +15,7 @@ use crate::domain::id::{AssignmentId, Seq, TaskId};
 use crate::domain::query::{Added, Cancelled, PerTask, TaskFilter, TaskPage};
 use crate::domain::task::{Environment, NewTask, Stdin, Task};
 use crate::domain::time::Timestamp;
+use crate::engine::hash::Hashing;
 use crate::engine::{Error, Guardian, Settings, World};
 use crate::output::Outputs;
 use crate::store::{Store, task as verb};
@@ -60,6 +62,7 @@ pub(super) struct Shared {
     pub(super) socket: PathBuf,
     pub(super) wake: Notify,
     pub(super) draining: AtomicBool,
+    pub(super) hashing: Hashing,
     pub(super) pulse: Mutex<Pulse>,
     pub(super) closing: watch::Sender<Closing>,
 }
@@ -99,21 +102,22 @@ impl Handle {
     }
 
     /// Returns a task with its attempts, the sizes of what they have written so far, and the hash of each output of an
-    /// ended attempt (computed when first asked for).
+    /// ended attempt, which is computed when it is first asked for. One that takes longer than a few seconds is left out,
+    /// and is there when the task is asked for again later.
     pub async fn task(&self, id: TaskId) -> Result<Task, Error> {
         let mut task = self.shared.store.task(id).await?.ok_or(Error::NoSuchTask(id))?;
         let split = task.spec.split_output;
+        let patience = Instant::now() + HASH_PATIENCE;
         for attempt in &mut task.attempts {
             if attempt.ended_at.is_none() {
                 attempt.outputs = self.shared.outputs.current(id, attempt.number, split);
                 continue;
             }
             for output in attempt.outputs.iter_mut().filter(|output| output.sha256.is_none()) {
-                // A file that somebody removed has no hash; the rest of the task is told all the same.
-                if let Ok(hash) = self.shared.outputs.sha256(&output.path).await {
-                    output.sha256 = Some(hash);
-                    self.shared.store.keep_hash(attempt.assignment, output.stream, hash).await?;
-                }
+                let mut hash = self.shared.hash(attempt.assignment, output.stream, output.path.clone());
+                let hash = timeout_at(patience, hash.wait_for(Option::is_some)).await;
+                // One that cannot be computed, or not yet, is left out; the rest of the task is told all the same.
+                output.sha256 = hash.ok().and_then(Result::ok).and_then(|hash| *hash);
             }
         }
         Ok(task)
@@ -264,6 +268,9 @@ impl Handle {
         self.commands.send(command).await.map_err(|_| Error::Stopped)
     }
 }
+
+/// How long a question about a task waits for the hashes of its outputs; well within a client's deadline.
+const HASH_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long a binary may take to say who it is.
 const SELF_TEST: Duration = Duration::from_secs(5);

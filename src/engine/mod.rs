@@ -5,7 +5,8 @@
 //! performs that. Nothing in the loop waits for the disk: what takes time is a job, and its end comes back as a value.
 //! Reads and adds do not pass through the loop at all; [`Handle`] goes straight to the store and wakes the loop.
 //!
-//! Reading order: [`handle`] (what may be asked) → [`run`] (the loop) → `claim` → `supervise` → `adopt`.
+//! Reading order: [`handle`] (what may be asked) → [`run`] (the loop) → `claim` → `supervise` → `adopt`;
+//! `hash` stands apart.
 //!
 //! Deliberately absent: a list of waiting tasks (the store has it), a recovery mode (`adopt` is how every start goes),
 //! and timers of a task's own (one heap holds all moments).
@@ -28,6 +29,7 @@ mod adopt;
 mod claim;
 mod error;
 pub mod handle;
+mod hash;
 pub mod run;
 mod spawn;
 mod supervise;

@@ -15,6 +15,7 @@ use crate::domain::drain::{self, Drain};
 use crate::domain::id::{AssignmentId, TaskId};
 use crate::domain::time::Moment;
 use crate::engine::handle::{Closing, Command, Handle, Pulse, Shared};
+use crate::engine::hash::Hashing;
 use crate::engine::spawn::NotStartable;
 use crate::engine::supervise::Supervised;
 use crate::engine::{Error, Setup, adopt};
@@ -104,6 +105,7 @@ impl Engine {
             socket: setup.socket,
             wake: tokio::sync::Notify::new(),
             draining: false.into(),
+            hashing: Hashing::default(),
             pulse: std::sync::Mutex::new(Pulse::default()),
             closing,
         });

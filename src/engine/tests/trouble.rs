@@ -1,0 +1,65 @@
+//! What goes wrong, and in which order: a full disk, a machine without room, a drain in the middle of things.
+
+use std::sync::atomic::Ordering;
+
+use super::troubled::Verb;
+use super::*;
+use crate::domain::task::OnInterrupt;
+
+/// Lets everybody do what there is to do, then as much time pass as it takes.
+async fn pass(time: Duration) {
+    tokio::time::sleep(time).await;
+}
+
+fn all_claimed(store: &Troubled) {
+    store.claimed.add_permits(100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_is_shown_although_its_hash_cannot_be_kept() {
+    let mut stage = Stage::new(1).await;
+    let id = stage.add().await;
+    let spawn = stage.spawn_order().await;
+    std::fs::write(&spawn.stdout, "hello\n").unwrap();
+    stage.started(spawn.assignment).await;
+    stage.exited(spawn.assignment, DONE, false).await;
+    assert_eq!(stage.order().await, Order::Forget { assignment: spawn.assignment });
+    stage.store.full_for(&[Verb::KeepHash]);
+    let task = stage.handle.task(id).await.unwrap();
+    assert!(task.attempts[0].outputs[0].sha256.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_is_shown_although_its_output_takes_long_to_read() {
+    let mut stage = Stage::new(1).await;
+    let id = stage.add().await;
+    let spawn = stage.spawn_order().await;
+    std::fs::write(&spawn.stdout, "hello\n").unwrap();
+    stage.started(spawn.assignment).await;
+    stage.exited(spawn.assignment, DONE, false).await;
+    assert_eq!(stage.order().await, Order::Forget { assignment: spawn.assignment });
+    // Nobody writes into it yet, so reading it takes for ever.
+    let output = stage.dir.path().join(&stage.task(id).await.attempts[0].outputs[0].path);
+    std::fs::remove_file(&output).unwrap();
+    nix::unistd::mkfifo(&output, nix::sys::stat::Mode::S_IRUSR | nix::sys::stat::Mode::S_IWUSR).unwrap();
+    let show = |handle: Handle| tokio::spawn(async move { handle.task(id).await.unwrap() });
+    let shown = [show(stage.handle.clone()), show(stage.handle.clone())];
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    tokio::time::advance(Duration::from_secs(60)).await;
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    let over: Vec<bool> = shown.iter().map(JoinHandle::is_finished).collect();
+    let mut changes = stage.handle.changes();
+    changes.mark_unchanged();
+    std::fs::write(&output, "hello\n").unwrap();
+    assert_eq!(over, [true, true], "both are answered without the hash");
+    for shown in shown {
+        assert_eq!(shown.await.unwrap().attempts[0].outputs[0].sha256, None);
+    }
+    changes.changed().await.unwrap();
+    let hash = stage.task(id).await.attempts[0].outputs[0].sha256.unwrap();
+    assert_eq!(hash[..4], [0x58, 0x91, 0xb5, 0xb5], "it was read once, and to its end");
+}

@@ -1,0 +1,152 @@
+//! A store in memory that fails and waits on demand.
+
+use std::collections::HashSet;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::{Semaphore, watch};
+
+use crate::domain::attempt::Stream;
+use crate::domain::change::Change;
+use crate::domain::id::{AssignmentId, Seq, TaskId};
+use crate::domain::task::{Environment, Task};
+use crate::store::memory::Memory;
+use crate::store::task::{
+    Add, Added, Cancel, Cancelled, Claim, Claimed, Counts, Finish, Finished, InFlight, PerTask, Release, Start,
+    TaskFilter, TaskPage, Unclaim,
+};
+use crate::store::{ChangeStore, Error, Reply, Store, TaskStore};
+
+/// The verbs that can be made to fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Verb {
+    Claim,
+    Start,
+    Unclaim,
+    Finish,
+    KeepHash,
+}
+
+pub(super) struct Troubled {
+    memory: Memory,
+    full: Mutex<HashSet<Verb>>,
+    pub(super) claims: AtomicUsize,
+    /// What was claimed is told when it has a permit.
+    pub(super) claimed: Semaphore,
+    /// What was finished is told when it has a permit.
+    pub(super) finished: Semaphore,
+}
+
+impl Troubled {
+    pub(super) fn new() -> Self {
+        Self {
+            memory: Memory::new(),
+            full: Mutex::default(),
+            claims: AtomicUsize::new(0),
+            claimed: Semaphore::new(Semaphore::MAX_PERMITS),
+            finished: Semaphore::new(Semaphore::MAX_PERMITS),
+        }
+    }
+
+    /// From now on the disk is full for these verbs, and for no other.
+    pub(super) fn full_for(&self, verbs: &[Verb]) {
+        *self.full.lock().unwrap() = verbs.iter().copied().collect();
+    }
+
+    fn check(&self, verb: Verb) -> Result<(), Error> {
+        if self.full.lock().unwrap().contains(&verb) {
+            return Err(Error::Full { path: "/apex.db".into(), source: "the disk is full".into() });
+        }
+        Ok(())
+    }
+}
+
+impl TaskStore for Troubled {
+    fn add(&self, add: Add) -> Reply<'_, Added> {
+        self.memory.add(add)
+    }
+
+    fn task(&self, id: TaskId) -> Reply<'_, Option<Task>> {
+        self.memory.task(id)
+    }
+
+    fn environment(&self, id: TaskId) -> Reply<'_, Option<Environment>> {
+        self.memory.environment(id)
+    }
+
+    fn tasks(&self, filter: TaskFilter) -> Reply<'_, TaskPage> {
+        self.memory.tasks(filter)
+    }
+
+    fn counts(&self) -> Reply<'_, Counts> {
+        self.memory.counts()
+    }
+
+    fn claim(&self, claim: Claim) -> Reply<'_, Vec<Claimed>> {
+        Box::pin(async move {
+            self.claims.fetch_add(1, Ordering::Relaxed);
+            self.check(Verb::Claim)?;
+            let claimed = self.memory.claim(claim).await;
+            let _permit = self.claimed.acquire().await;
+            claimed
+        })
+    }
+
+    fn start(&self, start: Start) -> Reply<'_, ()> {
+        Box::pin(async move {
+            self.check(Verb::Start)?;
+            self.memory.start(start).await
+        })
+    }
+
+    fn unclaim(&self, unclaim: Unclaim) -> Reply<'_, ()> {
+        Box::pin(async move {
+            self.check(Verb::Unclaim)?;
+            self.memory.unclaim(unclaim).await
+        })
+    }
+
+    fn finish(&self, finish: Finish) -> Reply<'_, Finished> {
+        Box::pin(async move {
+            self.check(Verb::Finish)?;
+            let finished = self.memory.finish(finish).await;
+            let _permit = self.finished.acquire().await;
+            finished
+        })
+    }
+
+    fn cancel(&self, cancel: Cancel) -> Reply<'_, PerTask<Cancelled>> {
+        self.memory.cancel(cancel)
+    }
+
+    fn release(&self, release: Release) -> Reply<'_, PerTask<()>> {
+        self.memory.release(release)
+    }
+
+    fn in_flight(&self) -> Reply<'_, Vec<InFlight>> {
+        self.memory.in_flight()
+    }
+
+    fn keep_hash(&self, assignment: AssignmentId, stream: Stream, sha256: [u8; 32]) -> Reply<'_, ()> {
+        Box::pin(async move {
+            self.check(Verb::KeepHash)?;
+            self.memory.keep_hash(assignment, stream, sha256).await
+        })
+    }
+}
+
+impl ChangeStore for Troubled {
+    fn changes(&self, since: Seq, limit: usize) -> Reply<'_, Vec<Change>> {
+        self.memory.changes(since, limit)
+    }
+
+    fn watch(&self) -> watch::Receiver<Seq> {
+        self.memory.watch()
+    }
+}
+
+impl Store for Troubled {
+    fn close(&self) -> Reply<'_, ()> {
+        self.memory.close()
+    }
+}
