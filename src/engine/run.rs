@@ -82,6 +82,8 @@ pub struct Engine {
     pub(super) claim_again: bool,
     /// No claims before this: the machine had no room for another process.
     pub(super) claim_not_before: Option<Moment>,
+    /// How often in a row the machine had no room for another process.
+    pub(super) refusals: u32,
     ending: Option<Ended>,
     replace_reply: Option<oneshot::Sender<()>>,
     /// So many requests to stop the guardian has told of.
@@ -124,6 +126,7 @@ impl Engine {
             claiming: false,
             claim_again: false,
             claim_not_before: None,
+            refusals: 0,
             ending: None,
             replace_reply: None,
             stop_requests,
