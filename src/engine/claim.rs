@@ -17,6 +17,11 @@ use crate::engine::supervise::Supervised;
 use crate::store;
 use crate::store::task::{Claim, Claimed};
 
+/// Most tasks that are taken at once: more are taken by the next claim, and others get their turn in between.
+const CLAIM_MAX: usize = 256;
+/// How long to wait after a claim that failed.
+const CLAIM_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
 /// How long a claim holds if its owner says nothing more. One guardian owns a project, and what it claimed is settled
 /// whenever an apexd starts; the time matters once several hosts share a store.
 const LEASE: Duration = Duration::from_secs(24 * 3600);
@@ -71,9 +76,9 @@ impl Engine {
                 } else {
                     tracing::error!(%error, "Cannot take tasks");
                 }
-                let again = self.moment() + Duration::from_secs(1);
+                let again = self.moment() + CLAIM_AGAIN_AFTER;
                 self.claim_not_before = Some(again);
-                self.wake_at(again, Target::Poll);
+                self.wake_at(again, Target::Claim);
             }
         }
         self.early_stops.clear();

@@ -48,7 +48,10 @@ pub(super) enum Done {
 /// What a moment was waited for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Target {
+    /// The next regular look for ready tasks. There is always exactly one.
     Poll,
+    /// A further look, because one failed or came to nothing.
+    Claim,
     Drain,
     Attempt(AssignmentId),
     Watch(AssignmentId),
@@ -298,6 +301,7 @@ impl Engine {
                     self.claim();
                     self.wake_at(now + self.shared.settings.poll_interval, Target::Poll);
                 }
+                Target::Claim => self.claim(),
                 Target::Drain => self.drain_step(drain::Event::Tick),
                 Target::Attempt(assignment) => self.tick(assignment),
                 Target::Watch(assignment) => self.look_after(assignment),

@@ -22,8 +22,14 @@ use crate::link::{Order, Scope, SpawnStep};
 use crate::store::task::{Finish, Finished, Start, Unclaim};
 use crate::store::{self};
 
-/// After the machine had no room for a process, nothing is claimed for so long.
+/// After the machine had no room for a process, nothing is claimed for so long; twice as long each further time.
 const ROOM_AGAIN_AFTER: Duration = Duration::from_millis(500);
+/// The longest that nothing is claimed for want of room.
+const ROOM_AGAIN_AFTER_MAX: Duration = Duration::from_secs(5);
+/// How long to wait before the store is offered again what it could not take.
+const STORE_AGAIN_AFTER: Duration = Duration::from_millis(500);
+/// Why a claim is given back that could have been started.
+pub(super) const ABOUT_TO_END: &str = "the daemon was about to end";
 /// How often a process that nobody is the parent of is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -104,6 +110,7 @@ impl Engine {
 
     pub(super) fn spawned(&mut self, child: Child) {
         let boot = self.shared.guardian.boot;
+        self.refusals = 0;
         if let Some(supervised) = self.attempts.get_mut(&child.assignment) {
             let identity = ProcessIdentity { boot, pid: child.pid, start_ticks: child.start_ticks };
             supervised.process = Some((identity, child.started_at));
@@ -127,12 +134,30 @@ impl Engine {
                 warn!("Cannot start task {} at the moment: {}", supervised.task.id, neutralize(reason));
                 supervised.refused = Some(reason.clone());
             }
-            let again = self.moment() + ROOM_AGAIN_AFTER;
-            self.claim_not_before = Some(again);
-            self.wake_at(again, Target::Poll);
+            self.wait_for_room();
         }
         let at = (self.shared.world.now)();
         self.feed(assignment, failure.into_event(at));
+    }
+
+    /// Claims nothing for a while. Those that were refused together count as one.
+    fn wait_for_room(&mut self) {
+        let now = self.moment();
+        if self.claim_not_before.is_some_and(|at| now < at) {
+            return;
+        }
+        let pause = ROOM_AGAIN_AFTER.saturating_mul(1 << self.refusals.min(8)).min(ROOM_AGAIN_AFTER_MAX);
+        self.refusals += 1;
+        self.claim_not_before = Some(now + pause);
+        self.wake_at(now + pause, Target::Claim);
+    }
+
+    /// Gives back a claim that could have been started.
+    fn give_back(&mut self, assignment: AssignmentId) {
+        if let Some(supervised) = self.attempts.get_mut(&assignment) {
+            supervised.refused = Some(ABOUT_TO_END.to_owned());
+        }
+        self.feed(assignment, Event::Refused);
     }
 
     pub(super) fn exited(&mut self, assignment: AssignmentId, exit: Exit) {

@@ -29,6 +29,47 @@ async fn two_requests_to_stop_that_come_as_one_skip_the_waiting() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn claims_that_fail_do_not_multiply() {
+    let stage = Stage::new(2).await;
+    stage.store.full_for(&[Verb::Claim]);
+    stage.add().await;
+    pass(Duration::from_secs(60)).await;
+    let failed = stage.store.claims.swap(0, Ordering::Relaxed);
+    assert!((30..=80).contains(&failed), "{failed} claims in a minute on a full disk");
+    stage.store.full_for(&[]);
+    pass(Duration::from_secs(60)).await;
+    let claims = stage.store.claims.load(Ordering::Relaxed);
+    assert!(claims <= 14, "{claims} claims in a minute; one every 5 s is asked for");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_without_room_is_asked_ever_less_often() {
+    let mut stage = Stage::new(1).await;
+    stage.add().await;
+    let began = moment();
+    let mut starts = 0;
+    while moment().0 - began.0 < 120_000 {
+        let assignment = stage.spawn_order().await.assignment;
+        starts += 1;
+        stage.tell(Fact::NotSpawned { assignment, step: SpawnStep::Fork, errno: nix::libc::EAGAIN }).await;
+        assert_eq!(stage.order().await, Order::Forget { assignment });
+    }
+    assert!(starts <= 30, "{starts} starts in two minutes");
+    // As soon as one succeeds, the next is not waited for.
+    let assignment = stage.spawn_order().await.assignment;
+    stage.started(assignment).await;
+    stage.exited(assignment, DONE, false).await;
+    assert_eq!(stage.order().await, Order::Forget { assignment });
+    stage.add().await;
+    let again = moment();
+    let assignment = stage.spawn_order().await.assignment;
+    stage.tell(Fact::NotSpawned { assignment, step: SpawnStep::Fork, errno: nix::libc::EAGAIN }).await;
+    assert_eq!(stage.order().await, Order::Forget { assignment });
+    stage.spawn_order().await;
+    assert!(moment().0 - again.0 < 1_000, "after {}", moment().0 - again.0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_task_is_shown_although_its_hash_cannot_be_kept() {
     let mut stage = Stage::new(1).await;
     let id = stage.add().await;
