@@ -53,7 +53,7 @@ pub(super) async fn settle(engine: &mut Engine, last_words: &[LastWords]) -> Res
                 if let Some(entry) = entries.remove(&assignment) {
                     warn!("Task {} runs on without a guardian; how it ends will not be known", entry.task.id);
                     let policy = stop_policy(&engine.shared, &entry.task.spec);
-                    engine.supervise(Supervised::new(entry.task, entry.attempt, Machine::running(policy)));
+                    engine.supervise(Supervised::orphan(entry.task, entry.attempt, Machine::running(policy)));
                     engine.wake_at(engine.moment(), Target::Watch(assignment));
                 }
             }

@@ -13,7 +13,7 @@ use crate::domain::task::TaskSpec;
 use crate::engine::handle::{Shared, is_passing};
 use crate::engine::run::{Done, Engine, Target};
 use crate::engine::spawn;
-use crate::engine::supervise::Supervised;
+use crate::engine::supervise::{ABOUT_TO_END, Supervised};
 use crate::store;
 use crate::store::task::{Claim, Claimed};
 
@@ -61,6 +61,12 @@ impl Engine {
     pub(super) fn claimed(&mut self, claimed: Result<Vec<Claimed>, store::Error>, asked: usize) {
         self.claiming = false;
         match claimed {
+            // Nothing is started any more.
+            Ok(claimed) if self.is_closing() => {
+                for Claimed { attempt, .. } in claimed {
+                    self.release(attempt.assignment, ABOUT_TO_END.to_owned());
+                }
+            }
             Ok(claimed) => {
                 let all_there_was = claimed.len() < asked;
                 for claimed in claimed {

@@ -248,7 +248,7 @@ impl Engine {
     fn drain_asked(&mut self, grace: Option<Duration>, received: &str) {
         let grace = grace.unwrap_or(self.shared.settings.grace);
         let again = self.drain.is_draining();
-        let waiting = self.attempts.len();
+        let waiting = self.waited_for();
         match (again, waiting) {
             (true, _) => info!("Received {received} again, waiting no longer"),
             (false, 0) => info!("Received {received}, initiating graceful shutdown..."),
@@ -257,6 +257,7 @@ impl Engine {
                 info!("Waiting for {waiting} task(s) to complete...");
             }
         }
+        self.drain_step(drain::Event::Left(self.left()));
         self.drain_step(drain::Event::Asked { grace });
     }
 
@@ -276,9 +277,19 @@ impl Engine {
     pub(super) fn attempts_changed(&mut self) {
         let active = self.attempts.len();
         self.shared.set_pulse(|pulse| pulse.active = active);
-        // A claim under way may still bring some.
-        let left = active + usize::from(self.claiming);
-        self.drain_step(drain::Event::Left(left));
+        if self.drain.is_draining() {
+            self.drain_step(drain::Event::Left(self.left()));
+        }
+    }
+
+    /// Returns how much a drain has to wait for.
+    fn left(&self) -> usize {
+        // What a claim under way brings must still be given back.
+        self.waited_for() + usize::from(self.claiming)
+    }
+
+    fn waited_for(&self) -> usize {
+        self.attempts.values().filter(|supervised| supervised.holds_up_a_drain()).count()
     }
 
     fn end(&mut self, ended: Ended) {

@@ -49,12 +49,28 @@ pub(super) struct Supervised {
     askers: VecDeque<Asker>,
     /// Why it could not be started, for the log and the feed.
     refused: Option<String>,
+    /// The guardian that started it is gone, so nobody can stop it.
+    is_orphan: bool,
+    /// The store could not take its end when it was last offered.
+    is_unrecorded: bool,
 }
 
 impl Supervised {
     pub(super) fn new(task: Task, attempt: Attempt, machine: Machine) -> Self {
         let process = attempt.identity.zip(attempt.started_at);
-        Self { task, attempt, machine, process, askers: VecDeque::new(), refused: None }
+        let askers = VecDeque::new();
+        Self { task, attempt, machine, process, askers, refused: None, is_orphan: false, is_unrecorded: false }
+    }
+
+    /// Takes over an attempt whose guardian is gone.
+    pub(super) fn orphan(task: Task, attempt: Attempt, machine: Machine) -> Self {
+        Self { is_orphan: true, ..Self::new(task, attempt, machine) }
+    }
+
+    /// Returns whether a drain waits for its end. What nobody can stop is left running; an end that cannot be stored is
+    /// left to the guardian, which writes it down for the next apexd.
+    pub(super) fn holds_up_a_drain(&self) -> bool {
+        !self.is_orphan && !self.is_unrecorded
     }
 }
 
@@ -93,6 +109,7 @@ impl Engine {
     pub(super) fn done(&mut self, done: Done) {
         match done {
             Done::Claimed { claimed, asked } => self.claimed(claimed, asked),
+            Done::Prepared { assignment, order: Ok(_) } if self.is_closing() => self.give_back(assignment),
             // Whoever stopped it before it began is heard when it runs.
             Done::Prepared { order: Ok(spawn), .. } => self.order(Order::Spawn(spawn)),
             Done::Prepared { assignment, order: Err(failure) } => self.not_startable(assignment, failure),
@@ -304,6 +321,10 @@ impl Engine {
                     error!(%error, "Cannot record the end of a task");
                 }
                 self.feed(assignment, Event::NotRecorded);
+                if let Some(supervised) = self.attempts.get_mut(&assignment) {
+                    supervised.is_unrecorded = true;
+                }
+                self.attempts_changed();
             }
         }
     }

@@ -16,6 +16,24 @@ fn all_claimed(store: &Troubled) {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_claimed_while_a_drain_begins_is_not_started() {
+    let mut stage = Stage::new(1).await;
+    let all = stage.store.claimed.available_permits();
+    stage.store.claimed.forget_permits(all);
+    let id = stage.add().await;
+    stage.until(id, State::Starting).await;
+    stage.handle.stop(None, "SIGTERM").await.unwrap();
+    assert_eq!(stage.order().await, Order::Draining);
+    all_claimed(&stage.store);
+    assert_eq!(stage.engine.await.unwrap(), Ended::Drained);
+    while let Ok(order) = stage.orders.try_recv() {
+        assert!(!matches!(order, Order::Spawn(_)), "{order:?}");
+    }
+    let task = stage.store.task(id).await.unwrap().unwrap();
+    assert_eq!((task.state, task.attempt), (State::Queued, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn two_requests_to_stop_that_come_as_one_skip_the_waiting() {
     let mut stage = Stage::new(1).await;
     let id = stage.add().await;
@@ -70,6 +88,39 @@ async fn a_machine_without_room_is_asked_ever_less_often() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_drain_ends_although_an_end_cannot_be_stored() {
+    let mut stage = Stage::new(1).await;
+    let id = stage.add().await;
+    let spawn = stage.spawn_order().await;
+    stage.started(spawn.assignment).await;
+    stage.until(id, State::Running).await;
+    stage.store.full_for(&[Verb::Finish]);
+    stage.handle.stop(None, "SIGTERM").await.unwrap();
+    assert_eq!(stage.order().await, Order::Draining);
+    stage.exited(spawn.assignment, DONE, false).await;
+    let ended = tokio::time::timeout(Duration::from_secs(600), stage.engine).await;
+    assert_eq!(ended.expect("it ends").unwrap(), Ended::Drained);
+    // The guardian still holds it, and writes down how it ended.
+    assert_eq!(stage.orders.try_recv().ok(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_cannot_be_stored_is_stored_when_there_is_room() {
+    let mut stage = Stage::new(1).await;
+    let id = stage.add().await;
+    let spawn = stage.spawn_order().await;
+    stage.started(spawn.assignment).await;
+    stage.until(id, State::Running).await;
+    stage.store.full_for(&[Verb::Finish]);
+    stage.exited(spawn.assignment, DONE, false).await;
+    pass(Duration::from_secs(10)).await;
+    assert_eq!(stage.task(id).await.state, State::Running);
+    stage.store.full_for(&[]);
+    assert_eq!(stage.order().await, Order::Forget { assignment: spawn.assignment });
+    assert_eq!(stage.task(id).await.state, State::Succeeded);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_task_is_shown_although_its_hash_cannot_be_kept() {
     let mut stage = Stage::new(1).await;
     let id = stage.add().await;
@@ -116,4 +167,27 @@ async fn a_task_is_shown_although_its_output_takes_long_to_read() {
     changes.changed().await.unwrap();
     let hash = stage.task(id).await.attempts[0].outputs[0].sha256.unwrap();
     assert_eq!(hash[..4], [0x58, 0x91, 0xb5, 0xb5], "it was read once, and to its end");
+}
+
+/// Runs a task, and lets its apexd die.
+async fn left_running(change: fn(&mut TaskSpec)) -> (Stage, TaskId, AssignmentId) {
+    let mut stage = Stage::new(1).await;
+    let mut spec = TaskSpec::command(vec!["/bin/true".into()], "/".into());
+    change(&mut spec);
+    let id = stage.add_spec(spec).await;
+    let assignment = stage.spawn_order().await.assignment;
+    stage.started(assignment).await;
+    stage.until(id, State::Running).await;
+    stage.engine.abort();
+    (stage, id, assignment)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_without_its_guardian_does_not_hold_up_a_drain() {
+    let (stage, id, _) = left_running(|_| ()).await;
+    let stage = Stage::with(stage.store, stage.dir, guardian(2), Vec::new(), 1, |_| true).await;
+    stage.handle.stop(None, "SIGTERM").await.unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(600), stage.engine).await;
+    assert_eq!(ended.expect("it ends").unwrap(), Ended::Drained);
+    assert_eq!(stage.store.task(id).await.unwrap().unwrap().state, State::Running, "nobody has stopped it");
 }
