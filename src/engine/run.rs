@@ -40,7 +40,7 @@ pub enum Ended {
 pub(super) enum Done {
     Claimed { claimed: Result<Vec<Claimed>, store::Error>, asked: usize },
     Prepared { assignment: AssignmentId, order: Result<Box<Spawn>, NotStartable> },
-    Started(Result<(), store::Error>),
+    Started { assignment: AssignmentId, started: Result<(), store::Error> },
     Recorded { assignment: AssignmentId, finished: Result<Box<Finished>, Error> },
     Released { assignment: AssignmentId, released: Result<(), store::Error>, reason: String },
 }
@@ -55,6 +55,7 @@ pub(super) enum Target {
     Drain,
     Attempt(AssignmentId),
     Watch(AssignmentId),
+    Start(AssignmentId),
     Release(AssignmentId, String),
 }
 
@@ -316,6 +317,7 @@ impl Engine {
                 Target::Drain => self.drain_step(drain::Event::Tick),
                 Target::Attempt(assignment) => self.tick(assignment),
                 Target::Watch(assignment) => self.look_after(assignment),
+                Target::Start(assignment) => self.record_start(assignment),
                 Target::Release(assignment, reason) => self.release(assignment, reason),
             }
         }

@@ -114,13 +114,16 @@ impl Engine {
             Done::Prepared { order: Ok(spawn), .. } => self.order(Order::Spawn(spawn)),
             Done::Prepared { assignment, order: Err(failure) } => self.not_startable(assignment, failure),
             // Ended before the start was written, or written with the end: the end says when it started.
-            Done::Started(Ok(()) | Err(store::Error::Stale(_))) => {}
-            Done::Started(Err(error)) => warn!(%error, "Cannot record that a task started; its end will say so"),
+            Done::Started { started: Ok(()) | Err(store::Error::Stale(_)), .. } => {}
+            Done::Started { assignment, started: Err(error) } => {
+                warn!(%error, "Cannot record yet that a task started");
+                self.wake_at(self.moment() + STORE_AGAIN_AFTER, Target::Start(assignment));
+            }
             Done::Recorded { assignment, finished } => self.recorded(assignment, finished),
-            Done::Released { released: Ok(()) | Err(store::Error::Stale(_)), .. } => {}
+            Done::Released { released: Ok(()) | Err(store::Error::Stale(_)), .. } => self.claim(),
             Done::Released { assignment, released: Err(error), reason } => {
                 warn!(%error, "Cannot give a task back to the queue yet");
-                self.wake_at(self.moment() + ROOM_AGAIN_AFTER, Target::Release(assignment, reason));
+                self.wake_at(self.moment() + STORE_AGAIN_AFTER, Target::Release(assignment, reason));
             }
         }
     }
@@ -265,13 +268,16 @@ impl Engine {
         }
     }
 
-    fn record_start(&mut self, assignment: AssignmentId) {
+    pub(super) fn record_start(&mut self, assignment: AssignmentId) {
         let Some((identity, at)) = self.attempts.get(&assignment).and_then(|supervised| supervised.process) else {
             return;
         };
         // An end that overtakes the start carries it along, so nothing depends on the order of the two jobs.
         let store = self.shared.store.clone();
-        self.jobs.spawn(async move { Done::Started(store.start(Start { assignment, identity, at }).await) });
+        self.jobs.spawn(async move {
+            let started = store.start(Start { assignment, identity, at }).await;
+            Done::Started { assignment, started }
+        });
     }
 
     pub(super) fn release(&mut self, assignment: AssignmentId, reason: String) {
@@ -332,7 +338,11 @@ impl Engine {
     fn forget(&mut self, assignment: AssignmentId) {
         self.order(Order::Forget { assignment });
         if let Some(supervised) = self.attempts.remove(&assignment) {
-            self.by_task.remove(&supervised.task.id);
+            let id = supervised.task.id;
+            // It may have gone back to the queue with its end, and be claimed again before that end was heard of.
+            if self.by_task.get(&id) == Some(&assignment) {
+                self.by_task.remove(&id);
+            }
         }
         self.attempts_changed();
         self.claim();

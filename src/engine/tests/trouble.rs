@@ -121,6 +121,35 @@ async fn an_end_that_cannot_be_stored_is_stored_when_there_is_room() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_start_that_cannot_be_stored_is_stored_when_there_is_room() {
+    let mut stage = Stage::new(1).await;
+    let id = stage.add().await;
+    let spawn = stage.spawn_order().await;
+    stage.store.full_for(&[Verb::Start]);
+    stage.started(spawn.assignment).await;
+    pass(Duration::from_secs(10)).await;
+    assert_eq!(stage.task(id).await.state, State::Starting);
+    stage.store.full_for(&[]);
+    let running = tokio::time::timeout(Duration::from_secs(600), stage.until(id, State::Running)).await;
+    assert_eq!(running.expect("it is stored").attempts[0].identity.unwrap().pid, 4711);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_given_back_late_is_claimed_at_once() {
+    let mut stage = Stage::new(1).await;
+    stage.add().await;
+    stage.store.full_for(&[Verb::Unclaim]);
+    let assignment = stage.spawn_order().await.assignment;
+    stage.tell(Fact::NotSpawned { assignment, step: SpawnStep::Fork, errno: nix::libc::EAGAIN }).await;
+    assert_eq!(stage.order().await, Order::Forget { assignment });
+    pass(Duration::from_millis(5_200)).await;
+    stage.store.full_for(&[]);
+    let began = moment();
+    stage.spawn_order().await;
+    assert!(moment().0 - began.0 < 1_000, "after {}", moment().0 - began.0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_task_is_shown_although_its_hash_cannot_be_kept() {
     let mut stage = Stage::new(1).await;
     let id = stage.add().await;
@@ -190,4 +219,24 @@ async fn a_task_without_its_guardian_does_not_hold_up_a_drain() {
     let ended = tokio::time::timeout(Duration::from_secs(600), stage.engine).await;
     assert_eq!(ended.expect("it ends").unwrap(), Ended::Drained);
     assert_eq!(stage.store.task(id).await.unwrap().unwrap().state, State::Running, "nobody has stopped it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_one_attempt_does_not_hide_the_next() {
+    let rerun = |spec: &mut TaskSpec| spec.retry.on_interrupt = OnInterrupt::Rerun;
+    let (stage, id, _) = left_running(rerun).await;
+    let store = stage.store;
+    let all = store.finished.available_permits();
+    store.finished.forget_permits(all);
+    // With two slots the task is claimed again before the engine hears that its first attempt is stored.
+    let alive = |_| moment().0 < 1_000;
+    let mut stage = Stage::with(store, stage.dir, guardian(2), Vec::new(), 2, alive).await;
+    let again = stage.spawn_order().await.assignment;
+    stage.started(again).await;
+    stage.store.finished.add_permits(1);
+    assert!(matches!(stage.order().await, Order::Forget { .. }));
+    let handle = stage.handle.clone();
+    let kill = tokio::spawn(async move { handle.kill(vec![id], 10).await.unwrap() });
+    assert_eq!(stage.answer_signal(0).await, 10);
+    assert!(kill.await.unwrap()[0].1.is_ok());
 }
