@@ -6,11 +6,11 @@ use crate::domain::adoption::{self, Child, Decision, Here, LastWords, UnderWay};
 use crate::domain::attempt::{Event, Machine};
 use crate::domain::id::AssignmentId;
 use crate::domain::identity::ProcessIdentity;
-use crate::domain::outcome::{Outcome, StopCause};
+use crate::domain::outcome::{ExitStatus, Outcome, StopCause};
 use crate::domain::task::State;
 use crate::engine::claim::stop_policy;
 use crate::engine::run::{Engine, Target};
-use crate::engine::supervise::Supervised;
+use crate::engine::supervise::{Supervised, tell_end};
 use crate::engine::{Error, jitter};
 use crate::link::Order;
 use crate::store::task::{Finish, InFlight, Unclaim};
@@ -45,6 +45,9 @@ pub(super) async fn settle(engine: &mut Engine, last_words: &[LastWords]) -> Res
                 }
             }
             Decision::NeverStarted(assignment) => {
+                if let Some(entry) = entries.remove(&assignment) {
+                    info!("Task {} was claimed but not started; it goes back to the queue", entry.task.id);
+                }
                 let now = (engine.shared.world.now)();
                 let reason = "it was claimed but not started when the daemon ended".to_owned();
                 engine.shared.store.unclaim(Unclaim { assignment, reason, now }).await?;
@@ -60,7 +63,6 @@ pub(super) async fn settle(engine: &mut Engine, last_words: &[LastWords]) -> Res
             Decision::Lost(assignment, code) => {
                 if let Some(entry) = entries.remove(&assignment) {
                     let now = (engine.shared.world.now)();
-                    warn!("Task {} is lost: {}", entry.task.id, code.as_str());
                     finish(engine, &entry, Outcome::lost(code, now), None).await?;
                 }
             }
@@ -80,16 +82,26 @@ fn adopt(engine: &mut Engine, entry: InFlight, child: Child) {
     let policy = stop_policy(&engine.shared, &task.spec);
     info!("Taking over task {}, pid={}", task.id, child.pid);
     let cancel = task.cancel_requested_at.filter(|asked| child.exit.is_none_or(|exit| exit.at >= *asked));
+    // It was told to stop by an apexd that did not live to record it: what ended by the signal did not fail.
+    let is_draining = engine.shared.guardian.stop_requests > 0;
+    let is_cut_off = is_draining && child.exit.is_some_and(|exit| is_by_stop(exit.status, policy.signal));
     // A start that was not recorded is recorded now.
     let machine = if attempt.state == State::Starting { Machine::starting(policy) } else { Machine::running(policy) };
     engine.supervise(Supervised::new(task, attempt, machine));
     engine.spawned(Child { exit: None, ..child });
     if cancel.is_some() {
         engine.stop_attempt(assignment, StopCause::Cancel);
+    } else if is_cut_off {
+        engine.stop_attempt(assignment, StopCause::Drain);
     }
     if let Some(exit) = child.exit {
         engine.feed(assignment, Event::Exited(exit));
     }
+}
+
+/// Returns whether an end may be the work of apex, which asks by this signal and then kills.
+fn is_by_stop(status: ExitStatus, signal: i32) -> bool {
+    matches!(status, ExitStatus::Signal(by) if by == signal || by == nix::libc::SIGKILL)
 }
 
 /// Records an end that a guardian saw which is itself gone.
@@ -118,6 +130,7 @@ async fn finish(
     let now = (engine.shared.world.now)();
     let assignment = entry.attempt.assignment;
     let finish = Finish { assignment, outcome, outputs, started, jitter: jitter(), now };
-    engine.shared.store.finish(finish).await?;
+    let finished = engine.shared.store.finish(finish).await?;
+    tell_end(&finished.task);
     Ok(())
 }

@@ -135,8 +135,8 @@ impl Engine {
             replace_reply: None,
             stop_requests,
         };
-        adopt::settle(&mut engine, &setup.last_words).await?;
         engine.order(Order::Policy { kill_grace: shared.settings.kill_grace });
+        adopt::settle(&mut engine, &setup.last_words).await?;
         for _ in 0..stop_requests {
             engine.drain_asked(None, "SIGTERM");
         }

@@ -350,7 +350,7 @@ impl Engine {
 }
 
 /// Writes the line by which an operator sees how a task ended.
-fn tell_end(task: &Task) {
+pub(super) fn tell_end(task: &Task) {
     let seconds = match (task.started_at, task.ended_at.or(Some(task.updated_at))) {
         (Some(from), Some(to)) => to.since(from).as_secs_f64(),
         _ => 0.0,

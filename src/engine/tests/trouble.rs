@@ -212,6 +212,27 @@ async fn left_running(change: fn(&mut TaskSpec)) -> (Stage, TaskId, AssignmentId
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_drain_ended_while_apexd_was_dead_was_cut_off() {
+    for (status, requests, expected) in [
+        (ExitStatus::Signal(15), 1, State::Interrupted),
+        (ExitStatus::Signal(9), 2, State::Interrupted),
+        (ExitStatus::Signal(11), 1, State::Failed),
+        (ExitStatus::Code(0), 1, State::Succeeded),
+        (ExitStatus::Signal(15), 0, State::Failed),
+    ] {
+        let (stage, id, assignment) = left_running(|_| ()).await;
+        let mut held = guardian(1);
+        held.stop_requests = requests;
+        held.children = vec![child(assignment, Some(exit(status, false)))];
+        let mut stage = Stage::with(stage.store, stage.dir, held, Vec::new(), 1, |_| true).await;
+        let forget = Order::Forget { assignment };
+        while stage.order().await != forget {}
+        let task = stage.store.task(id).await.unwrap().unwrap();
+        assert_eq!(task.state, expected, "{status:?} after {requests} requests");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_task_without_its_guardian_does_not_hold_up_a_drain() {
     let (stage, id, _) = left_running(|_| ()).await;
     let stage = Stage::with(stage.store, stage.dir, guardian(2), Vec::new(), 1, |_| true).await;
