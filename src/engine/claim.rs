@@ -47,6 +47,7 @@ impl Engine {
         if room == 0 {
             return;
         }
+        let room = room.min(CLAIM_MAX);
         let assignments = (0..room).map(|_| AssignmentId(Uuid::now_v7())).collect();
         let guardian = &self.shared.guardian;
         let (owner, boot) = (guardian.id, guardian.boot);
