@@ -23,7 +23,7 @@ use crate::output::Outputs;
 use crate::paths::Project;
 use crate::process;
 use crate::rpc::server;
-use crate::store::{Store, sqlite};
+use crate::store::{self, Store, sqlite};
 use crate::telemetry;
 
 mod signals;
@@ -119,7 +119,14 @@ async fn serve(project: &Project, config: &Config, held: process::Inherited) -> 
         ErrorKind::Exhausted | ErrorKind::Unavailable => Failure::passing(error),
         _ => Failure::lasting(error),
     })?;
-    let store: Arc<dyn Store> = opened.store;
+    let sqlite::Opened { store, unclean, backup } = opened;
+    if let Some(backup) = backup {
+        info!("The task store was migrated; what it was before is kept in `{}`", backup.display());
+    }
+    if unclean {
+        tokio::spawn(check(store.clone()));
+    }
+    let store: Arc<dyn Store> = store;
     let listener = UnixListener::from(held.listener);
     let result = run(project, config, listener, &link, facts, store.clone()).await;
     if let Err(error) = store.close().await {
@@ -132,6 +139,15 @@ async fn serve(project: &Project, config: &Config, held: process::Inherited) -> 
     link.close().await;
     drop(held.lock);
     result
+}
+
+/// Reads the whole store, beside everything else, after an apexd that did not close it.
+async fn check(store: Arc<sqlite::Sqlite>) {
+    match store.check().await {
+        Ok(()) => info!("The task store was not closed in order; it was checked and is sound"),
+        Err(store::Error::Closed) => {}
+        Err(error) => error!("Cannot rely on the task store: {error}"),
+    }
 }
 
 async fn run(
