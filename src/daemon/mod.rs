@@ -150,6 +150,26 @@ async fn check(store: Arc<sqlite::Sqlite>) {
     }
 }
 
+/// Removes uploaded input that no task names: whoever sent it went away before adding the task.
+async fn sweep_uploads(outputs: Outputs, store: Arc<dyn Store>) {
+    let old = tokio::task::spawn_blocking({
+        let outputs = outputs.clone();
+        move || outputs.old_uploads(std::time::SystemTime::now())
+    });
+    let old = old.await.unwrap_or_default();
+    if old.is_empty() {
+        return;
+    }
+    match store.uploads().await {
+        Ok(named) => {
+            let unnamed = old.into_iter().filter(move |id| !named.contains(id));
+            // How it ends does not matter: what is left is found by the next start.
+            drop(tokio::task::spawn_blocking(move || unnamed.for_each(|id| outputs.remove_upload(id))));
+        }
+        Err(error) => warn!(%error, "Cannot tell which uploads are still needed; all are kept"),
+    }
+}
+
 async fn run(
     project: &Project,
     config: &Config,
@@ -163,9 +183,11 @@ async fn run(
     let last_words = process::last_words(&exits).map_err(Failure::lasting)?;
     let boot = process::boot_id().map_err(Failure::passing)?;
     let orders = link.orders();
+    let outputs = Outputs::new(project.dir().to_owned());
+    tokio::spawn(sweep_uploads(outputs.clone(), store.clone()));
     let setup = Setup {
         store,
-        outputs: Outputs::new(project.dir().to_owned()),
+        outputs,
         orders: Box::new(move |order| orders.send(order)),
         facts,
         guardian: Guardian {

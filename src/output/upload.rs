@@ -1,7 +1,9 @@
 //! Standard input that a client sends before it adds the task.
 
+use std::fs::DirEntry;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use tokio::fs::{File, OpenOptions};
 use tokio::io::AsyncWriteExt;
@@ -18,6 +20,9 @@ pub struct Upload {
     part: Part,
     path: PathBuf,
 }
+
+/// How long a finished upload waits for a task to name it.
+const UNNAMED_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// The file under its preliminary name; removed unless it was renamed.
 #[derive(Debug)]
@@ -51,6 +56,33 @@ impl Outputs {
     /// Returns the file of an upload, whether it is there or not.
     pub fn upload_path(&self, id: Uuid) -> PathBuf {
         self.absolute(&Path::new("input").join(id.to_string()))
+    }
+
+    /// Returns the uploads that were finished more than a day before `now`, and removes what crashes have left of others.
+    /// Who uploads adds the task at once, so what no task names by then never will be named. Blocks the thread.
+    pub fn old_uploads(&self, now: SystemTime) -> Vec<Uuid> {
+        let Ok(entries) = std::fs::read_dir(self.absolute(Path::new("input"))) else { return Vec::new() };
+        let is_old = |entry: &DirEntry| {
+            let written = entry.metadata().and_then(|metadata| metadata.modified());
+            written.is_ok_and(|written| now.duration_since(written).is_ok_and(|age| age > UNNAMED_MAX))
+        };
+        let mut finished = Vec::new();
+        for entry in entries.flatten().filter(is_old) {
+            let path = entry.path();
+            let id = path.file_stem().and_then(|name| name.to_str()).and_then(|name| Uuid::parse_str(name).ok());
+            match (id, path.extension()) {
+                (Some(id), None) => finished.push(id),
+                (Some(_), Some(extension)) if extension == "part" => drop(Part(Some(path))),
+                // Nothing of ours.
+                _ => {}
+            }
+        }
+        finished
+    }
+
+    /// Removes an upload that no task names. Blocks the thread.
+    pub fn remove_upload(&self, id: Uuid) {
+        drop(Part(Some(self.upload_path(id))));
     }
 
     /// Fails with [`Error::NoSuchUpload`] unless an upload is there in full.
@@ -109,5 +141,26 @@ mod tests {
         drop(upload);
         assert_eq!(std::fs::read_dir(dir.path().join("input")).unwrap().count(), 1);
         assert!(matches!(outputs.check_upload(dropped), Err(Error::NoSuchUpload(id)) if id == dropped));
+    }
+
+    #[tokio::test]
+    async fn old_uploads_are_told_and_what_a_crash_left_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let outputs = Outputs::new(dir.path().to_owned());
+        let none: [Uuid; 0] = [];
+        let (now, tomorrow) = (SystemTime::now(), SystemTime::now() + UNNAMED_MAX + Duration::from_secs(60));
+        assert_eq!(outputs.old_uploads(now), none, "there need not be a directory");
+        let kept = Uuid::from_u128(1);
+        outputs.upload(kept).await.unwrap().finish().await.unwrap();
+        let input = dir.path().join("input");
+        let left = input.join(format!("{}.part", Uuid::from_u128(2)));
+        std::fs::write(&left, "half").unwrap();
+        std::fs::write(input.join("README"), "not ours").unwrap();
+        assert_eq!(outputs.old_uploads(now), none);
+        assert!(left.exists());
+        assert_eq!(outputs.old_uploads(tomorrow), [kept]);
+        assert!(!left.exists());
+        outputs.remove_upload(kept);
+        assert_eq!(std::fs::read_dir(&input).unwrap().count(), 1, "what is not ours stays");
     }
 }

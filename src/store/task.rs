@@ -1,5 +1,9 @@
 //! What a store promises about tasks.
 
+use std::collections::HashSet;
+
+use uuid::Uuid;
+
 use crate::domain::attempt::{Attempt, Output, Stream};
 use crate::domain::change::Actor;
 use crate::domain::id::{AssignmentId, TaskId};
@@ -143,6 +147,9 @@ pub trait TaskStore {
 
     /// Returns the tasks that match.
     fn tasks(&self, filter: TaskFilter) -> Reply<'_, TaskPage>;
+
+    /// Returns the uploads that tasks name as their standard input. Goes through all tasks.
+    fn uploads(&self) -> Reply<'_, HashSet<Uuid>>;
 
     /// Returns how many there are of each; in constant time, however many there are.
     fn counts(&self) -> Reply<'_, Counts>;

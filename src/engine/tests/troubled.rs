@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::{Semaphore, watch};
+use uuid::Uuid;
 
 use crate::domain::attempt::Stream;
 use crate::domain::change::Change;
@@ -76,6 +77,10 @@ impl TaskStore for Troubled {
 
     fn tasks(&self, filter: TaskFilter) -> Reply<'_, TaskPage> {
         self.memory.tasks(filter)
+    }
+
+    fn uploads(&self) -> Reply<'_, HashSet<Uuid>> {
+        self.memory.uploads()
     }
 
     fn counts(&self) -> Reply<'_, Counts> {

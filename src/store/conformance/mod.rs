@@ -45,6 +45,7 @@ macro_rules! conformance {
                 only_what_is_held_is_released,
                 what_is_in_flight_is_told_in_the_order_of_the_claims,
                 hashes_are_kept_once,
+                uploads_that_tasks_name_are_told,
                 counts_follow_every_change,
                 lists_are_filtered,
                 lists_keep_the_newest,

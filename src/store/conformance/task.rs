@@ -410,6 +410,15 @@ pub(crate) async fn hashes_are_kept_once(world: &World) {
     assert_eq!((last.seq.0, last.kind.as_str(), last.attempt), (5, "task.hashed", Some(1)));
 }
 
+pub(crate) async fn uploads_that_tasks_name_are_told(world: &World) {
+    assert!(world.store.uploads().await.unwrap().is_empty());
+    let uploads = [Uuid::from_u128(5), Uuid::from_u128(6)];
+    for stdin in [Stdin::Empty, Stdin::Upload(uploads[0]), Stdin::File("/in".into()), Stdin::Upload(uploads[1])] {
+        world.add(|task| task.spec.stdin = stdin).await;
+    }
+    assert_eq!(world.store.uploads().await.unwrap(), uploads.into_iter().collect());
+}
+
 pub(crate) async fn counts_follow_every_change(world: &World) {
     assert_eq!(world.store.counts().await.unwrap(), Counts::default());
     for code in [0, 1, 0] {

@@ -1,10 +1,12 @@
 //! The verbs that only read.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
-use crate::domain::task::Task;
+use uuid::Uuid;
+
+use crate::domain::task::{Stdin, Task};
 use crate::store::glob;
-use crate::store::memory::Tables;
+use crate::store::memory::{Entry, Tables};
 use crate::store::task::{Counts, TaskFilter, TaskPage};
 
 impl Tables {
@@ -26,6 +28,14 @@ impl Tables {
             tasks.drain(..surplus);
         }
         TaskPage { tasks: tasks.into_iter().cloned().collect(), cut }
+    }
+
+    pub(super) fn uploads(&self) -> HashSet<Uuid> {
+        let named = |entry: &Entry| match entry.task.spec.stdin {
+            Stdin::Upload(upload) => Some(upload),
+            _ => None,
+        };
+        self.tasks.values().filter_map(named).collect()
     }
 
     pub(super) fn counts(&self) -> Counts {

@@ -1,10 +1,11 @@
 //! A store that forgets everything when it is dropped: for tests of what is above the store, and the measure for the
 //! other backend.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use crate::domain::attempt::{Attempt, Stream};
 use crate::domain::change::Change;
@@ -117,6 +118,10 @@ impl TaskStore for Memory {
 
     fn tasks(&self, filter: TaskFilter) -> Reply<'_, TaskPage> {
         self.call(move |tables| Ok(tables.list(&filter)))
+    }
+
+    fn uploads(&self) -> Reply<'_, HashSet<Uuid>> {
+        self.call(|tables| Ok(tables.uploads()))
     }
 
     fn counts(&self) -> Reply<'_, Counts> {

@@ -6,12 +6,14 @@
 //!
 //! Opened only after the last fork: POSIX locks do not survive one. One store to a process.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 #[cfg(test)]
 use std::sync::atomic::AtomicI32;
 
 use tokio::sync::{mpsc, oneshot, watch};
+use uuid::Uuid;
 
 use crate::domain::attempt::Stream;
 use crate::domain::change::Change;
@@ -117,6 +119,10 @@ impl TaskStore for Sqlite {
 
     fn tasks(&self, filter: TaskFilter) -> Reply<'_, TaskPage> {
         self.read(move |db| list::tasks(db, &filter))
+    }
+
+    fn uploads(&self) -> Reply<'_, HashSet<Uuid>> {
+        self.read(read::uploads)
     }
 
     fn counts(&self) -> Reply<'_, Counts> {

@@ -1,10 +1,11 @@
 //! Reading tasks, attempts and changes from a connection.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use uuid::Uuid;
 
 use crate::domain::attempt::{Attempt, Output};
 use crate::domain::change::Change;
@@ -233,6 +234,12 @@ pub(super) fn in_flight(db: &Connection) -> rusqlite::Result<Vec<InFlight>> {
 
 pub(super) fn in_flight_sql() -> String {
     format!("SELECT {ATTEMPT} FROM attempt WHERE ended_at IS NULL ORDER BY id")
+}
+
+/// Returns the uploads that tasks name.
+pub(super) fn uploads(db: &Connection) -> rusqlite::Result<HashSet<Uuid>> {
+    let mut named = db.prepare("SELECT stdin_upload FROM task WHERE stdin_upload IS NOT NULL")?;
+    named.query_map([], |row| Columns::new(row).cell())?.collect()
 }
 
 /// Returns how many tasks there are.
