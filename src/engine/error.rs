@@ -17,6 +17,9 @@ pub enum Error {
     /// The task makes no sense.
     #[error(transparent)]
     Spec(#[from] InvalidSpec),
+    /// The data model has it, but nothing acts on it yet: taken, the task would wait for ever.
+    #[error("this daemon cannot run tasks with {0} yet")]
+    NotYet(&'static str),
     /// There is no such task.
     #[error("no task `{0}`")]
     NoSuchTask(TaskId),
@@ -73,7 +76,7 @@ impl Error {
     /// Returns the kind that callers see.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Spec(_) | Self::Binary { .. } => ErrorKind::Invalid,
+            Self::Spec(_) | Self::NotYet(_) | Self::Binary { .. } => ErrorKind::Invalid,
             Self::NoSuchTask(_) => ErrorKind::NotFound,
             Self::Draining | Self::Stopped => ErrorKind::Unavailable,
             Self::AlreadyEnded(_) | Self::NotHeld(_) | Self::NoProcess { .. } => ErrorKind::Conflict,

@@ -13,7 +13,7 @@ use crate::domain::daemon::DaemonStatus;
 use crate::domain::error::ErrorKind;
 use crate::domain::id::{AssignmentId, Seq, TaskId};
 use crate::domain::query::{Added, Cancelled, PerTask, TaskFilter, TaskPage};
-use crate::domain::task::{Environment, NewTask, Stdin, Task};
+use crate::domain::task::{Environment, NewTask, Stdin, Task, TaskSpec};
 use crate::domain::time::Timestamp;
 use crate::engine::hash::Hashing;
 use crate::engine::{Error, Guardian, Settings, World};
@@ -87,11 +87,12 @@ pub struct Handle {
 impl Handle {
     /// Adds a task. Resolves when it is stored for good; it may start before that is known to the caller.
     ///
-    /// Errors: [`Error::Draining`], [`Error::Spec`], or the store's.
+    /// Errors: [`Error::Draining`], [`Error::Spec`], [`Error::NotYet`], or the store's.
     pub async fn add(&self, task: NewTask, by: Actor) -> Result<Added, Error> {
         self.refuse_if_draining()?;
         task.spec.check()?;
         task.env.check()?;
+        refuse_what_nobody_does(&task.spec)?;
         if let Stdin::Upload(upload) = task.spec.stdin {
             self.shared.outputs.check_upload(upload)?;
         }
@@ -271,6 +272,22 @@ impl Handle {
 
 /// How long a question about a task waits for the hashes of its outputs; well within a client's deadline.
 const HASH_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Refuses what a client may ask for on the wire, but what would leave the task waiting for something that nobody does.
+fn refuse_what_nobody_does(spec: &TaskSpec) -> Result<(), Error> {
+    let asked = [
+        (!spec.after.is_empty() || !spec.after_any.is_empty(), "dependencies"),
+        (spec.run_at.is_some(), "a start time"),
+        (spec.timeout.is_some(), "a time limit"),
+        (spec.retry.max_attempts > 1, "further attempts"),
+        (spec.key.is_some(), "a key"),
+        (spec.stdin == Stdin::Open, "open standard input"),
+    ];
+    match asked.into_iter().find(|(is_asked, _)| *is_asked) {
+        Some((_, what)) => Err(Error::NotYet(what)),
+        None => Ok(()),
+    }
+}
 
 /// How long a binary may take to say who it is.
 const SELF_TEST: Duration = Duration::from_secs(5);

@@ -408,3 +408,21 @@ async fn after_a_guardian_was_killed_a_task_is_lost_once_its_process_is_gone() {
     assert!(moment().0 >= 10_000, "it was watched as long as it lived");
     assert_eq!((task.reason_code, task.attempt), (Some(ReasonCode::GuardianLost), 1));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_would_do_is_refused_by_name() {
+    let stage = Stage::new(1).await;
+    let refusal = async |change: fn(&mut TaskSpec)| {
+        let mut spec = TaskSpec::command(vec!["true".into()], "/".into());
+        change(&mut spec);
+        let uuid = TaskUuid(Uuid::new_v4());
+        let new = NewTask { uuid, spec, env: Environment::default(), hold: false, parent: None };
+        stage.handle.add(new, Actor::Cli(1)).await.unwrap_err().problem().message
+    };
+    let message = "this daemon cannot run tasks with dependencies yet";
+    assert_eq!(refusal(|spec| spec.after = vec![TaskId::new(1).unwrap()]).await, message);
+    let message = "this daemon cannot run tasks with a time limit yet";
+    assert_eq!(refusal(|spec| spec.timeout = Some(Duration::from_secs(1))).await, message);
+    let message = "this daemon cannot run tasks with further attempts yet";
+    assert_eq!(refusal(|spec| spec.retry.max_attempts = 2).await, message);
+}
