@@ -78,6 +78,15 @@ fn a_wrong_configuration_is_named_by_file_line_and_key() {
 }
 
 #[test]
+fn a_deadline_beyond_all_measure_is_taken() {
+    let world = World::started();
+    world.apex(["--deadline", "600000w", "task", "list"]).expect(0);
+    world.apex(["--deadline", "10000000000w", "daemon", "status"]).expect(0);
+    world.apex(["daemon", "stop", "--deadline", "10000000000w"]).expect(0);
+    world.apex(["daemon", "start", "--deadline", "10000000000w"]).expect(0);
+}
+
+#[test]
 fn a_directory_that_is_no_project_is_named() {
     let world = World::bare();
     let run = world.apex(["-C", ".", "task", "list"]);

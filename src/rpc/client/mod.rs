@@ -73,6 +73,9 @@ const ANSWER_BYTES_MAX: usize = 1 << 30;
 const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 4 << 20;
 
+/// Longest time that the daemon is told of. Above some eleven thousand years the header has no room for it.
+const TOLD_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
 /// How long a call is repeated after its connection broke.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Repeat {
@@ -150,7 +153,7 @@ impl Client {
 /// Wraps a message so that the daemon, too, knows how long somebody waits for the answer.
 fn within<T>(allowed: Duration, message: T) -> Request<T> {
     let mut request = Request::new(message);
-    request.set_timeout(allowed);
+    request.set_timeout(allowed.min(TOLD_MAX));
     request
 }
 
