@@ -23,6 +23,9 @@ fn wrong_usage_is_2() {
         &["task", "kill", "--signal", "NOPE", "1"],
         &["daemon", "start", "--poll-interval", "5"],
         &["--deadline", "soon", "status"],
+        &["task", "add", "--prioritty", "5", "--", "true"],
+        &["run", "-x", "true"],
+        &["task", "add", "-p", "5", "--bogus"],
     ] {
         let run = world.apex(args);
         assert_eq!(run.code, 2, "{args:?} {run:?}");

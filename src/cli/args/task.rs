@@ -15,13 +15,7 @@ use crate::domain::task::State;
 #[command(about = None, long_about = None)]
 pub struct Words {
     /// The command. After `--`, or in several words, it is run as it is; a single word without `--` is a shell line
-    #[arg(
-        id = "command",
-        value_name = "COMMAND",
-        required = true,
-        trailing_var_arg = true,
-        allow_hyphen_values = true
-    )]
+    #[arg(id = "command", value_name = "COMMAND", required = true, trailing_var_arg = true)]
     pub argv: Vec<OsString>,
     /// The command came after `--`.
     #[arg(skip)]
