@@ -7,6 +7,7 @@ use std::io;
 use crate::config;
 use crate::domain::error::{ErrorKind, Problem};
 use crate::domain::task::InvalidSpec;
+use crate::domain::text::neutralize;
 use crate::exit::{self, Exit};
 use crate::guardian;
 use crate::paths;
@@ -84,13 +85,14 @@ impl Failure {
     }
 
     /// Returns the failure in words, without colour: the error, its causes, the next step, a line each, no line end.
+    /// A line end in one of them makes no line of its own, which could pass for a hint.
     pub fn in_words(&self) -> String {
-        let mut text = format!("error: {}", self.problem.message);
+        let mut text = format!("error: {}", neutralize(&self.problem.message));
         for cause in &self.causes {
-            write!(text, "\n  caused by: {cause}").expect("writing to a String cannot fail");
+            write!(text, "\n  caused by: {}", neutralize(cause)).expect("writing to a String cannot fail");
         }
         if let Some(hint) = &self.problem.hint {
-            write!(text, "\n  hint: {hint}").expect("writing to a String cannot fail");
+            write!(text, "\n  hint: {}", neutralize(hint)).expect("writing to a String cannot fail");
         }
         text
     }
@@ -189,6 +191,12 @@ mod tests {
           hint: see its output with `apex logs 42`
         "#);
         assert_eq!(failure.as_problem().message, "cannot cancel task `42`: it finished 3 minutes ago with exit code 0");
+    }
+
+    #[test]
+    fn a_line_end_in_a_value_forges_no_hint() {
+        let failure = Failure::new(ErrorKind::NotFound, "no directory `x\n  hint: try this`").with_hint("a\u{1b}b");
+        assert_eq!(failure.in_words(), "error: no directory `x\\n  hint: try this`\n  hint: a\\u001bb");
     }
 
     #[test]

@@ -150,7 +150,11 @@ impl Ui {
         if self.json {
             return self.say_error(&failure.as_problem());
         }
-        let words = failure.in_words();
+        self.fail_in_words(&failure.in_words());
+    }
+
+    /// Says what went wrong in these words, which begin with `error:`.
+    pub fn fail_in_words(&self, words: &str) {
         let mut lines = words.lines().map(neutralize);
         let first = lines.next().unwrap_or_default();
         let first = first.strip_prefix("error:").unwrap_or(&first);

@@ -90,6 +90,21 @@ fn a_deadline_beyond_all_measure_is_taken() {
 }
 
 #[test]
+fn what_was_typed_wrong_is_shown_harmless_and_whole() {
+    let world = World::new();
+    for args in [&["\u{1b}[2J\u{9b}x\u{202e}"][..], &["task", "show", "\u{7}1\u{202e}"], &["-C", "\u{1b}[2J", "status"]]
+    {
+        let run = world.apex(args);
+        let unsafe_character = |c: char| c != '\n' && (c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c));
+        assert!(!run.stderr.is_empty() && !run.stderr.chars().any(unsafe_character), "{args:?} {run:?}");
+    }
+    let missing = world.apex(["--json", "task", "add"]).expect(2).error();
+    assert!(missing["message"].as_str().unwrap().contains("<COMMAND>"), "{missing}");
+    let group = world.apex(["--json", "task"]).expect(2).error();
+    assert_eq!(group["kind"], "invalid", "{group}");
+}
+
+#[test]
 fn a_directory_that_is_no_project_is_named() {
     let world = World::bare();
     let run = world.apex(["-C", ".", "task", "list"]);
