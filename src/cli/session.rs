@@ -1,6 +1,6 @@
 //! What a command works with: how it talks, where it is, and what it was told besides its own flags.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::runtime::{Builder, Runtime};
@@ -20,16 +20,19 @@ pub struct Session {
     /// How it talks.
     pub ui: Ui,
     globals: Globals,
-    /// The working directory.
-    pub cwd: PathBuf,
 }
 
 impl Session {
     /// Begins with the flags that were typed.
+    pub fn begin(globals: &Globals) -> Self {
+        Self { ui: Ui::new(globals), globals: globals.clone() }
+    }
+
+    /// Returns what `path` is relative to: the working directory, which is looked at only where it matters.
     ///
     /// Errors: there is no working directory.
-    pub fn begin(globals: &Globals) -> Result<Self, Failure> {
-        Ok(Self { ui: Ui::new(globals), globals: globals.clone(), cwd: caller::working_directory()? })
+    pub fn base_of(&self, path: &Path) -> Result<PathBuf, Failure> {
+        if path.is_absolute() { Ok(PathBuf::from("/")) } else { caller::working_directory() }
     }
 
     /// Returns the directory named with `-C`, if one was.
@@ -64,7 +67,12 @@ impl Session {
             (Some(directory), false) => How::At(directory.clone()),
             (None, false) => from_env().map_or(How::Walk, How::At),
         };
-        let Found { project, fallback, .. } = discover(&how, &self.cwd, &Places::from_env()?)?;
+        let cwd = match &how {
+            How::Walk => caller::working_directory()?,
+            How::At(directory) => self.base_of(directory)?,
+            How::Global => PathBuf::from("/"),
+        };
+        let Found { project, fallback, .. } = discover(&how, &cwd, &Places::from_env()?)?;
         if fallback {
             self.ui.remark("no project here, so the per-user one is used; make one of this directory with `apex init`");
         }

@@ -105,6 +105,27 @@ fn what_was_typed_wrong_is_shown_harmless_and_whole() {
 }
 
 #[test]
+fn without_a_working_directory_all_goes_on_that_needs_none() {
+    let world = World::started();
+    let gone = |args: &[&str]| {
+        let script = "mkdir gone && cd gone && rmdir ../gone && exec \"$0\" \"$@\"";
+        let mut command = world.command(["-c", script, env!("CARGO_BIN_EXE_apex")]);
+        command.args(args);
+        let mut shell = Command::new("sh");
+        shell.args(command.get_args()).current_dir(world.root()).env_clear();
+        shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        run(shell)
+    };
+    let root = world.root().to_string_lossy().into_owned();
+    gone(&["version"]).expect(0);
+    gone(&["-C", &root, "task", "list"]).expect(0);
+    assert_eq!(gone(&["-C", &root, "run", "--cwd", "/", "--", "pwd"]).expect(0).stdout, "/\n");
+    let add = gone(&["-C", &root, "task", "add", "--", "pwd"]).expect(1);
+    assert!(add.stderr.contains("working directory"), "{add:?}");
+    gone(&["-C", &root, "run", "--", "pwd"]).expect(125);
+}
+
+#[test]
 fn a_directory_that_is_no_project_is_named() {
     let world = World::bare();
     let run = world.apex(["-C", ".", "task", "list"]);

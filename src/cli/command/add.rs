@@ -101,7 +101,9 @@ pub fn prepare(session: &Session, project: &Project, flags: &TaskFlags) -> Resul
     for name in left_out {
         session.ui.warn(&format!("variable `{}` is left out, as `[env] exclude` says", name.to_string_lossy()));
     }
-    let (stdin, uploads_stdin) = stdin(&session.cwd, flags.stdin.as_deref())?;
+    let cwd = flags.cwd.as_deref().unwrap_or(Path::new("."));
+    let cwd = directory(&session.base_of(cwd)?, cwd);
+    let (stdin, uploads_stdin) = stdin(|file| session.base_of(file), flags.stdin.as_deref())?;
     let spec = TaskSpec {
         shell: flags.words.is_shell_line(),
         name: flags.name.clone(),
@@ -111,7 +113,7 @@ pub fn prepare(session: &Session, project: &Project, flags: &TaskFlags) -> Resul
         limits: caller::limits(),
         stdin,
         split_output: flags.split_output,
-        ..TaskSpec::command(flags.words.argv.clone(), directory(&session.cwd, flags.cwd.as_deref()))
+        ..TaskSpec::command(flags.words.argv.clone(), cwd)
     };
     spec.check()?;
     if let Some(warning) = warning(&spec, &env) {
@@ -130,19 +132,19 @@ fn configuration(session: &Session, project: &Project) -> Config {
     })
 }
 
-fn directory(cwd: &Path, asked: Option<&Path>) -> PathBuf {
-    let joined = asked.map_or_else(|| cwd.to_owned(), |directory| cwd.join(directory));
+fn directory(cwd: &Path, asked: &Path) -> PathBuf {
+    let joined = cwd.join(asked);
     // Only takes `.` and doubled slashes away; it looks at no file.
     std::path::absolute(&joined).unwrap_or(joined)
 }
 
 /// Returns where the input comes from, and whether it has to be handed over first.
-fn stdin(cwd: &Path, asked: Option<&Path>) -> Result<(Stdin, bool), Failure> {
+fn stdin(base_of: impl Fn(&Path) -> Result<PathBuf, Failure>, asked: Option<&Path>) -> Result<(Stdin, bool), Failure> {
     match asked {
         None => Ok((Stdin::Empty, false)),
         Some(dash) if dash == "-" => Ok((Stdin::Empty, true)),
         Some(file) => {
-            let path = directory(cwd, Some(file));
+            let path = directory(&base_of(file)?, file);
             let cannot = |error: &std::io::Error| {
                 Failure::io(format!("cannot read the input file `{}`", path.display()), error).with_exit(Exit::Refused)
             };
@@ -187,18 +189,18 @@ mod tests {
 
     #[test]
     fn directories_are_made_absolute() {
-        let of = |asked: Option<&str>| directory(Path::new("/work"), asked.map(Path::new));
-        assert_eq!(of(None), Path::new("/work"));
-        assert_eq!(of(Some("sub")), Path::new("/work/sub"));
-        assert_eq!(of(Some("./sub/.")), Path::new("/work/sub"));
-        assert_eq!(of(Some("/tmp")), Path::new("/tmp"));
+        let of = |asked: &str| directory(Path::new("/work"), Path::new(asked));
+        assert_eq!(of("."), Path::new("/work"));
+        assert_eq!(of("sub"), Path::new("/work/sub"));
+        assert_eq!(of("./sub/."), Path::new("/work/sub"));
+        assert_eq!(of("/tmp"), Path::new("/tmp"));
     }
 
     #[test]
     fn input_is_nothing_a_file_or_read_here() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("in"), "x").unwrap();
-        let of = |asked: Option<&str>| stdin(dir.path(), asked.map(Path::new));
+        let of = |asked: Option<&str>| stdin(|_| Ok(dir.path().to_owned()), asked.map(Path::new));
         assert_eq!(of(None), Ok((Stdin::Empty, false)));
         assert_eq!(of(Some("-")), Ok((Stdin::Empty, true)));
         assert_eq!(of(Some("in")), Ok((Stdin::File(dir.path().join("in")), false)));

@@ -1,5 +1,7 @@
 //! `init`
 
+use std::path::{Path, PathBuf};
+
 use crate::cli::args::Init;
 use crate::cli::error::Failure;
 use crate::cli::session::Session;
@@ -11,7 +13,8 @@ use crate::view::init::InitView;
 /// Makes a project: of the directory that is named, by itself or with `-C`, else of the working directory.
 pub fn run(session: &Session, args: &Init) -> Result<i32, Failure> {
     let named = args.directory.as_ref().or(session.named_project());
-    let directory = named.map_or_else(|| session.cwd.clone(), |directory| session.cwd.join(directory));
+    let named = named.map_or(Path::new("."), PathBuf::as_path);
+    let directory = session.base_of(named)?.join(named);
     let init = paths::init(&directory, &Places::from_env()?)?;
     if let Some(error) = &init.not_registered {
         session.ui.warn(&format!("it could not be entered among your projects: {error}"));

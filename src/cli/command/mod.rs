@@ -20,7 +20,7 @@ use crate::cli::session::Session;
 
 /// Runs a command and returns the exit code.
 pub fn run(globals: &Globals, command: Command) -> Result<i32, Failure> {
-    let session = Session::begin(globals)?;
+    let session = Session::begin(globals);
     match command {
         Command::Init(args) => init::run(&session, &args),
         Command::Version => version::run(&session),
