@@ -136,3 +136,33 @@ fn a_follower_of_a_daemon_that_stops_is_told() {
     assert!([3, 125].contains(&run.code), "{run:?}");
     assert_eq!(run.stderr.lines().filter(|line| line.starts_with("error")).count(), 1, "{run:?}");
 }
+
+/// Returns how many connections a world's daemon has accepted.
+///
+/// Source: proc_net_unix(5); state 03 is connected, and only the daemon's ends have the path, as it was when it was bound.
+fn connections(world: &World) -> usize {
+    let socket = world.dot_apex().join("daemon.sock");
+    let sockets = std::fs::read_to_string("/proc/net/unix").unwrap();
+    let is_connection = |line: &&str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        fields.get(5) == Some(&"03") && fields.get(7).is_some_and(|path| path.starts_with(&*socket.to_string_lossy()))
+    };
+    sockets.lines().filter(is_connection).count()
+}
+
+#[test]
+fn who_waits_with_json_gets_the_task_that_the_drain_ended() {
+    let world = World::new();
+    for _ in 0..4 {
+        world.apex(["daemon", "start"]).expect(0);
+        let id = world.add("echo > begun; while :; do sleep 0.01; done");
+        eventually("it runs", || world.path("begun").exists());
+        eventually("nobody is connected", || connections(&world) == 0);
+        let wait = world.spawn(["task", "wait", "--json", &id.to_string()]);
+        eventually("it is connected", || connections(&world) == 1);
+        world.apex(["daemon", "stop", "--force"]).expect(0);
+        let wait = wait.wait().expect(143);
+        assert_eq!(wait.json()["state"], "interrupted", "{wait:?}");
+        std::fs::remove_file(world.path("begun")).unwrap();
+    }
+}

@@ -46,7 +46,7 @@ fn added(session: &Session, args: &Add) -> Result<i32, Failure> {
         session.ui.note(&crate::cli::render::task::ended(&ended));
         if args.wait && !args.follow {
             if session.ui.json {
-                let (whole, _) = connection.client.task(task.id, false).await?;
+                let whole = wait::whole(&connection.client, &ended).await?;
                 session.ui.json(&TaskView::of(&whole, project.dir()))?;
             } else if session.ui.quiet {
                 session.ui.data(&task.id.to_string())?;

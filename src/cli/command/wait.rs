@@ -75,12 +75,21 @@ pub async fn print_whole(
 ) -> Result<(), Failure> {
     let mut views = Vec::with_capacity(tasks.len());
     for task in tasks {
-        let (whole, _) = client.task(task.id, false).await?;
-        views.push(TaskView::of(&whole, project.dir()));
+        views.push(TaskView::of(&whole(client, task).await?, project.dir()));
     }
     match views.as_slice() {
         [view] if single => session.ui.json(view),
         views => session.ui.json(views),
+    }
+}
+
+/// Returns a task with everything about it. One that was told already is not lost with the daemon: it may have ended
+/// because the daemon did, and then the hashes of its outputs are all that is missing.
+pub async fn whole(client: &Client, told: &Task) -> Result<Task, Failure> {
+    match client.task(told.id, false).await {
+        Ok((whole, _)) => Ok(whole),
+        Err(error) if error.kind() == ErrorKind::Unavailable => Ok(told.clone()),
+        Err(error) => Err(error.into()),
     }
 }
 
