@@ -5,7 +5,7 @@ use std::process::Command;
 
 use nix::sys::signal::Signal;
 
-use crate::support::{World, run, signal};
+use crate::support::{World, eventually, run, signal};
 
 #[test]
 fn wrong_usage_is_2() {
@@ -123,6 +123,25 @@ fn without_a_working_directory_all_goes_on_that_needs_none() {
     let add = gone(&["-C", &root, "task", "add", "--", "pwd"]).expect(1);
     assert!(add.stderr.contains("working directory"), "{add:?}");
     gone(&["-C", &root, "run", "--", "pwd"]).expect(125);
+}
+
+#[test]
+fn a_daemon_that_gave_up_is_not_waited_for_and_says_why() {
+    let world = World::started();
+    let task = world.add("while :; do sleep 0.1; done");
+    world.until_state(task, "running");
+    let apexd = world.apexd_pid();
+    world.forbid_starts();
+    signal(apexd, Signal::SIGKILL);
+    eventually("it gave up", || world.log().contains("giving up"));
+    world.allow_starts();
+    let began = std::time::Instant::now();
+    let list = world.apex(["task", "list"]).expect(3);
+    assert!(list.stderr.contains("gave up") && list.stderr.contains("config.toml"), "{list:?}");
+    assert!(list.stderr.contains("apex daemon stop"), "{list:?}");
+    assert!(began.elapsed() < std::time::Duration::from_secs(10), "it took {:?}", began.elapsed());
+    world.apex(["daemon", "stop"]).expect(0);
+    world.apex(["task", "list"]).expect(0);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::cli::apexd;
 use crate::cli::args::daemon::{Overrides as Flags, Run, Start};
-use crate::cli::command::daemon::view;
+use crate::cli::command::daemon::{reason, view};
 use crate::cli::connect;
 use crate::cli::error::Failure;
 use crate::cli::session::{Session, runtime};
@@ -46,6 +46,14 @@ fn start(session: &Session, args: &Start) -> Result<i32, Failure> {
         let started = guardian::daemonize(options.clone())?;
         if !started.already_running {
             return told(session, &project, started.guardian_pid);
+        }
+        // It holds the lock, has closed its socket, and has left the reason: this one will not answer any more.
+        if let Some(why) = reason(&project.failed_file()) {
+            let message =
+                format!("the daemon for `{}` gave up and only guards what still runs", project.root().display());
+            return Err(Failure::new(ErrorKind::Unavailable, why).while_doing(message).with_hint(
+                "when that is mended: `apex daemon stop`, which ends what still runs, then `apex daemon start`",
+            ));
         }
     }
 }
