@@ -166,3 +166,23 @@ fn who_waits_with_json_gets_the_task_that_the_drain_ended() {
         std::fs::remove_file(world.path("begun")).unwrap();
     }
 }
+
+#[test]
+fn force_reaches_an_apexd_that_does_not_answer() {
+    let world = World::started();
+    let id = world.add("trap 'exit 7' TERM; echo > begun; while :; do sleep 0.01; done");
+    eventually("it runs", || world.path("begun").exists());
+    let apexd = world.apexd_pid();
+    signal(apexd, Signal::SIGSTOP);
+    let began = Instant::now();
+    let mut command = world.command(["daemon", "stop", "--force", "--deadline", "100ms"]);
+    let mut stop = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut told = [0; 1];
+    std::io::Read::read_exact(stop.stderr.as_mut().unwrap(), &mut told).unwrap();
+    signal(apexd, Signal::SIGCONT);
+    assert!(stop.wait().unwrap().success());
+    // The grace is 30 s here.
+    assert!(began.elapsed() < Duration::from_secs(20), "it took {:?}", began.elapsed());
+    world.apex(["daemon", "start"]).expect(0);
+    assert_eq!(world.show(id)["exit_code"], 7);
+}

@@ -51,7 +51,12 @@ fn told(session: &Session, project: &Project, text: &str) -> Result<i32, Failure
 async fn ask(session: &Session, project: &Project, args: &Stop, guardian: Option<&Guardian>) -> Result<(), Failure> {
     let grace = if args.force { Some(Duration::ZERO) } else { args.grace };
     let asked = match connect::if_running(session, project).await {
-        Ok(Ok(connection)) => connection.client.stop(grace).await.map_err(Failure::from_stop),
+        // First whether it answers at all: a request to stop that was given up on may be heard later, and would count as
+        // another one besides the guardian's, which is to skip the waiting.
+        Ok(Ok(connection)) => match connection.client.status().await {
+            Ok(_) => connection.client.stop(grace).await.map_err(Failure::from_stop),
+            Err(error) => Err(Failure::from_stop(error)),
+        },
         Ok(Err(_)) => Err(None),
         Err(failure) if failure.exit == Exit::Unreachable && failure.problem.kind == ErrorKind::Unavailable => {
             Err(None)
@@ -64,7 +69,11 @@ async fn ask(session: &Session, project: &Project, args: &Stop, guardian: Option
         (Err(None), Some(guardian)) => {
             session.ui.note("the daemon does not answer; its guardian is asked");
             // An error says that it has just ended, which is what is waited for.
-            let _ = guardian.terminate();
+            let _ = guardian.terminate(nix::libc::SIGTERM);
+            if args.force {
+                // The second request is the one that does not wait. Another signal, because two of one may become one.
+                let _ = guardian.terminate(nix::libc::SIGINT);
+            }
             Ok(())
         }
         // It is about to be ready, or about to be gone. The lock will tell.
@@ -122,6 +131,7 @@ async fn until_gone(
     mut interrupts: Interrupts,
 ) -> Result<bool, Failure> {
     let gone = async {
+        let pid = guardian.as_ref().map(|guardian| guardian.pid);
         if let Some(guardian) = guardian {
             // SAFETY: the descriptor is open, belongs to the value that owns it, and lives as long as that does.
             let pidfd = unsafe { AsyncFd::register_with_interest(guardian.into_pidfd(), Interest::READABLE) };
@@ -131,6 +141,11 @@ async fn until_gone(
             ended.map_err(|error| Failure::io("cannot wait for the daemon", &error))?.retain_ready();
         }
         while lock::is_held(project)? {
+            // Somebody has started another one already, which got the lock because all of this one is gone.
+            let is_another = |found: Guardian| pid.is_some_and(|pid| pid != found.pid);
+            if Guardian::find(project).is_some_and(is_another) {
+                break;
+            }
             tokio::time::sleep(LOOK_EVERY).await;
         }
         Ok(())
@@ -138,5 +153,38 @@ async fn until_gone(
     tokio::select! {
         gone = gone => gone.map(|()| true),
         () = interrupts.enough(session) => Ok(false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::process::{Command, Stdio};
+
+    use super::*;
+    use crate::cli::args::Globals;
+
+    #[test]
+    fn another_daemon_that_was_started_at_once_is_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let project = Project::new(dir.path());
+        fs::create_dir(project.dir()).unwrap();
+        let lock = File::create(project.lock_file()).unwrap();
+        let mut old = Command::new("cat").stdin(Stdio::piped()).stdout(lock.try_clone().unwrap()).spawn().unwrap();
+        fs::write(project.pid_file(), format!("{}\n", old.id())).unwrap();
+        let guardian = Guardian::find(&project).expect("it has the lock open");
+        // The other one: this process.
+        // SAFETY: a plain system call on an open descriptor.
+        assert_eq!(unsafe { nix::libc::flock(std::os::fd::AsRawFd::as_raw_fd(&lock), nix::libc::LOCK_EX) }, 0);
+        fs::write(project.pid_file(), format!("{}\n", std::process::id())).unwrap();
+        drop(old.stdin.take());
+        let session = Session::begin(&Globals::default());
+        let gone = block_on(async {
+            let interrupts = Interrupts::listen()?;
+            let waited = until_gone(&session, &project, Some(guardian), interrupts);
+            Ok(tokio::time::timeout(Duration::from_secs(20), waited).await)
+        });
+        old.wait().unwrap();
+        assert_eq!(gone, Ok(Ok(Ok(true))));
     }
 }
