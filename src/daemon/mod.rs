@@ -206,6 +206,8 @@ async fn run(
         world: World { now: wall_now, moment: boottime_now, is_alive: process::is_alive },
     };
     let (engine, handle) = Engine::start(setup).await.map_err(Failure::passing)?;
+    let exclusion = config.env.exclusion();
+    let handle = handle.keeping_out(move |name| exclusion.matches(name));
     if let Err(error) = process::forget_last_words(&exits) {
         warn!(%error, "What the last guardian wrote down is recorded; reading it again changes nothing");
     }

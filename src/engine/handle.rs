@@ -1,5 +1,6 @@
 //! What may be asked of the engine, from any number of places at once.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -82,14 +83,23 @@ impl Shared {
 pub struct Handle {
     pub(super) shared: Arc<Shared>,
     pub(super) commands: mpsc::Sender<Command>,
+    pub(super) is_kept_out: Arc<dyn Fn(&OsStr) -> bool + Send + Sync>,
 }
 
 impl Handle {
+    /// Returns a handle through which no variable is stored for whose name `is_kept_out` holds. Clients leave them out
+    /// as well, but one that cannot read the configuration, or was written by somebody else, does not.
+    #[must_use]
+    pub fn keeping_out(self, is_kept_out: impl Fn(&OsStr) -> bool + Send + Sync + 'static) -> Self {
+        Self { is_kept_out: Arc::new(is_kept_out), ..self }
+    }
+
     /// Adds a task. Resolves when it is stored for good; it may start before that is known to the caller.
     ///
     /// Errors: [`Error::Draining`], [`Error::Spec`], [`Error::NotYet`], or the store's.
-    pub async fn add(&self, task: NewTask, by: Actor) -> Result<Added, Error> {
+    pub async fn add(&self, mut task: NewTask, by: Actor) -> Result<Added, Error> {
         self.refuse_if_draining()?;
+        task.env.0.retain(|(name, _)| !(self.is_kept_out)(name));
         task.spec.check()?;
         task.env.check()?;
         refuse_what_nobody_does(&task.spec)?;

@@ -141,7 +141,7 @@ impl Engine {
             engine.drain_asked(None, "SIGTERM");
         }
         engine.wake_at(engine.moment(), Target::Poll);
-        Ok((engine, Handle { shared, commands: sender }))
+        Ok((engine, Handle { shared, commands: sender, is_kept_out: Arc::new(|_| false) }))
     }
 
     /// Runs until the engine has ended, and returns why. Everything that was recorded is stored then.

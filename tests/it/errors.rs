@@ -145,6 +145,18 @@ fn a_daemon_that_gave_up_is_not_waited_for_and_says_why() {
 }
 
 #[test]
+fn what_is_never_stored_is_not_stored_by_a_client_that_cannot_read_the_configuration() {
+    let world = World::with_config("[env]\nexclude = [\"*_TOKEN\"]\n");
+    world.apex(["daemon", "start"]).expect(0);
+    std::fs::write(world.dot_apex().join("config.toml"), "[env\n").unwrap();
+    let mut command = world.command(["run", "--", "sh", "-c", "echo ${PLANTED_TOKEN-absent} $PLANTED_OTHER"]);
+    command.env("PLANTED_TOKEN", "secret").env("PLANTED_OTHER", "control");
+    let run = run(command).expect(0);
+    assert_eq!(run.stdout, "absent control\n", "{run:?}");
+    assert_eq!(world.show(1)["env_names"].to_string().matches("PLANTED").count(), 1);
+}
+
+#[test]
 fn a_directory_that_is_no_project_is_named() {
     let world = World::bare();
     let run = world.apex(["-C", ".", "task", "list"]);
