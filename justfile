@@ -3,7 +3,7 @@ check:
     cargo test --locked
     cargo fmt --all -- --check
     cargo clippy --locked --all-targets -- -D warnings
-    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 
 # Licences, bans and sources of the dependencies (needs cargo-deny).
 deny:
