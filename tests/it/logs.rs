@@ -32,21 +32,12 @@ fn the_daemons_log_is_followed_over_rotations_and_a_restart() {
     let world = World::with_config("[daemon]\nmax_concurrent = 8\n[log]\nmax_size = \"32KiB\"\nkeep = 4\n");
     world.apex(["daemon", "start"]).expect(0);
     let mut follower = world.spawn(["daemon", "logs", "-f"]);
-    let reader = std::thread::spawn({
-        let stdout = follower.stdout();
-        move || {
-            use std::io::BufRead;
-            let mut lines = Vec::new();
-            for line in std::io::BufReader::new(stdout).lines() {
-                let line = line.unwrap();
-                let last = line.contains("Task 2000 completed");
-                lines.push(line);
-                if last {
-                    break;
-                }
-            }
-            lines
-        }
+    let (sender, lines) = std::sync::mpsc::channel();
+    let stdout = follower.stdout();
+    // Ends with the follower.
+    let reader = std::thread::spawn(move || {
+        use std::io::BufRead;
+        std::io::BufReader::new(stdout).lines().map_while(Result::ok).all(|line| sender.send(line).is_ok())
     });
     let memory = || {
         let status = std::fs::read_to_string(format!("/proc/{}/status", world.guardian_pid())).unwrap();
@@ -59,16 +50,20 @@ fn the_daemons_log_is_followed_over_rotations_and_a_restart() {
     world.apex(["daemon", "restart"]).expect(0);
     world.ended(add_many(&world, "true", 1000));
     assert!(memory() <= before + 256, "the guardian grew from {before} to {} KiB", memory());
-    let lines = reader.join().unwrap();
     let mut seen = vec![0; 2001];
-    for line in &lines {
+    // The ends come in any order. One that is missing makes this wait in vain, and then fail by its number.
+    while seen.iter().sum::<i32>() < 2000
+        && let Ok(line) = lines.recv_timeout(crate::support::PATIENCE)
+    {
         if let Some(rest) = line.split("] Task ").nth(1)
             && let Some((id, _)) = rest.split_once(" completed (")
         {
             seen[id.parse::<usize>().unwrap()] += 1;
         }
     }
-    let wrong: Vec<usize> = (1..2000).filter(|id| seen[*id] != 1).collect();
+    drop(follower);
+    reader.join().unwrap();
+    let wrong: Vec<usize> = (1..=2000).filter(|id| seen[*id] != 1).collect();
     assert!(wrong.is_empty(), "missed or repeated: {wrong:?}");
     let size: u64 = std::fs::read_dir(world.dot_apex())
         .unwrap()
