@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let project = Project::new("/work/a b");
+        let project = Project::new("/home/me/a b");
         for overrides in [
             Overrides::default(),
             Overrides { max_concurrent: Some(7), poll_interval: None },
