@@ -216,6 +216,8 @@ impl Engine {
 
     /// The guardian was asked to stop, perhaps several times since it last said so.
     fn terminate_told(&mut self, requests: u32) {
+        // The guardian waits for a word that this was heard.
+        self.order(Order::Draining);
         let untold = requests.saturating_sub(self.stop_requests).max(1);
         self.stop_requests = requests;
         for _ in 0..untold {

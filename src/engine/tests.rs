@@ -308,10 +308,12 @@ async fn requests_to_stop_that_are_told_together_count_as_many() {
     stage.until(id, State::Running).await;
     let began = moment();
     stage.tell(Fact::Terminate { requests: 2 }).await;
+    assert_eq!(stage.order().await, Order::Draining, "the guardian is told that it was heard");
     assert_eq!(stage.answer_signal(0).await, 15);
     assert!(moment().0 - began.0 < 30_000, "the second one skips the grace");
     assert_eq!(stage.answer_signal(0).await, 18);
     stage.tell(Fact::Terminate { requests: 3 }).await;
+    assert_eq!(stage.order().await, Order::Draining, "the guardian is told that it was heard");
     assert_eq!(stage.answer_signal(0).await, 9);
     assert!(moment().0 - began.0 < 5_000, "the third one skips the kill grace");
     stage.exited(spawn.assignment, ExitStatus::Signal(9), false).await;

@@ -16,6 +16,10 @@ use crate::guardian::{EXIT_DONE, EXIT_FAULT, processes};
 use crate::link::last_words;
 use crate::link::machine::boottime_now;
 
+/// How long an apexd that serves may take to say that it has heard that it is to stop. One that is only slow loses its
+/// drain by this, so it is long; one that hangs, or was stopped by SIGSTOP, would hold everything for ever.
+const HEARD_WITHIN: Duration = Duration::from_secs(10);
+
 /// How often it is looked whether anything is left of the sessions: nothing tells the end of a process whose parent is
 /// neither ours nor in the session.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -57,7 +61,10 @@ impl Guardian {
         }
         let hello_by = now + HELLO_WITHIN;
         match &mut self.apexd {
-            Apexd::Alive(life) if life.greeted => life.due.terminate = true,
+            Apexd::Alive(life) if life.greeted => {
+                life.due.terminate = true;
+                self.hello_by.get_or_insert(now + HEARD_WITHIN);
+            }
             // Latched: it is told with the welcome.
             Apexd::Alive(_) => self.hello_by = Some(self.hello_by.map_or(hello_by, |by| by.min(hello_by))),
             Apexd::Waiting { until } => {

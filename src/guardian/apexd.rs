@@ -231,6 +231,20 @@ impl Guardian {
         self.readiness.failed(&reason);
     }
 
+    /// Begins anew with apexd after having given up, unless everything is being ended.
+    pub(super) fn try_again(&mut self) {
+        if self.alone.is_some() || self.is_stopping() {
+            return;
+        }
+        if let Err(error) = self.hold.make() {
+            self.log.line(Level::Error, &format!("cannot try again: {error}"));
+            return;
+        }
+        self.log.line(Level::Info, "trying again to start apexd");
+        self.restarts = Restarts::default();
+        self.apexd = Apexd::Waiting { until: boottime_now() };
+    }
+
     /// apexd answers requests.
     pub(super) fn note_ready(&mut self) {
         if let Apexd::Alive(life) = &mut self.apexd {

@@ -50,7 +50,8 @@ impl Hold {
         }
     }
 
-    fn make(&mut self) -> Result<(), Error> {
+    /// Makes socket and pid file, and removes the reason of a failure; also to begin anew when the socket was closed.
+    pub(super) fn make(&mut self) -> Result<(), Error> {
         let places = &self.places;
         remove(&places.failed).map_err(|source| Error::Write { path: places.failed.clone(), source })?;
         check_place(&places.socket)?;

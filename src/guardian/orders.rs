@@ -113,7 +113,10 @@ impl Guardian {
             Order::Ready => self.note_ready(),
             Order::Policy { kill_grace } => self.kill_grace = kill_grace,
             Order::Forget { assignment } => self.table.forget(assignment),
-            Order::Draining => self.draining = true,
+            Order::Draining => {
+                self.draining = true;
+                self.hello_by = None;
+            }
             Order::Replace { binary } => self.replacement = Some(binary),
             Order::Spawn(_) | Order::Signal { .. } => {}
         }
@@ -189,10 +192,14 @@ impl Guardian {
     }
 
     /// Passes a SIGHUP on.
+    ///
+    /// Without apexd it is the sign to try again: what was wrong may have been mended.
     pub(super) fn tell_reload(&mut self) {
-        if let Apexd::Alive(life) = &mut self.apexd {
+        match &mut self.apexd {
             // One that has not said hello yet reads the configuration anyway.
-            life.due.reload = life.greeted;
+            Apexd::Alive(life) => life.due.reload = life.greeted,
+            Apexd::GivenUp => self.try_again(),
+            Apexd::Waiting { .. } => {}
         }
     }
 }

@@ -109,7 +109,8 @@ pub(super) struct Guardian {
     pub(super) draining: bool,
     /// How many apexds died while the daemon was to stop.
     pub(super) deaths_in_stop: u32,
-    /// By then apexd must have said hello, or the guardian does without.
+    /// By then apexd must have said hello, or that it drains if it was there when that was asked, or the guardian does
+    /// without.
     pub(super) hello_by: Option<Moment>,
     /// An apexd may have stored claims in this guardian's name.
     pub(super) may_own_claims: bool,

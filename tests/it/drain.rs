@@ -121,6 +121,21 @@ fn force_does_not_wait() {
 }
 
 #[test]
+fn a_hung_apexd_does_not_hold_the_stop_for_ever() {
+    let world = World::with_config("[shutdown]\ngrace = \"1h\"\nkill_grace = \"200ms\"\n");
+    let id = world.add("echo > begun; exec sleep 1000");
+    eventually("it runs", || world.path("begun").exists());
+    world.until_state(id, "running");
+    let apexd = world.apexd_pid();
+    signal(apexd, Signal::SIGSTOP);
+    signal(world.guardian_pid(), Signal::SIGTERM);
+    world.until_empty();
+    world.apex(["daemon", "start"]).expect(0);
+    let task = world.show(id);
+    assert_eq!((&task["state"], &task["signal"]), (&json!("interrupted"), &json!(15)));
+}
+
+#[test]
 fn a_follower_of_a_daemon_that_stops_is_told() {
     let world = World::started();
     let held = world.add_with(&["--hold"], "true");

@@ -34,19 +34,6 @@ async fn what_is_claimed_while_a_drain_begins_is_not_started() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_requests_to_stop_that_come_as_one_skip_the_waiting() {
-    let mut stage = Stage::new(1).await;
-    let id = stage.add().await;
-    let spawn = stage.spawn_order().await;
-    stage.started(spawn.assignment).await;
-    stage.until(id, State::Running).await;
-    let began = moment();
-    stage.tell(Fact::Terminate { requests: 2 }).await;
-    assert_eq!(stage.answer_signal(0).await, 15);
-    assert!(moment().0 - began.0 < 100, "after {}", moment().0 - began.0);
-}
-
-#[tokio::test(start_paused = true)]
 async fn claims_that_fail_do_not_multiply() {
     let stage = Stage::new(2).await;
     stage.store.full_for(&[Verb::Claim]);
