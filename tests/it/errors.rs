@@ -276,6 +276,17 @@ fn init_says_what_it_did_and_changes_nothing_twice() {
 }
 
 #[test]
+fn help_is_a_command_too() {
+    let world = World::bare();
+    for (args, expected) in
+        [(&["help"][..], "Commands:"), (&["help", "add"], "--hold"), (&["help", "task", "wait"], "--timeout")]
+    {
+        let help = world.apex(args).expect(0);
+        assert!(help.stdout.contains(expected), "{args:?} {help:?}");
+    }
+}
+
+#[test]
 fn versions_are_told() {
     let version = World::bare().apex(["version", "--json"]).expect(0).json();
     assert_eq!(version["version"], env!("CARGO_PKG_VERSION"));

@@ -131,6 +131,36 @@ fn a_start_that_fails_says_why_and_leaves_nothing() {
 }
 
 #[test]
+fn a_wrong_configuration_does_not_replace_a_daemon_that_works() {
+    let world = World::started();
+    let apexd = world.apexd_pid();
+    world.forbid_starts();
+    let restart = world.apex(["daemon", "restart"]).expect(1);
+    assert!(restart.stderr.contains("config.toml"), "{restart:?}");
+    world.allow_starts();
+    assert_eq!(world.apexd_pid(), apexd);
+}
+
+#[test]
+fn a_guardian_that_gave_up_tries_again_when_it_is_asked_to_start() {
+    let world = World::started();
+    let id = world.add("echo > begun; while [ ! -e go ]; do sleep 0.01; done; exit 9");
+    eventually("it runs", || world.path("begun").exists());
+    let guardian = world.guardian_pid();
+    let apexd = world.apexd_pid();
+    world.forbid_starts();
+    signal(apexd, Signal::SIGKILL);
+    eventually("it gave up", || world.dot_apex().join("daemon.failed").exists());
+    assert_eq!(world.apex(["daemon", "start"]).code, 3, "the configuration is still wrong");
+    world.allow_starts();
+    world.apex(["daemon", "start"]).expect(0);
+    assert_eq!(world.guardian_pid(), guardian, "the one that holds the task");
+    assert_eq!(world.state(id), "running");
+    std::fs::write(world.path("go"), "").unwrap();
+    assert_eq!(world.ended(id)["exit_code"], json!(9));
+}
+
+#[test]
 fn a_project_deep_in_the_tree_works() {
     let world = World::bare();
     let deep = world.path("a-directory-with-a-long-name/".repeat(8));

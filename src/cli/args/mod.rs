@@ -253,7 +253,8 @@ Examples:
   apex ls                          what runs, what waits, what has ended
   apex logs -f 12                  follow the output of task 12
 
-The daemon is started when it is needed. Without a command: `apex status`.";
+The daemon is started when it is needed. Without a command: `apex status`.
+`apex help COMMAND` tells more about a command.";
 
 /// Builds the command line of apex; what comes after a command's word is built when it was typed.
 pub fn command() -> clap::Command {
@@ -287,7 +288,14 @@ impl Verb {
 /// Shape: `raw` begins with the name of the program.
 /// Errors: clap's, which also carry help and version texts.
 pub fn parse(raw: &[OsString]) -> Result<Typed, clap::Error> {
-    let matches = command().try_get_matches_from(raw)?;
+    // `help COMMAND` is `COMMAND --help`: clap's own would build every command to show one.
+    let asked = match raw {
+        [name, word, rest @ ..] if word == "help" => {
+            [std::slice::from_ref(name), rest, &[OsString::from("--help")]].concat()
+        }
+        _ => raw.to_vec(),
+    };
+    let matches = command().try_get_matches_from(asked)?;
     // Flags that may come after the command are copied to every level by clap.
     let globals = Globals::from_arg_matches(&matches)?;
     let command = match matches.subcommand() {

@@ -65,11 +65,11 @@ impl Guardian {
         has_open(pid, project).then_some(Self { pid, pidfd })
     }
 
-    /// Asks it to drain, by SIGTERM or SIGINT.
+    /// Sends it a signal: SIGTERM or SIGINT to drain, SIGHUP to read the configuration again.
     ///
     /// Errors: it has ended in the meantime.
     /// Source: pidfd_send_signal(2).
-    pub fn terminate(&self, signal: libc::c_int) -> io::Result<()> {
+    pub fn signal(&self, signal: libc::c_int) -> io::Result<()> {
         let info = std::ptr::null::<libc::siginfo_t>();
         // SAFETY: the descriptor is open, and without further information the pointer may be null.
         let result = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, self.pidfd.as_raw_fd(), signal, info, 0) };

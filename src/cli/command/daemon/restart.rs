@@ -6,6 +6,7 @@ use crate::cli::command::daemon::view;
 use crate::cli::connect;
 use crate::cli::error::Failure;
 use crate::cli::session::{Session, block_on};
+use crate::config::{self, Overrides};
 use crate::domain::daemon::DaemonStatus;
 use crate::domain::error::ErrorKind;
 use crate::exit::Exit;
@@ -19,6 +20,9 @@ const ASK_EVERY: Duration = Duration::from_millis(5);
 /// Replaces apexd, or starts it if none runs.
 pub fn run(session: &Session) -> Result<i32, Failure> {
     let project = session.project()?;
+    // The one that runs has read a configuration that was right; the next one would end over one that is not.
+    config::load(&project.config_file(), Overrides::default())
+        .map_err(|error| Failure::from(error).while_doing("the daemon was not restarted"))?;
     let binary = std::env::current_exe().map_err(|error| Failure::io("cannot tell which program this is", &error))?;
     block_on(async {
         let Ok(connection) = connect::if_running(session, &project).await? else {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crate::cli::apexd;
 use crate::cli::args::daemon::{Overrides as Flags, Run, Start};
 use crate::cli::command::daemon::{reason, view};
+use crate::cli::command::lock::Guardian;
 use crate::cli::connect;
 use crate::cli::error::Failure;
 use crate::cli::session::{Session, runtime};
@@ -35,6 +36,7 @@ fn start(session: &Session, args: &Start) -> Result<i32, Failure> {
     if !started.already_running {
         return told(session, &project, started.guardian_pid);
     }
+    let mut asked_again = false;
     loop {
         if let Some(status) = answering(session, &project)? {
             return already(session, &project, &status);
@@ -49,6 +51,16 @@ fn start(session: &Session, args: &Start) -> Result<i32, Failure> {
         }
         // It holds the lock, has closed its socket, and has left the reason: this one will not answer any more.
         if let Some(why) = reason(&project.failed_file()) {
+            if !asked_again && let Some(guardian) = Guardian::find(&project) {
+                // It guards what still runs. What was wrong may have been mended: the configuration was read just now.
+                asked_again = true;
+                let failed = project.failed_file();
+                std::fs::remove_file(&failed)
+                    .map_err(|error| Failure::io(format!("cannot remove `{}`", failed.display()), &error))?;
+                // One that has ended in the meantime has left the lock for the next round.
+                let _ = guardian.signal(nix::libc::SIGHUP);
+                continue;
+            }
             let message =
                 format!("the daemon for `{}` gave up and only guards what still runs", project.root().display());
             return Err(Failure::new(ErrorKind::Unavailable, why).while_doing(message).with_hint(

@@ -69,10 +69,10 @@ async fn ask(session: &Session, project: &Project, args: &Stop, guardian: Option
         (Err(None), Some(guardian)) => {
             session.ui.note("the daemon does not answer; its guardian is asked");
             // An error says that it has just ended, which is what is waited for.
-            let _ = guardian.terminate(nix::libc::SIGTERM);
+            let _ = guardian.signal(nix::libc::SIGTERM);
             if args.force {
                 // The second request is the one that does not wait. Another signal, because two of one may become one.
-                let _ = guardian.terminate(nix::libc::SIGINT);
+                let _ = guardian.signal(nix::libc::SIGINT);
             }
             Ok(())
         }
