@@ -29,11 +29,11 @@ pub fn run(session: &Session, args: &Stop) -> Result<i32, Failure> {
         return told(session, &project, "daemon is not running");
     }
     block_on(async {
-        let interrupts = Interrupts::listen()?;
+        let mut interrupts = Interrupts::listen()?;
         // Found before it is asked: once it is gone there is nothing to find.
         let guardian = Guardian::find(&project);
         ask(session, &project, args, guardian.as_ref()).await?;
-        let gone = until_gone(session, &project, guardian, interrupts).await?;
+        let gone = until_gone(&project, guardian, interrupts.enough(session)).await?;
         if gone { told(session, &project, "daemon stopped") } else { Ok(Exit::StillRunning.code()) }
     })
 }
@@ -125,10 +125,9 @@ impl Interrupts {
 
 /// Waits until guardian and apexd are gone; `false` if whoever waited lost patience.
 async fn until_gone(
-    session: &Session,
     project: &Project,
     guardian: Option<Guardian>,
-    mut interrupts: Interrupts,
+    enough: impl Future<Output = ()>,
 ) -> Result<bool, Failure> {
     let gone = async {
         let pid = guardian.as_ref().map(|guardian| guardian.pid);
@@ -152,7 +151,7 @@ async fn until_gone(
     };
     tokio::select! {
         gone = gone => gone.map(|()| true),
-        () = interrupts.enough(session) => Ok(false),
+        () = enough => Ok(false),
     }
 }
 
@@ -162,7 +161,6 @@ mod tests {
     use std::process::{Command, Stdio};
 
     use super::*;
-    use crate::cli::args::Globals;
 
     #[test]
     fn another_daemon_that_was_started_at_once_is_not_waited_for() {
@@ -178,10 +176,9 @@ mod tests {
         assert_eq!(unsafe { nix::libc::flock(std::os::fd::AsRawFd::as_raw_fd(&lock), nix::libc::LOCK_EX) }, 0);
         fs::write(project.pid_file(), format!("{}\n", std::process::id())).unwrap();
         drop(old.stdin.take());
-        let session = Session::begin(&Globals::default());
         let gone = block_on(async {
-            let interrupts = Interrupts::listen()?;
-            let waited = until_gone(&session, &project, Some(guardian), interrupts);
+            // No signals are listened for: a test program that does can no longer be interrupted.
+            let waited = until_gone(&project, Some(guardian), std::future::pending());
             Ok(tokio::time::timeout(Duration::from_secs(20), waited).await)
         });
         old.wait().unwrap();
