@@ -15,6 +15,7 @@ use crate::domain::error::ErrorKind;
 use crate::exit::Exit;
 use crate::guardian::{self, Options, Places};
 use crate::paths::Project;
+use crate::rpc::client;
 
 /// How long a daemon that is there already is asked before another start is tried: whoever had the lock may have been
 /// one that failed, or one that was just ending.
@@ -96,11 +97,20 @@ fn answering(session: &Session, project: &Project) -> Result<Option<DaemonStatus
     runtime()?.block_on(async {
         let began = Instant::now();
         loop {
-            match connect::if_running(session, project).await? {
-                Ok(connection) => return Ok(Some(connection.client.status().await?)),
-                Err(_) if began.elapsed() > ASK_FOR => return Ok(None),
-                Err(_) => tokio::time::sleep(ASK_EVERY).await,
+            let answer = match connect::if_running(session, project).await? {
+                Ok(connection) => connection.client.status().await,
+                Err(error) => Err(error),
+            };
+            match answer {
+                Ok(status) => return Ok(Some(status)),
+                // Perhaps one that took the connection and was just ending.
+                Err(client::Error::NotRunning { .. } | client::Error::Broken { .. }) => {}
+                Err(error) => return Err(error.into()),
             }
+            if began.elapsed() > ASK_FOR {
+                return Ok(None);
+            }
+            tokio::time::sleep(ASK_EVERY).await;
         }
     })
 }
