@@ -57,6 +57,7 @@ fn a_command_starts_the_daemon_unless_it_may_not() {
     world.apex(["status"]).expect(0);
     assert!(world.processes().is_empty(), "status starts nothing");
     world.apex(["task", "add", "--", "true"]).expect(0);
+    world.ended(1);
     assert_eq!(world.processes().len(), 2);
 
     let world = World::with_config("[client]\nauto_start = false\n");
