@@ -1,11 +1,11 @@
 //! A project in a temporary directory, a guardian that serves it, and the test as its apexd.
 
 use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -144,7 +144,16 @@ impl World {
     /// Connects to the next apexd.
     pub(super) fn connect(&self) -> Apexd {
         await_file(&self.places().socket);
-        let mut connection = UnixStream::connect(&self.places().socket).unwrap();
+        let began = Instant::now();
+        // The name is there a moment before somebody listens, and nothing tells when that begins.
+        let mut connection = loop {
+            match UnixStream::connect(&self.places().socket) {
+                Err(error) if error.kind() == ErrorKind::ConnectionRefused && began.elapsed() < PATIENCE => {
+                    std::thread::yield_now();
+                }
+                connection => break connection.unwrap(),
+            }
+        };
         connection.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut pid = [0; 4];
         connection.read_exact(&mut pid).unwrap();
