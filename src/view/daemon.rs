@@ -107,18 +107,18 @@ mod tests {
     use crate::view::{json, samples};
 
     const PLACES: fn() -> Places<'static> = || Places {
-        project: Path::new("/work/project"),
-        socket: Path::new("/work/project/.apex/daemon.sock"),
-        log_file: Path::new("/work/project/.apex/daemon.log"),
+        project: Path::new("/home/project"),
+        socket: Path::new("/home/project/.apex/daemon.sock"),
+        log_file: Path::new("/home/project/.apex/daemon.log"),
     };
 
     #[test]
     fn a_daemon_that_runs() {
-        insta::assert_snapshot!(json::line(&DaemonView::running(&samples::daemon(), PLACES())).unwrap(), @r#"{"running":true,"pid":4242,"guardian_pid":4241,"restarts":0,"version":"0.1.0","started_at":"2026-01-15T10:30:00.000Z","uptime_ms":3600000,"project":"/work/project","socket":"/work/project/.apex/daemon.sock","log_file":"/work/project/.apex/daemon.log","max_concurrent":3,"active":1,"queued":2,"waiting":2,"tasks_processed":42,"tasks_succeeded":40,"tasks_failed":2,"last_poll_at":"2026-01-15T11:29:59.000Z","draining":false}"#);
+        insta::assert_snapshot!(json::line(&DaemonView::running(&samples::daemon(), PLACES())).unwrap(), @r#"{"running":true,"pid":4242,"guardian_pid":4241,"restarts":0,"version":"0.1.0","started_at":"2026-01-15T10:30:00.000Z","uptime_ms":3600000,"project":"/home/project","socket":"/home/project/.apex/daemon.sock","log_file":"/home/project/.apex/daemon.log","max_concurrent":3,"active":1,"queued":2,"waiting":2,"tasks_processed":42,"tasks_succeeded":40,"tasks_failed":2,"last_poll_at":"2026-01-15T11:29:59.000Z","draining":false}"#);
     }
 
     #[test]
     fn a_daemon_that_does_not_run() {
-        insta::assert_snapshot!(json::line(&DaemonView::stopped(PLACES())).unwrap(), @r#"{"running":false,"pid":null,"guardian_pid":null,"restarts":null,"version":null,"started_at":null,"uptime_ms":null,"project":"/work/project","socket":"/work/project/.apex/daemon.sock","log_file":"/work/project/.apex/daemon.log","max_concurrent":null,"active":null,"queued":null,"waiting":null,"tasks_processed":null,"tasks_succeeded":null,"tasks_failed":null,"last_poll_at":null,"draining":null}"#);
+        insta::assert_snapshot!(json::line(&DaemonView::stopped(PLACES())).unwrap(), @r#"{"running":false,"pid":null,"guardian_pid":null,"restarts":null,"version":null,"started_at":null,"uptime_ms":null,"project":"/home/project","socket":"/home/project/.apex/daemon.sock","log_file":"/home/project/.apex/daemon.log","max_concurrent":null,"active":null,"queued":null,"waiting":null,"tasks_processed":null,"tasks_succeeded":null,"tasks_failed":null,"last_poll_at":null,"draining":null}"#);
     }
 }

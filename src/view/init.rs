@@ -27,7 +27,7 @@ mod tests {
 
     #[test]
     fn where_it_is_and_whether_it_is_new() {
-        let view = InitView::of(Path::new("/work/p"), Path::new("/work/p/.apex/config.toml"), true);
-        insta::assert_snapshot!(json::line(&view).unwrap(), @r#"{"project":"/work/p","config":"/work/p/.apex/config.toml","created":true}"#);
+        let view = InitView::of(Path::new("/home/p"), Path::new("/home/p/.apex/config.toml"), true);
+        insta::assert_snapshot!(json::line(&view).unwrap(), @r#"{"project":"/home/p","config":"/home/p/.apex/config.toml","created":true}"#);
     }
 }

@@ -23,7 +23,7 @@ pub(crate) fn task_id(n: u64) -> TaskId {
 
 /// Task 12, `cargo test`, waiting for a slot.
 pub(crate) fn queued() -> Task {
-    let spec = TaskSpec::command(vec!["cargo".into(), "test".into()], PathBuf::from("/work/project"));
+    let spec = TaskSpec::command(vec!["cargo".into(), "test".into()], PathBuf::from("/home/project"));
     Task {
         id: task_id(12),
         uuid: TaskUuid(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_000c)),
@@ -119,7 +119,7 @@ pub(crate) fn daemon() -> DaemonStatus {
         version: "0.1.0".to_owned(),
         started_at: NOW,
         uptime: Duration::from_secs(3600),
-        project: PathBuf::from("/work/project"),
+        project: PathBuf::from("/home/project"),
         max_concurrent: 3,
         active: 1,
         counts: Counts {

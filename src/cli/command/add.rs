@@ -189,10 +189,10 @@ mod tests {
 
     #[test]
     fn directories_are_made_absolute() {
-        let of = |asked: &str| directory(Path::new("/work"), Path::new(asked));
-        assert_eq!(of("."), Path::new("/work"));
-        assert_eq!(of("sub"), Path::new("/work/sub"));
-        assert_eq!(of("./sub/."), Path::new("/work/sub"));
+        let of = |asked: &str| directory(Path::new("/home"), Path::new(asked));
+        assert_eq!(of("."), Path::new("/home"));
+        assert_eq!(of("sub"), Path::new("/home/sub"));
+        assert_eq!(of("./sub/."), Path::new("/home/sub"));
         assert_eq!(of("/tmp"), Path::new("/tmp"));
     }
 

@@ -111,13 +111,13 @@ fn nothing_a_user_wrote_steers_the_terminal() {
 
 #[test]
 fn everything_about_a_task() {
-    insta::assert_snapshot!(plain(&task::details(&ended(), None, &Project::new("/work/project"), LATER())), @r#"
+    insta::assert_snapshot!(plain(&task::details(&ended(), None, &Project::new("/home/project"), LATER())), @r#"
     task 13  failed: exit code 3
       command      make && make check  (shell)
       name         build
       labels       nightly, team=core
       queue        default, priority -5
-      directory    /work/project
+      directory    /home/project
       added by     task 2
       timeout      1m30s
       uuid         01900000-0000-7000-8000-00000000000c
@@ -130,7 +130,7 @@ fn everything_about_a_task() {
       environment  1 variable: PATH
     attempt 1  failed  (pid 4711, exit code 3, 40.3s, user 39.0s, system 900ms, 7.0 MiB at most)
       reason       exit code 3
-      merged       /work/project/.apex/output/0/13.1.log (1.2 KiB)
+      merged       /home/project/.apex/output/0/13.1.log (1.2 KiB)
       sha256       abababababababababababababababababababababababababababababababab
     "#);
 }
@@ -138,7 +138,7 @@ fn everything_about_a_task() {
 #[test]
 fn values_of_the_environment_stand_below_one_another() {
     let env = Environment(vec![("A".into(), "1".into()), ("B".into(), "x y".into())]);
-    let text = plain(&task::details(&queued(), Some(&env), &Project::new("/work/project"), LATER()));
+    let text = plain(&task::details(&queued(), Some(&env), &Project::new("/home/project"), LATER()));
     assert!(text.ends_with("2 variables\n    A=1\n    B=x y"), "{text}");
 }
 
@@ -159,7 +159,7 @@ fn how_a_task_ended_on_one_line() {
 
 #[test]
 fn a_daemon_that_runs_and_one_that_does_not() {
-    let project = Project::new("/work/project");
+    let project = Project::new("/home/project");
     let now = NOW + Duration::from_secs(3600);
     insta::assert_snapshot!(plain(&super::daemon::running(&daemon(), &project, now)), @r#"
     daemon  running (pid 4241), up 1h00m, 1 of 3 slots used
@@ -168,22 +168,22 @@ fn a_daemon_that_runs_and_one_that_does_not() {
       waiting    2 queued, 1 held, 1 retrying
       ended      42 tasks, 40 succeeded, 2 failed
       last poll  1s ago
-      project    /work/project
-      socket     /work/project/.apex/daemon.sock
-      log        /work/project/.apex/daemon.log
+      project    /home/project
+      socket     /home/project/.apex/daemon.sock
+      log        /home/project/.apex/daemon.log
     "#);
     insta::assert_snapshot!(plain(&super::daemon::stopped(&project, Some("cannot open the task store"))), @r#"
     daemon  not running
       gave up    cannot open the task store
-      project    /work/project
-      socket     /work/project/.apex/daemon.sock
-      log        /work/project/.apex/daemon.log
+      project    /home/project
+      socket     /home/project/.apex/daemon.sock
+      log        /home/project/.apex/daemon.log
     "#);
 }
 
 #[test]
 fn the_whole_project_on_one_screen() {
-    let project = Project::new("/work/project");
+    let project = Project::new("/home/project");
     let mut screen = Screen {
         daemon: Some(daemon()),
         counts: Some(daemon().counts),
@@ -192,7 +192,7 @@ fn the_whole_project_on_one_screen() {
         failed: vec![ended()],
     };
     insta::assert_snapshot!(plain(&status::screen(&screen, &project, LATER(), Some(80))), @r#"
-    project  /work/project
+    project  /home/project
     daemon   running (pid 4241), up 1h00m, 1 of 3 slots used
     running  1
       14  running  3m05s  cargo test
@@ -203,7 +203,7 @@ fn the_whole_project_on_one_screen() {
     "#);
     (screen.daemon, screen.running) = (None, Vec::new());
     insta::assert_snapshot!(plain(&status::screen(&screen, &project, LATER(), Some(80))), @r#"
-    project  /work/project
+    project  /home/project
     daemon   not running; nothing is started (`apex daemon start` starts it)
     running  1 when the daemon was last seen
     waiting  2 queued, 1 held, 1 retrying
@@ -216,8 +216,8 @@ fn the_whole_project_on_one_screen() {
 #[test]
 fn an_empty_project_on_one_screen() {
     let screen = Screen { daemon: None, counts: None, running: vec![], waiting: vec![], failed: vec![] };
-    insta::assert_snapshot!(plain(&status::screen(&screen, &Project::new("/work/project"), NOW, None)), @r#"
-    project  /work/project
+    insta::assert_snapshot!(plain(&status::screen(&screen, &Project::new("/home/project"), NOW, None)), @r#"
+    project  /home/project
     daemon   not running; nothing is started (`apex daemon start` starts it)
     running  nothing
     waiting  nothing
