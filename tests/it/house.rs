@@ -46,13 +46,15 @@ fn plan() -> BTreeMap<&'static str, &'static [&'static str]> {
     ])
 }
 
-/// Returns the rooms of the crate that a source text names, with the line; comments are left out, and so are tests at
-/// its end, which may build what they need.
+/// Returns the rooms of the crate that a source text names, with the line; comments are left out, and so is
+/// its module of tests, which may build what they need.
 fn named_rooms(text: &str) -> Vec<(usize, String)> {
     let mut rooms = Vec::new();
+    let mut in_tests = false;
     for (index, line) in text.lines().enumerate() {
-        if line == "mod tests {" {
-            break;
+        in_tests = (in_tests || line == "mod tests {") && line != "}";
+        if in_tests {
+            continue;
         }
         let code = line.split("//").next().unwrap_or_default();
         for part in code.split("crate::").skip(1) {
@@ -144,4 +146,6 @@ fn what_the_plan_forbids_is_found() {
     );
     assert_eq!(offence("attic/x.rs", ""), ["attic/x.rs: room `attic` is not in the plan"]);
     assert!(offence("domain/task.rs", "// not crate::store\nuse crate::domain::id;").is_empty());
+    let after_tests = "mod tests {\n    use crate::engine;\n}\nuse crate::store::Store;\n";
+    assert_eq!(offence("domain/task.rs", after_tests), ["domain/task.rs:4: `domain` may not use `store`"]);
 }
