@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
 use crate::config::{self, Config, Overrides};
+use crate::domain::attempt::Leftovers;
 use crate::domain::backoff::{EXIT_CONFIG, EXIT_DRAINED, EXIT_REPLACE};
 use crate::domain::error::ErrorKind;
 use crate::engine::{Ended, Engine, Guardian, Handle, Settings, Setup, World};
@@ -203,7 +204,8 @@ async fn run(
         settings: settings(config),
         project: project.root().to_owned(),
         socket: project.socket(),
-        world: World { now: wall_now, moment: boottime_now, is_alive: process::is_alive },
+        world: World { now: wall_now, moment: boottime_now, is_alive: process::is_alive, started: process::started },
+        trusted: true,
     };
     let (engine, handle) = Engine::start(setup).await.map_err(Failure::passing)?;
     let exclusion = config.env.exclusion();
@@ -264,6 +266,10 @@ fn settings(config: &Config) -> Settings {
         poll_interval: config.daemon.poll_interval,
         grace: config.shutdown.grace,
         kill_grace: config.shutdown.kill_grace,
+        leftovers: match config.task.leftovers {
+            config::Leftovers::Kill => Leftovers::Kill,
+            config::Leftovers::Leave => Leftovers::Leave,
+        },
     }
 }
 

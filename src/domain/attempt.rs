@@ -22,6 +22,10 @@ use crate::domain::outcome::{Exit, ExitStatus, Outcome, ReasonCode, StopCause, U
 use crate::domain::task::State;
 use crate::domain::time::{Moment, Timestamp};
 
+mod clock;
+
+pub use clock::Clock;
+
 /// Where a piece of output went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stream {
@@ -101,17 +105,35 @@ pub struct Attempt {
     pub reason: Option<String>,
     /// What it used.
     pub usage: Option<Usage>,
+    /// When its processes were stopped, if they are; on the clock of the run of the machine it belongs to.
+    pub paused_at: Option<Moment>,
+    /// How long they were stopped before, altogether.
+    pub paused_for: Duration,
     /// What it wrote; a stream without output has no entry once the attempt has ended.
     pub outputs: Vec<Output>,
 }
 
-/// How an attempt is asked to stop.
+/// How an attempt is ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StopPolicy {
-    /// The first signal.
+pub struct Policy {
+    /// The first signal when it is asked to stop.
     pub signal: i32,
     /// Time between it and SIGKILL.
     pub grace: Duration,
+    /// Longest run, pauses left out.
+    pub timeout: Option<Duration>,
+    /// What becomes of processes that are left in its session when its first process has ended by itself.
+    pub leftovers: Leftovers,
+}
+
+/// What becomes of processes that a task leaves behind in its session.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Leftovers {
+    /// They are ended before the outcome is recorded.
+    #[default]
+    Kill,
+    /// They are left alone.
+    Leave,
 }
 
 /// What happened to an attempt.
@@ -144,7 +166,11 @@ pub enum Event {
         /// No process of the session is left.
         empty: bool,
     },
-    /// It is to be stopped.
+    /// Its processes are to be stopped until they are to go on.
+    PauseAsked,
+    /// Its processes are to go on.
+    ResumeAsked,
+    /// It is to be stopped for good.
     StopAsked(StopCause),
     /// It is to be killed without further waiting.
     KillAsked,
@@ -176,6 +202,7 @@ pub enum Effect {
 const SIGKILL: i32 = 9;
 const SIGTERM: i32 = 15;
 const SIGCONT: i32 = 18;
+const SIGSTOP: i32 = 19;
 
 /// How often a session that is being ended is looked at.
 const SWEEP_EVERY: Duration = Duration::from_millis(20);
@@ -222,18 +249,26 @@ impl Stop {
 pub struct Machine {
     phase: Phase,
     stop: Option<Stop>,
-    policy: StopPolicy,
+    clock: Clock,
+    policy: Policy,
 }
 
 impl Machine {
     /// Begins an attempt that was claimed and whose start was ordered.
-    pub fn starting(policy: StopPolicy) -> Self {
-        Self { phase: Phase::Starting, stop: None, policy }
+    pub fn starting(policy: Policy) -> Self {
+        Self { phase: Phase::Starting, stop: None, clock: Clock::default(), policy }
     }
 
-    /// Takes over an attempt whose process is known to run, or to have run.
-    pub fn running(policy: StopPolicy) -> Self {
-        Self { phase: Phase::Running, stop: None, policy }
+    /// Takes over an attempt whose process runs already though that was not heard of yet; its `clock` stands so.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// Takes over an attempt whose process is known to run, or to have run, and whose `clock` stands so. Feed it a tick,
+    /// so that it asks to be woken.
+    pub fn running(policy: Policy, clock: Clock) -> Self {
+        Self { phase: Phase::Running, stop: None, clock, policy }
     }
 
     /// Returns whether everything about the attempt is stored and done.
@@ -253,8 +288,9 @@ impl Machine {
         match (&mut self.phase, event) {
             (Phase::Starting, Event::Started) => {
                 self.phase = Phase::Running;
+                self.clock.go(now);
                 let mut effects = vec![Effect::RecordStart];
-                effects.extend(self.begin_stop(now));
+                effects.extend(if self.stop.is_some() { self.begin_stop(now) } else { self.time_out_if_due(now) });
                 effects
             }
             (Phase::Starting, Event::Refused) => {
@@ -287,6 +323,18 @@ impl Machine {
                 }
             }
 
+            // What is being ended is not stopped again, or it could not end by itself.
+            (Phase::Running, Event::PauseAsked) if self.stop.is_none() => {
+                self.clock.stop(now);
+                vec![Effect::Signal(SIGSTOP)]
+            }
+            (Phase::Running, Event::ResumeAsked) if self.stop.is_none() => {
+                self.clock.go(now);
+                let mut effects = vec![Effect::Signal(SIGCONT)];
+                effects.extend(self.time_out_if_due(now));
+                effects
+            }
+            (Phase::Running, Event::Tick) if self.stop.is_none() => self.time_out_if_due(now),
             (Phase::Running, Event::Tick) => self.kill_if_due(now),
             (Phase::Sweeping { outcome, look_at, answers }, Event::Tick) => {
                 if now < *look_at || *answers > 0 {
@@ -340,10 +388,20 @@ impl Machine {
             },
 
             // What comes late, twice or out of turn changes nothing.
-            (Phase::Starting, Event::Swept { .. } | Event::Recorded | Event::NotRecorded | Event::Tick)
+            (
+                Phase::Starting,
+                Event::Swept { .. }
+                | Event::Recorded
+                | Event::NotRecorded
+                | Event::PauseAsked
+                | Event::ResumeAsked
+                | Event::Tick,
+            )
             | (
                 Phase::Running,
                 Event::Started
+                | Event::PauseAsked
+                | Event::ResumeAsked
                 | Event::Refused
                 | Event::NotStarted { .. }
                 | Event::Swept { .. }
@@ -353,6 +411,8 @@ impl Machine {
             | (
                 Phase::Sweeping { .. },
                 Event::Started
+                | Event::PauseAsked
+                | Event::ResumeAsked
                 | Event::Refused
                 | Event::NotStarted { .. }
                 | Event::Exited(_)
@@ -363,6 +423,8 @@ impl Machine {
             | (
                 Phase::Recording { .. },
                 Event::Started
+                | Event::PauseAsked
+                | Event::ResumeAsked
                 | Event::Refused
                 | Event::NotStarted { .. }
                 | Event::Exited(_)
@@ -378,7 +440,8 @@ impl Machine {
     fn exited(&mut self, now: Moment, exit: Exit) -> Vec<Effect> {
         let cause = self.stop.filter(|stop| stop.kill_at.is_some()).map(|stop| stop.cause);
         let outcome = Outcome::of_exit(exit.status, cause, exit.usage, exit.at);
-        if !exit.leftovers {
+        let is_left_alone = self.stop.is_none() && self.policy.leftovers == Leftovers::Leave;
+        if !exit.leftovers || is_left_alone {
             return self.record(outcome);
         }
         let fallback = cause.unwrap_or(StopCause::Drain);
@@ -403,6 +466,15 @@ impl Machine {
         stop.kill_at = Some(kill_at);
         // A stopped process gets the signal only when it goes on.
         vec![Effect::Signal(self.policy.signal), Effect::Signal(SIGCONT), Effect::WakeAt(kill_at)]
+    }
+
+    fn time_out_if_due(&mut self, now: Moment) -> Vec<Effect> {
+        let Some(at) = self.policy.timeout.and_then(|limit| self.clock.reaches(limit)) else { return Vec::new() };
+        if now < at {
+            return vec![Effect::WakeAt(at)];
+        }
+        self.stop = Some(Stop { cause: StopCause::Timeout, kill_at: None, killed: false });
+        self.begin_stop(now)
     }
 
     fn kill_if_due(&mut self, now: Moment) -> Vec<Effect> {

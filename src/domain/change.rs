@@ -50,34 +50,76 @@ pub enum ChangeKind {
     Added,
     /// A held task was let go.
     Released,
+    /// A waiting task was kept back.
+    Held,
+    /// What a task waited for by the clock has come.
+    Due,
+    /// All that a task waited for has come about.
+    Unblocked,
+    /// A task that was skipped waits again: what it depends on is tried again.
+    Blocked,
+    /// Something that a task depends on did not succeed.
+    Skipped,
     /// A task was taken by a daemon and got a slot.
     Claimed,
     /// A claim was given back: nothing was started.
     Unclaimed,
     /// Its process runs.
     Started,
+    /// Its processes were stopped.
+    Paused,
+    /// Its processes go on.
+    Resumed,
     /// An attempt ended, and with it perhaps the task.
     Ended,
     /// Somebody asked for a running task to be cancelled.
     CancelRequested,
     /// A waiting task was cancelled.
     Cancelled,
+    /// A task that had ended begins anew.
+    Retried,
+    /// A task that had ended was forgotten.
+    Removed,
     /// The hash of an output was computed.
     Hashed,
+    /// A queue was made.
+    QueueAdded,
+    /// A queue has another number of slots.
+    QueueChanged,
+    /// Nothing of a queue is started any more.
+    QueuePaused,
+    /// Tasks of a queue are started again.
+    QueueResumed,
+    /// A queue is gone.
+    QueueRemoved,
 }
 
 impl ChangeKind {
     /// Every kind.
-    pub const ALL: [ChangeKind; 9] = [
+    pub const ALL: [ChangeKind; 23] = [
         Self::Added,
         Self::Released,
+        Self::Held,
+        Self::Due,
+        Self::Unblocked,
+        Self::Blocked,
+        Self::Skipped,
         Self::Claimed,
         Self::Unclaimed,
         Self::Started,
+        Self::Paused,
+        Self::Resumed,
         Self::Ended,
         Self::CancelRequested,
         Self::Cancelled,
+        Self::Retried,
+        Self::Removed,
         Self::Hashed,
+        Self::QueueAdded,
+        Self::QueueChanged,
+        Self::QueuePaused,
+        Self::QueueResumed,
+        Self::QueueRemoved,
     ];
 
     /// Returns the word used in JSON, on the wire and in the store.
@@ -85,13 +127,27 @@ impl ChangeKind {
         match self {
             Self::Added => "task.added",
             Self::Released => "task.released",
+            Self::Held => "task.held",
+            Self::Due => "task.due",
+            Self::Unblocked => "task.unblocked",
+            Self::Blocked => "task.blocked",
+            Self::Skipped => "task.skipped",
             Self::Claimed => "task.claimed",
             Self::Unclaimed => "task.unclaimed",
             Self::Started => "task.started",
+            Self::Paused => "task.paused",
+            Self::Resumed => "task.resumed",
             Self::Ended => "task.ended",
             Self::CancelRequested => "task.cancel_requested",
             Self::Cancelled => "task.cancelled",
+            Self::Retried => "task.retried",
+            Self::Removed => "task.removed",
             Self::Hashed => "task.hashed",
+            Self::QueueAdded => "queue.added",
+            Self::QueueChanged => "queue.changed",
+            Self::QueuePaused => "queue.paused",
+            Self::QueueResumed => "queue.resumed",
+            Self::QueueRemoved => "queue.removed",
         }
     }
 
@@ -99,6 +155,15 @@ impl ChangeKind {
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
+}
+
+/// Part of the feed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChangePage {
+    /// The changes, oldest first.
+    pub changes: Vec<Change>,
+    /// Changes between the cursor and the first of these were forgotten; the number of the last of them.
+    pub gap: Option<Seq>,
 }
 
 /// One recorded fact.
@@ -110,14 +175,16 @@ pub struct Change {
     pub at: Timestamp,
     /// What sort of change.
     pub kind: ChangeKind,
-    /// Of which task.
-    pub task: TaskId,
+    /// Of which task; `None` if it is about a queue.
+    pub task: Option<TaskId>,
+    /// Of which queue, if it is about one and not about a task.
+    pub queue: Option<String>,
     /// Of which attempt, if it was about one.
     pub attempt: Option<AttemptNumber>,
-    /// The state before; `None` for a task that was just added.
+    /// The state before; `None` for a task that was just added, and for queues.
     pub from: Option<State>,
-    /// The state after.
-    pub to: State,
+    /// The state after; `None` for a task that is gone, and for queues.
+    pub to: Option<State>,
     /// Who caused it.
     pub by: Actor,
     /// Why, for people.

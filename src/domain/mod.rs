@@ -12,6 +12,7 @@ pub mod attempt;
 pub mod backoff;
 pub mod change;
 pub mod daemon;
+pub mod dependency;
 pub mod drain;
 pub mod error;
 pub mod id;

@@ -31,7 +31,25 @@ pub enum Refused {
     NotFound,
     /// It is not in a state that allows this; here it is, as it stands, without its attempts.
     State(Box<Task>),
+    /// It was skipped, and still would be: this one of those it depends on did not succeed.
+    Dependency(TaskId),
+    /// Others that wait depend on it; this is the first of them.
+    Needed(TaskId),
 }
+
+/// Why a verb did nothing to one of several queues.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum QueueRefused {
+    /// There is no such queue.
+    NotFound,
+    /// So many of its tasks have not ended.
+    InUse(u64),
+    /// The default queue is always there.
+    Default,
+}
+
+/// An answer for each queue named, in the order in which they were named.
+pub type PerQueue<E = QueueRefused> = Vec<(String, Result<(), E>)>;
 
 /// An answer for each task named, in the order in which they were named.
 pub type PerTask<T, E = Refused> = Vec<(TaskId, Result<T, E>)>;

@@ -1,4 +1,51 @@
-//! Who is next, and how many at once.
+//! Queues: who is next, and how many at once.
+
+use crate::domain::time::Timestamp;
+
+/// A queue as it stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Queue {
+    /// Its name.
+    pub name: String,
+    /// How many of its tasks may hold a slot at once; 0 is no limit of its own.
+    pub slots: u32,
+    /// Set while nothing of it is started.
+    pub pause: Option<QueuePause>,
+    /// How many of its tasks hold a slot.
+    pub active: u64,
+    /// How many are ready.
+    pub queued: u64,
+    /// How many wait for something other than a slot.
+    pub waiting: u64,
+}
+
+/// Why and how long nothing of a queue is started.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct QueuePause {
+    /// Since when.
+    pub at: Timestamp,
+    /// Why, for people.
+    pub reason: Option<String>,
+    /// When it ends by itself.
+    pub until: Option<Timestamp>,
+}
+
+/// Longest name of a queue, in bytes.
+pub const QUEUE_NAME_BYTES_MAX: usize = 64;
+
+/// Checks the name of a queue: letters, digits, `.`, `_` and `-`, so that it can be typed, listed and set as a variable
+/// without quotes.
+pub fn check_queue_name(name: &str) -> Result<(), InvalidQueueName> {
+    let fits = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let good =
+        !name.is_empty() && name.len() <= QUEUE_NAME_BYTES_MAX && name.chars().all(fits) && !name.starts_with('-');
+    if good { Ok(()) } else { Err(InvalidQueueName(name.to_owned())) }
+}
+
+/// A text that cannot be the name of a queue.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("queue name `{0}` needs 1 to 64 bytes of letters, digits, `.`, `_` and `-`, and no `-` at its beginning")]
+pub struct InvalidQueueName(pub String);
 
 /// Returns how many further tasks may start.
 ///
@@ -6,6 +53,13 @@
 /// already runs leaves nothing.
 pub fn free_slots(max_concurrent: u32, active: usize) -> usize {
     (max_concurrent as usize).saturating_sub(active)
+}
+
+/// Returns how many further tasks of a queue may start, as far as the queue's own limit goes.
+///
+/// Shape: 0 slots are no limit of its own.
+pub fn free_in_queue(slots: u32, active: usize) -> usize {
+    if slots == 0 { usize::MAX } else { free_slots(slots, active) }
 }
 
 /// Returns the lowest slot number, from 0, that is not among `taken`.
@@ -35,6 +89,9 @@ mod tests {
         assert_eq!(free_slots(3, 3), 0);
         assert_eq!(free_slots(1, 3), 0);
         assert_eq!(free_slots(0, 0), 0);
+        assert_eq!(free_in_queue(2, 1), 1);
+        assert_eq!(free_in_queue(2, 5), 0);
+        assert_eq!(free_in_queue(0, 5), usize::MAX);
     }
 
     #[test]

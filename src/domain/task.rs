@@ -32,13 +32,6 @@ pub struct NewTask {
     pub parent: Option<TaskId>,
 }
 
-impl NewTask {
-    /// Returns the state in which the task begins.
-    pub fn initial_state(&self, now: Timestamp) -> State {
-        if self.hold { State::Held } else { self.spec.state_unheld(now) }
-    }
-}
-
 /// A task as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Task {
@@ -83,6 +76,16 @@ pub struct Task {
 }
 
 impl Task {
+    /// Returns where it waits when neither other tasks nor people keep it back: until its time has come, as one that is
+    /// tried again or as one that has not run yet; then for a slot.
+    pub fn state_ready(&self, now: Timestamp) -> State {
+        match self.spec.run_at {
+            Some(at) if at > now && self.failures > 0 => State::Retrying,
+            Some(at) if at > now => State::Scheduled,
+            _ => State::Queued,
+        }
+    }
+
     /// Returns the command as a person would type it; for display only.
     pub fn command_line(&self) -> String {
         if self.spec.shell {

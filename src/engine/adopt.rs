@@ -3,12 +3,12 @@
 use tracing::{info, warn};
 
 use crate::domain::adoption::{self, Child, Decision, Here, LastWords, UnderWay};
-use crate::domain::attempt::{Event, Machine};
+use crate::domain::attempt::{Clock, Event, Machine, Policy};
 use crate::domain::id::AssignmentId;
 use crate::domain::identity::ProcessIdentity;
 use crate::domain::outcome::{ExitStatus, Outcome, StopCause};
 use crate::domain::task::State;
-use crate::engine::claim::stop_policy;
+use crate::engine::claim::policy;
 use crate::engine::run::{Engine, Target};
 use crate::engine::supervise::{Supervised, tell_end};
 use crate::engine::{Error, jitter};
@@ -55,8 +55,10 @@ pub(super) async fn settle(engine: &mut Engine, last_words: &[LastWords]) -> Res
             Decision::Watch(assignment, _) => {
                 if let Some(entry) = entries.remove(&assignment) {
                     warn!("Task {} runs on without a guardian; how it ends will not be known", entry.task.id);
-                    let policy = stop_policy(&engine.shared, &entry.task.spec);
-                    engine.supervise(Supervised::orphan(entry.task, entry.attempt, Machine::running(policy)));
+                    // Nobody can signal it, so there is nothing to be timed.
+                    let policy = Policy { timeout: None, ..policy(&engine.shared, &entry.task.spec) };
+                    let machine = Machine::running(policy, Clock::default());
+                    engine.supervise(Supervised::orphan(entry.task, entry.attempt, machine));
                     engine.wake_at(engine.moment(), Target::Watch(assignment));
                 }
             }
@@ -79,14 +81,26 @@ pub(super) async fn settle(engine: &mut Engine, last_words: &[LastWords]) -> Res
 fn adopt(engine: &mut Engine, entry: InFlight, child: Child) {
     let InFlight { task, attempt, .. } = entry;
     let assignment = child.assignment;
-    let policy = stop_policy(&engine.shared, &task.spec);
+    let mut policy = policy(&engine.shared, &task.spec);
     info!("Taking over task {}, pid={}", task.id, child.pid);
     let cancel = task.cancel_requested_at.filter(|asked| child.exit.is_none_or(|exit| exit.at >= *asked));
+    if let Some(asked) = cancel {
+        // Its grace began when it was asked.
+        policy.grace = policy.grace.saturating_sub((engine.shared.world.now)().since(asked));
+    }
     // It was told to stop by an apexd that did not live to record it: what ended by the signal did not fail.
     let is_draining = engine.shared.guardian.stop_requests > 0;
     let is_cut_off = is_draining && child.exit.is_some_and(|exit| is_by_stop(exit.status, policy.signal));
+    let identity =
+        ProcessIdentity { boot: engine.shared.guardian.boot, pid: child.pid, start_ticks: child.start_ticks };
+    let started = (engine.shared.world.started)(identity);
+    let clock = Clock::of(started, attempt.paused_for, attempt.paused_at, engine.moment());
+    let is_paused = attempt.state == State::Paused;
     // A start that was not recorded is recorded now.
-    let machine = if attempt.state == State::Starting { Machine::starting(policy) } else { Machine::running(policy) };
+    let machine = match attempt.state {
+        State::Starting => Machine::starting(policy).with_clock(clock),
+        _ => Machine::running(policy, clock),
+    };
     engine.supervise(Supervised::new(task, attempt, machine));
     engine.spawned(Child { exit: None, ..child });
     if cancel.is_some() {
@@ -94,9 +108,24 @@ fn adopt(engine: &mut Engine, entry: InFlight, child: Child) {
     } else if is_cut_off {
         engine.stop_attempt(assignment, StopCause::Drain);
     }
-    if let Some(exit) = child.exit {
-        engine.feed(assignment, Event::Exited(exit));
+    match child.exit {
+        Some(exit) => engine.feed(assignment, Event::Exited(exit)),
+        // The one that stored the pause may not have lived to send the signal.
+        None if is_paused => engine.feed(assignment, Event::PauseAsked),
+        None => engine.feed(assignment, Event::Tick),
     }
+}
+
+/// Lets go what was held because the project came from elsewhere, or holds what waits.
+pub(super) async fn accept_or_hold(engine: &Engine, trusted: bool) -> Result<(), Error> {
+    let (store, now) = (&engine.shared.store, (engine.shared.world.now)());
+    let changed = if trusted { store.trust(now).await? } else { store.distrust(now).await? };
+    match (trusted, changed) {
+        (true, 0) => {}
+        (true, n) => info!("The project was accepted; {n} task(s) go on"),
+        (false, _) => warn!("The project came from elsewhere; nothing of it is run until `apex trust`"),
+    }
+    Ok(())
 }
 
 /// Returns whether an end may be the work of apex, which asks by this signal and then kills.

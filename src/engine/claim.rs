@@ -6,7 +6,7 @@ use std::time::Duration;
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use crate::domain::attempt::{Machine, StopPolicy};
+use crate::domain::attempt::{Machine, Policy};
 use crate::domain::id::AssignmentId;
 use crate::domain::queue;
 use crate::domain::task::TaskSpec;
@@ -14,6 +14,7 @@ use crate::engine::handle::{Shared, is_passing};
 use crate::engine::run::{Done, Engine, Target};
 use crate::engine::spawn;
 use crate::engine::supervise::{ABOUT_TO_END, Supervised};
+use crate::engine::wait::LEASE;
 use crate::store;
 use crate::store::task::{Claim, Claimed};
 
@@ -21,10 +22,6 @@ use crate::store::task::{Claim, Claimed};
 const CLAIM_MAX: usize = 256;
 /// How long to wait after a claim that failed.
 const CLAIM_AGAIN_AFTER: Duration = Duration::from_secs(1);
-
-/// How long a claim holds if its owner says nothing more. One guardian owns a project, and what it claimed is settled
-/// whenever an apexd starts; the time matters once several hosts share a store.
-const LEASE: Duration = Duration::from_secs(24 * 3600);
 
 impl Engine {
     /// Looks for ready tasks, unless there is no room or somebody is looking already.
@@ -34,6 +31,10 @@ impl Engine {
         }
         if self.claiming {
             self.claim_again = true;
+            return;
+        }
+        // Whoever accepts the project wakes the loop.
+        if !self.shared.trusted.try_read().is_ok_and(|trusted| *trusted) {
             return;
         }
         let moment = self.moment();
@@ -97,7 +98,7 @@ impl Engine {
         let Claimed { task, attempt, env } = claimed;
         let assignment = attempt.assignment;
         info!("Starting task {}", task.id);
-        let machine = Machine::starting(stop_policy(&self.shared, &task.spec));
+        let machine = Machine::starting(policy(&self.shared, &task.spec));
         let (spec, id, number, slot) = (task.spec.clone(), task.id, attempt.number, attempt.slot);
         self.supervise(Supervised::new(task, attempt, machine));
         if self.early_stops.remove(&assignment) {
@@ -112,10 +113,12 @@ impl Engine {
     }
 }
 
-/// Returns how a task is asked to stop: as it says itself, or as the settings say.
-pub(super) fn stop_policy(shared: &Shared, spec: &TaskSpec) -> StopPolicy {
-    StopPolicy {
+/// Returns how the attempts of a task are ended: as it says itself, or as the settings say.
+pub(super) fn policy(shared: &Shared, spec: &TaskSpec) -> Policy {
+    Policy {
         signal: spec.kill_signal.unwrap_or(nix::libc::SIGTERM),
         grace: spec.kill_grace.unwrap_or(shared.settings.kill_grace),
+        timeout: spec.timeout,
+        leftovers: shared.settings.leftovers,
     }
 }

@@ -7,7 +7,8 @@ use crate::domain::error::{ErrorKind, Problem};
 use crate::domain::id::TaskId;
 use crate::domain::outcome::SignalName;
 use crate::domain::query::Refused;
-use crate::domain::task::{InvalidSpec, State, Task};
+use crate::domain::queue::InvalidQueueName;
+use crate::domain::task::{DEFAULT_QUEUE, InvalidSpec, State, Task};
 use crate::output;
 use crate::store;
 
@@ -32,9 +33,49 @@ pub enum Error {
     /// A task that has ended cannot be cancelled.
     #[error("cannot cancel task `{}`: it has already ended as `{}`", .0.id, .0.state.shown().as_str())]
     AlreadyEnded(Box<Task>),
-    /// Only held tasks can be released.
-    #[error("cannot release task `{}`: it is `{}`, not `held`", .0.id, .0.state.shown().as_str())]
-    NotHeld(Box<Task>),
+    /// A task is not in a state that allows this.
+    #[error("cannot {verb} task `{}`: it is `{}`, not {wanted}", .task.id, .task.state.shown().as_str())]
+    Wrong {
+        /// What was to be done.
+        verb: &'static str,
+        /// How it would have to stand.
+        wanted: &'static str,
+        /// The task.
+        task: Box<Task>,
+    },
+    /// A task that is begun anew would be skipped at once.
+    #[error("cannot retry task `{id}`: task `{on}`, on which it depends, did not succeed")]
+    WouldBeSkipped {
+        /// The task.
+        id: TaskId,
+        /// The one it depends on.
+        on: TaskId,
+    },
+    /// A task cannot be forgotten while others wait for it.
+    #[error("cannot remove task `{id}`: task `{waiting}` waits and depends on it")]
+    Needed {
+        /// The task.
+        id: TaskId,
+        /// One that waits.
+        waiting: TaskId,
+    },
+    /// The project came from elsewhere.
+    #[error("this project came from elsewhere, and nothing of it is run until you accept it")]
+    Untrusted,
+    /// The name of a queue cannot be one.
+    #[error(transparent)]
+    QueueName(#[from] InvalidQueueName),
+    /// A queue cannot be removed while it has tasks to run.
+    #[error("cannot remove queue `{name}`: {tasks} of its tasks have not ended")]
+    QueueInUse {
+        /// Its name.
+        name: String,
+        /// How many tasks.
+        tasks: u64,
+    },
+    /// The default queue is always there.
+    #[error("cannot remove queue `{DEFAULT_QUEUE}`: it is always there")]
+    DefaultQueue,
     /// Only a process can be signalled.
     #[error("cannot send {} to task `{id}`: it is `{}` and has no process", SignalName(*.signal), .state.shown().as_str())]
     NoProcess {
@@ -76,10 +117,17 @@ impl Error {
     /// Returns the kind that callers see.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Spec(_) | Self::NotYet(_) | Self::Binary { .. } => ErrorKind::Invalid,
+            Self::Spec(_) | Self::NotYet(_) | Self::QueueName(_) | Self::Binary { .. } => ErrorKind::Invalid,
             Self::NoSuchTask(_) => ErrorKind::NotFound,
             Self::Draining | Self::Stopped => ErrorKind::Unavailable,
-            Self::AlreadyEnded(_) | Self::NotHeld(_) | Self::NoProcess { .. } => ErrorKind::Conflict,
+            Self::AlreadyEnded(_)
+            | Self::Wrong { .. }
+            | Self::WouldBeSkipped { .. }
+            | Self::Needed { .. }
+            | Self::Untrusted
+            | Self::QueueInUse { .. }
+            | Self::DefaultQueue
+            | Self::NoProcess { .. } => ErrorKind::Conflict,
             Self::Signal { .. } => ErrorKind::Internal,
             Self::Store(error) => error.kind(),
             Self::Output(error) => error.kind(),
@@ -102,7 +150,29 @@ impl Error {
             Self::AlreadyEnded(task) => {
                 problem.with_hint(format!("see how it ended with `apex task show {}`", task.id)).with_id(task.id)
             }
-            Self::NotHeld(task) => problem.with_id(task.id),
+            Self::Wrong { task, .. } => {
+                problem.with_hint(format!("see how it stands with `apex task show {}`", task.id)).with_id(task.id)
+            }
+            Self::WouldBeSkipped { id, on } => {
+                problem.with_hint(format!("try that one again with `apex task retry {on}`")).with_id(id)
+            }
+            Self::Needed { id, waiting } => {
+                problem.with_hint(format!("cancel that one first with `apex task cancel {waiting}`")).with_id(id)
+            }
+            Self::Untrusted => problem.with_hint("look at it with `apex ls`, then accept it with `apex trust`"),
+            Self::QueueInUse { name, .. } => {
+                problem.with_hint(format!("see them with `apex ls --queue {name}`")).with_id(name)
+            }
+            Self::Store(store::Error::NoSuchQueue(name)) => {
+                let hint = format!("see what there is with `apex queue list`, or make it with `apex queue add {name}`");
+                problem.with_hint(hint).with_id(name)
+            }
+            Self::Store(store::Error::QueueExists(name)) => {
+                problem.with_hint(format!("change it with `apex queue set {name} --slots N`")).with_id(name)
+            }
+            Self::Store(store::Error::NoSuchTask(id)) => {
+                problem.with_hint("see what there is with `apex task list --all`").with_id(id)
+            }
             Self::NoProcess { id, .. } | Self::Signal { id, .. } => problem.with_id(id),
             Self::Draining => problem.with_hint("start it again with `apex daemon start` when it has stopped"),
             _ => problem,
@@ -111,15 +181,17 @@ impl Error {
 
     pub(super) fn cancel_refused(id: TaskId, refused: Refused) -> Self {
         match refused {
-            Refused::NotFound => Self::NoSuchTask(id),
             Refused::State(task) => Self::AlreadyEnded(task),
+            _ => Self::NoSuchTask(id),
         }
     }
 
-    pub(super) fn release_refused(id: TaskId, refused: Refused) -> Self {
+    pub(super) fn refused(id: TaskId, verb: &'static str, wanted: &'static str, refused: Refused) -> Self {
         match refused {
             Refused::NotFound => Self::NoSuchTask(id),
-            Refused::State(task) => Self::NotHeld(task),
+            Refused::State(task) => Self::Wrong { verb, wanted, task },
+            Refused::Dependency(on) => Self::WouldBeSkipped { id, on },
+            Refused::Needed(waiting) => Self::Needed { id, waiting },
         }
     }
 }

@@ -6,15 +6,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{Notify, RwLock, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
 use crate::domain::change::Actor;
-use crate::domain::daemon::DaemonStatus;
+use crate::domain::daemon::{DaemonStatus, RunTime};
 use crate::domain::error::ErrorKind;
 use crate::domain::id::{AssignmentId, Seq, TaskId};
 use crate::domain::query::{Added, Cancelled, PerTask, TaskFilter, TaskPage};
-use crate::domain::task::{Environment, NewTask, Stdin, Task, TaskSpec};
+use crate::domain::task::{Environment, NewTask, State, Stdin, Task, TaskSpec};
 use crate::domain::time::Timestamp;
 use crate::engine::hash::Hashing;
 use crate::engine::{Error, Guardian, Settings, World};
@@ -37,6 +37,8 @@ pub enum Closing {
 pub(super) enum Command {
     /// A cancel was stored: stop the attempt. Answered when the signal was sent.
     Stop { assignment: AssignmentId, reply: oneshot::Sender<()> },
+    /// Stop the processes of an attempt, or let them go on. Answered when the signal was sent.
+    Pause { assignment: AssignmentId, pause: bool, reply: oneshot::Sender<()> },
     /// Send a signal to the processes of a task. Answered with an errno, 0 if it was sent, `None` if it has no process.
     Signal { task: TaskId, signal: i32, reply: oneshot::Sender<Option<i32>> },
     /// Begin to drain, or be more urgent about it.
@@ -64,6 +66,15 @@ pub(super) struct Shared {
     pub(super) wake: Notify,
     pub(super) draining: AtomicBool,
     pub(super) hashing: Hashing,
+    /// Something waits for the clock that did not before: the loop is to look when its time comes.
+    pub(super) clock_changed: AtomicBool,
+    /// Tasks that depend on others are to be told.
+    pub(super) unsettled: AtomicBool,
+    /// The project is one's own. Held while a task is added, so that none is missed when it is accepted.
+    pub(super) trusted: RwLock<bool>,
+    /// One at a time: pausing and resuming a task are two steps each, which must not mix.
+    pub(super) pausing: tokio::sync::Mutex<()>,
+    pub(super) run_time: Mutex<RunTime>,
     pub(super) pulse: Mutex<Pulse>,
     pub(super) closing: watch::Sender<Closing>,
 }
@@ -106,9 +117,15 @@ impl Handle {
         if let Stdin::Upload(upload) = task.spec.stdin {
             self.shared.outputs.check_upload(upload)?;
         }
+        let trusted = self.shared.trusted.read().await;
         let now = (self.shared.world.now)();
-        let added = self.shared.store.add(verb::Add { task, by, now }).await?;
-        self.shared.wake.notify_one();
+        let added = self.shared.store.add(verb::Add { task, by, now, untrusted: !*trusted }).await?;
+        drop(trusted);
+        match added.task.state {
+            State::Scheduled => self.clock_changed(),
+            State::Queued => self.shared.wake.notify_one(),
+            _ => {}
+        }
         Ok(added)
     }
 
@@ -168,6 +185,8 @@ impl Handle {
             }
             results.push((id, answer.map_err(|refused| Error::cancel_refused(id, refused))));
         }
+        self.shared.unsettled.store(true, Ordering::Release);
+        self.shared.wake.notify_one();
         Ok(results)
     }
 
@@ -192,18 +211,6 @@ impl Handle {
         Ok(results)
     }
 
-    /// Lets held tasks go.
-    pub async fn release(&self, ids: Vec<TaskId>, by: Actor) -> Result<PerTask<(), Error>, Error> {
-        self.refuse_if_draining()?;
-        let now = (self.shared.world.now)();
-        let answers = self.shared.store.release(verb::Release { ids, by, now }).await?;
-        self.shared.wake.notify_one();
-        Ok(answers
-            .into_iter()
-            .map(|(id, answer)| (id, answer.map_err(|refused| Error::release_refused(id, refused))))
-            .collect())
-    }
-
     /// Tells how the daemon stands.
     pub async fn status(&self) -> Result<DaemonStatus, Error> {
         let counts = self.shared.store.counts().await?;
@@ -222,6 +229,7 @@ impl Handle {
             counts,
             last_poll_at: pulse.last_poll_at,
             draining: self.is_draining(),
+            untrusted: self.is_untrusted().await,
         })
     }
 
@@ -271,11 +279,11 @@ impl Handle {
         self.shared.draining.load(Ordering::Acquire)
     }
 
-    fn refuse_if_draining(&self) -> Result<(), Error> {
+    pub(super) fn refuse_if_draining(&self) -> Result<(), Error> {
         if self.is_draining() { Err(Error::Draining) } else { Ok(()) }
     }
 
-    async fn send(&self, command: Command) -> Result<(), Error> {
+    pub(super) async fn send(&self, command: Command) -> Result<(), Error> {
         self.commands.send(command).await.map_err(|_| Error::Stopped)
     }
 }
@@ -285,14 +293,7 @@ const HASH_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Refuses what a client may ask for on the wire, but what would leave the task waiting for something that nobody does.
 fn refuse_what_nobody_does(spec: &TaskSpec) -> Result<(), Error> {
-    let asked = [
-        (!spec.after.is_empty() || !spec.after_any.is_empty(), "dependencies"),
-        (spec.run_at.is_some(), "a start time"),
-        (spec.timeout.is_some(), "a time limit"),
-        (spec.retry.max_attempts > 1, "further attempts"),
-        (spec.key.is_some(), "a key"),
-        (spec.stdin == Stdin::Open, "open standard input"),
-    ];
+    let asked = [(spec.key.is_some(), "a key"), (spec.stdin == Stdin::Open, "open standard input")];
     match asked.into_iter().find(|(is_asked, _)| *is_asked) {
         Some((_, what)) => Err(Error::NotYet(what)),
         None => Ok(()),

@@ -5,8 +5,8 @@
 //! performs that. Nothing in the loop waits for the disk: what takes time is a job, and its end comes back as a value.
 //! Reads and adds do not pass through the loop at all; [`Handle`] goes straight to the store and wakes the loop.
 //!
-//! Reading order: [`handle`] (what may be asked) → [`run`] (the loop) → `claim` → `supervise` → `adopt`;
-//! `hash` stands apart.
+//! Reading order: [`handle`], `steer`, `queue`, `feed` (what may be asked) → [`run`] (the loop) → `claim` → `supervise` →
+//! `wait` → `adopt`; `hash` stands apart.
 //!
 //! Deliberately absent: a list of waiting tasks (the store has it), a recovery mode (`adopt` is how every start goes),
 //! and timers of a task's own (one heap holds all moments).
@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use crate::domain::adoption::{Child, LastWords};
+use crate::domain::attempt::Leftovers;
 use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
 use crate::domain::time::{Moment, Timestamp};
 use crate::link::{Fact, Order};
@@ -28,11 +29,15 @@ use crate::store::Store;
 mod adopt;
 mod claim;
 mod error;
+mod feed;
 pub mod handle;
 mod hash;
+mod queue;
 pub mod run;
 mod spawn;
+mod steer;
 mod supervise;
+mod wait;
 
 pub use error::Error;
 pub use handle::{Closing, Handle};
@@ -52,6 +57,8 @@ pub struct Settings {
     pub grace: Duration,
     /// Time between SIGTERM and SIGKILL for a task that has no setting of its own.
     pub kill_grace: Duration,
+    /// What becomes of processes that a task leaves behind in its session.
+    pub leftovers: Leftovers,
 }
 
 /// Where the time comes from, and whether a process is there: what the engine asks the machine itself.
@@ -63,6 +70,8 @@ pub struct World {
     pub moment: fn() -> Moment,
     /// Whether that very process still exists.
     pub is_alive: fn(ProcessIdentity) -> bool,
+    /// When a process of this run of the machine started, on the clock of `moment`.
+    pub started: fn(ProcessIdentity) -> Moment,
 }
 
 /// The guardian, as it introduced itself.
@@ -106,6 +115,8 @@ pub struct Setup {
     pub socket: PathBuf,
     /// The machine.
     pub world: World,
+    /// The project is this user's own, or was accepted. If not, nothing of it is run until [`Handle::trust`].
+    pub trusted: bool,
 }
 
 /// Draws a factor in (0.5, 1.0] for the delay before a further attempt.

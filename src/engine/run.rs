@@ -18,10 +18,11 @@ use crate::engine::handle::{Closing, Command, Handle, Pulse, Shared};
 use crate::engine::hash::Hashing;
 use crate::engine::spawn::NotStartable;
 use crate::engine::supervise::Supervised;
+use crate::engine::wait::{self, Waiting};
 use crate::engine::{Error, Setup, adopt};
 use crate::link::{Fact, Order, Spawn};
 use crate::store;
-use crate::store::task::{Claimed, Finished};
+use crate::store::task::{Claimed, Due, Finished, InFlight};
 
 /// Why the loop ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +44,11 @@ pub(super) enum Done {
     Started { assignment: AssignmentId, started: Result<(), store::Error> },
     Recorded { assignment: AssignmentId, finished: Result<Box<Finished>, Error> },
     Released { assignment: AssignmentId, released: Result<(), store::Error>, reason: String },
+    LookedAtClock { due: Result<Due, store::Error> },
+    Settled { more: Result<bool, store::Error> },
+    Renewed { expired: Result<Vec<InFlight>, store::Error> },
+    Swept { swept: Result<bool, Error> },
+    Tidied,
 }
 
 /// What a moment was waited for.
@@ -53,6 +59,12 @@ pub(super) enum Target {
     /// A further look, because one failed or came to nothing.
     Claim,
     Drain,
+    /// Something becomes due.
+    Due,
+    /// Tasks that depend on others are told, because it failed.
+    Settle,
+    /// Claims are renewed.
+    Renew,
     Attempt(AssignmentId),
     Watch(AssignmentId),
     Start(AssignmentId),
@@ -88,6 +100,7 @@ pub struct Engine {
     pub(super) claim_not_before: Option<Moment>,
     /// How often in a row the machine had no room for another process.
     pub(super) refusals: u32,
+    pub(super) waiting: Waiting,
     ending: Option<Ended>,
     replace_reply: Option<oneshot::Sender<()>>,
     /// So many requests to stop the guardian has told of.
@@ -112,6 +125,11 @@ impl Engine {
             wake: tokio::sync::Notify::new(),
             draining: false.into(),
             hashing: Hashing::default(),
+            clock_changed: false.into(),
+            unsettled: false.into(),
+            trusted: tokio::sync::RwLock::new(setup.trusted),
+            pausing: tokio::sync::Mutex::default(),
+            run_time: std::sync::Mutex::default(),
             pulse: std::sync::Mutex::new(Pulse::default()),
             closing,
         });
@@ -131,16 +149,26 @@ impl Engine {
             claim_again: false,
             claim_not_before: None,
             refusals: 0,
+            waiting: Waiting::default(),
             ending: None,
             replace_reply: None,
             stop_requests,
         };
         engine.order(Order::Policy { kill_grace: shared.settings.kill_grace });
         adopt::settle(&mut engine, &setup.last_words).await?;
+        adopt::accept_or_hold(&engine, setup.trusted).await?;
         for _ in 0..stop_requests {
             engine.drain_asked(None, "SIGTERM");
         }
         engine.wake_at(engine.moment(), Target::Poll);
+        engine.wake_at(engine.moment(), Target::Due);
+        engine.wake_at(engine.moment(), Target::Settle);
+        engine.wake_at(engine.moment(), Target::Renew);
+        let tidied = shared.clone();
+        engine.jobs.spawn(async move {
+            wait::tidy(&tidied).await;
+            Done::Tidied
+        });
         Ok((engine, Handle { shared, commands: sender, is_kept_out: Arc::new(|_| false) }))
     }
 
@@ -194,7 +222,7 @@ impl Engine {
                 error!(%error, "A job of the engine failed");
                 self.end(Ended::Fault);
             }
-            Event::Woken => self.claim(),
+            Event::Woken => self.woken(),
             Event::TimeHasCome => self.times_that_have_come(),
         }
     }
@@ -228,6 +256,7 @@ impl Engine {
     fn command(&mut self, command: Command) {
         match command {
             Command::Stop { assignment, reply } => self.stop_asked(assignment, reply),
+            Command::Pause { assignment, pause, reply } => self.pause_asked(assignment, pause, reply),
             Command::Signal { task, signal, reply } => self.signal_asked(task, signal, reply),
             Command::Drain { grace, received } => {
                 self.order(Order::Draining);
@@ -313,9 +342,13 @@ impl Engine {
             match target {
                 Target::Poll => {
                     self.claim();
+                    self.notice_clock();
                     self.wake_at(now + self.shared.settings.poll_interval, Target::Poll);
                 }
                 Target::Claim => self.claim(),
+                Target::Due => self.look_at_clock(),
+                Target::Settle => self.settle(),
+                Target::Renew => self.renew(),
                 Target::Drain => self.drain_step(drain::Event::Tick),
                 Target::Attempt(assignment) => self.tick(assignment),
                 Target::Watch(assignment) => self.look_after(assignment),
@@ -335,6 +368,11 @@ impl Engine {
 
     pub(super) fn moment(&self) -> Moment {
         (self.shared.world.moment)()
+    }
+
+    /// It is about to end.
+    pub(super) fn is_ending(&self) -> bool {
+        self.ending.is_some()
     }
 
     /// Takes no new work: it drains, or is about to end.

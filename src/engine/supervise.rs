@@ -1,6 +1,7 @@
 //! Attempts that are under way: what happens to each goes into its machine, and what the machine answers is performed.
 
 use std::collections::VecDeque;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -120,6 +121,11 @@ impl Engine {
                 self.wake_at(self.moment() + STORE_AGAIN_AFTER, Target::Start(assignment));
             }
             Done::Recorded { assignment, finished } => self.recorded(assignment, finished),
+            Done::LookedAtClock { due } => self.looked_at_clock(due),
+            Done::Settled { more } => self.settled(more),
+            Done::Renewed { expired } => self.renewed(expired),
+            Done::Swept { swept } => self.swept(swept),
+            Done::Tidied => {}
             Done::Released { released: Ok(()) | Err(store::Error::Stale(_)), .. } => self.claim(),
             Done::Released { assignment, released: Err(error), reason } => {
                 warn!(%error, "Cannot give a task back to the queue yet");
@@ -226,6 +232,12 @@ impl Engine {
         self.signal(assignment, 0, Asker::Stop(reply));
     }
 
+    /// Stops the processes of an attempt or lets them go on, and answers when the signal was sent.
+    pub(super) fn pause_asked(&mut self, assignment: AssignmentId, pause: bool, reply: oneshot::Sender<()>) {
+        self.feed(assignment, if pause { Event::PauseAsked } else { Event::ResumeAsked });
+        self.signal(assignment, 0, Asker::Stop(reply));
+    }
+
     pub(super) fn stop_attempt(&mut self, assignment: AssignmentId, cause: StopCause) {
         self.feed(assignment, Event::StopAsked(cause));
     }
@@ -314,7 +326,15 @@ impl Engine {
         match finished {
             Ok(finished) => {
                 tell_end(&finished.task);
+                self.measure(&finished);
                 self.feed(assignment, Event::Recorded);
+                if finished.unsettled {
+                    self.settle();
+                }
+                // It may wait for its next attempt, or have let go what waits for its own time.
+                if finished.task.state == State::Retrying || finished.task.state.is_ended() {
+                    self.look_at_clock();
+                }
             }
             Err(Error::Store(store::Error::Stale(_))) => {
                 error!(%assignment, "The store no longer knows an attempt that was running; its end is not recorded");
@@ -332,6 +352,13 @@ impl Engine {
                 }
                 self.attempts_changed();
             }
+        }
+    }
+
+    fn measure(&self, finished: &Finished) {
+        if let (true, Some(started)) = (finished.recorded, finished.task.started_at) {
+            let length = finished.task.ended_at.unwrap_or(finished.task.updated_at).since(started);
+            self.shared.run_time.lock().unwrap_or_else(PoisonError::into_inner).observe(length);
         }
     }
 

@@ -17,6 +17,7 @@ use crate::store::TaskStore;
 
 mod trouble;
 mod troubled;
+mod waiting;
 
 use troubled::Troubled;
 
@@ -32,6 +33,10 @@ fn moment() -> Moment {
 
 fn now() -> Timestamp {
     Timestamp(1_000_000 + i64::try_from(moment().0).unwrap())
+}
+
+fn started(identity: ProcessIdentity) -> Moment {
+    Moment(identity.start_ticks)
 }
 
 fn guardian(id: u128) -> Guardian {
@@ -69,6 +74,19 @@ impl Stage {
         max_concurrent: u32,
         is_alive: fn(ProcessIdentity) -> bool,
     ) -> Stage {
+        let world = World { now, moment, is_alive, started };
+        Self::in_world(store, dir, guardian, last_words, max_concurrent, world, true).await
+    }
+
+    async fn in_world(
+        store: Arc<Troubled>,
+        dir: Arc<tempfile::TempDir>,
+        guardian: Guardian,
+        last_words: Vec<LastWords>,
+        max_concurrent: u32,
+        world: World,
+        trusted: bool,
+    ) -> Stage {
         let (order_sender, orders) = mpsc::unbounded_channel();
         let (facts, fact_receiver) = mpsc::channel(64);
         let settings = Settings {
@@ -76,6 +94,7 @@ impl Stage {
             poll_interval: Duration::from_secs(5),
             grace: Duration::from_secs(30),
             kill_grace: Duration::from_secs(5),
+            leftovers: Leftovers::Kill,
         };
         let setup = Setup {
             store: store.clone(),
@@ -90,7 +109,8 @@ impl Stage {
             settings,
             project: dir.path().to_owned(),
             socket: dir.path().join("daemon.sock"),
-            world: World { now, moment, is_alive },
+            world,
+            trusted,
         };
         let (engine, handle) = Engine::start(setup).await.unwrap();
         let mut stage = Stage { store, dir, handle, orders, facts, engine: tokio::spawn(engine.run()) };
@@ -421,10 +441,8 @@ async fn what_nobody_would_do_is_refused_by_name() {
         let new = NewTask { uuid, spec, env: Environment::default(), hold: false, parent: None };
         stage.handle.add(new, Actor::Cli(1)).await.unwrap_err().problem().message
     };
-    let message = "this daemon cannot run tasks with dependencies yet";
-    assert_eq!(refusal(|spec| spec.after = vec![TaskId::new(1).unwrap()]).await, message);
-    let message = "this daemon cannot run tasks with a time limit yet";
-    assert_eq!(refusal(|spec| spec.timeout = Some(Duration::from_secs(1))).await, message);
-    let message = "this daemon cannot run tasks with further attempts yet";
-    assert_eq!(refusal(|spec| spec.retry.max_attempts = 2).await, message);
+    let message = "this daemon cannot run tasks with a key yet";
+    assert_eq!(refusal(|spec| spec.key = Some("nightly".into())).await, message);
+    let message = "this daemon cannot run tasks with open standard input yet";
+    assert_eq!(refusal(|spec| spec.stdin = crate::domain::task::Stdin::Open).await, message);
 }

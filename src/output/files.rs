@@ -1,9 +1,9 @@
 //! Where output is, from the moment an attempt starts until it has its final name.
 
-use std::fs::{DirBuilder, File, Metadata, OpenOptions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -124,6 +124,19 @@ impl Outputs {
         });
         let hashed = hashed.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
         hashed.map_err(|source| Error::Read { path, source })
+    }
+
+    /// Deletes an output whose path is stored so; returns whether it is gone. What lies elsewhere is left alone, and
+    /// counts as gone.
+    pub fn remove(&self, path: &Path) -> bool {
+        let is_ours = path.starts_with("output") && !path.components().any(|part| part == Component::ParentDir);
+        if !is_ours {
+            return true;
+        }
+        match fs::remove_file(self.absolute(path)) {
+            Ok(()) => true,
+            Err(error) => matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory),
+        }
     }
 
     /// Returns the absolute path of something in `.apex/`.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::domain::identity::{BootId, ProcessIdentity};
+use crate::domain::time::Moment;
 use crate::link::machine::{self, Stat};
 use crate::process::Error;
 
@@ -20,6 +21,15 @@ pub fn boot_id() -> Result<BootId, Error> {
 pub fn is_alive(identity: ProcessIdentity) -> bool {
     machine::boot_id().is_ok_and(|boot| boot == identity.boot)
         && Stat::of(identity.pid).is_ok_and(|stat| stat.start_ticks == identity.start_ticks && !stat.zombie)
+}
+
+/// Returns when a process of this run of the machine started, on the clock of [`machine::boottime_now`].
+///
+/// Source: proc_pid_stat(5), field 22; sysconf(3), `_SC_CLK_TCK`.
+pub fn started(identity: ProcessIdentity) -> Moment {
+    let per_second = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok().flatten();
+    let per_second = per_second.and_then(|ticks| u64::try_from(ticks).ok()).filter(|ticks| *ticks > 0).unwrap_or(100);
+    Moment(identity.start_ticks.saturating_mul(1_000) / per_second)
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use crate::domain::error::ErrorKind;
 use crate::link::last_words::Damaged;
 
 pub use crate::link::machine::boottime_now;
-pub use facts::{boot_id, is_alive};
+pub use facts::{boot_id, is_alive, started};
 pub use inherited::{Inherited, inherited};
 pub use link::{Held, Link, Orders, handshake};
 pub use lookup::{LookupError, lookup};

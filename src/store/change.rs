@@ -12,6 +12,9 @@ pub trait ChangeStore {
     /// Returns the changes after `since`, oldest first, at most `limit`.
     fn changes(&self, since: Seq, limit: usize) -> Reply<'_, Vec<Change>>;
 
+    /// Returns the number of the oldest change that is kept; `None` if there is none.
+    fn oldest(&self) -> Reply<'_, Option<Seq>>;
+
     /// Returns a receiver of the number of the last change; it changes after a commit, never before.
     fn watch(&self) -> watch::Receiver<Seq>;
 }

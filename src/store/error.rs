@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::domain::error::ErrorKind;
-use crate::domain::id::AssignmentId;
+use crate::domain::id::{AssignmentId, TaskId};
 
 /// Why the store could not do it.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +22,12 @@ pub enum Error {
     /// A task names a queue that does not exist.
     #[error("no queue `{0}`")]
     NoSuchQueue(String),
+    /// A queue of that name is there already.
+    #[error("there is a queue `{0}` already")]
+    QueueExists(String),
+    /// A task depends on one that does not exist.
+    #[error("no task `{0}` to depend on")]
+    NoSuchTask(TaskId),
     /// The disk is full, or may not be written.
     #[error("cannot write the task store `{}`", .path.display())]
     Full {
@@ -140,13 +146,14 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Stale(_)
+            | Self::QueueExists(_)
             | Self::Newer { .. }
             | Self::Older { .. }
             | Self::Foreign { .. }
             | Self::NotAFile { .. }
             | Self::Orphan { .. } => ErrorKind::Conflict,
             Self::Fenced | Self::Closed => ErrorKind::Unavailable,
-            Self::NoSuchQueue(_) => ErrorKind::NotFound,
+            Self::NoSuchQueue(_) | Self::NoSuchTask(_) => ErrorKind::NotFound,
             Self::Full { .. } => ErrorKind::Exhausted,
             Self::NotADatabase { .. } | Self::Damaged { .. } | Self::Unsafe { .. } => ErrorKind::Internal,
             Self::Io { source, .. } => kind_of_io(source),

@@ -1,6 +1,7 @@
 //! What a store promises about tasks.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 
 use uuid::Uuid;
 
@@ -11,7 +12,7 @@ use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
 use crate::domain::outcome::Outcome;
 pub use crate::domain::query::{Added, Cancelled, Counts, PerTask, Refused, TaskFilter, TaskPage};
 use crate::domain::task::{Environment, NewTask, Task};
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Moment, Timestamp};
 use crate::store::Reply;
 
 /// Adds a task.
@@ -23,6 +24,8 @@ pub struct Add {
     pub by: Actor,
     /// When.
     pub now: Timestamp,
+    /// The project came from elsewhere and nobody has accepted it yet: the task is held for that.
+    pub untrusted: bool,
 }
 
 /// Takes tasks that are ready.
@@ -97,6 +100,8 @@ pub struct Finished {
     pub task: Task,
     /// Whether this call recorded the end; false if the same claim had ended already, which changes nothing.
     pub recorded: bool,
+    /// Whether tasks that depend on others are still to be told: [`TaskStore::settle`] goes on with that.
+    pub unsettled: bool,
 }
 
 /// Asks for tasks to be cancelled.
@@ -112,15 +117,49 @@ pub struct Cancel {
     pub now: Timestamp,
 }
 
-/// Lets held tasks go.
+/// Names tasks for a verb that needs to know nothing more.
 #[derive(Debug, Clone)]
-pub struct Release {
+pub struct Steer {
     /// Which.
     pub ids: Vec<TaskId>,
     /// Who asks.
     pub by: Actor,
     /// When.
     pub now: Timestamp,
+}
+
+/// Names running tasks that are to stand still, or paused ones that are to go on.
+#[derive(Debug, Clone)]
+pub struct Pause {
+    /// Which.
+    pub ids: Vec<TaskId>,
+    /// Who asks.
+    pub by: Actor,
+    /// When, for people.
+    pub now: Timestamp,
+    /// When, for what counts how long a process has run.
+    pub at: Moment,
+}
+
+/// What came of [`TaskStore::due`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Due {
+    /// How many tasks became ready, and how many queues go on.
+    pub woken: usize,
+    /// When the next one will; `None` if nothing waits for the clock. Not later than now if there was more than one
+    /// transaction should do.
+    pub next: Option<Timestamp>,
+}
+
+/// Says that claims still hold.
+#[derive(Debug, Clone)]
+pub struct Renew {
+    /// Whose.
+    pub owner: GuardianId,
+    /// When.
+    pub now: Timestamp,
+    /// Until when they hold now.
+    pub lease_until: Timestamp,
 }
 
 /// An attempt that was claimed and has not ended.
@@ -136,7 +175,9 @@ pub struct InFlight {
 
 /// What a store does for tasks. Every verb that changes something is one transaction, and resolves when it is durable.
 pub trait TaskStore {
-    /// Adds a task; adds nothing if one with its uuid is there. Errors: [`super::Error::NoSuchQueue`].
+    /// Adds a task; adds nothing if one with its uuid is there. Errors: [`super::Error::NoSuchQueue`];
+    /// [`super::Error::NoSuchTask`] if it depends on one that does not exist, which is also what keeps tasks from waiting
+    /// in a circle.
     fn add(&self, add: Add) -> Reply<'_, Added>;
 
     /// Returns a task with its attempts; `None` if there is none with that id.
@@ -154,7 +195,8 @@ pub trait TaskStore {
     /// Returns how many there are of each; in constant time, however many there are.
     fn counts(&self) -> Reply<'_, Counts>;
 
-    /// Takes the first tasks that are ready: highest priority, then lowest position, then lowest id.
+    /// Takes the first tasks that are ready: highest priority, then lowest position, then lowest id, over all queues that
+    /// are not paused and have a free slot.
     fn claim(&self, claim: Claim) -> Reply<'_, Vec<Claimed>>;
 
     /// Records that an attempt runs; once it is recorded, asking again changes nothing. Errors: [`super::Error::Stale`] if
@@ -171,8 +213,47 @@ pub trait TaskStore {
     /// Cancels what waits, and records the wish for what runs; refused for what has ended.
     fn cancel(&self, cancel: Cancel) -> Reply<'_, PerTask<Cancelled>>;
 
+    /// Keeps waiting tasks back; refused for what has a process or has ended.
+    fn hold(&self, hold: Steer) -> Reply<'_, PerTask<()>>;
+
     /// Lets held tasks go; refused for what is not held.
-    fn release(&self, release: Release) -> Reply<'_, PerTask<()>>;
+    fn release(&self, release: Steer) -> Reply<'_, PerTask<()>>;
+
+    /// Records that running tasks are to stand still; refused for what does not run. Answers with the claims.
+    fn pause(&self, pause: Pause) -> Reply<'_, PerTask<AssignmentId>>;
+
+    /// Records that paused tasks go on; refused for what is not paused. Answers with the claims.
+    fn resume(&self, resume: Pause) -> Reply<'_, PerTask<AssignmentId>>;
+
+    /// Begins tasks anew that have ended, counted afresh; refused for what has not ended, and for what would be skipped
+    /// at once. What was skipped because of them waits again once that is settled.
+    fn retry(&self, retry: Steer) -> Reply<'_, PerTask<()>>;
+
+    /// Forgets tasks that have ended, and their environment with the last task that has it; refused for what has not
+    /// ended, and while something that waits depends on it. Their files go to the litter.
+    fn remove(&self, remove: Steer) -> Reply<'_, PerTask<()>>;
+
+    /// Makes tasks ready whose time has come, and lets queues go on whose pause is over.
+    fn due(&self, now: Timestamp) -> Reply<'_, Due>;
+
+    /// Tells tasks that depend on others how those ended, or that they begin anew. The verbs that end tasks do so
+    /// themselves for the first few. Returns whether there are more to be told.
+    fn settle(&self, now: Timestamp) -> Reply<'_, bool>;
+
+    /// Holds everything that waits, because the project came from elsewhere. Returns how many tasks that were.
+    fn distrust(&self, now: Timestamp) -> Reply<'_, usize>;
+
+    /// Lets everything go that was held for that. Returns how many tasks that were.
+    fn trust(&self, now: Timestamp) -> Reply<'_, usize>;
+
+    /// Says that the owner still has what it claimed, and returns what others claimed whose time is over.
+    fn renew(&self, renew: Renew) -> Reply<'_, Vec<InFlight>>;
+
+    /// Returns files of removed tasks, at most `limit`: still to be deleted.
+    fn litter(&self, limit: usize) -> Reply<'_, Vec<PathBuf>>;
+
+    /// Forgets these files: they were deleted.
+    fn tidied(&self, paths: Vec<PathBuf>) -> Reply<'_, ()>;
 
     /// Returns what was claimed and has not ended, oldest claim first.
     fn in_flight(&self) -> Reply<'_, Vec<InFlight>>;

@@ -87,6 +87,8 @@ pub(crate) fn ended() -> Task {
         exit: task.exit,
         reason_code: task.reason_code,
         reason: task.reason.clone(),
+        paused_at: None,
+        paused_for: Duration::ZERO,
         usage: Some(Usage { max_rss_bytes: 7 << 20, user_ms: 39_000, system_ms: 900 }),
         outputs: vec![Output {
             stream: Stream::Merged,
@@ -139,5 +141,6 @@ pub(crate) fn daemon() -> DaemonStatus {
         },
         last_poll_at: Some(NOW + Duration::from_secs(3599)),
         draining: false,
+        untrusted: false,
     }
 }

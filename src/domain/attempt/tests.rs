@@ -1,7 +1,7 @@
 use super::*;
 
 const GRACE: Duration = Duration::from_millis(5_000);
-const POLICY: StopPolicy = StopPolicy { signal: SIGTERM, grace: GRACE };
+const POLICY: Policy = Policy { signal: SIGTERM, grace: GRACE, timeout: None, leftovers: Leftovers::Kill };
 const AT: Timestamp = Timestamp(7);
 
 fn at(ms: u64) -> Moment {
@@ -172,6 +172,61 @@ fn leftovers_after_a_cancel_have_what_is_left_of_the_grace() {
 }
 
 #[test]
+fn a_time_limit_is_a_stop_with_a_cause_of_its_own() {
+    let mut machine = Machine::starting(Policy { timeout: Some(Duration::from_millis(1_000)), ..POLICY });
+    assert_eq!(machine.step(at(50), Event::Started), [Effect::RecordStart, Effect::WakeAt(at(1_050))]);
+    assert_eq!(machine.step(at(1_049), Event::Tick), [Effect::WakeAt(at(1_050))]);
+    assert_eq!(
+        machine.step(at(1_050), Event::Tick),
+        [Effect::Signal(SIGTERM), Effect::Signal(SIGCONT), Effect::WakeAt(at(6_050))]
+    );
+    assert_eq!(machine.stop_cause(), Some(StopCause::Timeout));
+    assert_eq!(machine.step(at(6_050), Event::Tick), [Effect::Signal(SIGKILL)]);
+    let effects = machine.step(at(6_051), exit(ExitStatus::Signal(SIGKILL), false));
+    assert_eq!(recorded_state(&effects), Some(State::TimedOut));
+}
+
+#[test]
+fn a_pause_stops_the_processes_and_the_clock() {
+    let mut machine = Machine::starting(Policy { timeout: Some(Duration::from_millis(1_000)), ..POLICY });
+    machine.step(at(0), Event::Started);
+    assert_eq!(machine.step(at(400), Event::PauseAsked), [Effect::Signal(SIGSTOP)]);
+    assert_eq!(machine.step(at(1_000), Event::Tick), [], "the clock stands still");
+    assert_eq!(machine.step(at(9_000), Event::ResumeAsked), [Effect::Signal(SIGCONT), Effect::WakeAt(at(9_600))]);
+    assert_eq!(machine.step(at(9_600), Event::Tick).len(), 3, "its time is over");
+}
+
+#[test]
+fn what_is_being_ended_is_not_paused_and_what_is_paused_can_be_ended() {
+    let mut machine = running();
+    machine.step(at(1), Event::StopAsked(StopCause::Cancel));
+    assert_eq!(machine.step(at(2), Event::PauseAsked), []);
+    let mut machine = running();
+    machine.step(at(1), Event::PauseAsked);
+    let effects = machine.step(at(2), Event::StopAsked(StopCause::Drain));
+    assert_eq!(effects, [Effect::Signal(SIGTERM), Effect::Signal(SIGCONT), Effect::WakeAt(at(5_002))]);
+}
+
+#[test]
+fn a_time_limit_that_passed_while_nobody_looked_is_enforced_at_the_first_look() {
+    let policy = Policy { timeout: Some(Duration::from_millis(1_000)), ..POLICY };
+    let mut machine = Machine::running(policy, Clock::of(at(0), Duration::ZERO, None, at(5_000)));
+    assert_eq!(machine.step(at(5_000), Event::Tick).first(), Some(&Effect::Signal(SIGTERM)));
+}
+
+#[test]
+fn leftovers_are_left_alone_if_asked_for_but_not_when_it_is_stopped() {
+    let policy = Policy { leftovers: Leftovers::Leave, ..POLICY };
+    let mut machine = Machine::running(policy, Clock::default());
+    let effects = machine.step(at(1), exit(ExitStatus::Code(0), true));
+    assert_eq!(recorded_state(&effects), Some(State::Succeeded));
+    let mut machine = Machine::running(policy, Clock::default());
+    machine.step(at(1), Event::StopAsked(StopCause::Cancel));
+    let effects = machine.step(at(2), exit(ExitStatus::Signal(SIGTERM), true));
+    assert_eq!(effects, [Effect::Signal(SIGTERM), Effect::Signal(SIGCONT)]);
+}
+
+#[test]
 fn an_outcome_that_could_not_be_stored_is_offered_again() {
     let mut machine = running();
     let first = machine.step(at(10), exit(ExitStatus::Code(3), false));
@@ -194,6 +249,8 @@ fn whatever_comes_in_whatever_order_an_attempt_is_recorded_once_and_forgotten_on
         Event::Swept { empty: true },
         Event::Swept { empty: false },
         Event::StopAsked(StopCause::Cancel),
+        Event::PauseAsked,
+        Event::ResumeAsked,
         Event::KillAsked,
         Event::Recorded,
         Event::NotRecorded,
@@ -202,7 +259,8 @@ fn whatever_comes_in_whatever_order_an_attempt_is_recorded_once_and_forgotten_on
     // Every sequence of five events, from both beginnings.
     let length = 5;
     for code in 0..events.len().pow(length) {
-        for mut machine in [Machine::starting(POLICY), Machine::running(POLICY)] {
+        let timed = Policy { timeout: Some(Duration::from_millis(4_000)), leftovers: Leftovers::Leave, ..POLICY };
+        for mut machine in [Machine::starting(POLICY), Machine::running(timed, Clock::default())] {
             let mut rest = code;
             let (mut first_outcome, mut forgotten, mut released) = (None, 0, 0);
             for step in 0..u64::from(length) {

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use crate::domain::id::TaskId;
 use crate::domain::outcome::ExitStatus;
-use crate::domain::task::State;
 use crate::domain::time::Timestamp;
 
 /// What follows when apex itself cut a task off, or lost sight of it.
@@ -259,19 +258,6 @@ impl TaskSpec {
             return Err(InvalidSpec::Umask(self.umask));
         }
         Ok(())
-    }
-}
-
-impl TaskSpec {
-    /// Returns the state of a task that nobody holds and that has not run yet.
-    pub fn state_unheld(&self, now: Timestamp) -> State {
-        if !self.after.is_empty() || !self.after_any.is_empty() {
-            State::Blocked
-        } else if self.run_at.is_some_and(|at| at > now) {
-            State::Scheduled
-        } else {
-            State::Queued
-        }
     }
 }
 

@@ -122,7 +122,7 @@ impl State {
             Scheduled | Blocked => {
                 matches!(to, Scheduled | Blocked | Held | Queued | Cancelled | Skipped) && to != self
             }
-            Held => matches!(to, Scheduled | Blocked | Queued | Cancelled | Skipped),
+            Held => matches!(to, Scheduled | Blocked | Queued | Retrying | Cancelled | Skipped),
             Queued => matches!(to, Held | Starting | Cancelled),
             // Back to queued: it was provably not started. Lost: the guardian died in between.
             Starting => matches!(
@@ -140,7 +140,8 @@ impl State {
                 Running | Queued | Retrying | Succeeded | Failed | TimedOut | Cancelled | Interrupted | Lost
             ),
             Retrying => matches!(to, Queued | Held | Cancelled),
-            // A retry by hand: the same task, counted afresh.
+            // A retry by hand: the same task, counted afresh. What was skipped waits again when what it depends on is
+            // tried again.
             Succeeded | Failed | TimedOut | Cancelled | Skipped | Interrupted | Lost => {
                 matches!(to, Queued | Scheduled | Blocked | Held)
             }

@@ -99,26 +99,6 @@ fn environment_values_are_not_in_its_debug_form() {
 }
 
 #[test]
-fn where_a_task_begins() {
-    let task = |change: fn(&mut NewTask)| {
-        let mut task = NewTask {
-            uuid: TaskUuid(uuid::Uuid::nil()),
-            spec: spec(),
-            env: Environment::default(),
-            hold: false,
-            parent: None,
-        };
-        change(&mut task);
-        task.initial_state(Timestamp(10))
-    };
-    assert_eq!(task(|_| ()), State::Queued);
-    assert_eq!(task(|task| task.hold = true), State::Held);
-    assert_eq!(task(|task| task.spec.run_at = Some(Timestamp(11))), State::Scheduled);
-    assert_eq!(task(|task| task.spec.run_at = Some(Timestamp(10))), State::Queued);
-    assert_eq!(task(|task| task.spec.after = vec![TaskId::new(1).unwrap()]), State::Blocked);
-}
-
-#[test]
 fn only_the_exit_codes_asked_for_are_tried_again() {
     let all = RetryPolicy { max_attempts: 3, ..RetryPolicy::default() };
     let some = RetryPolicy { on_codes: vec![75, 3], ..all.clone() };

@@ -1,6 +1,7 @@
 //! A store in memory that fails and waits on demand.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -10,13 +11,16 @@ use uuid::Uuid;
 use crate::domain::attempt::Stream;
 use crate::domain::change::Change;
 use crate::domain::id::{AssignmentId, Seq, TaskId};
+use crate::domain::queue::Queue;
 use crate::domain::task::{Environment, Task};
+use crate::domain::time::Timestamp;
 use crate::store::memory::Memory;
+use crate::store::queue::{PauseQueues, PerQueue, QueueCount, SetQueue, SteerQueues};
 use crate::store::task::{
-    Add, Added, Cancel, Cancelled, Claim, Claimed, Counts, Finish, Finished, InFlight, PerTask, Release, Start,
-    TaskFilter, TaskPage, Unclaim,
+    Add, Added, Cancel, Cancelled, Claim, Claimed, Counts, Due, Finish, Finished, InFlight, Pause, PerTask, Renew,
+    Start, Steer, TaskFilter, TaskPage, Unclaim,
 };
-use crate::store::{ChangeStore, Error, Reply, Store, TaskStore};
+use crate::store::{ChangeStore, Error, QueueStore, Reply, Store, TaskStore};
 
 /// The verbs that can be made to fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -124,8 +128,56 @@ impl TaskStore for Troubled {
         self.memory.cancel(cancel)
     }
 
-    fn release(&self, release: Release) -> Reply<'_, PerTask<()>> {
+    fn hold(&self, hold: Steer) -> Reply<'_, PerTask<()>> {
+        self.memory.hold(hold)
+    }
+
+    fn release(&self, release: Steer) -> Reply<'_, PerTask<()>> {
         self.memory.release(release)
+    }
+
+    fn pause(&self, pause: Pause) -> Reply<'_, PerTask<AssignmentId>> {
+        self.memory.pause(pause)
+    }
+
+    fn resume(&self, resume: Pause) -> Reply<'_, PerTask<AssignmentId>> {
+        self.memory.resume(resume)
+    }
+
+    fn retry(&self, retry: Steer) -> Reply<'_, PerTask<()>> {
+        self.memory.retry(retry)
+    }
+
+    fn remove(&self, remove: Steer) -> Reply<'_, PerTask<()>> {
+        self.memory.remove(remove)
+    }
+
+    fn due(&self, now: Timestamp) -> Reply<'_, Due> {
+        self.memory.due(now)
+    }
+
+    fn settle(&self, now: Timestamp) -> Reply<'_, bool> {
+        self.memory.settle(now)
+    }
+
+    fn distrust(&self, now: Timestamp) -> Reply<'_, usize> {
+        self.memory.distrust(now)
+    }
+
+    fn trust(&self, now: Timestamp) -> Reply<'_, usize> {
+        self.memory.trust(now)
+    }
+
+    fn renew(&self, renew: Renew) -> Reply<'_, Vec<InFlight>> {
+        self.memory.renew(renew)
+    }
+
+    fn litter(&self, limit: usize) -> Reply<'_, Vec<PathBuf>> {
+        self.memory.litter(limit)
+    }
+
+    fn tidied(&self, paths: Vec<PathBuf>) -> Reply<'_, ()> {
+        self.memory.tidied(paths)
     }
 
     fn in_flight(&self) -> Reply<'_, Vec<InFlight>> {
@@ -140,7 +192,45 @@ impl TaskStore for Troubled {
     }
 }
 
+impl QueueStore for Troubled {
+    fn queues(&self) -> Reply<'_, Vec<Queue>> {
+        self.memory.queues()
+    }
+
+    fn queue_counts(&self) -> Reply<'_, Vec<QueueCount>> {
+        self.memory.queue_counts()
+    }
+
+    fn add_queue(&self, add: SetQueue) -> Reply<'_, Queue> {
+        self.memory.add_queue(add)
+    }
+
+    fn set_queue(&self, set: SetQueue) -> Reply<'_, Queue> {
+        self.memory.set_queue(set)
+    }
+
+    fn pause_queues(&self, pause: PauseQueues) -> Reply<'_, PerQueue> {
+        self.memory.pause_queues(pause)
+    }
+
+    fn resume_queues(&self, resume: SteerQueues) -> Reply<'_, PerQueue> {
+        self.memory.resume_queues(resume)
+    }
+
+    fn remove_queues(&self, remove: SteerQueues) -> Reply<'_, PerQueue> {
+        self.memory.remove_queues(remove)
+    }
+
+    fn configure_queues(&self, slots: BTreeMap<String, u32>, now: Timestamp) -> Reply<'_, ()> {
+        self.memory.configure_queues(slots, now)
+    }
+}
+
 impl ChangeStore for Troubled {
+    fn oldest(&self) -> Reply<'_, Option<Seq>> {
+        self.memory.oldest()
+    }
+
     fn changes(&self, since: Seq, limit: usize) -> Reply<'_, Vec<Change>> {
         self.memory.changes(since, limit)
     }

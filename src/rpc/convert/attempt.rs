@@ -1,5 +1,7 @@
 //! Attempts, their outputs and their ends.
 
+use std::time::Duration;
+
 use crate::domain::attempt::{Attempt, Output, Stream};
 use crate::domain::id::AssignmentId;
 use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
@@ -138,6 +140,9 @@ pub(super) fn from_proto(attempt: proto::Attempt) -> Result<Attempt> {
             user_ms: usage.user_ms,
             system_ms: usage.system_ms,
         }),
+        // The daemon's own business: it is not on the wire.
+        paused_at: None,
+        paused_for: Duration::ZERO,
         outputs: attempt.outputs.into_iter().map(output_from_proto).collect::<Result<_>>()?,
     })
 }

@@ -59,5 +59,6 @@ pub(in crate::rpc) fn from_proto(status: proto::GetStatusResponse) -> DaemonStat
         },
         last_poll_at: status.last_poll_at_ms.map(Timestamp),
         draining: status.draining,
+        untrusted: false,
     }
 }

@@ -184,6 +184,8 @@ fn attempt() -> impl Strategy<Value = Attempt> {
                 reason_code,
                 reason,
                 usage: usage.map(|(max_rss_bytes, user_ms, system_ms)| Usage { max_rss_bytes, user_ms, system_ms }),
+                paused_at: None,
+                paused_for: std::time::Duration::ZERO,
                 outputs,
             }
         },
@@ -276,6 +278,7 @@ pub(in crate::rpc) fn status() -> impl Strategy<Value = DaemonStatus> {
                 counts: Counts { by_state, processed, succeeded, failed },
                 last_poll_at,
                 draining,
+                untrusted: false,
             }
         },
     )

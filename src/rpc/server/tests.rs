@@ -65,10 +65,17 @@ impl World {
                 boot: BootId(Uuid::from_u128(7)),
             },
             last_words: Vec::new(),
-            settings: Settings { max_concurrent: 3, poll_interval: 5 * second, grace: 30 * second, kill_grace: second },
+            settings: Settings {
+                max_concurrent: 3,
+                poll_interval: 5 * second,
+                grace: 30 * second,
+                kill_grace: second,
+                leftovers: crate::domain::attempt::Leftovers::Kill,
+            },
             project: dir.path().to_owned(),
             socket: dir.path().join("s"),
-            world: Machine { now, moment, is_alive: |_| false },
+            world: Machine { now, moment, is_alive: |_| false, started: |_| crate::domain::time::Moment(0) },
+            trusted: true,
         };
         let (engine, handle) = Engine::start(setup).await.unwrap();
         assert!(matches!(orders.recv().await, Some(Order::Policy { .. })));

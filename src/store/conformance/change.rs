@@ -6,11 +6,11 @@ use crate::domain::outcome::StopCause;
 use crate::domain::task::State;
 use crate::store::Error;
 use crate::store::conformance::world::{BY, World};
-use crate::store::task::{Release, TaskFilter};
+use crate::store::task::{Steer, TaskFilter};
 
 pub(crate) async fn every_verb_appends_its_changes(world: &World) {
     let held = world.add(|task| task.hold = true).await.id;
-    world.store.release(Release { ids: vec![held], by: BY, now: world.now() }).await.unwrap();
+    world.store.release(Steer { ids: vec![held], by: BY, now: world.now() }).await.unwrap();
     let claim = world.claimed().await.attempt.assignment;
     world.store.unclaim(world.unclaim(claim)).await.unwrap();
     let claim = world.claimed().await.attempt.assignment;
@@ -20,23 +20,23 @@ pub(crate) async fn every_verb_appends_its_changes(world: &World) {
     let waiting = world.queued_task().await;
     world.cancel(&[waiting], None).await;
 
-    use ChangeKind::*;
-    use State::*;
+    use ChangeKind as Did;
+    use State::{Held, Queued, Running, Starting};
     let changes = world.changes().await;
     let told: Vec<_> = changes.iter().map(|change| (change.kind, change.from, change.to, change.attempt)).collect();
     assert_eq!(
         told,
         [
-            (Added, None, Held, None),
-            (Released, Some(Held), Queued, None),
-            (Claimed, Some(Queued), Starting, Some(1)),
-            (Unclaimed, Some(Starting), Queued, Some(1)),
-            (Claimed, Some(Queued), Starting, Some(1)),
-            (Started, Some(Starting), Running, Some(1)),
-            (CancelRequested, Some(Running), Running, Some(1)),
-            (Ended, Some(Running), State::Cancelled, Some(1)),
-            (Added, None, Queued, None),
-            (ChangeKind::Cancelled, Some(Queued), State::Cancelled, None),
+            (Did::Added, None, Some(Held), None),
+            (Did::Released, Some(Held), Some(Queued), None),
+            (Did::Claimed, Some(Queued), Some(Starting), Some(1)),
+            (Did::Unclaimed, Some(Starting), Some(Queued), Some(1)),
+            (Did::Claimed, Some(Queued), Some(Starting), Some(1)),
+            (Did::Started, Some(Starting), Some(Running), Some(1)),
+            (Did::CancelRequested, Some(Running), Some(Running), Some(1)),
+            (Did::Ended, Some(Running), Some(State::Cancelled), Some(1)),
+            (Did::Added, None, Some(Queued), None),
+            (Did::Cancelled, Some(Queued), Some(State::Cancelled), None),
         ]
     );
     let asked = &changes[6];
@@ -97,6 +97,6 @@ pub(crate) async fn a_closed_store_does_nothing(world: &World) {
     world.store.close().await.unwrap();
     assert!(matches!(world.store.task(id).await, Err(Error::Closed)));
     assert!(matches!(world.store.tasks(TaskFilter::default()).await, Err(Error::Closed)));
-    let add = crate::store::task::Add { task: world.new_task(), by: BY, now: world.now() };
+    let add = crate::store::task::Add { task: world.new_task(), by: BY, now: world.now(), untrusted: false };
     assert!(matches!(world.store.add(add).await, Err(Error::Closed)));
 }

@@ -8,7 +8,10 @@ use crate::store::Store;
 
 pub(crate) mod change;
 pub(crate) mod model;
+pub(crate) mod queue;
+pub(crate) mod steer;
 pub(crate) mod task;
+pub(crate) mod wait;
 pub(crate) mod world;
 
 /// An empty store, and what has to live as long as it does.
@@ -50,6 +53,40 @@ macro_rules! conformance {
                 lists_are_filtered,
                 lists_keep_the_newest,
                 recent_keeps_what_ended_last;
+            wait: what_is_due_becomes_ready_and_the_next_time_is_told,
+                a_further_attempt_is_due_like_anything_else,
+                a_task_is_ready_when_all_it_depends_on_has_succeeded,
+                what_depends_on_a_failure_is_skipped_down_the_chain,
+                what_was_skipped_waits_again_when_its_cause_is_retried,
+                what_has_two_causes_stays_skipped_until_both_are_retried,
+                what_is_held_is_skipped_too_and_what_was_cancelled_is_not,
+                a_cancel_is_a_failure_for_those_that_depend_on_it,
+                a_task_can_only_depend_on_one_that_is_there,
+                a_dependency_and_a_time_are_both_waited_for,
+                many_dependants_are_told_in_pieces,
+                a_cause_that_changes_while_it_is_told_is_told_as_it_stands_last,
+                nothing_of_an_untrusted_project_is_ready,
+                claims_are_renewed_by_their_owner_and_expire_for_others;
+            steer: whatever_waits_is_held_and_goes_back_where_it_was,
+                what_runs_or_has_ended_is_not_held,
+                a_pause_is_recorded_with_the_time_it_took,
+                a_paused_task_keeps_its_slot,
+                what_has_ended_begins_anew_counted_afresh,
+                a_cancelled_task_can_be_retried_and_forgets_the_cancel,
+                what_has_not_ended_or_would_be_skipped_is_not_retried,
+                a_removed_task_is_gone_with_all_it_had,
+                files_of_removed_tasks_are_told_until_they_are_deleted,
+                what_has_not_ended_or_is_waited_for_is_not_removed,
+                a_skipped_task_whose_cause_is_gone_stays_skipped;
+            queue: queues_are_made_changed_and_listed_by_name,
+                a_queue_never_has_more_than_its_slots,
+                a_claim_goes_over_all_queues_in_one_order,
+                nothing_of_a_paused_queue_is_claimed,
+                a_pause_ends_by_itself,
+                a_queue_is_removed_when_nothing_of_it_is_left_to_run,
+                the_last_to_speak_decides_how_many_slots_there_are,
+                tasks_are_counted_by_queue_and_state,
+                two_queues_share_the_limit_and_no_slot_is_idle;
             change: every_verb_appends_its_changes,
                 a_verb_that_changes_nothing_appends_nothing,
                 changes_are_read_from_a_cursor,

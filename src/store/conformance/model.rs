@@ -10,11 +10,13 @@ use uuid::Uuid;
 use crate::domain::attempt::Stream;
 use crate::domain::change::ChangeKind;
 use crate::domain::id::{AssignmentId, Seq, TaskId, TaskUuid};
+use crate::domain::identity::GuardianId;
 use crate::domain::outcome::{Outcome, ReasonCode, StopCause};
 use crate::domain::task::{OnInterrupt, RetryPolicy, State};
-use crate::domain::time::Timestamp;
-use crate::store::conformance::world::{BY, World};
-use crate::store::task::{Add, Cancel, Release, TaskFilter};
+use crate::domain::time::{Moment, Timestamp};
+use crate::store::conformance::world::{BY, OWNER, World};
+use crate::store::queue::{PauseQueues, SetQueue, SteerQueues};
+use crate::store::task::{Add, Cancel, Pause, Renew, Steer, TaskFilter};
 use crate::store::{Error, Store};
 
 /// One thing that somebody asks of the store. Small numbers stand for tasks and claims, so that they meet often.
@@ -27,6 +29,15 @@ pub(crate) enum Act {
     Finish { claim: u8, how: u8, started: bool },
     Cancel { ids: Vec<u8>, reason: bool },
     Release { ids: Vec<u8> },
+    Hold { ids: Vec<u8> },
+    Pause { ids: Vec<u8>, resume: bool },
+    Retry { ids: Vec<u8> },
+    Remove { ids: Vec<u8> },
+    Due { all: bool },
+    Settle,
+    Trust { trust: bool },
+    Queue { name: u8, how: u8 },
+    Renew { late: bool },
     Hash { claim: u8 },
     List { states: u8, recent: Option<u8>, limit: Option<u8> },
 }
@@ -34,7 +45,7 @@ pub(crate) enum Act {
 pub(crate) fn act() -> impl Strategy<Value = Act> {
     let ids = || proptest::collection::vec(1_u8..12, 1..4);
     prop_oneof![
-        4 => (0_u8..16, -1..2_i32, 0_u8..6, 0_u8..4)
+        6 => (0_u8..16, -1..2_i32, 0_u8..9, 0_u8..4)
             .prop_map(|(uuid, priority, kind, retry)| Act::Add { uuid, priority, kind, retry }),
         4 => (0_usize..4).prop_map(|most| Act::Claim { most }),
         3 => (0_u8..12).prop_map(|claim| Act::Start { claim }),
@@ -42,6 +53,15 @@ pub(crate) fn act() -> impl Strategy<Value = Act> {
         5 => (0_u8..12, 0_u8..7, any::<bool>()).prop_map(|(claim, how, started)| Act::Finish { claim, how, started }),
         2 => (ids(), any::<bool>()).prop_map(|(ids, reason)| Act::Cancel { ids, reason }),
         1 => ids().prop_map(|ids| Act::Release { ids }),
+        1 => ids().prop_map(|ids| Act::Hold { ids }),
+        2 => (ids(), any::<bool>()).prop_map(|(ids, resume)| Act::Pause { ids, resume }),
+        2 => ids().prop_map(|ids| Act::Retry { ids }),
+        1 => ids().prop_map(|ids| Act::Remove { ids }),
+        2 => any::<bool>().prop_map(|all| Act::Due { all }),
+        1 => Just(Act::Settle),
+        1 => any::<bool>().prop_map(|trust| Act::Trust { trust }),
+        2 => (0_u8..3, 0_u8..7).prop_map(|(name, how)| Act::Queue { name, how }),
+        1 => any::<bool>().prop_map(|late| Act::Renew { late }),
         1 => (0_u8..12).prop_map(|claim| Act::Hash { claim }),
         1 => (any::<u8>(), proptest::option::of(0_u8..4), proptest::option::of(0_u8..6))
             .prop_map(|(states, recent, limit)| Act::List { states, recent, limit }),
@@ -76,6 +96,12 @@ async fn perform(world: &World, claims: &mut Vec<AssignmentId>, act: &Act) -> St
                 2 => task.spec.run_at = Some(Timestamp(i64::MAX)),
                 3 => task.spec.after = TaskId::new(1).into_iter().collect(),
                 4 => task.spec.queue = "gpu".to_owned(),
+                5 => task.spec.after = [2, 3].into_iter().filter_map(TaskId::new).collect(),
+                6 => task.spec.after_any = TaskId::new(2).into_iter().collect(),
+                7 => {
+                    task.spec.after = TaskId::new(4).into_iter().collect();
+                    task.spec.after_any = [4, 5].into_iter().filter_map(TaskId::new).collect();
+                }
                 _ => {}
             }
             let max_attempts = u32::from(*retry).max(1);
@@ -83,7 +109,7 @@ async fn perform(world: &World, claims: &mut Vec<AssignmentId>, act: &Act) -> St
             let on_codes = if *retry == 3 { vec![3] } else { Vec::new() };
             let delay = Duration::from_millis(10);
             task.spec.retry = RetryPolicy { max_attempts, on_interrupt, on_codes, delay, ..RetryPolicy::default() };
-            tell(world.store.add(Add { task, by: BY, now }).await)
+            tell(world.store.add(Add { task, by: BY, now, untrusted: false }).await)
         }
         Act::Claim { most } => {
             let claimed = world.claim(*most).await;
@@ -113,7 +139,25 @@ async fn perform(world: &World, claims: &mut Vec<AssignmentId>, act: &Act) -> St
             let reason = reason.then(|| "not needed".to_owned());
             tell(world.store.cancel(Cancel { ids: ids_of(ids), reason, by: BY, now }).await)
         }
-        Act::Release { ids } => tell(world.store.release(Release { ids: ids_of(ids), by: BY, now }).await),
+        Act::Release { ids } => tell(world.store.release(Steer { ids: ids_of(ids), by: BY, now }).await),
+        Act::Hold { ids } => tell(world.store.hold(Steer { ids: ids_of(ids), by: BY, now }).await),
+        Act::Pause { ids, resume } => {
+            let pause = Pause { ids: ids_of(ids), by: BY, now, at: Moment(now.0.unsigned_abs()) };
+            tell(if *resume { world.store.resume(pause).await } else { world.store.pause(pause).await })
+        }
+        Act::Retry { ids } => tell(world.store.retry(Steer { ids: ids_of(ids), by: BY, now }).await),
+        Act::Remove { ids } => tell(world.store.remove(Steer { ids: ids_of(ids), by: BY, now }).await),
+        Act::Due { all } => tell(world.store.due(if *all { Timestamp(now.0 + 1_000_000) } else { now }).await),
+        Act::Settle => tell(world.store.settle(now).await),
+        Act::Trust { trust } => {
+            tell(if *trust { world.store.trust(now).await } else { world.store.distrust(now).await })
+        }
+        Act::Queue { name, how } => steer_queue(world, ["default", "gpu", "tpu"][usize::from(*name)], *how, now).await,
+        Act::Renew { late } => {
+            let owner = if *late { GuardianId(Uuid::from_u128(9)) } else { OWNER };
+            let now = if *late { Timestamp(now.0 + 61_000) } else { now };
+            tell(world.store.renew(Renew { owner, now, lease_until: Timestamp(now.0 + 60_000) }).await)
+        }
         Act::Hash { claim } => tell(world.store.keep_hash(claim_of(claim), Stream::Merged, [7; 32]).await),
         Act::List { states, recent, limit } => {
             let states = State::ALL.into_iter().enumerate().filter(|(place, _)| states & 0x10 != 0 && place % 4 == 3);
@@ -125,6 +169,21 @@ async fn perform(world: &World, claims: &mut Vec<AssignmentId>, act: &Act) -> St
             };
             tell(world.store.tasks(filter).await)
         }
+    }
+}
+
+async fn steer_queue(world: &World, name: &str, how: u8, now: Timestamp) -> String {
+    let set = |slots| SetQueue { name: name.to_owned(), slots, by: BY, now };
+    let names = vec![name.to_owned()];
+    let by = BY;
+    match how {
+        0 => tell(world.store.add_queue(set(1)).await),
+        1 => tell(world.store.set_queue(set(2)).await),
+        2 => tell(world.store.pause_queues(PauseQueues { names, reason: None, until: Some(now), by, now }).await),
+        3 => tell(world.store.pause_queues(PauseQueues { names, reason: None, until: None, by, now }).await),
+        4 => tell(world.store.resume_queues(SteerQueues { names, by, now }).await),
+        5 => tell(world.store.remove_queues(SteerQueues { names, by, now }).await),
+        _ => tell(world.store.configure_queues([(name.to_owned(), 3)].into(), now).await),
     }
 }
 
@@ -142,6 +201,13 @@ pub(crate) async fn dump(store: &dyn Store) -> Vec<String> {
     }
     told.push(format!("{:?}", store.in_flight().await.unwrap()));
     told.push(format!("{:?}", store.counts().await.unwrap()));
+    told.push(format!("{:?}", store.queues().await.unwrap()));
+    told.push(format!("{:?}", store.queue_counts().await.unwrap()));
+    let mut litter = store.litter(usize::MAX).await.unwrap();
+    litter.sort_unstable();
+    litter.dedup();
+    told.push(format!("{litter:?}"));
+    told.push(format!("{:?}", store.oldest().await.unwrap()));
     for mut change in store.changes(Seq(0), usize::MAX).await.unwrap() {
         if change.kind == ChangeKind::Hashed {
             // By the system's clock.

@@ -16,7 +16,7 @@ use crate::domain::task::{
 use crate::domain::time::Timestamp;
 use crate::store::Error;
 use crate::store::conformance::world::{BOOT, BY, OWNER, World};
-use crate::store::task::{Add, Cancelled, Counts, Refused, Release, Start, TaskFilter};
+use crate::store::task::{Add, Cancelled, Counts, Refused, Start, Steer, TaskFilter};
 
 /// Everything there is to give, nothing at its default, and no string that is text.
 pub(crate) fn full_task(uuid: TaskUuid) -> NewTask {
@@ -61,11 +61,15 @@ pub(crate) fn full_task(uuid: TaskUuid) -> NewTask {
 }
 
 pub(crate) async fn an_added_task_is_there_as_it_was_given(world: &World) {
+    // Those that it depends on.
+    for _ in 0..9 {
+        world.queued_task().await;
+    }
     for stdin in [None, Some(Stdin::Upload(Uuid::from_u128(5))), Some(Stdin::Open), Some(Stdin::Empty)] {
         let mut new = full_task(world.new_task().uuid);
         new.spec.stdin = stdin.unwrap_or(new.spec.stdin);
         let now = world.now();
-        let added = world.store.add(Add { task: new.clone(), by: BY, now }).await.unwrap();
+        let added = world.store.add(Add { task: new.clone(), by: BY, now, untrusted: false }).await.unwrap();
         assert!(added.created);
         let task = world.task(added.task.id).await;
         assert_eq!(task, added.task);
@@ -104,7 +108,7 @@ pub(crate) async fn adding_twice_adds_once(world: &World) {
 pub(crate) async fn an_unknown_queue_is_refused(world: &World) {
     let mut task = world.new_task();
     task.spec.queue = "gpu".to_owned();
-    let refused = world.store.add(Add { task, by: BY, now: world.now() }).await.unwrap_err();
+    let refused = world.store.add(Add { task, by: BY, now: world.now(), untrusted: false }).await.unwrap_err();
     assert!(matches!(&refused, Error::NoSuchQueue(queue) if queue == "gpu"), "{refused:?}");
     assert_eq!(world.queued_task().await.get(), 1, "a refused add uses no number");
 }
@@ -366,7 +370,7 @@ pub(crate) async fn only_what_is_held_is_released(world: &World) {
     let queued = world.queued_task().await;
     let unknown = TaskId::new(99).unwrap();
     let ids = vec![held, unknown, queued, late, held];
-    let answers = world.store.release(Release { ids, by: BY, now: world.now() }).await.unwrap();
+    let answers = world.store.release(Steer { ids, by: BY, now: world.now() }).await.unwrap();
     assert_eq!(answers[0], (held, Ok(())));
     assert_eq!(answers[1], (unknown, Err(Refused::NotFound)));
     assert!(matches!(&answers[2].1, Err(Refused::State(task)) if task.id == queued));

@@ -14,7 +14,7 @@ use crate::domain::task::{Environment, NewTask, State, Task, TaskSpec};
 use crate::domain::time::Timestamp;
 use crate::store::Store;
 use crate::store::task::{
-    Add, Added, Cancel, Cancelled, Claim, Claimed, Finish, Finished, PerTask, Start, TaskFilter, Unclaim,
+    Add, Added, Cancel, Cancelled, Claim, Claimed, Finish, Finished, PerTask, Start, Steer, TaskFilter, Unclaim,
 };
 
 /// A store with someone who uses it. Names and times are counted up, so that every run is the same.
@@ -60,7 +60,7 @@ impl World {
     }
 
     pub(crate) async fn added(&self, task: NewTask) -> Added {
-        self.store.add(Add { task, by: BY, now: self.now() }).await.unwrap()
+        self.store.add(Add { task, by: BY, now: self.now(), untrusted: false }).await.unwrap()
     }
 
     pub(crate) async fn add(&self, change: impl FnOnce(&mut NewTask)) -> Task {
@@ -133,6 +133,10 @@ impl World {
     pub(crate) async fn cancel(&self, ids: &[TaskId], reason: Option<&str>) -> PerTask<Cancelled> {
         let reason = reason.map(str::to_owned);
         self.store.cancel(Cancel { ids: ids.to_vec(), reason, by: BY, now: self.now() }).await.unwrap()
+    }
+
+    pub(crate) async fn retry(&self, ids: &[TaskId]) -> PerTask<()> {
+        self.store.retry(Steer { ids: ids.to_vec(), by: BY, now: self.now() }).await.unwrap()
     }
 
     pub(crate) async fn task(&self, id: TaskId) -> Task {

@@ -1,7 +1,8 @@
 //! A store that forgets everything when it is dropped: for tests of what is above the store, and the measure for the
 //! other backend.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -9,20 +10,27 @@ use uuid::Uuid;
 
 use crate::domain::attempt::{Attempt, Stream};
 use crate::domain::change::Change;
+use crate::domain::dependency::{Edge, Want};
 use crate::domain::id::{AssignmentId, Seq, TaskId, TaskUuid};
 use crate::domain::identity::BootId;
-use crate::domain::task::{Environment, Task};
+use crate::domain::queue::Queue;
+use crate::domain::task::{DEFAULT_QUEUE, Environment, Task};
+use crate::domain::time::Timestamp;
+use crate::store::queue::{PauseQueues, PerQueue, QueueCount, SetQueue, SteerQueues};
 use crate::store::task::{
-    Add, Added, Cancel, Cancelled, Claim, Claimed, Counts, Finish, Finished, InFlight, PerTask, Release, Start,
-    TaskFilter, TaskPage, Unclaim,
+    Add, Added, Cancel, Cancelled, Claim, Claimed, Counts, Due, Finish, Finished, InFlight, Pause, PerTask, Renew,
+    Start, Steer, TaskFilter, TaskPage, Unclaim,
 };
 use crate::store::transition::Note;
-use crate::store::{ChangeStore, Error, Reply, Store, TaskStore};
+use crate::store::{ChangeStore, Error, QueueStore, Reply, Store, TaskStore};
 
 mod list;
+mod queue;
+mod steer;
 #[cfg(test)]
 mod tests;
 mod verb;
+mod waiting;
 
 /// A store in memory.
 #[derive(Debug)]
@@ -31,7 +39,7 @@ pub struct Memory {
     last: watch::Sender<Seq>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Tables {
     tasks: BTreeMap<TaskId, Entry>,
     uuids: HashMap<TaskUuid, TaskId>,
@@ -39,6 +47,12 @@ struct Tables {
     /// The claims that have not ended, by their order.
     open: BTreeMap<u64, AssignmentId>,
     claimed: u64,
+    /// How many tasks were ever added.
+    added: u64,
+    queues: BTreeMap<String, queue::Stored>,
+    /// Tasks that have ended or begun anew, and the last of those depending on them that was told.
+    unsettled: VecDeque<(TaskId, Option<TaskId>)>,
+    litter: Vec<PathBuf>,
     changes: Vec<Change>,
     processed: u64,
     succeeded: u64,
@@ -52,6 +66,8 @@ struct Entry {
     task: Task,
     env: Environment,
     cancel_reason: Option<String>,
+    /// What it depends on, and how that stands.
+    edges: Vec<(Want, TaskId, Edge)>,
     attempts: Vec<(Attempt, BootId)>,
 }
 
@@ -59,6 +75,27 @@ impl Entry {
     fn whole(&self) -> Task {
         let attempts = self.attempts.iter().map(|(attempt, _)| attempt.clone()).collect();
         Task { attempts, ..self.task.clone() }
+    }
+}
+
+impl Default for Tables {
+    fn default() -> Self {
+        Self {
+            tasks: BTreeMap::new(),
+            uuids: HashMap::new(),
+            claims: HashMap::new(),
+            open: BTreeMap::new(),
+            claimed: 0,
+            added: 0,
+            queues: BTreeMap::from([(DEFAULT_QUEUE.to_owned(), queue::Stored::default())]),
+            unsettled: VecDeque::new(),
+            litter: Vec::new(),
+            changes: Vec::new(),
+            processed: 0,
+            succeeded: 0,
+            failed: 0,
+            closed: false,
+        }
     }
 }
 
@@ -148,8 +185,59 @@ impl TaskStore for Memory {
         self.call(move |tables| Ok(tables.cancel(&cancel)))
     }
 
-    fn release(&self, release: Release) -> Reply<'_, PerTask<()>> {
+    fn hold(&self, hold: Steer) -> Reply<'_, PerTask<()>> {
+        self.call(move |tables| Ok(tables.hold(&hold)))
+    }
+
+    fn release(&self, release: Steer) -> Reply<'_, PerTask<()>> {
         self.call(move |tables| Ok(tables.release(&release)))
+    }
+
+    fn pause(&self, pause: Pause) -> Reply<'_, PerTask<AssignmentId>> {
+        self.call(move |tables| Ok(tables.pause(&pause)))
+    }
+
+    fn resume(&self, resume: Pause) -> Reply<'_, PerTask<AssignmentId>> {
+        self.call(move |tables| Ok(tables.resume(&resume)))
+    }
+
+    fn retry(&self, retry: Steer) -> Reply<'_, PerTask<()>> {
+        self.call(move |tables| Ok(tables.retry(&retry)))
+    }
+
+    fn remove(&self, remove: Steer) -> Reply<'_, PerTask<()>> {
+        self.call(move |tables| Ok(tables.remove(&remove)))
+    }
+
+    fn due(&self, now: Timestamp) -> Reply<'_, Due> {
+        self.call(move |tables| Ok(tables.due(now)))
+    }
+
+    fn settle(&self, now: Timestamp) -> Reply<'_, bool> {
+        self.call(move |tables| Ok(tables.settle(now)))
+    }
+
+    fn distrust(&self, now: Timestamp) -> Reply<'_, usize> {
+        self.call(move |tables| Ok(tables.distrust(now)))
+    }
+
+    fn trust(&self, now: Timestamp) -> Reply<'_, usize> {
+        self.call(move |tables| Ok(tables.trust(now)))
+    }
+
+    fn renew(&self, renew: Renew) -> Reply<'_, Vec<InFlight>> {
+        self.call(move |tables| Ok(tables.renew(&renew)))
+    }
+
+    fn litter(&self, limit: usize) -> Reply<'_, Vec<PathBuf>> {
+        self.call(move |tables| Ok(tables.litter(limit)))
+    }
+
+    fn tidied(&self, paths: Vec<PathBuf>) -> Reply<'_, ()> {
+        self.call(move |tables| {
+            tables.tidied(&paths);
+            Ok(())
+        })
     }
 
     fn in_flight(&self) -> Reply<'_, Vec<InFlight>> {
@@ -164,7 +252,48 @@ impl TaskStore for Memory {
     }
 }
 
+impl QueueStore for Memory {
+    fn queues(&self) -> Reply<'_, Vec<Queue>> {
+        self.call(|tables| Ok(tables.all_queues()))
+    }
+
+    fn queue_counts(&self) -> Reply<'_, Vec<QueueCount>> {
+        self.call(|tables| Ok(tables.queue_counts()))
+    }
+
+    fn add_queue(&self, add: SetQueue) -> Reply<'_, Queue> {
+        self.call(move |tables| tables.add_queue(&add))
+    }
+
+    fn set_queue(&self, set: SetQueue) -> Reply<'_, Queue> {
+        self.call(move |tables| tables.set_queue(&set))
+    }
+
+    fn pause_queues(&self, pause: PauseQueues) -> Reply<'_, PerQueue> {
+        self.call(move |tables| Ok(tables.pause_queues(&pause)))
+    }
+
+    fn resume_queues(&self, resume: SteerQueues) -> Reply<'_, PerQueue> {
+        self.call(move |tables| Ok(tables.resume_queues(&resume)))
+    }
+
+    fn remove_queues(&self, remove: SteerQueues) -> Reply<'_, PerQueue> {
+        self.call(move |tables| Ok(tables.remove_queues(&remove)))
+    }
+
+    fn configure_queues(&self, slots: BTreeMap<String, u32>, now: Timestamp) -> Reply<'_, ()> {
+        self.call(move |tables| {
+            tables.configure_queues(&slots, now);
+            Ok(())
+        })
+    }
+}
+
 impl ChangeStore for Memory {
+    fn oldest(&self) -> Reply<'_, Option<Seq>> {
+        self.call(|tables| Ok(tables.changes.first().map(|change| change.seq)))
+    }
+
     fn changes(&self, since: Seq, limit: usize) -> Reply<'_, Vec<Change>> {
         self.call(move |tables| {
             let from = tables.changes.partition_point(|change| change.seq <= since);

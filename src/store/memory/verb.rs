@@ -3,15 +3,13 @@
 use std::cmp::Reverse;
 
 use crate::domain::attempt::Stream;
+use crate::domain::dependency::{standing, wants};
 use crate::domain::id::{AssignmentId, TaskId};
-use crate::domain::queue::lowest_free_slot;
-use crate::domain::task::{DEFAULT_QUEUE, State};
+use crate::domain::queue::{free_in_queue, lowest_free_slot};
+use crate::domain::task::State;
 use crate::store::Error;
 use crate::store::memory::{Entry, Tables};
-use crate::store::task::{
-    Add, Added, Cancel, Cancelled, Claim, Claimed, Finish, Finished, InFlight, PerTask, Refused, Release, Start,
-    Unclaim,
-};
+use crate::store::task::{Add, Added, Claim, Claimed, Finish, Finished, InFlight, Renew, Start, Unclaim};
 use crate::store::transition;
 
 impl Tables {
@@ -19,33 +17,48 @@ impl Tables {
         if let Some(entry) = self.uuids.get(&add.task.uuid).and_then(|id| self.tasks.get(id)) {
             return Ok(Added { task: entry.whole(), created: false });
         }
-        if add.task.spec.queue != DEFAULT_QUEUE {
-            return Err(Error::NoSuchQueue(add.task.spec.queue.clone()));
+        let spec = &add.task.spec;
+        if !self.queues.contains_key(&spec.queue) {
+            return Err(Error::NoSuchQueue(spec.queue.clone()));
         }
-        let next = self.tasks.last_key_value().map_or(1, |(id, _)| id.get() + 1);
-        let id = TaskId::new(next).expect("memory ends before the numbers do");
-        let task = transition::added(id, &add.task, add.now);
+        let mut edges = Vec::new();
+        for (want, on) in wants(spec) {
+            let state = self.tasks.get(&on).ok_or(Error::NoSuchTask(on))?.task.state;
+            edges.push((want, on, want.of(state)));
+        }
+        let standing = standing(edges.iter().map(|(_, on, edge)| (*on, *edge)));
+        self.added += 1;
+        let id = TaskId::new(self.added).expect("memory ends before the numbers do");
+        let task = transition::added(id, add, standing, self.broken_state(standing));
         self.note(transition::add_note(&task, add));
+        self.total(task.state);
         self.uuids.insert(task.uuid, id);
-        let entry = Entry { task: task.clone(), env: add.task.env.clone(), cancel_reason: None, attempts: Vec::new() };
-        self.tasks.insert(id, entry);
+        let (env, attempts) = (add.task.env.clone(), Vec::new());
+        self.tasks.insert(id, Entry { task: task.clone(), env, cancel_reason: None, edges, attempts });
         Ok(Added { task, created: true })
     }
 
     pub(super) fn claim(&mut self, claim: &Claim) -> Vec<Claimed> {
-        let mut ready: Vec<_> = self
-            .tasks
-            .values()
-            .filter(|entry| entry.task.state == State::Queued)
-            .map(|entry| (Reverse(entry.task.spec.priority), entry.task.position, entry.task.id))
-            .collect();
+        let mut ready = Vec::new();
+        for (name, queue) in self.queues.iter().filter(|(_, queue)| queue.pause.is_none()) {
+            let of_queue = || self.tasks.values().map(|entry| &entry.task).filter(|task| task.spec.queue == *name);
+            let taken = of_queue().filter(|task| task.state.is_active()).count();
+            let mut first: Vec<_> = of_queue()
+                .filter(|task| task.state == State::Queued)
+                .map(|task| (Reverse(task.spec.priority), task.position, task.id))
+                .collect();
+            first.sort_unstable();
+            first.truncate(free_in_queue(queue.slots, taken));
+            ready.extend(first);
+        }
         ready.sort_unstable();
         let mut claimed = Vec::new();
         for ((_, _, id), assignment) in ready.into_iter().zip(&claim.assignments) {
+            let queue = self.tasks.get(&id).map(|entry| entry.task.spec.queue.clone());
             let slots: Vec<u32> = self
                 .tasks
                 .values()
-                .filter(|entry| entry.task.state.is_active())
+                .filter(|entry| entry.task.state.is_active() && Some(&entry.task.spec.queue) == queue.as_ref())
                 .filter_map(|entry| entry.task.slot)
                 .collect();
             let entry = self.tasks.get_mut(&id).expect("it was found above");
@@ -81,12 +94,16 @@ impl Tables {
         entry.attempts.pop();
         let previous = entry.attempts.last().map(|(attempt, _)| attempt);
         let notes = transition::unclaim(&mut entry.task, entry.cancel_reason.as_deref(), previous, unclaim);
-        let ended = entry.task.state;
+        let (id, state) = (entry.task.id, entry.task.state);
         self.claims.remove(&unclaim.assignment);
         self.closed_claim(unclaim.assignment);
-        self.total(ended);
+        self.total(state);
         for note in notes {
             self.note(note);
+        }
+        if state.is_ended() {
+            self.settle_soon(id);
+            self.settle(unclaim.now);
         }
         Ok(())
     }
@@ -96,48 +113,20 @@ impl Tables {
         let attempt = entry.attempts.iter_mut().find(|(attempt, _)| attempt.assignment == finish.assignment);
         let (attempt, _) = attempt.expect("a claim is forgotten together with its attempt");
         if attempt.ended_at.is_some() {
-            return Ok(Finished { task: entry.task.clone(), recorded: false });
+            return Ok(Finished { task: entry.task.clone(), recorded: false, unsettled: false });
         }
         let notes = transition::finish(&mut entry.task, attempt, entry.cancel_reason.as_deref(), finish);
         let task = entry.task.clone();
         self.closed_claim(finish.assignment);
         self.total(task.state);
         notes.into_iter().for_each(|note| self.note(note));
-        Ok(Finished { task, recorded: true })
-    }
-
-    pub(super) fn cancel(&mut self, cancel: &Cancel) -> PerTask<Cancelled> {
-        let mut answers = Vec::with_capacity(cancel.ids.len());
-        for id in &cancel.ids {
-            let answer = match self.tasks.get_mut(id) {
-                None => Err(Refused::NotFound),
-                Some(Entry { task, cancel_reason, attempts, .. }) => {
-                    let open = attempts.last().filter(|(attempt, _)| attempt.ended_at.is_none());
-                    let current = open.map(|(attempt, _)| attempt.assignment);
-                    transition::cancel(task, cancel_reason, current, cancel).map(|(answer, note)| {
-                        if let Some(note) = note {
-                            self.total(note.to);
-                            self.note(note);
-                        }
-                        answer
-                    })
-                }
-            };
-            answers.push((*id, answer));
-        }
-        answers
-    }
-
-    pub(super) fn release(&mut self, release: &Release) -> PerTask<()> {
-        let mut answers = Vec::with_capacity(release.ids.len());
-        for id in &release.ids {
-            let answer = match self.tasks.get_mut(id) {
-                None => Err(Refused::NotFound),
-                Some(entry) => transition::release(&mut entry.task, release).map(|note| self.note(note)),
-            };
-            answers.push((*id, answer));
-        }
-        answers
+        let unsettled = if task.state.is_ended() {
+            self.settle_soon(task.id);
+            self.settle(finish.now)
+        } else {
+            false
+        };
+        Ok(Finished { task, recorded: true, unsettled })
     }
 
     pub(super) fn in_flight(&self) -> Vec<InFlight> {
@@ -147,6 +136,16 @@ impl Tables {
             Some(InFlight { task: entry.task.clone(), attempt: attempt.clone(), boot: *boot })
         };
         entries.filter_map(last).collect()
+    }
+
+    pub(super) fn renew(&mut self, renew: &Renew) -> Vec<InFlight> {
+        let attempts = self.tasks.values_mut().flat_map(|entry| &mut entry.attempts).map(|(attempt, _)| attempt);
+        for attempt in attempts.filter(|attempt| attempt.ended_at.is_none() && attempt.owner == renew.owner) {
+            attempt.lease_until = attempt.lease_until.max(renew.lease_until);
+        }
+        let mut flights = self.in_flight();
+        flights.retain(|flight| flight.attempt.lease_until < renew.now);
+        flights
     }
 
     pub(super) fn keep_hash(&mut self, assignment: AssignmentId, stream: Stream, sha256: [u8; 32]) {
@@ -176,7 +175,7 @@ impl Tables {
     }
 
     /// Counts a task that has just gone into `state`.
-    fn total(&mut self, state: State) {
+    pub(super) fn total(&mut self, state: State) {
         if state.is_ended() {
             self.processed += 1;
             self.succeeded += u64::from(state == State::Succeeded);

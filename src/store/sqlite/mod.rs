@@ -6,7 +6,7 @@
 //!
 //! Opened only after the last fork: POSIX locks do not survive one. One store to a process.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 #[cfg(test)]
@@ -18,12 +18,15 @@ use uuid::Uuid;
 use crate::domain::attempt::Stream;
 use crate::domain::change::Change;
 use crate::domain::id::{AssignmentId, Seq, TaskId};
+use crate::domain::queue::Queue;
 use crate::domain::task::{Environment, Task};
+use crate::domain::time::Timestamp;
+use crate::store::queue::{PauseQueues, PerQueue, QueueCount, SetQueue, SteerQueues};
 use crate::store::task::{
-    Add, Added, Cancel, Cancelled, Claim, Claimed, Counts, Finish, Finished, InFlight, PerTask, Release, Start,
-    TaskFilter, TaskPage, Unclaim,
+    Add, Added, Cancel, Cancelled, Claim, Claimed, Counts, Due, Finish, Finished, InFlight, Pause, PerTask, Renew,
+    Start, Steer, TaskFilter, TaskPage, Unclaim,
 };
-use crate::store::{ChangeStore, Error, Reply, Store, TaskStore};
+use crate::store::{ChangeStore, Error, QueueStore, Reply, Store, TaskStore};
 
 mod code;
 mod fault;
@@ -149,8 +152,56 @@ impl TaskStore for Sqlite {
         self.write(move |part| part.cancel(&cancel))
     }
 
-    fn release(&self, release: Release) -> Reply<'_, PerTask<()>> {
+    fn hold(&self, hold: Steer) -> Reply<'_, PerTask<()>> {
+        self.write(move |part| part.hold(&hold))
+    }
+
+    fn release(&self, release: Steer) -> Reply<'_, PerTask<()>> {
         self.write(move |part| part.release(&release))
+    }
+
+    fn pause(&self, pause: Pause) -> Reply<'_, PerTask<AssignmentId>> {
+        self.write(move |part| part.pause(&pause))
+    }
+
+    fn resume(&self, resume: Pause) -> Reply<'_, PerTask<AssignmentId>> {
+        self.write(move |part| part.resume(&resume))
+    }
+
+    fn retry(&self, retry: Steer) -> Reply<'_, PerTask<()>> {
+        self.write(move |part| part.retry(&retry))
+    }
+
+    fn remove(&self, remove: Steer) -> Reply<'_, PerTask<()>> {
+        self.write(move |part| part.remove(&remove))
+    }
+
+    fn due(&self, now: Timestamp) -> Reply<'_, Due> {
+        self.write(move |part| part.due(now))
+    }
+
+    fn settle(&self, now: Timestamp) -> Reply<'_, bool> {
+        self.write(move |part| part.settle(now))
+    }
+
+    fn distrust(&self, now: Timestamp) -> Reply<'_, usize> {
+        self.write(move |part| part.distrust(now))
+    }
+
+    fn trust(&self, now: Timestamp) -> Reply<'_, usize> {
+        self.write(move |part| part.trust(now))
+    }
+
+    fn renew(&self, renew: Renew) -> Reply<'_, Vec<InFlight>> {
+        self.write(move |part| part.renew(&renew))
+    }
+
+    fn litter(&self, limit: usize) -> Reply<'_, Vec<PathBuf>> {
+        self.read(move |db| verb::litter(db, limit))
+    }
+
+    fn tidied(&self, paths: Vec<PathBuf>) -> Reply<'_, ()> {
+        self.write(move |part| part.tidied(&paths))
     }
 
     fn in_flight(&self) -> Reply<'_, Vec<InFlight>> {
@@ -162,7 +213,45 @@ impl TaskStore for Sqlite {
     }
 }
 
+impl QueueStore for Sqlite {
+    fn queues(&self) -> Reply<'_, Vec<Queue>> {
+        self.read(read::queues)
+    }
+
+    fn queue_counts(&self) -> Reply<'_, Vec<QueueCount>> {
+        self.read(read::queue_counts)
+    }
+
+    fn add_queue(&self, add: SetQueue) -> Reply<'_, Queue> {
+        self.write(move |part| part.add_queue(&add))
+    }
+
+    fn set_queue(&self, set: SetQueue) -> Reply<'_, Queue> {
+        self.write(move |part| part.set_queue(&set))
+    }
+
+    fn pause_queues(&self, pause: PauseQueues) -> Reply<'_, PerQueue> {
+        self.write(move |part| part.pause_queues(&pause))
+    }
+
+    fn resume_queues(&self, resume: SteerQueues) -> Reply<'_, PerQueue> {
+        self.write(move |part| part.resume_queues(&resume))
+    }
+
+    fn remove_queues(&self, remove: SteerQueues) -> Reply<'_, PerQueue> {
+        self.write(move |part| part.remove_queues(&remove))
+    }
+
+    fn configure_queues(&self, slots: BTreeMap<String, u32>, now: Timestamp) -> Reply<'_, ()> {
+        self.write(move |part| part.configure_queues(&slots, now))
+    }
+}
+
 impl ChangeStore for Sqlite {
+    fn oldest(&self) -> Reply<'_, Option<Seq>> {
+        self.read(read::oldest)
+    }
+
     fn changes(&self, since: Seq, limit: usize) -> Reply<'_, Vec<Change>> {
         self.read(move |db| read::changes(db, since, limit))
     }

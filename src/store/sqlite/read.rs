@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
@@ -12,7 +13,10 @@ use crate::domain::change::Change;
 use crate::domain::id::{AssignmentId, Seq, TaskId, TaskUuid};
 use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
 use crate::domain::outcome::Usage;
-use crate::domain::task::{Environment, RetryPolicy, Stdin, Task, TaskSpec};
+use crate::domain::queue::{Queue, QueuePause};
+use crate::domain::task::{Environment, RetryPolicy, State, Stdin, Task, TaskSpec};
+use crate::domain::time::Moment;
+use crate::store::queue::QueueCount;
 use crate::store::sqlite::code::Columns;
 use crate::store::task::{Counts, InFlight};
 
@@ -151,7 +155,8 @@ fn task_of(row: &Row<'_>) -> rusqlite::Result<Stored> {
 
 const ATTEMPT: &str =
     "id, task, boot, number, assignment, owner, state, claimed_at, lease_until, slot, pid, start_ticks,
-    process_boot, started_at, ended_at, exit_code, exit_signal, reason_code, reason, max_rss_bytes, user_ms, system_ms";
+    process_boot, started_at, ended_at, exit_code, exit_signal, reason_code, reason, max_rss_bytes, user_ms, system_ms,
+    paused_at, paused_for";
 
 fn attempt_of(row: &Row<'_>) -> rusqlite::Result<StoredAttempt> {
     let mut c = Columns::new(row);
@@ -173,6 +178,8 @@ fn attempt_of(row: &Row<'_>) -> rusqlite::Result<StoredAttempt> {
         reason_code: None,
         reason: None,
         usage: None,
+        paused_at: None,
+        paused_for: Duration::ZERO,
         outputs: Vec::new(),
     };
     let (pid, ticks, process_boot) = (c.plain::<Option<u32>>()?, c.plain::<Option<u64>>()?, c.maybe()?);
@@ -188,6 +195,8 @@ fn attempt_of(row: &Row<'_>) -> rusqlite::Result<StoredAttempt> {
     if let (Some(max_rss_bytes), Some(user_ms), Some(system_ms)) = (rss, user, system) {
         attempt.usage = Some(Usage { max_rss_bytes, user_ms, system_ms });
     }
+    attempt.paused_at = c.plain::<Option<u64>>()?.map(Moment);
+    attempt.paused_for = c.cell()?;
     Ok(StoredAttempt { row, task, boot, attempt })
 }
 
@@ -244,7 +253,7 @@ pub(super) fn uploads(db: &Connection) -> rusqlite::Result<HashSet<Uuid>> {
 
 /// Returns how many tasks there are.
 pub(super) fn counts(db: &Connection) -> rusqlite::Result<Counts> {
-    let mut counter = db.prepare_cached("SELECT state, n FROM counter WHERE n > 0")?;
+    let mut counter = db.prepare_cached("SELECT state, sum(n) FROM counter GROUP BY state HAVING sum(n) > 0")?;
     let by_state = counter.query_map([], |row| {
         let mut c = Columns::new(row);
         Ok((c.cell()?, c.plain()?))
@@ -259,7 +268,7 @@ pub(super) fn counts(db: &Connection) -> rusqlite::Result<Counts> {
 /// Returns the changes after `since`, oldest first, at most `limit`.
 pub(super) fn changes(db: &Connection, since: Seq, limit: usize) -> rusqlite::Result<Vec<Change>> {
     let mut changes = db.prepare_cached(
-        "SELECT seq, at, kind, task, attempt, from_state, to_state, by, reason FROM change
+        "SELECT seq, at, kind, task, queue, attempt, from_state, to_state, by, reason FROM change
         WHERE seq > ?1 ORDER BY seq LIMIT ?2",
     )?;
     let since = i64::try_from(since.0).unwrap_or(i64::MAX);
@@ -270,15 +279,87 @@ pub(super) fn changes(db: &Connection, since: Seq, limit: usize) -> rusqlite::Re
             seq: Seq(c.plain()?),
             at: c.cell()?,
             kind: c.cell()?,
-            task: c.cell()?,
+            task: c.maybe()?,
+            queue: c.plain()?,
             attempt: c.plain()?,
             from: c.maybe()?,
-            to: c.cell()?,
+            to: c.maybe()?,
             by: c.cell()?,
             reason: c.plain()?,
         })
     };
     changes.query_map(params![since, limit], change)?.collect()
+}
+
+/// Returns the number of the oldest change.
+pub(super) fn oldest(db: &Connection) -> rusqlite::Result<Option<Seq>> {
+    db.prepare_cached("SELECT min(seq) FROM change")?.query_row([], |row| Ok(row.get::<_, Option<u64>>(0)?.map(Seq)))
+}
+
+/// Returns the state of a task.
+pub(super) fn state(db: &Connection, id: TaskId) -> rusqlite::Result<Option<State>> {
+    let mut state = db.prepare_cached("SELECT state FROM task WHERE id = ?1")?;
+    state.query_row([id.as_i64()], |row| Columns::new(row).cell()).optional()
+}
+
+/// Returns the first task that waits and depends on this one.
+pub(super) fn first_waiting_for(db: &Connection, id: TaskId) -> rusqlite::Result<Option<TaskId>> {
+    let sql = "SELECT d.task FROM dependency d JOIN task t ON t.id = d.task
+        WHERE d.on_task = ?1 AND t.state IN ('blocked', 'held') ORDER BY d.task LIMIT 1";
+    db.prepare_cached(sql)?.query_row([id.as_i64()], |row| Columns::new(row).cell()).optional()
+}
+
+/// Returns how many tasks of a queue have not ended.
+pub(super) fn unended_in(db: &Connection, queue: i64) -> rusqlite::Result<u64> {
+    let mut counter = db.prepare_cached("SELECT state, n FROM counter WHERE queue = ?1 AND n > 0")?;
+    let counts = counter.query_map([queue], |row| {
+        let mut c = Columns::new(row);
+        Ok((c.cell::<State>()?, c.plain::<u64>()?))
+    })?;
+    counts.filter(|count| !matches!(count, Ok((state, _)) if state.is_ended())).map(|count| Ok(count?.1)).sum()
+}
+
+/// Returns all queues, by name.
+pub(super) fn queues(db: &Connection) -> rusqlite::Result<Vec<Queue>> {
+    let mut all = db.prepare_cached(
+        "SELECT id, name, slots, paused_at, paused_reason, paused_until FROM queue WHERE gone = 0 ORDER BY name",
+    )?;
+    let mut rows = all.query([])?;
+    let mut queues = Vec::new();
+    while let Some(row) = rows.next()? {
+        let mut c = Columns::new(row);
+        let id: i64 = c.plain()?;
+        let mut queue = Queue { name: c.plain()?, slots: c.plain()?, ..Queue::default() };
+        let (at, reason, until) = (c.maybe()?, c.plain()?, c.maybe()?);
+        queue.pause = at.map(|at| QueuePause { at, reason, until });
+        let mut counter = db.prepare_cached("SELECT state, n FROM counter WHERE queue = ?1 AND n > 0")?;
+        let mut counts = counter.query([id])?;
+        while let Some(row) = counts.next()? {
+            let mut c = Columns::new(row);
+            let (state, n): (State, u64) = (c.cell()?, c.plain()?);
+            match state {
+                State::Queued => queue.queued += n,
+                state if state.is_active() => queue.active += n,
+                state if state.is_waiting() => queue.waiting += n,
+                _ => {}
+            }
+        }
+        queues.push(queue);
+    }
+    Ok(queues)
+}
+
+/// Returns how many tasks each queue has in each state.
+pub(super) fn queue_counts(db: &Connection) -> rusqlite::Result<Vec<QueueCount>> {
+    let sql = "SELECT q.name, c.state, c.n FROM counter c JOIN queue q ON q.id = c.queue WHERE c.n > 0";
+    let mut counts = db.prepare_cached(sql)?;
+    let counts = counts.query_map([], |row| {
+        let mut c = Columns::new(row);
+        Ok((c.plain()?, c.cell()?, c.plain()?))
+    })?;
+    let mut counts: Vec<QueueCount> = counts.collect::<Result<_, _>>()?;
+    counts.sort_unstable();
+    Ok(counts)
 }
 
 /// Returns the number of the last change, also of one that was deleted since.

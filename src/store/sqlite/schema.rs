@@ -16,7 +16,7 @@ use crate::store::sqlite::guard::{APPLICATION_ID, STATEMENTS, beside};
 pub(super) type Migrations = &'static [&'static str];
 
 /// Every migration there is.
-pub(super) const MIGRATIONS: Migrations = &[include_str!("migrations/0001.sql")];
+pub(super) const MIGRATIONS: Migrations = &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
 
 /// Returns the version of the schema that these lead to.
 pub(super) fn latest(migrations: Migrations) -> u32 {

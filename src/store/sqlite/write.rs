@@ -6,11 +6,13 @@ use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
 use crate::domain::attempt::{Attempt, Output, Stream};
+use crate::domain::dependency::Want;
 use crate::domain::id::{Seq, TaskId};
 use crate::domain::identity::BootId;
 use crate::domain::task::{Environment, Stdin, Task};
 use crate::store::sqlite::code::{backoff_word, codes, exit, int, join, limits, ms, on_interrupt_word};
-use crate::store::transition::Note;
+use crate::store::sqlite::verb::StoredEdge;
+use crate::store::transition::{Note, Subject};
 
 /// Stores an environment unless it is there, and returns its number.
 pub(super) fn environment(db: &Connection, env: &Environment) -> rusqlite::Result<i64> {
@@ -86,11 +88,17 @@ pub(super) fn new_task(db: &Connection, task: &Task, queue: i64, environment: i6
             value
         ])?;
     }
-    for (kind, ids) in [("after", &spec.after), ("after_any", &spec.after_any)] {
-        for (place, on) in ids.iter().enumerate() {
-            db.prepare_cached("INSERT INTO dependency (task, kind, place, on_task) VALUES (?1, ?2, ?3, ?4)")?
-                .execute(params![task.id.as_i64(), kind, int(place as u64), on.as_i64()])?;
-        }
+    Ok(())
+}
+
+/// Stores what a task depends on, in the order in which it was named, and how that stands.
+pub(super) fn edges(db: &Connection, task: TaskId, edges: &[StoredEdge]) -> rusqlite::Result<()> {
+    let mut place = [0_i64; Want::ALL.len()];
+    for (want, on, edge) in edges {
+        let place = &mut place[usize::from(*want != Want::ALL[0])];
+        db.prepare_cached("INSERT INTO dependency (task, kind, place, on_task, edge) VALUES (?1, ?2, ?3, ?4, ?5)")?
+            .execute(params![task.as_i64(), want.as_str(), *place, on.as_i64(), edge.as_str()])?;
+        *place += 1;
     }
     Ok(())
 }
@@ -150,7 +158,7 @@ pub(super) fn attempt(db: &Connection, row: i64, attempt: &Attempt) -> rusqlite:
     db.prepare_cached(
         "UPDATE attempt SET state = ?2, pid = ?3, start_ticks = ?4, process_boot = ?5, started_at = ?6, ended_at = ?7,
         exit_code = ?8, exit_signal = ?9, reason_code = ?10, reason = ?11, max_rss_bytes = ?12, user_ms = ?13,
-        system_ms = ?14 WHERE id = ?1",
+        system_ms = ?14, paused_at = ?15, paused_for = ?16 WHERE id = ?1",
     )?
     .execute(params![
         row,
@@ -167,6 +175,8 @@ pub(super) fn attempt(db: &Connection, row: i64, attempt: &Attempt) -> rusqlite:
         attempt.usage.map(|usage| int(usage.max_rss_bytes)),
         attempt.usage.map(|usage| int(usage.user_ms)),
         attempt.usage.map(|usage| int(usage.system_ms)),
+        attempt.paused_at.map(|at| int(at.0)),
+        ms(attempt.paused_for),
     ])?;
     Ok(())
 }
@@ -200,18 +210,23 @@ pub(super) fn hash(db: &Connection, attempt: i64, stream: Stream, sha256: &[u8; 
 
 /// Appends a change and returns its number.
 pub(super) fn change(db: &Connection, note: &Note) -> rusqlite::Result<Seq> {
+    let (task, queue) = match &note.subject {
+        Subject::Task(id) => (Some(id.as_i64()), None),
+        Subject::Queue(name) => (None, Some(name)),
+    };
     let row = db
         .prepare_cached(
-            "INSERT INTO change (at, kind, task, attempt, from_state, to_state, by, reason)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT INTO change (at, kind, task, queue, attempt, from_state, to_state, by, reason)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
         .insert(params![
             note.at.0,
             note.kind.as_str(),
-            note.task.as_i64(),
+            task,
+            queue,
             note.attempt,
             note.from.map(|state| state.as_str()),
-            note.to.as_str(),
+            note.to.map(|state| state.as_str()),
             note.by.to_string(),
             note.reason,
         ])?;

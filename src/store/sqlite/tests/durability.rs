@@ -76,7 +76,7 @@ async fn only_the_last_to_open_may_write() {
     let (old, old_world) = place.open();
     let id = old_world.queued_task().await;
     let (new, new_world) = place.open();
-    let add = Add { task: old_world.new_task(), by: BY, now: NOW };
+    let add = Add { task: old_world.new_task(), by: BY, now: NOW, untrusted: false };
     assert!(matches!(old.add(add).await, Err(Error::Fenced)));
     let end = old_world.end(old_world.assignment(), old_world.code(0));
     assert!(matches!(old.finish(end).await, Err(Error::Fenced)));
@@ -117,7 +117,7 @@ async fn a_full_disk_refuses_new_work_and_keeps_what_is_there() {
     let refused = loop {
         let mut task = world.new_task();
         task.env.0.push((format!("V{}", added.len()).into(), "x".repeat(3_000).into()));
-        match store.add(Add { task, by: BY, now: NOW }).await {
+        match store.add(Add { task, by: BY, now: NOW, untrusted: false }).await {
             Ok(answer) => added.push(answer.task),
             Err(error) => break error,
         }

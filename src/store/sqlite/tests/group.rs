@@ -31,7 +31,7 @@ async fn what_waits_together_is_committed_together() {
     let mut adds = JoinSet::new();
     for _ in 0..500 {
         let (store, task) = (Arc::clone(&store), world.new_task());
-        adds.spawn(async move { store.add(Add { task, by: BY, now: NOW }).await.unwrap().task.id });
+        adds.spawn(async move { store.add(Add { task, by: BY, now: NOW, untrusted: false }).await.unwrap().task.id });
     }
     // All of them are in the queue once the runtime has nothing else to do.
     while store.writes.capacity() > crate::store::sqlite::WAITING_MAX - 500 {
@@ -55,9 +55,9 @@ async fn one_that_is_refused_leaves_the_others_alone() {
     let stale = AssignmentId(uuid::Uuid::nil());
     let mut wrong = world.new_task();
     wrong.spec.queue = "gpu".to_owned();
-    let first = Add { task: world.new_task(), by: BY, now: NOW };
-    let second = Add { task: wrong, by: BY, now: NOW };
-    let third = Add { task: world.new_task(), by: BY, now: NOW };
+    let first = Add { task: world.new_task(), by: BY, now: NOW, untrusted: false };
+    let second = Add { task: wrong, by: BY, now: NOW, untrusted: false };
+    let third = Add { task: world.new_task(), by: BY, now: NOW, untrusted: false };
     let together = async {
         tokio::join!(
             store.add(first),
@@ -89,8 +89,8 @@ async fn a_commit_that_fails_undoes_all_and_tells_everybody() {
     let go = held_up(&store).await;
     let mut spoilt = world.new_task();
     spoilt.spec.name = Some("spoilt".to_owned());
-    let good = Add { task: world.new_task(), by: BY, now: NOW };
-    let bad = Add { task: spoilt, by: BY, now: NOW };
+    let good = Add { task: world.new_task(), by: BY, now: NOW, untrusted: false };
+    let bad = Add { task: spoilt, by: BY, now: NOW, untrusted: false };
     let (good, bad, ()) = tokio::join!(store.add(good), store.add(bad), async { drop(go) });
     assert!(matches!((good, bad), (Err(Error::Sqlite { .. }), Err(Error::Sqlite { .. }))));
     assert_eq!(store.tasks(Default::default()).await.unwrap().tasks.len(), 1);
@@ -104,7 +104,7 @@ async fn closing_does_what_waits_first() {
     let place = Place::new();
     let (store, world) = place.open();
     let go = held_up(&store).await;
-    let add = Add { task: world.new_task(), by: BY, now: NOW };
+    let add = Add { task: world.new_task(), by: BY, now: NOW, untrusted: false };
     let (added, closed, ()) = tokio::join!(store.add(add), store.close(), async { drop(go) });
     closed.unwrap();
     assert!(added.unwrap().created);

@@ -1,8 +1,8 @@
 use crate::domain::task::State;
+use crate::store::Store;
 use crate::store::sqlite::tests::Place;
 use crate::store::sqlite::{list, read, verb};
 use crate::store::task::TaskFilter;
-use crate::store::{Store, TaskStore};
 
 /// How SQLite would go about a query.
 async fn plan(store: &crate::store::sqlite::Sqlite, sql: &str) -> String {
@@ -27,8 +27,24 @@ async fn a_claim_reads_the_partial_index_and_sorts_nothing() {
     assert_eq!(ready, "SEARCH task USING COVERING INDEX task_ready (queue=?)");
     let slots = plan(&store, verb::SLOTS).await;
     assert_eq!(slots, "SEARCH task USING INDEX task_active (queue=?)");
+    let due = plan(&store, verb::DUE).await;
+    assert_eq!(due, "SEARCH task USING INDEX task_due (run_at<?)");
     let open = plan(&store, &read::in_flight_sql()).await;
     assert_eq!(open, "SCAN attempt USING INDEX attempt_open");
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn dependencies_are_told_and_weighed_by_indexes() {
+    let place = Place::new();
+    let (store, _) = place.open();
+    let told = plan(&store, verb::DEPENDANTS).await;
+    assert_eq!(told, "SEARCH dependency USING COVERING INDEX dependency_on_task (on_task=? AND task>?)");
+    for weighed in [verb::BROKEN, verb::WAITS] {
+        let weighed = plan(&store, weighed).await;
+        assert!(weighed.contains("INDEX dependency_open (task=? AND edge=?)"), "{weighed}");
+        assert!(!weighed.contains("TEMP B-TREE"), "{weighed}");
+    }
     store.close().await.unwrap();
 }
 
@@ -60,27 +76,5 @@ async fn lists_walk_an_index_and_sort_nothing() {
             assert!(first.contains(&expected), "{}\n{plan}", query.sql);
         }
     }
-    store.close().await.unwrap();
-}
-
-#[tokio::test]
-async fn a_claim_goes_over_all_queues_in_one_order() {
-    let place = Place::new();
-    let (store, world) = place.open();
-    store.on_writer(|db| db.execute("INSERT INTO queue (id, name) VALUES (2, 'gpu')", []).unwrap()).await;
-    for (queue, priority) in [("default", 0), ("gpu", 5), ("gpu", 0), ("default", 5)] {
-        let add = |task: &mut crate::domain::task::NewTask| {
-            task.spec.queue = queue.to_owned();
-            task.spec.priority = priority;
-        };
-        world.add(add).await;
-    }
-    let claims = world.claim(3).await;
-    let told: Vec<_> = claims.iter().map(|claim| (claim.task.id.get(), claim.attempt.slot)).collect();
-    assert_eq!(told, [(2, 0), (4, 0), (1, 1)], "slots are counted in each queue");
-    assert_eq!(
-        store.tasks(TaskFilter { queue: Some("gpu".into()), ..TaskFilter::default() }).await.unwrap().tasks.len(),
-        2
-    );
     store.close().await.unwrap();
 }

@@ -1,0 +1,48 @@
+//! What was recorded, what is measured, and whether the project is one's own.
+
+use crate::domain::change::ChangePage;
+use crate::domain::daemon::Metrics;
+use crate::domain::id::Seq;
+use crate::domain::task::State;
+use crate::engine::{Error, Handle};
+
+impl Handle {
+    /// Returns the changes after `since`, oldest first, at most `limit`. Wake by [`Handle::changes`], then read.
+    pub async fn changes_after(&self, since: Seq, limit: usize) -> Result<ChangePage, Error> {
+        let changes = self.shared.store.changes(since, limit).await?;
+        // Numbers follow one another, so one that is missing was forgotten.
+        let first = match changes.first() {
+            Some(first) => Some(first.seq),
+            None => self.shared.store.oldest().await?,
+        };
+        let gap = first.filter(|first| first.0 > since.0.saturating_add(1)).map(|first| Seq(first.0 - 1));
+        Ok(ChangePage { changes, gap })
+    }
+
+    /// Returns everything that is measured.
+    pub async fn metrics(&self) -> Result<Metrics, Error> {
+        let status = self.status().await?;
+        let queues = self.shared.store.queues().await?;
+        let counts = self.shared.store.queue_counts().await?;
+        let waits = |state: State| state.is_waiting() || state == State::Queued;
+        let waiting = counts.into_iter().filter(|(_, state, _)| waits(*state)).collect();
+        let run_time = *self.shared.run_time.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Ok(Metrics { status, queues, waiting, run_time })
+    }
+
+    /// Takes the project as one's own from now on: what was held because it came from elsewhere is let go. Fine if that
+    /// was done already.
+    pub async fn trust(&self) -> Result<(), Error> {
+        let mut trusted = self.shared.trusted.write().await;
+        self.shared.store.trust((self.shared.world.now)()).await?;
+        *trusted = true;
+        drop(trusted);
+        self.clock_changed();
+        Ok(())
+    }
+
+    /// Returns whether the project came from elsewhere and nobody has accepted it yet.
+    pub async fn is_untrusted(&self) -> bool {
+        !*self.shared.trusted.read().await
+    }
+}

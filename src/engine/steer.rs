@@ -1,0 +1,156 @@
+//! Verbs that steer tasks: hold, release, pause, resume, retry, remove.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
+
+use crate::domain::change::Actor;
+use crate::domain::id::{AssignmentId, TaskId};
+use crate::domain::query::{PerTask, Refused, TaskFilter};
+use crate::domain::task::State;
+use crate::engine::handle::Command;
+use crate::engine::{Error, Handle, wait};
+use crate::store::task as verb;
+
+/// How long a pause waits for a process that is just being started.
+const START_PATIENCE: Duration = Duration::from_secs(5);
+/// How many tasks are begun anew in one transaction.
+const RETRY_MAX: u32 = 1_000;
+
+impl Handle {
+    /// Keeps waiting tasks back until they are released.
+    pub async fn hold(&self, ids: Vec<TaskId>, by: Actor) -> Result<PerTask<(), Error>, Error> {
+        let answers = self.shared.store.hold(self.steer(ids, by)).await?;
+        Ok(refusals(answers, "hold", "waiting"))
+    }
+
+    /// Lets held tasks go.
+    pub async fn release(&self, ids: Vec<TaskId>, by: Actor) -> Result<PerTask<(), Error>, Error> {
+        self.refuse_if_draining()?;
+        if self.is_untrusted().await {
+            return Err(Error::Untrusted);
+        }
+        let answers = self.shared.store.release(self.steer(ids, by)).await?;
+        self.clock_changed();
+        Ok(refusals(answers, "release", "held"))
+    }
+
+    /// Stops all processes of running tasks; they keep their slots. Resolves when that is stored and the signals were
+    /// sent.
+    pub async fn pause(&self, ids: Vec<TaskId>, by: Actor) -> Result<PerTask<(), Error>, Error> {
+        // The wish is stored before the deed: an apexd that takes over stops what should stand still once more.
+        let _turn = self.shared.pausing.lock().await;
+        let patience = Instant::now() + START_PATIENCE;
+        let mut changes = self.changes();
+        let mut answers: PerTask<AssignmentId> = ids.iter().map(|id| (*id, Err(Refused::NotFound))).collect();
+        let mut open: Vec<usize> = (0..ids.len()).collect();
+        loop {
+            changes.mark_unchanged();
+            let pending = open.iter().filter_map(|place| ids.get(*place).copied()).collect();
+            for (place, answer) in open.iter().zip(self.shared.store.pause(self.pause_of(pending, by.clone())).await?) {
+                answers[*place] = answer;
+            }
+            let is_starting = |answer: &Result<AssignmentId, Refused>| matches!(answer, Err(Refused::State(task)) if task.state == State::Starting);
+            open.retain(|place| is_starting(&answers[*place].1));
+            if open.is_empty() || !matches!(timeout_at(patience, changes.changed()).await, Ok(Ok(()))) {
+                break;
+            }
+        }
+        for (_, answer) in &answers {
+            if let Ok(assignment) = answer {
+                self.tell_attempt(*assignment, true).await?;
+            }
+        }
+        Ok(refusals(without_value(answers), "pause", "running"))
+    }
+
+    /// Lets the processes of paused tasks go on. Resolves when the signals were sent and that is stored.
+    pub async fn resume(&self, ids: Vec<TaskId>, by: Actor) -> Result<PerTask<(), Error>, Error> {
+        let _turn = self.shared.pausing.lock().await;
+        // The deed comes before the record: what is recorded as paused and goes on is stopped again by the next apexd,
+        // what is recorded as running and stands still would stand still for ever.
+        for id in &ids {
+            let task = self.shared.store.task(*id).await?;
+            let paused = task.filter(|task| task.state == State::Paused);
+            if let Some(attempt) = paused.as_ref().and_then(|task| task.attempts.last()) {
+                self.tell_attempt(attempt.assignment, false).await?;
+            }
+        }
+        let answers = self.shared.store.resume(self.pause_of(ids, by)).await?;
+        Ok(refusals(without_value(answers), "resume", "paused"))
+    }
+
+    /// Begins tasks anew that have ended: the same ids, counted afresh. What was skipped because of them waits again.
+    pub async fn retry(&self, ids: Vec<TaskId>, by: Actor) -> Result<PerTask<(), Error>, Error> {
+        self.refuse_if_draining()?;
+        let trusted = self.shared.trusted.read().await;
+        if !*trusted {
+            return Err(Error::Untrusted);
+        }
+        let answers = self.shared.store.retry(self.steer(ids, by)).await?;
+        self.shared.unsettled.store(true, Ordering::Release);
+        self.clock_changed();
+        Ok(refusals(answers, "retry", "ended"))
+    }
+
+    /// Does the same with all that failed, timed out, were lost or interrupted, and tells which. Many go in pieces.
+    pub async fn retry_failed(&self, by: Actor) -> Result<PerTask<(), Error>, Error> {
+        let states = vec![State::Failed, State::TimedOut, State::Lost, State::Interrupted];
+        let filter = TaskFilter { states, limit: Some(RETRY_MAX), ..TaskFilter::default() };
+        let mut all: PerTask<(), Error> = Vec::new();
+        loop {
+            let page = self.shared.store.tasks(filter.clone()).await?;
+            let is_new = |id: &TaskId| !all.iter().any(|(known, _)| known == id);
+            let ids: Vec<TaskId> = page.tasks.iter().map(|task| task.id).filter(is_new).collect();
+            if ids.is_empty() {
+                all.sort_by_key(|(id, _)| *id);
+                return Ok(all);
+            }
+            all.extend(self.retry(ids, by.clone()).await?);
+        }
+    }
+
+    /// Forgets tasks that have ended, with all they wrote.
+    pub async fn remove(&self, ids: Vec<TaskId>, by: Actor) -> Result<PerTask<(), Error>, Error> {
+        let answers = self.shared.store.remove(self.steer(ids, by)).await?;
+        wait::tidy(&self.shared).await;
+        Ok(refusals(answers, "remove", "ended"))
+    }
+
+    fn steer(&self, ids: Vec<TaskId>, by: Actor) -> verb::Steer {
+        verb::Steer { ids, by, now: (self.shared.world.now)() }
+    }
+
+    fn pause_of(&self, ids: Vec<TaskId>, by: Actor) -> verb::Pause {
+        verb::Pause { ids, by, now: (self.shared.world.now)(), at: (self.shared.world.moment)() }
+    }
+
+    /// Lets the loop stop the processes of an attempt, or let them go on, and waits until the signal was sent.
+    async fn tell_attempt(&self, assignment: AssignmentId, pause: bool) -> Result<(), Error> {
+        let (reply, sent) = oneshot::channel();
+        self.send(Command::Pause { assignment, pause, reply }).await?;
+        // The attempt may end before the signal gets there: that is as good.
+        let _ = sent.await;
+        Ok(())
+    }
+
+    /// Lets the loop look what waits for the clock, and what is ready.
+    pub(super) fn clock_changed(&self) {
+        self.shared.clock_changed.store(true, Ordering::Release);
+        self.shared.wake.notify_one();
+    }
+}
+
+fn without_value<T>(answers: PerTask<T>) -> PerTask<()> {
+    answers.into_iter().map(|(id, answer)| (id, answer.map(|_| ()))).collect()
+}
+
+/// Says for each refusal why `verb` was not done to what should have been `wanted`.
+fn refusals(answers: PerTask<()>, verb: &'static str, wanted: &'static str) -> PerTask<(), Error> {
+    let tell = |(id, answer): (TaskId, Result<(), Refused>)| {
+        (id, answer.map_err(|refused| Error::refused(id, verb, wanted, refused)))
+    };
+    answers.into_iter().map(tell).collect()
+}

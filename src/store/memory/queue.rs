@@ -1,0 +1,145 @@
+//! Queues.
+
+use std::collections::BTreeMap;
+
+use crate::domain::change::{Actor, ChangeKind};
+use crate::domain::queue::{Queue, QueuePause};
+use crate::domain::task::{DEFAULT_QUEUE, State};
+use crate::domain::time::Timestamp;
+use crate::store::Error;
+use crate::store::memory::Tables;
+use crate::store::queue::{PauseQueues, PerQueue, QueueCount, QueueRefused, SetQueue, SteerQueues};
+use crate::store::transition::{Note, slots_in_words};
+
+/// What is stored about a queue.
+#[derive(Debug, Default)]
+pub(super) struct Stored {
+    pub(super) slots: u32,
+    configured: Option<u32>,
+    pub(super) pause: Option<QueuePause>,
+}
+
+impl Tables {
+    pub(super) fn all_queues(&self) -> Vec<Queue> {
+        let whole = |(name, queue): (&String, &Stored)| Queue {
+            name: name.clone(),
+            slots: queue.slots,
+            pause: queue.pause.clone(),
+            active: self.count(name, State::is_active),
+            queued: self.count(name, |state| state == State::Queued),
+            waiting: self.count(name, State::is_waiting),
+        };
+        self.queues.iter().map(whole).collect()
+    }
+
+    pub(super) fn queue_counts(&self) -> Vec<QueueCount> {
+        let mut counts = BTreeMap::new();
+        for entry in self.tasks.values() {
+            *counts.entry((entry.task.spec.queue.clone(), entry.task.state)).or_insert(0) += 1;
+        }
+        counts.into_iter().map(|((queue, state), n)| (queue, state, n)).collect()
+    }
+
+    pub(super) fn add_queue(&mut self, add: &SetQueue) -> Result<Queue, Error> {
+        if self.queues.contains_key(&add.name) {
+            return Err(Error::QueueExists(add.name.clone()));
+        }
+        self.queues.insert(add.name.clone(), Stored { slots: add.slots, ..Stored::default() });
+        self.note(Note::of_queue(&add.name, ChangeKind::QueueAdded, add.now, add.by.clone()));
+        self.queue(&add.name)
+    }
+
+    pub(super) fn set_queue(&mut self, set: &SetQueue) -> Result<Queue, Error> {
+        let queue = self.queues.get_mut(&set.name).ok_or_else(|| Error::NoSuchQueue(set.name.clone()))?;
+        if std::mem::replace(&mut queue.slots, set.slots) != set.slots {
+            let note = Note::of_queue(&set.name, ChangeKind::QueueChanged, set.now, set.by.clone());
+            self.note(note.because(Some(slots_in_words(set.slots))));
+        }
+        self.queue(&set.name)
+    }
+
+    pub(super) fn pause_queues(&mut self, pause: &PauseQueues) -> PerQueue {
+        let mut answers = Vec::with_capacity(pause.names.len());
+        for name in &pause.names {
+            let Some(queue) = self.queues.get_mut(name) else {
+                answers.push((name.clone(), Err(QueueRefused::NotFound)));
+                continue;
+            };
+            let at = queue.pause.as_ref().map_or(pause.now, |pause| pause.at);
+            let new = Some(QueuePause { at, reason: pause.reason.clone(), until: pause.until });
+            if queue.pause != new {
+                queue.pause = new;
+                let note = Note::of_queue(name, ChangeKind::QueuePaused, pause.now, pause.by.clone());
+                self.note(note.because(pause.reason.clone()));
+            }
+            answers.push((name.clone(), Ok(())));
+        }
+        answers
+    }
+
+    pub(super) fn resume_queues(&mut self, resume: &SteerQueues) -> PerQueue {
+        let mut answers = Vec::with_capacity(resume.names.len());
+        for name in &resume.names {
+            let answer = match self.queues.get_mut(name) {
+                None => Err(QueueRefused::NotFound),
+                Some(queue) => {
+                    if queue.pause.take().is_some() {
+                        self.note(Note::of_queue(name, ChangeKind::QueueResumed, resume.now, resume.by.clone()));
+                    }
+                    Ok(())
+                }
+            };
+            answers.push((name.clone(), answer));
+        }
+        answers
+    }
+
+    pub(super) fn remove_queues(&mut self, remove: &SteerQueues) -> PerQueue {
+        let mut answers = Vec::with_capacity(remove.names.len());
+        for name in &remove.names {
+            let answer = match self.count(name, |state| !state.is_ended()) {
+                _ if !self.queues.contains_key(name) => Err(QueueRefused::NotFound),
+                _ if name == DEFAULT_QUEUE => Err(QueueRefused::Default),
+                0 => {
+                    self.queues.remove(name);
+                    self.note(Note::of_queue(name, ChangeKind::QueueRemoved, remove.now, remove.by.clone()));
+                    Ok(())
+                }
+                tasks => Err(QueueRefused::InUse(tasks)),
+            };
+            answers.push((name.clone(), answer));
+        }
+        answers
+    }
+
+    pub(super) fn configure_queues(&mut self, slots: &BTreeMap<String, u32>, now: Timestamp) {
+        for (name, slots) in slots {
+            let kind = match self.queues.get_mut(name) {
+                None => {
+                    let queue = Stored { slots: *slots, configured: Some(*slots), pause: None };
+                    self.queues.insert(name.clone(), queue);
+                    Some(ChangeKind::QueueAdded)
+                }
+                Some(queue) => {
+                    let is_news = queue.configured.replace(*slots) != Some(*slots);
+                    let changed = is_news && std::mem::replace(&mut queue.slots, *slots) != *slots;
+                    changed.then_some(ChangeKind::QueueChanged)
+                }
+            };
+            if let Some(kind) = kind {
+                let note = Note::of_queue(name, kind, now, Actor::Daemon);
+                self.note(note.because(Some(slots_in_words(*slots))));
+            }
+        }
+    }
+
+    fn queue(&self, name: &str) -> Result<Queue, Error> {
+        let found = self.all_queues().into_iter().find(|queue| queue.name == name);
+        found.ok_or_else(|| Error::NoSuchQueue(name.to_owned()))
+    }
+
+    fn count(&self, queue: &str, wanted: impl Fn(State) -> bool) -> u64 {
+        let of = |task: &crate::domain::task::Task| task.spec.queue == queue && wanted(task.state);
+        self.tasks.values().filter(|entry| of(&entry.task)).count() as u64
+    }
+}

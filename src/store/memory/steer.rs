@@ -1,0 +1,134 @@
+//! What people ask for.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use crate::domain::attempt::Attempt;
+use crate::domain::id::{AssignmentId, TaskId};
+use crate::domain::task::{State, Task};
+use crate::store::memory::{Entry, Tables};
+use crate::store::task::{Cancel, Cancelled, Pause, PerTask, Refused, Steer};
+use crate::store::transition::{self, Note};
+
+/// What a pause or a resume makes of a task and its attempt.
+type PauseOf = fn(&mut Task, Option<&mut Attempt>, &Pause) -> Result<(AssignmentId, Option<Note>), Refused>;
+
+impl Tables {
+    /// Does something to each of some tasks, appends the changes and answers for each.
+    fn each<T>(
+        &mut self,
+        ids: &[TaskId],
+        mut verb: impl FnMut(&mut Entry) -> Result<(T, Option<Note>), Refused>,
+    ) -> PerTask<T> {
+        let mut answers = Vec::with_capacity(ids.len());
+        for id in ids {
+            let answer = self.tasks.get_mut(id).ok_or(Refused::NotFound).and_then(&mut verb);
+            let answer = answer.map(|(answer, note)| {
+                note.into_iter().for_each(|note| self.note(note));
+                answer
+            });
+            answers.push((*id, answer));
+        }
+        answers
+    }
+
+    pub(super) fn cancel(&mut self, cancel: &Cancel) -> PerTask<Cancelled> {
+        let mut answers = Vec::with_capacity(cancel.ids.len());
+        for id in &cancel.ids {
+            let answer = self.each(&[*id], |entry| {
+                let open = entry.attempts.last().filter(|(attempt, _)| attempt.ended_at.is_none());
+                let current = open.map(|(attempt, _)| attempt.assignment);
+                transition::cancel(&mut entry.task, &mut entry.cancel_reason, current, cancel)
+            });
+            if let [(id, Ok(Cancelled::Ended))] = answer.as_slice() {
+                self.total(State::Cancelled);
+                self.settle_soon(*id);
+            }
+            answers.extend(answer);
+        }
+        self.settle(cancel.now);
+        answers
+    }
+
+    pub(super) fn hold(&mut self, hold: &Steer) -> PerTask<()> {
+        self.each(&hold.ids, |entry| transition::hold(&mut entry.task, hold).map(|note| ((), note)))
+    }
+
+    pub(super) fn release(&mut self, release: &Steer) -> PerTask<()> {
+        self.each(&release.ids, |entry| {
+            let standing = entry.standing();
+            transition::release(&mut entry.task, standing, release).map(|note| ((), Some(note)))
+        })
+    }
+
+    pub(super) fn pause(&mut self, pause: &Pause) -> PerTask<AssignmentId> {
+        self.pause_as(pause, transition::pause)
+    }
+
+    pub(super) fn resume(&mut self, resume: &Pause) -> PerTask<AssignmentId> {
+        self.pause_as(resume, transition::resume)
+    }
+
+    fn pause_as(&mut self, pause: &Pause, change: PauseOf) -> PerTask<AssignmentId> {
+        self.each(&pause.ids, |entry| {
+            let open = entry.attempts.last_mut().map(|(attempt, _)| attempt);
+            change(&mut entry.task, open.filter(|attempt| attempt.ended_at.is_none()), pause)
+        })
+    }
+
+    pub(super) fn retry(&mut self, retry: &Steer) -> PerTask<()> {
+        let mut answers = Vec::with_capacity(retry.ids.len());
+        for id in &retry.ids {
+            let mut queue = None;
+            let answer = self.each(&[*id], |entry| {
+                let standing = entry.standing();
+                let note = transition::retry(&mut entry.task, &mut entry.cancel_reason, standing, retry)?;
+                queue = Some(entry.task.spec.queue.clone());
+                Ok(((), Some(note)))
+            });
+            if let Some(queue) = queue {
+                self.queues.entry(queue).or_default();
+                self.settle_soon(*id);
+            }
+            answers.extend(answer);
+        }
+        self.settle(retry.now);
+        answers
+    }
+
+    pub(super) fn remove(&mut self, remove: &Steer) -> PerTask<()> {
+        let mut answers = Vec::with_capacity(remove.ids.len());
+        for id in &remove.ids {
+            answers.push((*id, self.remove_one(*id, remove)));
+        }
+        answers
+    }
+
+    fn remove_one(&mut self, id: TaskId, remove: &Steer) -> Result<(), Refused> {
+        let entry = self.tasks.get(&id).ok_or(Refused::NotFound)?;
+        let note = transition::removed(&entry.task, remove)?;
+        let waits = |entry: &&Entry| matches!(entry.task.state, State::Blocked | State::Held);
+        let depends = |entry: &Entry| entry.edges.iter().any(|(_, on, _)| *on == id);
+        if let Some(waiting) = self.tasks.values().filter(waits).find(|entry| depends(entry)) {
+            return Err(Refused::Needed(waiting.task.id));
+        }
+        let Some(entry) = self.tasks.remove(&id) else { return Err(Refused::NotFound) };
+        self.uuids.remove(&entry.task.uuid);
+        self.unsettled.retain(|(other, _)| *other != id);
+        for (attempt, _) in entry.attempts {
+            self.claims.remove(&attempt.assignment);
+            self.litter.extend(attempt.outputs.into_iter().map(|output| output.path));
+        }
+        self.note(note);
+        Ok(())
+    }
+
+    pub(super) fn litter(&self, limit: usize) -> Vec<PathBuf> {
+        self.litter.iter().take(limit).cloned().collect()
+    }
+
+    pub(super) fn tidied(&mut self, paths: &[PathBuf]) {
+        let gone: BTreeSet<&PathBuf> = paths.iter().collect();
+        self.litter.retain(|path| !gone.contains(path));
+    }
+}

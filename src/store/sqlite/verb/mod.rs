@@ -1,0 +1,156 @@
+//! The verbs that change something, each inside the transaction of the writer.
+//!
+//! Here stands what they share, and the add; then `run` (from the claim to the end), `wait` (what waits for the clock or
+//! for others), `steer` (what people ask for) and `queue`.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::domain::dependency::{Edge, Standing, Want, standing, wants};
+use crate::domain::id::{AssignmentId, Seq, TaskId};
+use crate::domain::task::{State, Task};
+use crate::store::Error;
+use crate::store::sqlite::code::Columns;
+use crate::store::sqlite::read::{self, Stored, StoredAttempt};
+use crate::store::sqlite::{fault, write};
+use crate::store::task::{Add, Added, PerTask, Refused};
+use crate::store::transition::{self, Note};
+
+mod queue;
+mod run;
+mod steer;
+mod wait;
+
+#[cfg(test)]
+pub(super) use run::{READY, SLOTS};
+pub(super) use steer::litter;
+#[cfg(test)]
+pub(super) use wait::{BROKEN, DEPENDANTS, DUE, WAITS};
+
+/// Why a verb was undone.
+pub(super) enum Undone {
+    /// The store refuses it.
+    Refused(Error),
+    /// The database failed.
+    Failed(rusqlite::Error),
+}
+
+impl From<Error> for Undone {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<rusqlite::Error> for Undone {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// The part of a transaction that belongs to one verb.
+pub(super) struct Part<'a> {
+    pub(super) db: &'a Connection,
+    pub(super) path: &'a Path,
+    /// The number of the last change that was appended in this part.
+    pub(super) last: Option<Seq>,
+}
+
+impl Part<'_> {
+    fn note(&mut self, note: Note) -> rusqlite::Result<()> {
+        self.last = Some(write::change(self.db, &note)?);
+        Ok(())
+    }
+
+    fn damaged(&self, what: &str) -> Undone {
+        Undone::Refused(fault::damaged(self.path, what))
+    }
+
+    pub(super) fn add(&mut self, add: &Add) -> Result<Added, Undone> {
+        let new = &add.task;
+        let sql = "SELECT id FROM task WHERE uuid = ?1";
+        let known = self.db.prepare_cached(sql)?.query_row([new.uuid.0.as_bytes()], |row| Columns::new(row).cell());
+        if let Some(id) = known.optional()?
+            && let Some(task) = read::whole_task(self.db, id)?
+        {
+            return Ok(Added { task, created: false });
+        }
+        let sql = "SELECT id FROM queue WHERE name = ?1 AND gone = 0";
+        let queue = self.db.prepare_cached(sql)?.query_row([&new.spec.queue], |row| row.get::<_, i64>(0)).optional()?;
+        let Some(queue) = queue else { return Err(Error::NoSuchQueue(new.spec.queue.clone()).into()) };
+        let mut edges = Vec::new();
+        for (want, on) in wants(&new.spec) {
+            let state = read::state(self.db, on)?.ok_or(Error::NoSuchTask(on))?;
+            edges.push((want, on, want.of(state)));
+        }
+        let standing = standing(edges.iter().map(|(_, on, edge)| (*on, *edge)));
+        let broken_state = self.broken_state(standing)?;
+        // AUTOINCREMENT takes the number after this one; naming it beforehand saves writing the position apart.
+        let sql = "SELECT seq FROM sqlite_sequence WHERE name = 'task'";
+        let last: u64 = self.db.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()?.unwrap_or(0);
+        let id = TaskId::new(last + 1).ok_or_else(|| self.damaged("the last number of a task"))?;
+        let task = transition::added(id, add, standing, broken_state);
+        let environment = write::environment(self.db, &new.env)?;
+        write::new_task(self.db, &task, queue, environment)?;
+        write::edges(self.db, id, &edges)?;
+        if task.reason.is_some() {
+            write::task(self.db, &task, None)?;
+        }
+        self.note(transition::add_note(&task, add))?;
+        Ok(Added { task, created: true })
+    }
+
+    /// Does something to each of some tasks, and answers for each; those that there are not are refused.
+    fn each<T>(
+        &mut self,
+        ids: &[TaskId],
+        mut verb: impl FnMut(&mut Self, Stored) -> Result<Result<T, Refused>, Undone>,
+    ) -> Result<PerTask<T>, Undone> {
+        let mut answers = Vec::with_capacity(ids.len());
+        for id in ids {
+            let answer = match read::task(self.db, *id)? {
+                None => Err(Refused::NotFound),
+                Some(stored) => verb(self, stored)?,
+            };
+            answers.push((*id, answer));
+        }
+        Ok(answers)
+    }
+
+    /// Writes a task that was changed, with the change.
+    fn put(&mut self, task: &Task, cancel_reason: Option<&str>, note: Note) -> Result<(), Undone> {
+        write::task(self.db, task, cancel_reason)?;
+        self.note(note)?;
+        Ok(())
+    }
+
+    /// Returns what the dependencies of a task come to.
+    fn standing(&self, id: TaskId) -> Result<Standing, Undone> {
+        let broken = self.db.prepare_cached(wait::BROKEN)?.query_row([id.as_i64()], |row| Columns::new(row).cell());
+        if let Some(on) = broken.optional()? {
+            return Ok(Standing::Broken(on));
+        }
+        let waits = self.db.prepare_cached(wait::WAITS)?.exists([id.as_i64()])?;
+        Ok(if waits { Standing::Waits } else { Standing::Ready })
+    }
+
+    /// Returns the state of the task because of which another one cannot run.
+    fn broken_state(&self, standing: Standing) -> Result<Option<State>, Undone> {
+        match standing {
+            Standing::Broken(on) => Ok(read::state(self.db, on)?),
+            Standing::Ready | Standing::Waits => Ok(None),
+        }
+    }
+
+    /// Returns the attempt of a claim, ended or not.
+    fn current(&self, claim: AssignmentId) -> Result<StoredAttempt, Undone> {
+        read::attempt(self.db, claim)?.ok_or_else(|| Error::Stale(claim).into())
+    }
+
+    fn task_of(&self, of: &StoredAttempt) -> Result<Stored, Undone> {
+        read::task(self.db, of.task)?.ok_or_else(|| self.damaged("an attempt without its task"))
+    }
+}
+
+/// A dependency as it is stored: what is wanted, of which task, and how that stands.
+pub(super) type StoredEdge = (Want, TaskId, Edge);

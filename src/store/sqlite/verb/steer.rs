@@ -1,0 +1,160 @@
+//! What people ask for.
+
+use rusqlite::params;
+
+use crate::domain::attempt::Attempt;
+use crate::domain::id::AssignmentId;
+use crate::domain::task::Task;
+use crate::store::sqlite::code::Columns;
+use crate::store::sqlite::read::{self, Stored};
+use crate::store::sqlite::verb::{Part, Undone};
+use crate::store::sqlite::write;
+use crate::store::task::{Cancel, Cancelled, Pause, PerTask, Refused, Steer};
+use crate::store::transition::{self, Note};
+
+/// What a pause or a resume makes of a task and its attempt.
+type PauseOf = fn(&mut Task, Option<&mut Attempt>, &Pause) -> Result<(AssignmentId, Option<Note>), Refused>;
+
+impl Part<'_> {
+    pub(in crate::store::sqlite) fn cancel(&mut self, cancel: &Cancel) -> Result<PerTask<Cancelled>, Undone> {
+        let answers = self.each(&cancel.ids, |part, Stored { mut task, mut cancel_reason }| {
+            let current = part.open_claim(&task)?;
+            let (answer, note) = match transition::cancel(&mut task, &mut cancel_reason, current, cancel) {
+                Ok(done) => done,
+                Err(refused) => return Ok(Err(refused)),
+            };
+            if let Some(note) = note {
+                part.put(&task, cancel_reason.as_deref(), note)?;
+            }
+            if answer == Cancelled::Ended {
+                part.settle_soon(task.id)?;
+            }
+            Ok(Ok(answer))
+        })?;
+        self.settle(cancel.now)?;
+        Ok(answers)
+    }
+
+    pub(in crate::store::sqlite) fn hold(&mut self, hold: &Steer) -> Result<PerTask<()>, Undone> {
+        self.each(&hold.ids, |part, Stored { mut task, cancel_reason }| {
+            match transition::hold(&mut task, hold) {
+                Ok(Some(note)) => part.put(&task, cancel_reason.as_deref(), note)?,
+                Ok(None) => {}
+                Err(refused) => return Ok(Err(refused)),
+            }
+            Ok(Ok(()))
+        })
+    }
+
+    pub(in crate::store::sqlite) fn release(&mut self, release: &Steer) -> Result<PerTask<()>, Undone> {
+        self.each(&release.ids, |part, Stored { mut task, cancel_reason }| {
+            let standing = part.standing(task.id)?;
+            match transition::release(&mut task, standing, release) {
+                Ok(note) => part.put(&task, cancel_reason.as_deref(), note)?,
+                Err(refused) => return Ok(Err(refused)),
+            }
+            Ok(Ok(()))
+        })
+    }
+
+    pub(in crate::store::sqlite) fn pause(&mut self, pause: &Pause) -> Result<PerTask<AssignmentId>, Undone> {
+        self.pause_as(pause, transition::pause)
+    }
+
+    pub(in crate::store::sqlite) fn resume(&mut self, resume: &Pause) -> Result<PerTask<AssignmentId>, Undone> {
+        self.pause_as(resume, transition::resume)
+    }
+
+    fn pause_as(&mut self, pause: &Pause, change: PauseOf) -> Result<PerTask<AssignmentId>, Undone> {
+        self.each(&pause.ids, |part, Stored { mut task, cancel_reason }| {
+            let mut of = part.open_attempt(&task)?;
+            match change(&mut task, of.as_mut().map(|of| &mut of.attempt), pause) {
+                Ok((assignment, note)) => {
+                    if let (Some(note), Some(of)) = (note, of) {
+                        write::attempt(part.db, of.row, &of.attempt)?;
+                        part.put(&task, cancel_reason.as_deref(), note)?;
+                    }
+                    Ok(Ok(assignment))
+                }
+                Err(refused) => Ok(Err(refused)),
+            }
+        })
+    }
+
+    pub(in crate::store::sqlite) fn retry(&mut self, retry: &Steer) -> Result<PerTask<()>, Undone> {
+        let answers = self.each(&retry.ids, |part, Stored { mut task, mut cancel_reason }| {
+            let standing = part.standing(task.id)?;
+            match transition::retry(&mut task, &mut cancel_reason, standing, retry) {
+                Ok(note) => part.put(&task, cancel_reason.as_deref(), note)?,
+                Err(refused) => return Ok(Err(refused)),
+            }
+            let back = "UPDATE queue SET gone = 0 WHERE gone = 1 AND id = (SELECT queue FROM task WHERE id = ?1)";
+            part.db.prepare_cached(back)?.execute([task.id.as_i64()])?;
+            part.settle_soon(task.id)?;
+            Ok(Ok(()))
+        })?;
+        self.settle(retry.now)?;
+        Ok(answers)
+    }
+
+    pub(in crate::store::sqlite) fn remove(&mut self, remove: &Steer) -> Result<PerTask<()>, Undone> {
+        self.each(&remove.ids, |part, Stored { task, .. }| {
+            let note = match transition::removed(&task, remove) {
+                Ok(note) => note,
+                Err(refused) => return Ok(Err(refused)),
+            };
+            if let Some(waiting) = read::first_waiting_for(part.db, task.id)? {
+                return Ok(Err(Refused::Needed(waiting)));
+            }
+            let id = task.id.as_i64();
+            let litter = "INSERT OR IGNORE INTO litter (path)
+                SELECT o.path FROM output o JOIN attempt a ON a.id = o.attempt WHERE a.task = ?1";
+            part.db.prepare_cached(litter)?.execute([id])?;
+            let sql = "SELECT environment, queue FROM task WHERE id = ?1";
+            let (environment, queue): (i64, i64) =
+                part.db.prepare_cached(sql)?.query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            for sql in ["DELETE FROM unsettled WHERE task = ?1", "DELETE FROM task WHERE id = ?1"] {
+                part.db.prepare_cached(sql)?.execute([id])?;
+            }
+            let sql =
+                "DELETE FROM environment WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM task WHERE environment = ?1)";
+            part.db.prepare_cached(sql)?.execute([environment])?;
+            part.forget_queue(queue)?;
+            part.note(note)?;
+            Ok(Ok(()))
+        })
+    }
+
+    pub(in crate::store::sqlite) fn tidied(&mut self, paths: &[std::path::PathBuf]) -> Result<(), Undone> {
+        use std::os::unix::ffi::OsStrExt as _;
+        for path in paths {
+            let sql = "DELETE FROM litter WHERE path = ?1";
+            self.db.prepare_cached(sql)?.execute(params![path.as_os_str().as_bytes()])?;
+        }
+        Ok(())
+    }
+
+    /// Returns the claim of a task that has not ended.
+    fn open_claim(&self, task: &Task) -> Result<Option<AssignmentId>, Undone> {
+        Ok(self.open_attempt(task)?.map(|of| of.attempt.assignment))
+    }
+
+    /// Returns the attempt of a task that has not ended.
+    fn open_attempt(&self, task: &Task) -> Result<Option<read::StoredAttempt>, Undone> {
+        if !task.state.is_active() {
+            return Ok(None);
+        }
+        let last = read::last_attempt(self.db, task.id)?.filter(|last| last.attempt.ended_at.is_none());
+        last.map(Some).ok_or_else(|| self.damaged("an active task without its attempt"))
+    }
+}
+
+/// Files that are still to be deleted.
+pub(in crate::store::sqlite) fn litter(
+    db: &rusqlite::Connection,
+    limit: usize,
+) -> rusqlite::Result<Vec<std::path::PathBuf>> {
+    let mut litter = db.prepare_cached("SELECT path FROM litter LIMIT ?1")?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    litter.query_map([limit], |row| Columns::new(row).cell())?.collect()
+}

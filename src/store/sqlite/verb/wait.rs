@@ -1,0 +1,160 @@
+//! What waits for the clock, for other tasks, or for somebody to accept the project.
+
+use rusqlite::{OptionalExtension, params};
+
+use crate::domain::change::{Actor, ChangeKind};
+use crate::domain::dependency::Want;
+use crate::domain::id::TaskId;
+use crate::domain::task::State;
+use crate::domain::time::Timestamp;
+use crate::store::sqlite::code::{Columns, int};
+use crate::store::sqlite::read::{self, Stored};
+use crate::store::sqlite::verb::{Part, Undone};
+use crate::store::task::Due;
+use crate::store::transition::{self, Note, SETTLE_MAX};
+
+impl Part<'_> {
+    pub(in crate::store::sqlite) fn due(&mut self, now: Timestamp) -> Result<Due, Undone> {
+        let mut due = self.db.prepare_cached(DUE)?;
+        let ids: Vec<TaskId> = due
+            .query_map(params![now.0, int(SETTLE_MAX as u64)], |row| Columns::new(row).cell())?
+            .collect::<Result<_, _>>()?;
+        let mut woken = 0;
+        for id in ids {
+            let stored = read::task(self.db, id)?.ok_or_else(|| self.damaged("index `task_due`"))?;
+            let Stored { mut task, cancel_reason } = stored;
+            if let Some(note) = transition::due(&mut task, now) {
+                self.put(&task, cancel_reason.as_deref(), note)?;
+                woken += 1;
+            }
+        }
+        let mut over = self.db.prepare_cached("SELECT name FROM queue WHERE paused_until <= ?1 ORDER BY name")?;
+        let over: Vec<String> = over.query_map([now.0], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        for name in over {
+            self.let_go_on(&name)?;
+            self.note(Note::of_queue(&name, ChangeKind::QueueResumed, now, Actor::Daemon))?;
+            woken += 1;
+        }
+        let next = self.db.prepare_cached(NEXT)?.query_row([], |row| Columns::new(row).maybe())?;
+        Ok(Due { woken, next })
+    }
+
+    /// Puts a task that has ended or begun anew on the list of those whose dependants are to be told, if it has any.
+    pub(super) fn settle_soon(&mut self, id: TaskId) -> rusqlite::Result<()> {
+        let sql = "INSERT OR REPLACE INTO unsettled (task, told)
+            SELECT ?1, 0 WHERE EXISTS (SELECT 1 FROM dependency WHERE on_task = ?1)";
+        self.db.prepare_cached(sql)?.execute([id.as_i64()])?;
+        Ok(())
+    }
+
+    /// Tells dependants, at most so many. Returns whether there are more.
+    pub(in crate::store::sqlite) fn settle(&mut self, now: Timestamp) -> Result<bool, Undone> {
+        let mut left = SETTLE_MAX;
+        loop {
+            let sql = "SELECT task, told FROM unsettled ORDER BY seq LIMIT 1";
+            let first = self.db.prepare_cached(sql)?.query_row([], |row| {
+                let mut c = Columns::new(row);
+                Ok((c.cell::<TaskId>()?, c.plain::<i64>()?))
+            });
+            let Some((id, told)) = first.optional()? else { return Ok(false) };
+            if left == 0 {
+                return Ok(true);
+            }
+            let mut dependants = self.db.prepare_cached(DEPENDANTS)?;
+            let dependants: Vec<TaskId> = dependants
+                .query_map(params![id.as_i64(), told, int(left as u64)], |row| Columns::new(row).cell())?
+                .collect::<Result<_, _>>()?;
+            let state = read::state(self.db, id)?;
+            for dependant in &dependants {
+                self.tell(*dependant, id, state, now)?;
+            }
+            match dependants.last() {
+                Some(last) if dependants.len() == left => {
+                    let sql = "UPDATE unsettled SET told = ?2 WHERE task = ?1";
+                    self.db.prepare_cached(sql)?.execute([id.as_i64(), last.as_i64()])?;
+                }
+                _ => {
+                    self.db.prepare_cached("DELETE FROM unsettled WHERE task = ?1")?.execute([id.as_i64()])?;
+                }
+            }
+            left -= dependants.len();
+        }
+    }
+
+    /// Tells a task how one that it depends on stands.
+    fn tell(&mut self, dependant: TaskId, on: TaskId, state: Option<State>, now: Timestamp) -> Result<(), Undone> {
+        let Some(state) = state else { return Ok(()) };
+        for want in Want::ALL {
+            let sql = "UPDATE dependency SET edge = ?4 WHERE task = ?1 AND kind = ?2 AND on_task = ?3 AND edge <> ?4";
+            let edge = want.of(state).as_str();
+            self.db.prepare_cached(sql)?.execute(params![dependant.as_i64(), want.as_str(), on.as_i64(), edge])?;
+        }
+        if !matches!(read::state(self.db, dependant)?, Some(State::Blocked | State::Held | State::Skipped)) {
+            return Ok(());
+        }
+        let Some(Stored { mut task, cancel_reason }) = read::task(self.db, dependant)? else { return Ok(()) };
+        let standing = self.standing(dependant)?;
+        let broken_state = self.broken_state(standing)?;
+        let was_ended = task.state.is_ended();
+        if let Some(note) = transition::settle(&mut task, standing, broken_state, now) {
+            self.put(&task, cancel_reason.as_deref(), note)?;
+            if was_ended != task.state.is_ended() {
+                self.settle_soon(dependant)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(in crate::store::sqlite) fn distrust(&mut self, now: Timestamp) -> Result<usize, Undone> {
+        let sql = "SELECT id FROM task WHERE state IN ('scheduled', 'blocked', 'queued', 'retrying') ORDER BY id";
+        self.for_all(sql, |_, task| Ok(transition::distrust(task, now)))
+    }
+
+    pub(in crate::store::sqlite) fn trust(&mut self, now: Timestamp) -> Result<usize, Undone> {
+        let sql = "SELECT id FROM task WHERE state = 'held' AND reason_code = 'untrusted' ORDER BY id";
+        self.for_all(sql, |part, task| {
+            let standing = part.standing(task.id)?;
+            Ok(transition::trust(task, standing, now))
+        })
+    }
+
+    fn for_all(
+        &mut self,
+        sql: &str,
+        mut change: impl FnMut(&mut Self, &mut crate::domain::task::Task) -> Result<Option<Note>, Undone>,
+    ) -> Result<usize, Undone> {
+        let mut ids = self.db.prepare_cached(sql)?;
+        let ids: Vec<TaskId> = ids.query_map([], |row| Columns::new(row).cell())?.collect::<Result<_, _>>()?;
+        let mut changed = 0;
+        for id in ids {
+            let Some(Stored { mut task, cancel_reason }) = read::task(self.db, id)? else { continue };
+            if let Some(note) = change(self, &mut task)? {
+                self.put(&task, cancel_reason.as_deref(), note)?;
+                changed += 1;
+            }
+        }
+        Ok(changed)
+    }
+}
+
+/// What waits for the clock and is due, the earliest first.
+pub(in crate::store::sqlite) const DUE: &str =
+    "SELECT id FROM task INDEXED BY task_due WHERE state IN ('scheduled', 'retrying') AND run_at <= ?1
+    ORDER BY run_at, id LIMIT ?2";
+
+/// When the next one is due.
+const NEXT: &str = "SELECT min(at) FROM (
+    SELECT min(run_at) AS at FROM task INDEXED BY task_due WHERE state IN ('scheduled', 'retrying')
+    UNION ALL SELECT min(paused_until) FROM queue)";
+
+/// The tasks after `?2` that depend on one, by their number.
+pub(in crate::store::sqlite) const DEPENDANTS: &str =
+    "SELECT DISTINCT task FROM dependency WHERE on_task = ?1 AND task > ?2 ORDER BY task LIMIT ?3";
+
+/// The first dependency of a task, as they were named, that will not do what was wanted.
+pub(in crate::store::sqlite) const BROKEN: &str = "SELECT on_task FROM dependency INDEXED BY dependency_open
+    WHERE task = ?1 AND edge <> 'met' AND edge = 'broken' ORDER BY kind, place LIMIT 1";
+
+/// A dependency of a task that has not ended.
+pub(in crate::store::sqlite) const WAITS: &str = "SELECT 1 FROM dependency INDEXED BY dependency_open
+    WHERE task = ?1 AND edge <> 'met' AND edge = 'waits' LIMIT 1";

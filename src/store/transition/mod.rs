@@ -1,0 +1,95 @@
+//! What a verb makes of a task: plain functions over values, the same for every backend. The backends load, call one of
+//! these, and write what came of it.
+//!
+//! Reading order: `run` (from the add to the end) → `wait` (what waits for time or for others) → `steer` (what people
+//! ask for).
+
+use crate::domain::attempt::{Output, Stream};
+use crate::domain::change::{Actor, Change, ChangeKind};
+use crate::domain::id::{AttemptNumber, Seq, TaskId};
+use crate::domain::task::{State, Task};
+use crate::domain::time::Timestamp;
+
+mod run;
+mod steer;
+mod wait;
+
+pub(super) use run::{add_note, added, claim, finish, hashed, start, unclaim};
+pub(super) use steer::{cancel, hold, pause, release, removed, resume, retry};
+pub(super) use wait::{SETTLE_MAX, distrust, due, settle, trust};
+
+/// What a change is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Subject {
+    Task(TaskId),
+    Queue(String),
+}
+
+/// A change without its number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Note {
+    pub(super) at: Timestamp,
+    pub(super) kind: ChangeKind,
+    pub(super) subject: Subject,
+    pub(super) attempt: Option<AttemptNumber>,
+    pub(super) from: Option<State>,
+    pub(super) to: Option<State>,
+    pub(super) by: Actor,
+    pub(super) reason: Option<String>,
+}
+
+impl Note {
+    /// Makes the note of a change to a task, which was in state `from` and stands as it is now.
+    pub(super) fn of(task: &Task, kind: ChangeKind, from: Option<State>, at: Timestamp, by: Actor) -> Self {
+        let to = Some(task.state);
+        Self { at, kind, subject: Subject::Task(task.id), attempt: None, from, to, by, reason: None }
+    }
+
+    /// Makes the note of a change to a queue.
+    pub(super) fn of_queue(name: &str, kind: ChangeKind, at: Timestamp, by: Actor) -> Self {
+        let subject = Subject::Queue(name.to_owned());
+        Self { at, kind, subject, attempt: None, from: None, to: None, by, reason: None }
+    }
+
+    /// Names the attempt it is about.
+    pub(super) fn attempt(self, number: AttemptNumber) -> Self {
+        Self { attempt: Some(number), ..self }
+    }
+
+    /// Says why.
+    pub(super) fn because(self, reason: Option<String>) -> Self {
+        Self { reason, ..self }
+    }
+
+    pub(super) fn numbered(self, seq: Seq) -> Change {
+        let Self { at, kind, subject, attempt, from, to, by, reason } = self;
+        let (task, queue) = match subject {
+            Subject::Task(id) => (Some(id), None),
+            Subject::Queue(name) => (None, Some(name)),
+        };
+        Change { seq, at, kind, task, queue, attempt, from, to, by, reason }
+    }
+}
+
+/// Returns the system's clock; only for verbs that are not told the time.
+pub(super) fn system_now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Says how many slots a queue has.
+pub(super) fn slots_in_words(slots: u32) -> String {
+    match slots {
+        0 => "no limit of its own".to_owned(),
+        1 => "1 slot".to_owned(),
+        n => format!("{n} slots"),
+    }
+}
+
+/// Sorts outputs as [`Stream::ALL`] does; of two for one stream the first stands.
+pub(super) fn in_order(mut outputs: Vec<Output>) -> Vec<Output> {
+    let place = |output: &Output| Stream::ALL.iter().position(|stream| *stream == output.stream);
+    outputs.sort_by_key(place);
+    outputs.dedup_by_key(|output| output.stream);
+    outputs
+}
