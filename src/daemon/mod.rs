@@ -21,7 +21,7 @@ use crate::engine::{Ended, Engine, Guardian, Handle, Settings, Setup, World};
 use crate::link::machine::{boottime_now, wall_now};
 use crate::link::{Fact, Order};
 use crate::output::Outputs;
-use crate::paths::Project;
+use crate::paths::{self, Project};
 use crate::process;
 use crate::rpc::server;
 use crate::store::{self, Store, sqlite};
@@ -120,7 +120,8 @@ async fn serve(project: &Project, config: &Config, held: process::Inherited) -> 
         ErrorKind::Exhausted | ErrorKind::Unavailable => Failure::passing(error),
         _ => Failure::lasting(error),
     })?;
-    let sqlite::Opened { store, unclean, backup } = opened;
+    let trusted = is_own(project, &opened);
+    let sqlite::Opened { store, unclean, backup, .. } = opened;
     if let Some(backup) = backup {
         info!("The task store was migrated; what it was before is kept in `{}`", backup.display());
     }
@@ -129,7 +130,7 @@ async fn serve(project: &Project, config: &Config, held: process::Inherited) -> 
     }
     let store: Arc<dyn Store> = store;
     let listener = UnixListener::from(held.listener);
-    let result = run(project, config, listener, &link, facts, store.clone()).await;
+    let result = run(project, config, listener, &link, facts, store.clone(), trusted).await;
     if let Err(error) = store.close().await {
         warn!(%error, "The store was not closed in order; nothing is lost by that");
     }
@@ -140,6 +141,31 @@ async fn serve(project: &Project, config: &Config, held: process::Inherited) -> 
     link.close().await;
     drop(held.lock);
     result
+}
+
+/// Returns whether the project is its user's own, and enters it as such if it is. Who cannot be asked has accepted nothing.
+fn is_own(project: &Project, opened: &sqlite::Opened) -> bool {
+    let origin = match (opened.created, opened.unnamed) {
+        (true, _) => paths::Origin::Made,
+        (false, true) => paths::Origin::Unnamed,
+        (false, false) => paths::Origin::Found,
+    };
+    let places = match paths::Places::from_env() {
+        Ok(places) => places,
+        Err(error) => {
+            warn!(%error, "Cannot tell which projects were accepted");
+            return origin == paths::Origin::Made;
+        }
+    };
+    let entry = paths::entry(project, &places).unwrap_or_else(|error| {
+        warn!(%error, "Cannot tell whether the project was accepted");
+        paths::Entry::Absent
+    });
+    let is_own = paths::is_own(entry, opened.id, origin);
+    if is_own && let Err(error) = paths::register(project, &places, Some(opened.id)) {
+        warn!(%error, "Cannot enter the project among those of its user; the next start will ask to accept it");
+    }
+    is_own
 }
 
 /// Reads the whole store, beside everything else, after an apexd that did not close it.
@@ -178,6 +204,7 @@ async fn run(
     link: &process::Link,
     mut facts: mpsc::Receiver<Fact>,
     store: Arc<dyn Store>,
+    trusted: bool,
 ) -> Result<i32, Failure> {
     let greeting = process::handshake(link, &mut facts).await.map_err(Failure::passing)?;
     let exits = project.exits_file();
@@ -205,7 +232,7 @@ async fn run(
         project: project.root().to_owned(),
         socket: project.socket(),
         world: World { now: wall_now, moment: boottime_now, is_alive: process::is_alive, started: process::started },
-        trusted: true,
+        trusted,
     };
     let (engine, handle) = Engine::start(setup).await.map_err(Failure::passing)?;
     let exclusion = config.env.exclusion();

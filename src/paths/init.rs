@@ -70,7 +70,9 @@ pub fn init(root: &Path, places: &Places) -> Result<Init, Error> {
             }
         }
     }
-    let not_registered = registry::register(&project, places).err();
+    // Whoever finds a project here with tasks in it has not said that they may run.
+    let has_tasks = fs::symlink_metadata(project.database()).is_ok();
+    let not_registered = if has_tasks { None } else { registry::register(&project, places, None).err() };
     let created = match (new, written.is_empty()) {
         (true, _) => Created::New,
         (false, true) => Created::Already,

@@ -7,13 +7,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::thread;
 
-use rusqlite::Connection;
 use rusqlite::hooks::Wal;
+use rusqlite::{Connection, params};
 use tokio::sync::{mpsc, watch};
+use uuid::Uuid;
 
 use crate::domain::id::Seq;
 use crate::domain::time::Timestamp;
 use crate::store::Error;
+use crate::store::sqlite::code::Columns;
 use crate::store::sqlite::guard::{self, Found};
 use crate::store::sqlite::pool::Pool;
 use crate::store::sqlite::schema::{self, MIGRATIONS, Migrations};
@@ -37,6 +39,12 @@ pub struct Opened {
     pub unclean: bool,
     /// Where the database was copied to before its schema was migrated, if it was.
     pub backup: Option<PathBuf>,
+    /// Which database this is: the same in every copy of it.
+    pub id: Uuid,
+    /// Whether it was made just now.
+    pub created: bool,
+    /// Whether it had no id until now.
+    pub unnamed: bool,
 }
 
 /// Opens the database at `path`, or makes it, and takes it over: whoever opened it before can write no more.
@@ -57,9 +65,11 @@ pub(super) fn open_with(path: &Path, now: Timestamp, migrations: Migrations) -> 
     }
     let path = guard::resolve(path)?;
     let known = schema::latest(migrations);
+    let mut created = false;
     let unclean = match guard::look(&path, known)? {
         Found::Nothing => {
             schema::create(&path, now, migrations)?;
+            created = true;
             false
         }
         Found::Database { wal } => {
@@ -79,19 +89,31 @@ pub(super) fn open_with(path: &Path, now: Timestamp, migrations: Migrations) -> 
         backup = Some(schema::back_up(&db, &path, found)?);
         schema::migrate(&db, &path, found, migrations)?;
     }
-    let epoch = take_over(&db, now).map_err(fault)?;
+    let Taken { epoch, id, unnamed } = take_over(&db, now).map_err(fault)?;
     let last = read::last_seq(&db).map_err(fault)?;
     let store = Arc::new(serve(db, path, epoch, last)?);
-    Ok(Opened { store, unclean, backup })
+    Ok(Opened { store, unclean, backup, id, created, unnamed })
 }
 
-/// Makes sure that changes go to a write-ahead log, and raises the epoch.
-fn take_over(db: &Connection, now: Timestamp) -> rusqlite::Result<i64> {
+/// What taking a database over tells.
+struct Taken {
+    epoch: i64,
+    id: Uuid,
+    unnamed: bool,
+}
+
+/// Makes sure that changes go to a write-ahead log, raises the epoch, and names the database if it has no name.
+fn take_over(db: &Connection, now: Timestamp) -> rusqlite::Result<Taken> {
     db.execute_batch("PRAGMA journal_mode = WAL; BEGIN IMMEDIATE")?;
-    let sql = "UPDATE meta SET epoch = epoch + 1, opened_at = ?1 WHERE id = 1 RETURNING epoch";
-    let epoch = db.query_row(sql, [now.0], |row| row.get(0))?;
+    let unnamed = db.query_row("SELECT project IS NULL FROM meta WHERE id = 1", [], |row| row.get(0))?;
+    let sql = "UPDATE meta SET epoch = epoch + 1, opened_at = ?1, project = ifnull(project, ?2) WHERE id = 1
+        RETURNING epoch, project";
+    let taken = db.query_row(sql, params![now.0, Uuid::new_v4().as_bytes()], |row| {
+        let mut c = Columns::new(row);
+        Ok(Taken { epoch: c.plain()?, id: c.cell()?, unnamed })
+    })?;
     db.execute_batch("COMMIT")?;
-    Ok(epoch)
+    Ok(taken)
 }
 
 /// Starts the threads.

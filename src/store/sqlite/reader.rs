@@ -5,11 +5,14 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
+use uuid::Uuid;
 
 use crate::domain::change::Change;
 use crate::domain::id::{Seq, TaskId};
+use crate::domain::queue::Queue;
 use crate::domain::task::Task;
 use crate::store::Error;
+use crate::store::sqlite::code::Columns;
 use crate::store::sqlite::guard::{self, Found};
 use crate::store::sqlite::{fault, list, pool, read, schema};
 use crate::store::task::{Counts, TaskFilter, TaskPage};
@@ -61,6 +64,16 @@ impl Reader {
     /// Returns a task with its attempts; `None` if there is none with that id.
     pub fn task(&mut self, id: TaskId) -> Result<Option<Task>, Error> {
         self.read(|db| read::whole_task(db, id))
+    }
+
+    /// Returns which database this is; `None` before its first start.
+    pub fn id(&mut self) -> Result<Option<Uuid>, Error> {
+        self.read(|db| db.query_row("SELECT project FROM meta WHERE id = 1", [], |row| Columns::new(row).maybe()))
+    }
+
+    /// Returns all queues, by name.
+    pub fn queues(&mut self) -> Result<Vec<Queue>, Error> {
+        self.read(read::queues)
     }
 
     /// Returns how many there are of each.
