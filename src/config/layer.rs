@@ -7,7 +7,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::config::error::{Error, Fault, Place};
-use crate::config::schema::{self, Key, Value};
+use crate::config::origin::Origins;
+use crate::config::schema::{self, Key};
+use crate::config::value::Given;
 use crate::config::{Config, Overrides};
 
 /// Short names of variables that people set by hand.
@@ -17,8 +19,15 @@ const SHORT: [(&str, &str, &str); 3] = [
     ("APEX_LOG_LEVEL", "daemon", "log_level"),
 ];
 
-/// Puts the settings of one file over `config`.
-pub(super) fn apply_file(config: &mut Config, path: &Path, text: &str) -> Result<(), Error> {
+/// Settings as far as they were put together.
+#[derive(Default)]
+pub(super) struct Layered {
+    pub(super) config: Config,
+    pub(super) origins: Origins,
+}
+
+/// Puts the settings of one file over what there is.
+pub(super) fn apply_file(layered: &mut Layered, path: &Path, text: &str) -> Result<(), Error> {
     let place = |offset: usize| {
         let line = 1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count();
         Place::File { path: path.to_owned(), line }
@@ -43,12 +52,9 @@ pub(super) fn apply_file(config: &mut Config, path: &Path, text: &str) -> Result
                     if !schema::QUEUE_KEYS.contains(&key_name) {
                         return Err(unknown_key(place(key.span().start), &full, key_name, &schema::QUEUE_KEYS));
                     }
-                    let wrong = |fault| Error::Value {
-                        place: place(value.span().start),
-                        key: format!("{full}.{key_name}"),
-                        fault: Box::new(fault),
-                    };
-                    schema::set_queue(config, queue_name, key_name, &read(value.get_ref())).map_err(wrong)?;
+                    let set = |config: &mut _, value: &_| schema::set_queue(config, queue_name, key_name, value);
+                    let (key, place) = (format!("{full}.{key_name}"), place(value.span().start));
+                    take(layered, key, place, &read(value.get_ref()), set)?;
                 }
             }
             continue;
@@ -58,15 +64,16 @@ pub(super) fn apply_file(config: &mut Config, path: &Path, text: &str) -> Result
             let Some(known) = find(name, key_name) else {
                 return Err(unknown_key(place(key.span().start), name, key_name, &keys_of(name)));
             };
-            set(config, known, &read(value.get_ref()), || place(value.span().start))?;
+            set(layered, known, &read(value.get_ref()), place(value.span().start))?;
         }
     }
+    layered.origins.read(path);
     Ok(())
 }
 
-/// Puts the settings of the environment over `config`. What is named `APEX_…` and is no setting is ignored, and so is
-/// an empty variable.
-pub(super) fn apply_variables(config: &mut Config, variables: &BTreeMap<String, String>) -> Result<(), Error> {
+/// Puts the settings of the environment over what there is. What is named `APEX_…` and is no setting is ignored, and so
+/// is an empty variable.
+pub(super) fn apply_variables(layered: &mut Layered, variables: &BTreeMap<String, String>) -> Result<(), Error> {
     let short = SHORT.iter().filter_map(|(name, section, key)| Some(((*name).to_owned(), find(section, key)?)));
     let long = schema::KEYS.iter().map(|key| {
         let name = format!("APEX_{}_{}", key.section.replace('.', "_"), key.name);
@@ -75,32 +82,47 @@ pub(super) fn apply_variables(config: &mut Config, variables: &BTreeMap<String, 
     // The long name says more, so it wins.
     for (name, key) in short.chain(long) {
         if let Some(text) = variables.get(&name).filter(|text| !text.is_empty()) {
-            set(config, key, &key.kind.read(text), || Place::Variable(name.clone()))?;
+            set(layered, key, &key.kind.read(text), Place::Variable(name))?;
         }
     }
     Ok(())
 }
 
-/// Puts what flags say over `config`, checked like everything else.
-pub(super) fn apply_overrides(config: &mut Config, overrides: &Overrides) -> Result<(), Error> {
+/// Puts what flags say over what there is, checked like everything else.
+pub(super) fn apply_overrides(layered: &mut Layered, overrides: &Overrides) -> Result<(), Error> {
     if let Some(number) = overrides.max_concurrent
         && let Some(key) = find("daemon", "max_concurrent")
     {
-        set(config, key, &Value::Number(i64::from(number)), || Place::Flag("--max-concurrent"))?;
+        set(layered, key, &Given::Number(i64::from(number)), Place::Flag("--max-concurrent"))?;
     }
     if let Some(interval) = overrides.poll_interval
         && let Some(key) = find("daemon", "poll_interval")
     {
         let text = crate::units::format_duration(interval);
-        set(config, key, &Value::Text(text), || Place::Flag("--poll-interval"))?;
+        set(layered, key, &Given::Text(text), Place::Flag("--poll-interval"))?;
     }
     Ok(())
 }
 
-fn set(config: &mut Config, key: &Key, value: &Value, place: impl FnOnce() -> Place) -> Result<(), Error> {
-    let wrong =
-        |fault| Error::Value { place: place(), key: format!("{}.{}", key.section, key.name), fault: Box::new(fault) };
-    (key.set)(config, value).map_err(wrong)
+fn set(layered: &mut Layered, key: &Key, value: &Given, place: Place) -> Result<(), Error> {
+    take(layered, format!("{}.{}", key.section, key.name), place, value, key.set)
+}
+
+/// Takes one value over and remembers where it stands.
+fn take(
+    layered: &mut Layered,
+    key: String,
+    place: Place,
+    value: &Given,
+    set: impl FnOnce(&mut Config, &Given) -> Result<(), Fault>,
+) -> Result<(), Error> {
+    match set(&mut layered.config, value) {
+        Ok(()) => {
+            layered.origins.set(key, place);
+            Ok(())
+        }
+        Err(fault) => Err(Error::Value { place, key, fault: Box::new(fault) }),
+    }
 }
 
 fn find(section: &str, name: &str) -> Option<&'static Key> {
@@ -131,17 +153,17 @@ fn as_table<'t, 'i>(
     })
 }
 
-fn read(value: &DeValue<'_>) -> Value {
+fn read(value: &DeValue<'_>) -> Given {
     match value {
-        DeValue::String(text) => Value::Text(text.to_string()),
-        DeValue::Boolean(flag) => Value::Flag(*flag),
+        DeValue::String(text) => Given::Text(text.to_string()),
+        DeValue::Boolean(flag) => Given::Flag(*flag),
         DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
-            .map_or(Value::Other("a number that is too large"), Value::Number),
+            .map_or(Given::Other("a number that is too large"), Given::Number),
         DeValue::Array(items) => {
             let texts = items.iter().map(|item| item.get_ref().as_str().map(str::to_owned));
-            texts.collect::<Option<Vec<_>>>().map_or(Value::Other("a list of other things than strings"), Value::List)
+            texts.collect::<Option<Vec<_>>>().map_or(Given::Other("a list of other things than strings"), Given::List)
         }
-        other => Value::Other(named(other)),
+        other => Given::Other(named(other)),
     }
 }
 

@@ -4,9 +4,13 @@
 //! calls it. Every value is checked when it is read, whichever layer it comes from, so that a [`Config`] that exists is
 //! one that can be used.
 
+mod change;
 mod error;
 mod layer;
+mod origin;
 mod schema;
+mod setting;
+mod value;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -14,7 +18,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use change::{changed, in_force};
 pub use error::{Error, Fault, Place};
+pub use origin::Origins;
+pub use setting::Setting;
+pub use value::Value;
 
 /// What `apex init` writes into a project's `config.toml`: every key with its default, commented out.
 pub const TEMPLATE: &str = include_str!("template.toml");
@@ -36,7 +44,7 @@ pub struct Config {
     pub env: Env,
     /// How long things are kept.
     pub retention: Retention,
-    /// Queues by name. The default one is always there.
+    /// Queues that were given slots by a file or a variable, by name. One that is not here has no limit of its own.
     pub queues: BTreeMap<String, Queue>,
 }
 
@@ -163,7 +171,24 @@ impl Default for Config {
             task: Task { retries: 0, timeout: None, leftovers: Leftovers::Kill },
             env: Env { exclude: Vec::new() },
             retention: Retention { keep_for: Duration::from_secs(30 * 24 * 3_600) },
-            queues: BTreeMap::from([(crate::domain::task::DEFAULT_QUEUE.to_owned(), Queue { slots: 0 })]),
+            queues: BTreeMap::new(),
+        }
+    }
+}
+
+impl Config {
+    /// Returns the slots of the queues for which a file or a variable says how many; none is there by default.
+    pub fn explicit_queues(&self) -> BTreeMap<String, u32> {
+        self.queues.iter().map(|(name, queue)| (name.clone(), queue.slots)).collect()
+    }
+}
+
+impl Leftovers {
+    /// Returns the word used in the configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Kill => "kill",
+            Self::Leave => "leave",
         }
     }
 }
@@ -227,13 +252,25 @@ pub struct Layers<'a> {
 ///
 /// Errors: the first mistake, with the place where it stands.
 pub fn resolve(layers: &Layers<'_>) -> Result<Config, Error> {
-    let mut config = Config::default();
+    resolve_with_origins(layers).map(|(config, _)| config)
+}
+
+/// Does what [`resolve`] does, and tells where each value comes from.
+pub fn resolve_with_origins(layers: &Layers<'_>) -> Result<(Config, Origins), Error> {
+    let mut layered = layer::Layered::default();
     for file in [layers.user, layers.project].into_iter().flatten() {
-        layer::apply_file(&mut config, file.path, file.text)?;
+        layer::apply_file(&mut layered, file.path, file.text)?;
     }
-    layer::apply_variables(&mut config, layers.variables)?;
-    layer::apply_overrides(&mut config, &layers.overrides)?;
-    Ok(config)
+    layer::apply_variables(&mut layered, layers.variables)?;
+    layer::apply_overrides(&mut layered, &layers.overrides)?;
+    Ok((layered.config, layered.origins))
+}
+
+/// Checks what a project's file says, whatever the other layers say. `path` is for messages.
+///
+/// Errors: as [`resolve`].
+pub fn check(path: &Path, text: &str) -> Result<(), Error> {
+    layer::apply_file(&mut layer::Layered::default(), path, text)
 }
 
 /// Reads the settings for a project: the user's file, `project_file`, and the environment of this process.
@@ -241,6 +278,11 @@ pub fn resolve(layers: &Layers<'_>) -> Result<Config, Error> {
 /// Shape: a file that is not there counts as empty.
 /// Errors: as [`resolve`], and a file that is there but cannot be read.
 pub fn load(project_file: &Path, overrides: Overrides) -> Result<Config, Error> {
+    load_with_origins(project_file, overrides).map(|(config, _)| config)
+}
+
+/// Does what [`load`] does, and tells where each value comes from.
+pub fn load_with_origins(project_file: &Path, overrides: Overrides) -> Result<(Config, Origins), Error> {
     let user_file = user_file();
     let user = user_file.as_deref().map(read).transpose()?.flatten();
     let project = read(project_file)?;
@@ -248,7 +290,7 @@ pub fn load(project_file: &Path, overrides: Overrides) -> Result<Config, Error> 
     // What is not UTF-8 is no value of any key; it is kept, lossily, so that the key refuses it.
     let variables = variables.map(|(name, value)| (name, value.to_string_lossy().into_owned()));
     let variables = variables.filter(|(name, _)| name.starts_with("APEX_")).collect();
-    resolve(&Layers {
+    resolve_with_origins(&Layers {
         user: user_file.as_deref().zip(user.as_deref()).map(|(path, text)| Text { path, text }),
         project: project.as_deref().map(|text| Text { path: project_file, text }),
         variables: &variables,

@@ -1,5 +1,7 @@
 use super::*;
 
+mod setting;
+
 fn file(text: &str) -> Text<'_> {
     Text { path: Path::new("/p/.apex/config.toml"), text }
 }
@@ -34,7 +36,7 @@ fn nothing_said_is_the_defaults() {
 #[test]
 fn the_template_is_the_defaults_with_and_without_its_comments() {
     assert_eq!(of_project(TEMPLATE).unwrap(), Config::default());
-    assert_eq!(of_project(&uncommented()).unwrap(), Config::default());
+    assert_eq!(changed(&Config::default(), &of_project(&uncommented()).unwrap()), []);
 }
 
 #[test]
@@ -50,36 +52,37 @@ fn the_template_shows_every_key() {
     assert_eq!(shown, schema::KEYS.len());
 }
 
+/// Every key, each with another value than its default.
+const EVERY_KEY: &str = r#"
+[client]
+auto_start = false
+[daemon]
+poll_interval = "250ms"
+max_concurrent = 8
+log_level = "debug"
+[shutdown]
+grace = "0s"
+kill_grace = "1s"
+[log]
+max_size = "2KiB"
+keep = 1
+[task]
+retries = 2
+timeout = "1h30m"
+leftovers = "leave"
+[env]
+exclude = ["*_TOKEN"]
+[retention]
+keep_for = "1d"
+[queues.default]
+slots = 1
+[queues.gpu]
+slots = 2
+"#;
+
 #[test]
 fn every_key_is_taken() {
-    let config = of_project(
-        r#"
-        [client]
-        auto_start = false
-        [daemon]
-        poll_interval = "250ms"
-        max_concurrent = 8
-        log_level = "debug"
-        [shutdown]
-        grace = "0s"
-        kill_grace = "1s"
-        [log]
-        max_size = "2KiB"
-        keep = 1
-        [task]
-        retries = 2
-        timeout = "1h30m"
-        leftovers = "leave"
-        [env]
-        exclude = ["*_TOKEN"]
-        [retention]
-        keep_for = "1d"
-        [queues.default]
-        slots = 1
-        [queues.gpu]
-        slots = 2
-        "#,
-    );
+    let config = of_project(EVERY_KEY);
     let expected = Config {
         client: Client { auto_start: false },
         daemon: Daemon { poll_interval: Duration::from_millis(250), max_concurrent: 8, log_level: Level::Debug },
@@ -104,7 +107,7 @@ fn later_layers_win_key_by_key() {
     };
     let config = resolve(&layers).unwrap();
     assert_eq!((config.daemon.max_concurrent, config.daemon.log_level), (6, Level::Warn));
-    assert_eq!(config.queues.keys().collect::<Vec<_>>(), ["a", "b", "default"]);
+    assert_eq!(config.explicit_queues(), [("a".to_owned(), 1), ("b".to_owned(), 2)].into());
     layers.variables = &variables;
     assert_eq!(resolve(&layers).unwrap().daemon.max_concurrent, 7);
     layers.overrides = Overrides { max_concurrent: Some(8), poll_interval: Some(Duration::from_millis(50)) };

@@ -1,0 +1,75 @@
+//! Settings one by one, as they are shown.
+
+use std::fmt::Write as _;
+
+use crate::config::origin::Origins;
+use crate::config::value::{Value, quoted};
+use crate::config::{Config, schema};
+use crate::domain::task::DEFAULT_QUEUE;
+use crate::domain::text::neutralize;
+
+/// One setting and its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// The section, part by part: `["daemon"]`, `["queues", "gpu"]`.
+    pub section: Vec<String>,
+    /// The key in it.
+    pub name: &'static str,
+    /// What it is.
+    pub value: Value,
+}
+
+impl Setting {
+    /// Returns the key with its section: `daemon.max_concurrent`.
+    pub fn key(&self) -> String {
+        format!("{}.{}", self.section.join("."), self.name)
+    }
+
+    /// Returns the section as its heading has it.
+    fn heading(&self) -> String {
+        let is_bare = |part: &str| {
+            !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+        };
+        let part = |part: &String| if is_bare(part) { part.clone() } else { quoted(part) };
+        self.section.iter().map(part).collect::<Vec<_>>().join(".")
+    }
+}
+
+impl Config {
+    /// Returns every setting in the order of the template, and after that the further queues by name.
+    pub fn settings(&self) -> Vec<Setting> {
+        let keys = schema::KEYS.iter().map(|key| Setting {
+            section: key.section.split('.').map(str::to_owned).collect(),
+            name: key.name,
+            value: (key.get)(self),
+        });
+        let further = self.queues.keys().filter(|name| *name != DEFAULT_QUEUE).map(|name| Setting {
+            section: vec![schema::QUEUES.to_owned(), name.clone()],
+            name: schema::QUEUE_KEYS[0],
+            value: schema::slots(self, name),
+        });
+        keys.chain(further).collect()
+    }
+
+    /// Returns the settings as a file that says the same: every key, with a comment that tells where its value comes
+    /// from if `origins` are given. Nothing in it steers a terminal. Without the last line end.
+    pub fn to_toml(&self, origins: Option<&Origins>) -> String {
+        let settings = self.settings();
+        let mut text = String::new();
+        for section in settings.chunk_by(|a, b| a.section == b.section) {
+            let gap = if text.is_empty() { "" } else { "\n\n" };
+            write!(text, "{gap}[{}]", section[0].heading()).expect("writing to a String cannot fail");
+            let lines: Vec<String> = section.iter().map(|s| format!("{} = {}", s.name, s.value.to_toml())).collect();
+            let width = lines.iter().map(|line| line.chars().count()).max().unwrap_or_default();
+            for (setting, line) in section.iter().zip(lines) {
+                let origin = origins.map(|origins| origins.in_short(&setting.key()));
+                match origin {
+                    None => write!(text, "\n{line}"),
+                    Some(origin) => write!(text, "\n{line:width$}  # {}", neutralize(&origin)),
+                }
+                .expect("writing to a String cannot fail");
+            }
+        }
+        text
+    }
+}
