@@ -162,6 +162,20 @@ impl Ui {
         self.say(&format!("{ERROR}error:{ERROR:#}{first}{rest}"));
     }
 
+    /// Returns whether somebody is there who can be asked.
+    pub fn can_ask(&self) -> bool {
+        !self.json && io::stdin().is_terminal() && Target::Stderr.is_terminal()
+    }
+
+    /// Asks a question to which an empty answer is yes, and returns whether it was answered so. The end of the input is
+    /// no answer, and no yes.
+    pub fn ask(&self, question: &str) -> bool {
+        let mut stderr = AutoStream::new(io::stderr().lock(), self.color);
+        let _ = write!(stderr, "{} [Y/n] ", neutralize(question)).and_then(|()| stderr.flush());
+        let mut line = String::new();
+        io::stdin().read_line(&mut line).is_ok_and(|bytes| bytes > 0) && is_yes(&line)
+    }
+
     fn say_error(&self, problem: &Problem) {
         if let Ok(line) = json::line(&ErrorView::of(problem)) {
             self.say(&line);
@@ -173,6 +187,10 @@ impl Ui {
         // Where nobody listens there is nobody to tell.
         let _ = stderr.write_all(format!("{text}\n").as_bytes());
     }
+}
+
+fn is_yes(line: &str) -> bool {
+    matches!(line.trim().to_ascii_lowercase().as_str(), "" | "y" | "yes")
 }
 
 fn written(result: io::Result<()>) -> Result<(), Failure> {
@@ -201,4 +219,18 @@ fn terminal_width() -> Option<usize> {
     // SAFETY: TIOCGWINSZ fills in the structure it is given, which lives until the call returns.
     let result = unsafe { nix::libc::ioctl(nix::libc::STDOUT_FILENO, nix::libc::TIOCGWINSZ, &raw mut size) };
     (result == 0 && size.ws_col > 0).then_some(usize::from(size.ws_col))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_answer_is_yes_and_anything_unknown_no() {
+        for (line, yes) in
+            [("\n", true), ("y\n", true), ("YES", true), ("n\n", false), ("no\n", false), ("yn\n", false)]
+        {
+            assert_eq!(is_yes(line), yes, "{line:?}");
+        }
+    }
 }

@@ -266,11 +266,14 @@ pub fn resolve_with_origins(layers: &Layers<'_>) -> Result<(Config, Origins), Er
     Ok((layered.config, layered.origins))
 }
 
-/// Checks what a project's file says, whatever the other layers say. `path` is for messages.
+/// Checks what one file says, whatever the other layers say.
 ///
-/// Errors: as [`resolve`].
-pub fn check(path: &Path, text: &str) -> Result<(), Error> {
-    layer::apply_file(&mut layer::Layered::default(), path, text)
+/// Errors: as [`load`].
+pub fn check_file(path: &Path) -> Result<(), Error> {
+    match read(path)? {
+        Some(text) => layer::apply_file(&mut layer::Layered::default(), path, &text),
+        None => Ok(()),
+    }
 }
 
 /// Reads the settings for a project: the user's file, `project_file`, and the environment of this process.

@@ -7,6 +7,7 @@
 //!
 //! Reading order: [`json`] → [`task`] → [`daemon`].
 
+pub mod config;
 pub mod daemon;
 pub mod error;
 pub mod init;

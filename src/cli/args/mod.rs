@@ -8,6 +8,7 @@ use std::ffi::OsString;
 
 use clap::{ArgMatches, Args, FromArgMatches};
 
+pub mod config;
 pub mod daemon;
 pub mod global;
 pub mod task;
@@ -45,6 +46,12 @@ pub enum Command {
     Kill(task::Kill),
     /// `task release`
     Release(task::Release),
+    /// `config show`
+    ConfigShow(config::Show),
+    /// `config check`
+    ConfigCheck,
+    /// `config edit`
+    ConfigEdit,
     /// `daemon start`
     DaemonStart(daemon::Start),
     /// `daemon stop`
@@ -245,6 +252,28 @@ const DAEMON: [Verb; 6] = [
     },
 ];
 
+/// Commands that begin with `config`.
+const CONFIG: [Verb; 3] = [
+    Verb {
+        word: "show",
+        about: "Shows the settings in force",
+        build: config::Show::augment_args,
+        read: |matches, _| config::Show::from_arg_matches(matches).map(Command::ConfigShow),
+    },
+    Verb {
+        word: "check",
+        about: "Checks the settings",
+        build: config::Check::augment_args,
+        read: |_, _| Ok(Command::ConfigCheck),
+    },
+    Verb {
+        word: "edit",
+        about: "Changes the project's settings in an editor",
+        build: config::Edit::augment_args,
+        read: |_, _| Ok(Command::ConfigEdit),
+    },
+];
+
 const AFTER_HELP: &str = "\
 Examples:
   apex init                        make a project of the working directory
@@ -275,6 +304,7 @@ pub fn command() -> clap::Command {
         .subcommands(TOP.iter().map(Verb::command))
         .subcommand(group("task", "Adds, lists and steers tasks", &TASK))
         .subcommand(group("daemon", "Starts, stops and watches the daemon", &DAEMON))
+        .subcommand(group("config", "Shows, checks and changes the settings", &CONFIG))
 }
 
 impl Verb {
@@ -302,6 +332,7 @@ pub fn parse(raw: &[OsString]) -> Result<Typed, clap::Error> {
         None => Command::Status,
         Some(("task", inner)) => read(&TASK, inner, raw)?,
         Some(("daemon", inner)) => read(&DAEMON, inner, raw)?,
+        Some(("config", inner)) => read(&CONFIG, inner, raw)?,
         Some(_) => read(&TOP, &matches, raw)?,
     };
     Ok(Typed { globals, command })

@@ -41,7 +41,7 @@ fn clap_finds_no_fault_with_the_whole_tree() {
 
 #[test]
 fn the_list_of_commands_says_what_their_help_says() {
-    for verb in TOP.iter().chain(&TASK).chain(&DAEMON) {
+    for verb in TOP.iter().chain(&TASK).chain(&DAEMON).chain(&CONFIG) {
         let built = (verb.build)(clap::Command::new(verb.word));
         let about = built.get_about().map(ToString::to_string).unwrap_or_default();
         assert_eq!(about, verb.about, "{}", verb.word);
@@ -50,7 +50,8 @@ fn the_list_of_commands_says_what_their_help_says() {
 
 #[test]
 fn every_command_has_a_help_text_with_the_global_flags() {
-    for (group, verbs) in [(None, &TOP[..]), (Some("task"), &TASK), (Some("daemon"), &DAEMON)] {
+    let groups = [(None, &TOP[..]), (Some("task"), &TASK), (Some("daemon"), &DAEMON), (Some("config"), &CONFIG)];
+    for (group, verbs) in groups {
         for verb in verbs {
             let line: Vec<&str> = group.into_iter().chain([verb.word, "--help"]).collect();
             let help = parse(&raw(&line)).expect_err("help is an error to clap");
@@ -258,6 +259,9 @@ fn every_flag_of_the_other_commands_is_read() {
             level: Some(crate::config::Level::Warn),
         })
     );
+    assert_eq!(command_of(&["config", "show", "--origin"]), Command::ConfigShow(config::Show { origin: true }));
+    assert_eq!(command_of(&["config", "check"]), Command::ConfigCheck);
+    assert_eq!(command_of(&["config", "edit"]), Command::ConfigEdit);
     assert_eq!(command_of(&["init", "sub"]), Command::Init(Init { directory: Some("sub".into()) }));
 }
 

@@ -1,6 +1,7 @@
 //! What each command does: collect, then print through the ui. One file per command, or per noun where they are short.
 
 pub mod add;
+pub mod config;
 pub mod daemon;
 pub mod daemon_log;
 pub mod follow;
@@ -34,6 +35,9 @@ pub fn run(globals: &Globals, command: Command) -> Result<i32, Failure> {
         Command::Cancel(args) => steer::cancel(&session, &args),
         Command::Kill(args) => steer::kill(&session, &args),
         Command::Release(args) => steer::release(&session, &args),
+        Command::ConfigShow(args) => config::show(&session, &args),
+        Command::ConfigCheck => config::check(&session),
+        Command::ConfigEdit => config::edit::run(&session),
         Command::DaemonStart(args) => daemon::start::run(&session, &args),
         Command::DaemonStop(args) => daemon::stop::run(&session, &args),
         Command::DaemonRestart => daemon::restart::run(&session),

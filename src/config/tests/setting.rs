@@ -123,8 +123,15 @@ fn what_flags_say_holds_whatever_a_file_says_later() {
 }
 
 #[test]
-fn a_text_alone_is_checked_whatever_else_there_is() {
-    assert!(check(Path::new("/t"), EVERY_KEY).is_ok());
-    let error = check(Path::new("/t"), "[log]\nkeeep = 1\n").unwrap_err();
-    assert_eq!(error.to_string(), "`/t`, line 2: unknown key `log.keeep`; the nearest is `log.keep`");
+fn a_file_alone_is_checked_whatever_else_there_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("c.toml");
+    assert!(check_file(&file).is_ok(), "a file that is not there is empty");
+    std::fs::write(&file, EVERY_KEY).unwrap();
+    assert!(check_file(&file).is_ok());
+    std::fs::write(&file, "[log]\nkeeep = 1\n").unwrap();
+    let message = check_file(&file).unwrap_err().to_string();
+    assert!(message.ends_with("c.toml`, line 2: unknown key `log.keeep`; the nearest is `log.keep`"), "{message}");
+    std::fs::write(&file, b"\xff").unwrap();
+    assert!(matches!(check_file(&file), Err(Error::Read { .. })));
 }
