@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::config::Config;
 use crate::config::schema::{self, Effect};
-use crate::domain::daemon::ChangedSetting;
+use crate::domain::setting::ChangedSetting;
 
 /// Returns the settings that differ, in the order in which they are shown, those that are gone last.
 ///

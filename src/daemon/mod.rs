@@ -13,11 +13,11 @@ use anyhow::Context;
 use tokio::sync::mpsc;
 use tracing::{error, info, warn};
 
-use crate::config::{self, Config, Overrides};
-use crate::domain::attempt::Leftovers;
+use crate::config::{self, Overrides};
+use crate::daemon::reload::{Configuration, log_settings, settings};
 use crate::domain::backoff::{EXIT_CONFIG, EXIT_DRAINED, EXIT_REPLACE};
 use crate::domain::error::ErrorKind;
-use crate::engine::{Ended, Engine, Guardian, Handle, Settings, Setup, World};
+use crate::engine::{Ended, Engine, Guardian, Handle, Setup, World};
 use crate::link::machine::{boottime_now, wall_now};
 use crate::link::{Fact, Order};
 use crate::output::Outputs;
@@ -27,6 +27,7 @@ use crate::rpc::server;
 use crate::store::{self, Store, sqlite};
 use crate::telemetry;
 
+mod reload;
 mod signals;
 
 /// apexd's exit code when it failed in a way that starting it again may mend.
@@ -106,13 +107,16 @@ fn assemble(project: &Project, overrides: Overrides) -> Result<i32, Failure> {
         .build()
         .context("cannot start the runtime")
         .map_err(Failure::passing)?;
-    let ended = runtime.block_on(serve(project, &config, held));
+    let (file, filter) = (project.config_file(), log.filter());
+    let read = move || config::load(&file, overrides);
+    let configuration = Arc::new(Configuration::new(config, read, move |level| filter.set_level(level)));
+    let ended = runtime.block_on(serve(project, configuration, held));
     runtime.shutdown_timeout(LAST_JOBS);
     drop(log);
     ended
 }
 
-async fn serve(project: &Project, config: &Config, held: process::Inherited) -> Result<i32, Failure> {
+async fn serve(project: &Project, configuration: Arc<Configuration>, held: process::Inherited) -> Result<i32, Failure> {
     let (link, facts) = process::Link::take(held.link).map_err(Failure::passing)?;
     let database = project.database();
     let opened = tokio::task::spawn_blocking(move || sqlite::open(&database, wall_now())).await;
@@ -130,7 +134,7 @@ async fn serve(project: &Project, config: &Config, held: process::Inherited) -> 
     }
     let store: Arc<dyn Store> = store;
     let listener = UnixListener::from(held.listener);
-    let result = run(project, config, listener, &link, facts, store.clone(), trusted).await;
+    let result = run(project, configuration, listener, &link, facts, store.clone(), trusted).await;
     if let Err(error) = store.close().await {
         warn!(%error, "The store was not closed in order; nothing is lost by that");
     }
@@ -199,13 +203,14 @@ async fn sweep_uploads(outputs: Outputs, store: Arc<dyn Store>) {
 
 async fn run(
     project: &Project,
-    config: &Config,
+    configuration: Arc<Configuration>,
     listener: UnixListener,
     link: &process::Link,
     mut facts: mpsc::Receiver<Fact>,
     store: Arc<dyn Store>,
     trusted: bool,
 ) -> Result<i32, Failure> {
+    let config = configuration.in_force();
     let greeting = process::handshake(link, &mut facts).await.map_err(Failure::passing)?;
     let exits = project.exits_file();
     let last_words = process::last_words(&exits).map_err(Failure::lasting)?;
@@ -213,6 +218,9 @@ async fn run(
     let orders = link.orders();
     let outputs = Outputs::new(project.dir().to_owned());
     tokio::spawn(sweep_uploads(outputs.clone(), store.clone()));
+    // Before anything is claimed.
+    let configured = store.configure_queues(config.explicit_queues(), wall_now()).await;
+    configured.context("cannot set the queues up").map_err(Failure::passing)?;
     let setup = Setup {
         store,
         outputs,
@@ -228,15 +236,16 @@ async fn run(
             boot,
         },
         last_words,
-        settings: settings(config),
+        settings: settings(&config),
         project: project.root().to_owned(),
         socket: project.socket(),
         world: World { now: wall_now, moment: boottime_now, is_alive: process::is_alive, started: process::started },
         trusted,
     };
     let (engine, handle) = Engine::start(setup).await.map_err(Failure::passing)?;
-    let exclusion = config.env.exclusion();
-    let handle = handle.keeping_out(move |name| exclusion.matches(name));
+    let excluding = configuration.clone();
+    let handle = handle.keeping_out(move |name| excluding.is_kept_out(name));
+    let handle = handle.reloading(move || configuration.read_again());
     if let Err(error) = process::forget_last_words(&exits) {
         warn!(%error, "What the last guardian wrote down is recorded; reading it again changes nothing");
     }
@@ -285,22 +294,4 @@ impl Server {
             Err(_) => self.running.abort(),
         }
     }
-}
-
-fn settings(config: &Config) -> Settings {
-    Settings {
-        max_concurrent: config.daemon.max_concurrent,
-        poll_interval: config.daemon.poll_interval,
-        grace: config.shutdown.grace,
-        kill_grace: config.shutdown.kill_grace,
-        leftovers: match config.task.leftovers {
-            config::Leftovers::Kill => Leftovers::Kill,
-            config::Leftovers::Leave => Leftovers::Leave,
-        },
-    }
-}
-
-fn log_settings(config: &Config) -> telemetry::Settings {
-    let level = telemetry::Level::parse(config.daemon.log_level.as_str()).unwrap_or(telemetry::Level::Info);
-    telemetry::Settings { max_size: config.log.max_size, keep: config.log.keep, level }
 }

@@ -4,38 +4,48 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
-use tracing::warn;
+use tracing::error;
 
 use crate::engine::Handle;
 
 /// Listens until it is stopped.
-pub(super) struct Signals(JoinHandle<()>);
+pub(super) struct Signals([JoinHandle<()>; 2]);
 
 impl Signals {
-    /// Begins to listen: SIGTERM and SIGINT drain, SIGHUP only says that it was heard.
+    /// Begins to listen: SIGTERM and SIGINT drain, SIGHUP reads the configuration again, also one that the guardian got.
     pub(super) fn listen(handle: Handle) -> io::Result<Self> {
         let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let hang_up = signal(SignalKind::hangup())?;
-        Ok(Self(tokio::spawn(pass_on(handle, terminate, interrupt, hang_up))))
+        // Two, so that a file that is slow to read keeps nobody from stopping the daemon.
+        let reload = tokio::spawn(reload(handle.clone(), hang_up));
+        Ok(Self([tokio::spawn(stop(handle, terminate, interrupt)), reload]))
     }
 
     pub(super) fn stop(self) {
-        self.0.abort();
+        self.0.iter().for_each(JoinHandle::abort);
     }
 }
 
-async fn pass_on(handle: Handle, mut terminate: Signal, mut interrupt: Signal, mut hang_up: Signal) {
+async fn stop(handle: Handle, mut terminate: Signal, mut interrupt: Signal) {
     loop {
         let name = tokio::select! {
             _ = terminate.recv() => "SIGTERM",
             _ = interrupt.recv() => "SIGINT",
-            _ = hang_up.recv() => {
-                warn!("Received SIGHUP; the configuration is read when the daemon starts");
-                continue;
-            }
         };
         if handle.stop(None, name).await.is_err() {
             return;
+        }
+    }
+}
+
+async fn reload(handle: Handle, mut hang_up: Signal) {
+    loop {
+        tokio::select! {
+            _ = hang_up.recv() => {}
+            () = handle.reload_asked() => {}
+        }
+        if let Err(error) = handle.reload("SIGHUP").await {
+            error!("Received SIGHUP, but the configuration cannot be reloaded: {}", error.problem().message);
         }
     }
 }

@@ -281,6 +281,11 @@ impl Machine {
         self.stop.map(|stop| stop.cause)
     }
 
+    /// Leaves another time between the first signal and SIGKILL from now on; a stop that has begun keeps its own.
+    pub fn set_grace(&mut self, grace: Duration) {
+        self.policy.grace = grace;
+    }
+
     /// Takes in one event and returns what must be done, in order.
     ///
     /// Errors: none; an event that means nothing in the present phase is answered with nothing.

@@ -1,4 +1,4 @@
-//! How a daemon stands, and what it takes over, as it tells it itself.
+//! How a daemon stands, as it tells it itself.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -92,17 +92,4 @@ mod tests {
         assert_eq!(run_time.buckets, [2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
         assert_eq!((run_time.count, run_time.sum_ms), (5, 86_401_022));
     }
-}
-
-/// A setting that is another than the one a running daemon follows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChangedSetting {
-    /// With its section: `daemon.max_concurrent`.
-    pub key: String,
-    /// What it was, as text; `None` if it was not set.
-    pub from: Option<String>,
-    /// What it is now, as text; `None` if it is not set any more.
-    pub to: Option<String>,
-    /// The daemon follows it only once it is restarted.
-    pub needs_restart: bool,
 }

@@ -44,7 +44,7 @@ impl Engine {
         self.claim_not_before = None;
         let now = (self.shared.world.now)();
         self.shared.set_pulse(|pulse| pulse.last_poll_at = Some(now));
-        let room = queue::free_slots(self.shared.settings.max_concurrent, self.attempts.len());
+        let room = queue::free_slots(self.shared.settings().max_concurrent, self.attempts.len());
         if room == 0 {
             return;
         }
@@ -117,8 +117,8 @@ impl Engine {
 pub(super) fn policy(shared: &Shared, spec: &TaskSpec) -> Policy {
     Policy {
         signal: spec.kill_signal.unwrap_or(nix::libc::SIGTERM),
-        grace: spec.kill_grace.unwrap_or(shared.settings.kill_grace),
+        grace: spec.kill_grace.unwrap_or(shared.settings().kill_grace),
         timeout: spec.timeout,
-        leftovers: shared.settings.leftovers,
+        leftovers: shared.settings().leftovers,
     }
 }

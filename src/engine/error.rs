@@ -105,6 +105,9 @@ pub enum Error {
         /// What it did, or did not do.
         reason: String,
     },
+    /// The configuration could not be read again.
+    #[error(transparent)]
+    Configuration(Problem),
     /// The store could not do it.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -129,6 +132,7 @@ impl Error {
             | Self::DefaultQueue
             | Self::NoProcess { .. } => ErrorKind::Conflict,
             Self::Signal { .. } => ErrorKind::Internal,
+            Self::Configuration(problem) => problem.kind,
             Self::Store(error) => error.kind(),
             Self::Output(error) => error.kind(),
         }
@@ -138,6 +142,9 @@ impl Error {
     pub fn problem(&self) -> Problem {
         if let Self::NoSuchTask(id) = self {
             return Problem::no_such_task(id);
+        }
+        if let Self::Configuration(problem) = self {
+            return problem.clone();
         }
         let mut message = self.to_string();
         let mut cause = std::error::Error::source(self);

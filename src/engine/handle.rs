@@ -3,10 +3,10 @@
 use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use tokio::sync::{Notify, RwLock, mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
 use crate::domain::change::Actor;
@@ -17,6 +17,7 @@ use crate::domain::query::{Added, Cancelled, PerTask, TaskFilter, TaskPage};
 use crate::domain::task::{Environment, NewTask, State, Stdin, Task, TaskSpec};
 use crate::domain::time::Timestamp;
 use crate::engine::hash::Hashing;
+use crate::engine::reload::Reload;
 use crate::engine::{Error, Guardian, Settings, World};
 use crate::output::Outputs;
 use crate::store::{Store, task as verb};
@@ -45,6 +46,8 @@ pub(super) enum Command {
     Drain { grace: Option<Duration>, received: &'static str },
     /// End, so that this binary takes over. It was found to work.
     Replace { binary: PathBuf, reply: oneshot::Sender<()> },
+    /// Follow these settings from now on.
+    Apply { settings: Settings, reply: oneshot::Sender<()> },
 }
 
 /// What the loop tells about itself.
@@ -58,12 +61,14 @@ pub(super) struct Pulse {
 pub(super) struct Shared {
     pub(super) store: Arc<dyn Store>,
     pub(super) outputs: Outputs,
-    pub(super) settings: Settings,
+    pub(super) settings: RwLock<Settings>,
     pub(super) world: World,
     pub(super) guardian: Guardian,
     pub(super) project: PathBuf,
     pub(super) socket: PathBuf,
     pub(super) wake: Notify,
+    /// Somebody wants the configuration to be read again.
+    pub(super) reload_asked: Notify,
     pub(super) draining: AtomicBool,
     pub(super) hashing: Hashing,
     /// Something waits for the clock that did not before: the loop is to look when its time comes.
@@ -71,7 +76,7 @@ pub(super) struct Shared {
     /// Tasks that depend on others are to be told.
     pub(super) unsettled: AtomicBool,
     /// The project is one's own. Held while a task is added, so that none is missed when it is accepted.
-    pub(super) trusted: RwLock<bool>,
+    pub(super) trusted: tokio::sync::RwLock<bool>,
     /// One at a time: pausing and resuming a task are two steps each, which must not mix.
     pub(super) pausing: tokio::sync::Mutex<()>,
     pub(super) run_time: Mutex<RunTime>,
@@ -95,6 +100,7 @@ pub struct Handle {
     pub(super) shared: Arc<Shared>,
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) is_kept_out: Arc<dyn Fn(&OsStr) -> bool + Send + Sync>,
+    pub(super) reload: Arc<Reload>,
 }
 
 impl Handle {
@@ -224,7 +230,7 @@ impl Handle {
             started_at: guardian.started_at,
             uptime: (self.shared.world.now)().since(guardian.started_at),
             project: self.shared.project.clone(),
-            max_concurrent: self.shared.settings.max_concurrent,
+            max_concurrent: self.shared.settings().max_concurrent,
             active: u32::try_from(pulse.active).unwrap_or(u32::MAX),
             counts,
             last_poll_at: pulse.last_poll_at,

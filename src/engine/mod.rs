@@ -6,7 +6,7 @@
 //! Reads and adds do not pass through the loop at all; [`Handle`] goes straight to the store and wakes the loop.
 //!
 //! Reading order: [`handle`], `steer`, `queue`, `feed` (what may be asked) → [`run`] (the loop) → `claim` → `supervise` →
-//! `wait` → `adopt`; `hash` stands apart.
+//! `wait` → `adopt`; `reload` and `hash` stand apart.
 //!
 //! Deliberately absent: a list of waiting tasks (the store has it), a recovery mode (`adopt` is how every start goes),
 //! and timers of a task's own (one heap holds all moments).
@@ -33,6 +33,7 @@ mod feed;
 pub mod handle;
 mod hash;
 mod queue;
+mod reload;
 pub mod run;
 mod spawn;
 mod steer;
@@ -41,6 +42,7 @@ mod wait;
 
 pub use error::Error;
 pub use handle::{Closing, Handle};
+pub use reload::Reloaded;
 pub use run::{Ended, Engine};
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use crate::domain::id::{AssignmentId, TaskId};
 use crate::domain::time::Moment;
 use crate::engine::handle::{Closing, Command, Handle, Pulse, Shared};
 use crate::engine::hash::Hashing;
+use crate::engine::reload::Reload;
 use crate::engine::spawn::NotStartable;
 use crate::engine::supervise::Supervised;
 use crate::engine::wait::{self, Waiting};
@@ -91,7 +92,7 @@ pub struct Engine {
     /// Stops asked for claims that the loop has not been handed yet.
     pub(super) early_stops: HashSet<AssignmentId>,
     drain: Drain,
-    timers: BinaryHeap<Reverse<(Moment, Target)>>,
+    pub(super) timers: BinaryHeap<Reverse<(Moment, Target)>>,
     pub(super) jobs: JoinSet<Done>,
     pub(super) claiming: bool,
     /// More may be ready than the claim under way looked at.
@@ -117,12 +118,13 @@ impl Engine {
         let shared = Arc::new(Shared {
             store: setup.store,
             outputs: setup.outputs,
-            settings: setup.settings,
+            settings: setup.settings.into(),
             world: setup.world,
             guardian: setup.guardian,
             project: setup.project,
             socket: setup.socket,
             wake: tokio::sync::Notify::new(),
+            reload_asked: tokio::sync::Notify::new(),
             draining: false.into(),
             hashing: Hashing::default(),
             clock_changed: false.into(),
@@ -154,7 +156,7 @@ impl Engine {
             replace_reply: None,
             stop_requests,
         };
-        engine.order(Order::Policy { kill_grace: shared.settings.kill_grace });
+        engine.order(Order::Policy { kill_grace: shared.settings().kill_grace });
         adopt::settle(&mut engine, &setup.last_words).await?;
         adopt::accept_or_hold(&engine, setup.trusted).await?;
         for _ in 0..stop_requests {
@@ -169,7 +171,8 @@ impl Engine {
             wait::tidy(&tidied).await;
             Done::Tidied
         });
-        Ok((engine, Handle { shared, commands: sender, is_kept_out: Arc::new(|_| false) }))
+        let reload = Arc::new(Reload::default());
+        Ok((engine, Handle { shared, commands: sender, is_kept_out: Arc::new(|_| false), reload }))
     }
 
     /// Runs until the engine has ended, and returns why. Everything that was recorded is stored then.
@@ -234,8 +237,7 @@ impl Engine {
             Fact::NotSpawned { assignment, step, errno } => self.not_spawned(assignment, step, errno),
             Fact::Exited { assignment, exit } => self.exited(assignment, exit),
             Fact::Signalled { assignment, signal: _, errno } => self.signalled(assignment, errno),
-            // There is nothing yet that could be read again while running.
-            Fact::Reload => warn!("Received SIGHUP; the configuration is read when the daemon starts"),
+            Fact::Reload => self.shared.reload_asked.notify_one(),
             Fact::Welcome { .. } | Fact::Child(_) | Fact::Complete => {
                 warn!("The guardian introduced itself twice");
             }
@@ -263,6 +265,7 @@ impl Engine {
                 self.drain_asked(grace, received);
             }
             Command::Replace { binary, reply } => self.replace_asked(binary, reply),
+            Command::Apply { settings, reply } => self.apply(settings, reply),
         }
     }
 
@@ -278,7 +281,7 @@ impl Engine {
 
     /// Begins to drain, or is more urgent about it.
     fn drain_asked(&mut self, grace: Option<Duration>, received: &str) {
-        let grace = grace.unwrap_or(self.shared.settings.grace);
+        let grace = grace.unwrap_or(self.shared.settings().grace);
         let again = self.drain.is_draining();
         let waiting = self.waited_for();
         match (again, waiting) {
@@ -343,7 +346,7 @@ impl Engine {
                 Target::Poll => {
                     self.claim();
                     self.notice_clock();
-                    self.wake_at(now + self.shared.settings.poll_interval, Target::Poll);
+                    self.wake_at(now + self.shared.settings().poll_interval, Target::Poll);
                 }
                 Target::Claim => self.claim(),
                 Target::Due => self.look_at_clock(),

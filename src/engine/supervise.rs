@@ -73,6 +73,11 @@ impl Supervised {
     pub(super) fn holds_up_a_drain(&self) -> bool {
         !self.is_orphan && !self.is_unrecorded
     }
+
+    /// Follows another setting, unless its task has one of its own.
+    pub(super) fn set_kill_grace(&mut self, kill_grace: Duration) {
+        self.machine.set_grace(self.task.spec.kill_grace.unwrap_or(kill_grace));
+    }
 }
 
 impl Engine {

@@ -22,18 +22,29 @@ use super::rotate::Rotating;
 /// is allowed. Events after that are lost. To be dropped before the process ends by `exit` or `exec`.
 #[must_use = "the log ends when this is dropped"]
 pub struct Guard {
-    filter: reload::Handle<Targets, Registry>,
+    filter: Filter,
     errors: Arc<AtomicU64>,
     dropped: ErrorCounter,
     _workers: Vec<WorkerGuard>,
 }
 
-impl Guard {
+/// What is logged, for whoever changes it. Cheap to clone; does not keep the log going.
+#[derive(Debug, Clone)]
+pub struct Filter(reload::Handle<Targets, Registry>);
+
+impl Filter {
     /// Changes what is logged from now on: apex's own events up to `level`, those of the crates below up to
     /// [`Level::Warn`] at most.
     pub fn set_level(&self, level: Level) {
         // Fails only when the subscriber is gone, and then nothing is logged anyway.
-        let _ = self.filter.reload(targets(level));
+        let _ = self.0.reload(targets(level));
+    }
+}
+
+impl Guard {
+    /// Returns what decides what is logged.
+    pub fn filter(&self) -> Filter {
+        self.filter.clone()
     }
 
     /// Returns how many lines did not reach the file since the start, because it could not be written or because they
@@ -74,7 +85,7 @@ fn assemble(log_file: &Path, settings: Settings, also_stderr: bool) -> (impl Sub
     });
     let (filter, handle) = reload::Layer::new(targets(settings.level));
     let subscriber = Registry::default().with(filter).with(lines(file)).with(stderr);
-    (subscriber, Guard { filter: handle, errors, dropped, _workers: workers })
+    (subscriber, Guard { filter: Filter(handle), errors, dropped, _workers: workers })
 }
 
 /// Lossy: a full disk or a stopped terminal costs lines, and does not make the daemon wait.
@@ -132,10 +143,10 @@ mod tests {
             debug!("1 no");
             warn!(target: "h2::proto", "1 yes");
             info!(target: "h2::proto", "1 no");
-            guard.set_level(Level::Trace);
+            guard.filter().set_level(Level::Trace);
             debug!("2 yes");
             info!(target: "hyper", "2 no");
-            guard.set_level(Level::Error);
+            guard.filter().set_level(Level::Error);
             error!("3 yes");
             warn!("3 no");
             warn!(target: "tonic", "3 no");

@@ -19,7 +19,7 @@ pub mod read;
 pub mod rotate;
 pub mod series;
 
-pub use install::{Guard, init};
+pub use install::{Filter, Guard, init};
 pub use level::Level;
 pub use rotate::Rotating;
 

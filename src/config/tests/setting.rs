@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::daemon::ChangedSetting;
+use crate::domain::setting::ChangedSetting;
 
 fn change(key: &str, from: Option<&str>, to: Option<&str>, needs_restart: bool) -> ChangedSetting {
     let owned = |text: Option<&str>| text.map(str::to_owned);

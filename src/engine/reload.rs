@@ -1,0 +1,110 @@
+//! Following other settings while everything goes on.
+//!
+//! Where they come from is nothing that the engine knows: it is given a function that reads them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
+
+use tokio::sync::{Mutex, oneshot};
+use tracing::info;
+
+use crate::domain::error::{ErrorKind, Problem};
+use crate::domain::setting::ChangedSetting;
+use crate::engine::handle::{Command, Handle, Shared};
+use crate::engine::run::{Engine, Target};
+use crate::engine::{Error, Settings};
+use crate::link::Order;
+
+/// What reading the configuration again came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reloaded {
+    /// What the engine is to follow.
+    pub settings: Settings,
+    /// The slots of the queues for which the configuration says how many.
+    pub queues: BTreeMap<String, u32>,
+    /// Every setting that is another one, the engine's or not.
+    pub changed: Vec<ChangedSetting>,
+}
+
+/// How the configuration is read again.
+pub(super) struct Reload {
+    read: Box<dyn Fn() -> Result<Reloaded, Problem> + Send + Sync>,
+    /// One at a time, or what was read first might be followed last.
+    turn: Mutex<()>,
+}
+
+impl Default for Reload {
+    fn default() -> Self {
+        let nothing = || Err(Problem::new(ErrorKind::Internal, "there is no configuration to read again"));
+        Self { read: Box::new(nothing), turn: Mutex::default() }
+    }
+}
+
+impl Shared {
+    /// Returns what is followed now.
+    pub(super) fn settings(&self) -> Settings {
+        *self.settings.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Handle {
+    /// Returns a handle through which the configuration can be read again, by `read`, which may block.
+    #[must_use]
+    pub fn reloading(self, read: impl Fn() -> Result<Reloaded, Problem> + Send + Sync + 'static) -> Self {
+        Self { reload: Arc::new(Reload { read: Box::new(read), turn: Mutex::default() }), ..self }
+    }
+
+    /// Reads the configuration again and follows it; returns what is another than before. `received` is what the log
+    /// says was received.
+    ///
+    /// Errors: [`Error::Configuration`] if it cannot be used, and nothing has changed then; [`Error::Stopped`].
+    pub async fn reload(&self, received: &'static str) -> Result<Vec<ChangedSetting>, Error> {
+        let _turn = self.reload.turn.lock().await;
+        let reload = self.reload.clone();
+        let read = tokio::task::spawn_blocking(move || (reload.read)()).await.map_err(|_| Error::Stopped)?;
+        let Reloaded { settings, queues, changed } = read.map_err(Error::Configuration)?;
+        self.shared.store.configure_queues(queues, (self.shared.world.now)()).await?;
+        self.apply(settings).await?;
+        info!(changed = changed.len(), "Received {received}, configuration reloaded");
+        for ChangedSetting { key, from, to, needs_restart } in &changed {
+            let (from, to) = (from.as_deref().unwrap_or_default(), to.as_deref().unwrap_or_default());
+            info!(key, from, to, needs_restart, "A setting has changed");
+        }
+        Ok(changed)
+    }
+
+    /// Lets the engine follow other settings. Resolves when it does.
+    pub async fn apply(&self, settings: Settings) -> Result<(), Error> {
+        let (reply, done) = oneshot::channel();
+        self.send(Command::Apply { settings, reply }).await?;
+        done.await.map_err(|_| Error::Stopped)
+    }
+
+    /// Resolves when the guardian was asked to let the configuration be read again; once for several times in between.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn reload_asked(&self) {
+        self.shared.reload_asked.notified().await;
+    }
+}
+
+impl Engine {
+    /// Follows other settings: how many tasks run, how often is looked for more, how they are ended.
+    pub(super) fn apply(&mut self, settings: Settings, reply: oneshot::Sender<()>) {
+        let before = self.shared.settings();
+        *self.shared.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+        if settings.kill_grace != before.kill_grace {
+            self.order(Order::Policy { kill_grace: settings.kill_grace });
+            self.attempts.values_mut().for_each(|supervised| supervised.set_kill_grace(settings.kill_grace));
+        }
+        if settings.poll_interval != before.poll_interval {
+            self.timers.retain(|entry| entry.0.1 != Target::Poll);
+            self.wake_at(self.moment() + settings.poll_interval, Target::Poll);
+        }
+        // There may be room for more.
+        self.claim();
+        // Whoever asked may have gone away.
+        let _ = reply.send(());
+    }
+}
