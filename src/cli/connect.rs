@@ -27,7 +27,11 @@ pub struct Connection {
 /// Errors: as [`if_running`]; it is not running and may not be started, or does not start.
 pub async fn connect(session: &Session, project: &Project) -> Result<Connection, Failure> {
     let not_running = match if_running(session, project).await? {
-        Ok(connection) => return Ok(connection),
+        Ok(connection) => {
+            // A configuration that has become wrong does not matter to a daemon that runs, but to the next one.
+            session.configuration(project);
+            return Ok(connection);
+        }
         Err(error) => error,
     };
     let may_start = session.may_start() && auto_start(session, project);

@@ -1,5 +1,6 @@
 //! What a command works with: how it talks, where it is, and what it was told besides its own flags.
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,6 +10,7 @@ use crate::cli::args::Globals;
 use crate::cli::caller;
 use crate::cli::error::Failure;
 use crate::cli::ui::Ui;
+use crate::config::{self, Config, Overrides};
 use crate::domain::error::ErrorKind;
 use crate::domain::time::Timestamp;
 use crate::paths::{Found, How, Places, Project, discover};
@@ -20,12 +22,13 @@ pub struct Session {
     /// How it talks.
     pub ui: Ui,
     globals: Globals,
+    config: OnceCell<Config>,
 }
 
 impl Session {
     /// Begins with the flags that were typed.
     pub fn begin(globals: &Globals) -> Self {
-        Self { ui: Ui::new(globals), globals: globals.clone() }
+        Self { ui: Ui::new(globals), globals: globals.clone(), config: OnceCell::new() }
     }
 
     /// Returns what `path` is relative to: the working directory, which is looked at only where it matters.
@@ -78,6 +81,17 @@ impl Session {
         }
         self.ui.detail(&format!("project `{}`", project.root().display()));
         Ok(project)
+    }
+
+    /// Returns the settings for the command's project, read once; the defaults, with a warning, if they cannot be used:
+    /// whoever has a daemon needs little of them.
+    pub fn configuration(&self, project: &Project) -> &Config {
+        self.config.get_or_init(|| {
+            config::load(&project.config_file(), Overrides::default()).unwrap_or_else(|error| {
+                self.ui.warn(&format!("the configuration cannot be used: {error}"));
+                Config::default()
+            })
+        })
     }
 }
 

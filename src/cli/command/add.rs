@@ -12,7 +12,6 @@ use crate::cli::connect::{self, Connection};
 use crate::cli::environment::{self, Asked};
 use crate::cli::error::Failure;
 use crate::cli::session::{Session, block_on};
-use crate::config::{self, Config, Overrides};
 use crate::domain::error::ErrorKind;
 use crate::domain::id::{TaskId, TaskUuid};
 use crate::domain::task::{Environment, NewTask, Stdin, Task, TaskSpec};
@@ -95,7 +94,7 @@ pub async fn upload(connection: &Connection, mut prepared: Prepared) -> Result<P
 /// Errors: flags that make no sense, files that cannot be read.
 pub fn prepare(session: &Session, project: &Project, flags: &TaskFlags) -> Result<Prepared, Failure> {
     let ambient: Vec<(OsString, OsString)> = std::env::vars_os().collect();
-    let exclusion = configuration(session, project).env.exclusion();
+    let exclusion = session.configuration(project).env.exclusion();
     let asked = Asked { set: &flags.env, files: &flags.env_files, clean: flags.clean_env };
     let (env, left_out) = environment::collect(&ambient, asked, |name| exclusion.matches(name))?;
     for name in left_out {
@@ -122,14 +121,6 @@ pub fn prepare(session: &Session, project: &Project, flags: &TaskFlags) -> Resul
     let parent = parent(project, |name| std::env::var_os(name));
     let new = NewTask { uuid: TaskUuid(Uuid::now_v7()), spec, env, hold: flags.hold, parent };
     Ok(Prepared { new, uploads_stdin })
-}
-
-/// Returns the settings; the defaults, with a warning, if they cannot be used: whoever adds a task needs little of them.
-fn configuration(session: &Session, project: &Project) -> Config {
-    config::load(&project.config_file(), Overrides::default()).unwrap_or_else(|error| {
-        session.ui.warn(&format!("the configuration is not used: {error}"));
-        Config::default()
-    })
 }
 
 fn directory(cwd: &Path, asked: &Path) -> PathBuf {
