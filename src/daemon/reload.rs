@@ -127,7 +127,7 @@ mod tests {
         let stage = Stage::new();
         stage.write(
             "[daemon]\nmax_concurrent = 2\nlog_level = \"debug\"\n[shutdown]\ngrace = \"1s\"\n\
-                                 [env]\nexclude = [\"*_TOKEN\"]\n",
+             [env]\nexclude = [\"*_TOKEN\"]\n",
         );
         assert!(!stage.configuration.is_kept_out("GH_TOKEN".as_ref()));
         let Reloaded { settings, changed, .. } = stage.configuration.read_again().unwrap();

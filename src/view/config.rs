@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::domain::setting::ChangedSetting;
+
 /// The answer of `config show`: an object for each section, a value for each key.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
@@ -95,6 +97,29 @@ impl EditView {
     }
 }
 
+/// The answer of `daemon reload`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReloadView {
+    changed: Vec<ChangedView>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct ChangedView {
+    key: String,
+    from: Option<String>,
+    to: Option<String>,
+    needs_restart: bool,
+}
+
+impl ReloadView {
+    /// Returns the view of what has changed; a value that is not set is null.
+    pub fn of(changed: &[ChangedSetting]) -> Self {
+        let changed = changed.iter().cloned();
+        let view = |ChangedSetting { key, from, to, needs_restart }| ChangedView { key, from, to, needs_restart };
+        Self { changed: changed.map(view).collect() }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,5 +156,17 @@ mod tests {
         let file = PathBuf::from("/p/.apex/config.toml");
         insta::assert_snapshot!(json::line(&CheckView::valid(std::slice::from_ref(&file))).unwrap(), @r#"{"valid":true,"files":["/p/.apex/config.toml"]}"#);
         insta::assert_snapshot!(json::line(&EditView::of(true, &file)).unwrap(), @r#"{"changed":true,"file":"/p/.apex/config.toml"}"#);
+    }
+
+    #[test]
+    fn what_has_changed() {
+        let change = |key: &str, from: Option<&str>, needs_restart| ChangedSetting {
+            key: key.to_owned(),
+            from: from.map(str::to_owned),
+            to: Some("9".to_owned()),
+            needs_restart,
+        };
+        let changed = [change("log.keep", Some("5"), true), change("queues.gpu.slots", None, false)];
+        insta::assert_snapshot!(json::line(&ReloadView::of(&changed)).unwrap(), @r#"{"changed":[{"key":"log.keep","from":"5","to":"9","needs_restart":true},{"key":"queues.gpu.slots","from":null,"to":"9","needs_restart":false}]}"#);
     }
 }

@@ -93,6 +93,11 @@ fn an_edited_file_takes_the_place_of_the_old_one_and_stays_private() {
     assert_eq!(std::fs::read_to_string(file(&world)).unwrap(), "[daemon]\nmax_concurrent = 9\n");
     assert_eq!(std::fs::metadata(file(&world)).unwrap().permissions().mode() & 0o777, 0o600);
 
+    world.apex(["daemon", "start"]).expect(0);
+    let changed = edit(&world, "echo '[daemon]' > \"$1\"").expect(0);
+    assert!(changed.stderr.contains("apex daemon reload"), "{changed:?}");
+    world.apex(["daemon", "stop"]).expect(0);
+
     let mut again = world.command(["config", "edit", "--json"]);
     again.env("VISUAL", "true --wait").env("EDITOR", "false");
     assert_eq!(run(again).expect(0).json(), json!({"changed": false, "file": file(&world)}));

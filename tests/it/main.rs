@@ -8,6 +8,7 @@ mod drain;
 mod errors;
 mod house;
 mod logs;
+mod reload;
 mod start;
 mod support;
 mod task;

@@ -62,6 +62,13 @@ pub struct Stop {
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Restart {}
 
+/// Lets the daemon read its configuration again.
+///
+/// Tells what has changed, and what of it needs `apex daemon restart`. A configuration that is wrong changes nothing, and
+/// this exits with 1. Flags and environment of the daemon's start hold on. SIGHUP to the daemon does the same.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Reload {}
+
 /// Tells how the daemon stands.
 ///
 /// Exits with 0 if it runs and with 3 if it does not. Never starts it.

@@ -58,6 +58,8 @@ pub enum Command {
     DaemonStop(daemon::Stop),
     /// `daemon restart`
     DaemonRestart,
+    /// `daemon reload`
+    DaemonReload,
     /// `daemon status`
     DaemonStatus,
     /// `daemon logs`
@@ -213,7 +215,7 @@ const TASK: [Verb; 8] = [
 ];
 
 /// Commands that begin with `daemon`.
-const DAEMON: [Verb; 6] = [
+const DAEMON: [Verb; 7] = [
     Verb {
         word: "start",
         about: "Starts the daemon in the background",
@@ -231,6 +233,12 @@ const DAEMON: [Verb; 6] = [
         about: "Replaces the daemon by this program while running tasks go on",
         build: daemon::Restart::augment_args,
         read: |_, _| Ok(Command::DaemonRestart),
+    },
+    Verb {
+        word: "reload",
+        about: "Lets the daemon read its configuration again",
+        build: daemon::Reload::augment_args,
+        read: |_, _| Ok(Command::DaemonReload),
     },
     Verb {
         word: "status",

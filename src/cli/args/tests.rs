@@ -260,6 +260,7 @@ fn every_flag_of_the_other_commands_is_read() {
         })
     );
     assert_eq!(command_of(&["config", "show", "--origin"]), Command::ConfigShow(config::Show { origin: true }));
+    assert_eq!(command_of(&["daemon", "reload"]), Command::DaemonReload);
     assert_eq!(command_of(&["config", "check"]), Command::ConfigCheck);
     assert_eq!(command_of(&["config", "edit"]), Command::ConfigEdit);
     assert_eq!(command_of(&["init", "sub"]), Command::Init(Init { directory: Some("sub".into()) }));

@@ -41,6 +41,7 @@ pub fn run(globals: &Globals, command: Command) -> Result<i32, Failure> {
         Command::DaemonStart(args) => daemon::start::run(&session, &args),
         Command::DaemonStop(args) => daemon::stop::run(&session, &args),
         Command::DaemonRestart => daemon::restart::run(&session),
+        Command::DaemonReload => daemon::reload::run(&session),
         Command::DaemonStatus => daemon::status(&session),
         Command::DaemonLogs(args) => daemon_log::run(&session, &args),
         Command::DaemonRun(args) => daemon::start::in_foreground(&session, &args),

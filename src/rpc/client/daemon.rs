@@ -9,9 +9,10 @@ use tonic::Streaming;
 use tonic::transport::Channel;
 
 use crate::domain::daemon::DaemonStatus;
+use crate::domain::setting::ChangedSetting;
 use crate::domain::time::Timestamp;
 use crate::rpc::client::{Client, Error, Repeat, within};
-use crate::rpc::convert::daemon;
+use crate::rpc::convert::{daemon, setting};
 use crate::rpc::proto;
 use crate::rpc::proto::daemon_service_client::DaemonServiceClient;
 use crate::rpc::proto::log_service_client::LogServiceClient;
@@ -56,6 +57,15 @@ impl Client {
             async move { service.restart(request).await }
         });
         response.await.map(|proto::RestartResponse {}| ())
+    }
+
+    /// Lets the daemon read its configuration again, and returns what is another than before.
+    pub async fn reload(&self) -> Result<Vec<ChangedSetting>, Error> {
+        let response = self.call(Repeat::Never, |allowed| {
+            let mut service = self.daemon_service();
+            async move { service.reload(within(allowed, proto::ReloadRequest {})).await }
+        });
+        Ok(setting::from_proto(response.await?))
     }
 
     /// Reads the daemon's own log, oldest line first. Not taken up again when the connection breaks.

@@ -18,6 +18,7 @@ use crate::domain::task::InvalidSpec;
 pub(super) mod attempt;
 pub(super) mod daemon;
 pub(super) mod query;
+pub(super) mod setting;
 pub(super) mod task;
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use crate::domain::id::{AssignmentId, TaskId, TaskUuid};
 use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
 use crate::domain::outcome::{ExitStatus, ReasonCode, Usage};
 use crate::domain::query::{Counts, PerTask, TaskFilter, TaskPage};
+use crate::domain::setting::ChangedSetting;
 use crate::domain::task::{
     Backoff, Environment, Limit, NewTask, OnInterrupt, Resource, RetryPolicy, State, Stdin, Task, TaskSpec,
 };
@@ -282,4 +283,9 @@ pub(in crate::rpc) fn status() -> impl Strategy<Value = DaemonStatus> {
             }
         },
     )
+}
+
+pub(in crate::rpc) fn changed() -> impl Strategy<Value = Vec<ChangedSetting>> {
+    let one = (text(), of(text()), of(text()), any::<bool>());
+    vec(one.prop_map(|(key, from, to, needs_restart)| ChangedSetting { key, from, to, needs_restart }), 0..4)
 }

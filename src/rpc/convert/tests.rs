@@ -51,6 +51,11 @@ proptest! {
     }
 
     #[test]
+    fn changed_settings_survive_the_wire(changed in samples::changed()) {
+        prop_assert_eq!(setting::from_proto(wire(&setting::to_proto(changed.clone()))), changed);
+    }
+
+    #[test]
     fn nothing_that_a_client_may_send_is_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         if let Ok(request) = proto::AddTaskRequest::decode(bytes.as_slice()) {
             let _ = task::new_from_proto(request);

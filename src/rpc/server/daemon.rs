@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use tonic::{Request, Response, Status};
 
-use crate::rpc::convert::daemon;
+use crate::rpc::convert::{daemon, setting};
 use crate::rpc::proto::daemon_service_server::DaemonService;
 use crate::rpc::proto::{
-    GetStatusRequest, GetStatusResponse, RestartRequest, RestartResponse, StopRequest, StopResponse,
+    GetStatusRequest, GetStatusResponse, ReloadRequest, ReloadResponse, RestartRequest, RestartResponse, StopRequest,
+    StopResponse,
 };
 use crate::rpc::server::Service;
 
@@ -34,5 +35,11 @@ impl DaemonService for Service {
         let handle = self.handle.clone();
         self.whole(async move { handle.restart(binary).await }).await?;
         Ok(Response::new(RestartResponse {}))
+    }
+
+    async fn reload(&self, _: Request<ReloadRequest>) -> Result<Response<ReloadResponse>, Status> {
+        let handle = self.handle.clone();
+        let changed = self.whole(async move { handle.reload("a reload request").await }).await?;
+        Ok(Response::new(setting::to_proto(changed)))
     }
 }

@@ -369,6 +369,8 @@ async fn verbs_do_what_the_engine_does_and_tell_its_problems() {
 
     let status = client.status().await.unwrap();
     assert_eq!((status.pid, status.active, status.counts.of(State::Running)), (std::process::id(), 1, 1));
+    let problem = client.reload().await.unwrap_err().problem();
+    assert_eq!(problem.message, "there is no configuration to read again");
     let error = client.restart(std::path::Path::new("relative")).await.unwrap_err();
     assert_eq!((error.kind(), error.answered()), (ErrorKind::Invalid, true));
 

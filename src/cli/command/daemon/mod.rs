@@ -1,5 +1,6 @@
-//! `daemon start`, `run`, `stop`, `restart`, `status`. Its log is [`super::daemon_log`].
+//! `daemon start`, `run`, `stop`, `restart`, `reload`, `status`. Its log is [`super::daemon_log`].
 
+pub mod reload;
 pub mod restart;
 pub mod start;
 pub mod stop;
@@ -31,6 +32,8 @@ pub fn status(session: &Session) -> Result<i32, Failure> {
     })?;
     if let Some(status) = &status {
         tell_if_older(session, status);
+        // What it has read is still in force; the next one could not start.
+        session.configuration(&project);
     }
     if session.ui.json {
         session.ui.json(&view(status.as_ref(), &project))?;
