@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::domain::error::ErrorKind;
+use crate::domain::queue::InvalidQueueName;
 use crate::units;
 
 /// Where a setting stands.
@@ -57,6 +58,9 @@ pub enum Fault {
         /// The greatest that is allowed.
         greatest: String,
     },
+    /// No queue can be named so.
+    #[error(transparent)]
+    Queue(InvalidQueueName),
     /// It is none of the words.
     #[error("`{value}` is not one of {words}")]
     Word {

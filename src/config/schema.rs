@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::config::error::Fault;
 use crate::config::value::{Given, Kind, Value, duration, flag, leftovers, level, number, patterns, size};
 use crate::config::{Config, Queue};
+use crate::domain::queue::check_queue_name;
 use crate::domain::task::DEFAULT_QUEUE;
 use crate::units;
 
@@ -163,6 +164,7 @@ pub(super) const KEYS: [Key; 14] = [
 /// Sets one key of one queue; `key` is one of [`QUEUE_KEYS`].
 pub(super) fn set_queue(config: &mut Config, queue: &str, key: &str, value: &Given) -> Result<(), Fault> {
     debug_assert!(QUEUE_KEYS.contains(&key));
+    check_queue_name(queue).map_err(Fault::Queue)?;
     let slots = number(value, 0, 100_000)?;
     config.queues.insert(queue.to_owned(), Queue { slots });
     Ok(())
