@@ -229,6 +229,7 @@ impl Guardian {
             self.hold.release();
         }
         self.readiness.failed(&reason);
+        self.supervisor.gave_up(&reason, now);
     }
 
     /// Begins anew with apexd after having given up, unless everything is being ended.
@@ -255,6 +256,10 @@ impl Guardian {
         // Of an earlier start that failed for a passing reason.
         let _ = remove(&self.options.places.failed);
         self.readiness.ready();
+        // One that came only to go on with a drain is not what was waited for.
+        if !self.is_stopping() {
+            self.supervisor.ready(std::process::id(), boottime_now());
+        }
     }
 
     /// Ends apexd at once.

@@ -11,7 +11,8 @@
 //! memory, and be replaced with it.
 //!
 //! Reading order: `run` (the loop) → `apexd` (its lives) → `orders` (what it asks) → `table` (what is held) → `spawn`
-//! and `processes` (the system calls) → `alone` (the end without an apexd) → `hold` (lock, socket, pid file).
+//! and `processes` (the system calls) → `alone` (the end without an apexd) → `hold` (lock, socket, pid file)
+//! → `supervisor` (what systemd is told).
 
 mod alone;
 mod apexd;
@@ -27,6 +28,7 @@ mod readiness;
 mod run;
 mod signals;
 mod spawn;
+mod supervisor;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -83,6 +85,11 @@ pub struct Options {
     pub apexd_args: Vec<OsString>,
     /// How long [`daemonize`] waits for [`Order::Ready`](crate::link::Order::Ready).
     pub ready_within: Duration,
+    /// The socket of the supervisor that started this very process, as `NOTIFY_SOCKET` names it: it is told when the
+    /// daemon is ready and when it stops. `None` for a daemon in the background: the variable would be another's.
+    ///
+    /// Source: sd_notify(3).
+    pub notify: Option<OsString>,
 }
 
 impl Options {
@@ -91,6 +98,6 @@ impl Options {
     /// Source: proc_pid_exe(5): the link works also when the file was replaced or removed meanwhile.
     pub fn new(places: Places) -> Self {
         let binary = PathBuf::from("/proc/self/exe");
-        Self { places, binary, apexd_args: Vec::new(), ready_within: READY_WITHIN }
+        Self { places, binary, apexd_args: Vec::new(), ready_within: READY_WITHIN, notify: None }
     }
 }

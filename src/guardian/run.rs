@@ -22,6 +22,7 @@ use crate::guardian::log::{Level, Log};
 use crate::guardian::poll::{Poll, Source};
 use crate::guardian::readiness::Readiness;
 use crate::guardian::spawn::Spawner;
+use crate::guardian::supervisor::Supervisor;
 use crate::guardian::table::Table;
 use crate::guardian::{EXIT_GAVE_UP, Error, Options, processes, signals};
 use crate::link::machine::{boot_id, boottime_now, wall_now};
@@ -84,6 +85,7 @@ pub(super) struct Guardian {
     pub(super) started_at: Timestamp,
     pub(super) log: Log,
     pub(super) readiness: Readiness,
+    pub(super) supervisor: Supervisor,
     pub(super) hold: Hold,
     pub(super) poll: Poll,
     pub(super) signals: SignalFd,
@@ -147,6 +149,7 @@ impl Guardian {
             started_at: wall_now(),
             log: Log::new(options.places.log.clone(), echo),
             readiness: Readiness::default(),
+            supervisor: Supervisor::new(options.notify.as_deref()),
             hold: guard.0.take().expect("it was put in above"),
             poll,
             signals,
@@ -253,6 +256,10 @@ impl Guardian {
 
     /// Does what is due by now.
     fn act_on_time(&mut self, now: Moment) {
+        self.supervisor.retry(now);
+        if self.is_stopping() {
+            self.supervisor.stopping(self.table.running(), now);
+        }
         if self.end.is_some() {
             return;
         }
@@ -279,8 +286,9 @@ impl Guardian {
 
     /// Returns when [`Self::act_on_time`] has something to do, if nothing else happens.
     fn next_deadline(&self) -> Option<Moment> {
+        let of_supervisor = self.supervisor.next_deadline(self.is_stopping());
         if let Some(alone) = &self.alone {
-            return Some(alone.next_look());
+            return [Some(alone.next_look()), of_supervisor].into_iter().flatten().min();
         }
         let of_apexd = match &self.apexd {
             Apexd::Waiting { until } => Some(*until),
@@ -288,7 +296,7 @@ impl Guardian {
             Apexd::GivenUp if self.table.running() == 0 => Some(Moment(0)),
             Apexd::GivenUp => None,
         };
-        [of_apexd, self.hello_by].into_iter().flatten().min()
+        [of_apexd, self.hello_by, of_supervisor].into_iter().flatten().min()
     }
 }
 

@@ -16,6 +16,7 @@ use nix::libc::{self, c_char, c_int, c_void};
 use nix::sys::resource::{Resource as Number, getrlimit, setrlimit};
 
 use crate::domain::task::Resource;
+use crate::guardian::supervisor::VARIABLE;
 use crate::link::{Spawn, SpawnStep};
 
 /// A process that was just started.
@@ -88,11 +89,11 @@ impl Plan {
         })
     }
 
-    /// Returns the plan for apexd, which gets `fds` (from → to), the guardian's environment, output and limits, and an
-    /// empty standard input.
+    /// Returns the plan for apexd, which gets `fds` (from → to), the guardian's environment without what is for
+    /// the guardian alone, its output and limits, and an empty standard input.
     pub(super) fn for_apexd(binary: &Path, args: &[OsString], fds: Vec<(RawFd, RawFd)>) -> Result<Self, Failed> {
         let argv: Vec<OsString> = [OsString::from("apexd")].into_iter().chain(args.iter().cloned()).collect();
-        let env: Vec<(OsString, OsString)> = std::env::vars_os().collect();
+        let env: Vec<(OsString, OsString)> = std::env::vars_os().filter(|(name, _)| name != VARIABLE).collect();
         Ok(Self {
             argv: Strings::new(argv.iter().map(|argument| text(argument, SpawnStep::Exec)))?,
             script: script(binary, &argv)?,

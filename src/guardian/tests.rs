@@ -9,5 +9,6 @@ mod hold;
 mod lives;
 mod relay;
 mod spawn;
+mod supervisor;
 mod tasks;
 mod world;

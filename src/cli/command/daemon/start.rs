@@ -118,7 +118,8 @@ fn answering(session: &Session, project: &Project) -> Result<Option<DaemonStatus
 /// Runs the daemon in this process until it is stopped.
 pub fn in_foreground(session: &Session, args: &Run) -> Result<i32, Failure> {
     let project = session.project().map_err(|failure| failure.with_exit(Exit::Config))?;
-    let options = options(session, &project, &args.overrides).map_err(|failure| failure.with_exit(Exit::Config))?;
+    let mut options = options(session, &project, &args.overrides).map_err(|failure| failure.with_exit(Exit::Config))?;
+    options.notify = std::env::var_os("NOTIFY_SOCKET");
     match guardian::run_foreground(options) {
         Ok(code) => Ok(code),
         Err(error) => {
