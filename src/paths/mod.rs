@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 pub use discover::{Found, How, discover, global, verify};
 pub use error::{Error, kind_of};
 pub use init::{Created, Init, init};
-pub use registry::{Entry, Origin, entry, is_own, register};
+pub use registry::{Entry, Origin, entry, fingerprint, is_own, register};
 pub use socket::{SOCKET_BYTES_MAX, SocketPath, short_socket};
 
 /// Name of the directory that makes a directory a project.

@@ -76,8 +76,8 @@ fn parse(content: &[u8], root: &Path) -> Entry {
 /// Enters a project among those of the user, with its database if there is one: done when it is made, accepted, or
 /// started as one's own. Entering it again is fine.
 ///
-/// Shape: `<state>/apex/projects/<hash>`; the name is half of the SHA-256 of the root's path, in hexadecimal, the
-/// content the path and a newline, and the database's id and a newline.
+/// Shape: `<state>/apex/projects/<name>`; the name is the root's [`fingerprint`], the content the path and a newline, and
+/// the database's id and a newline.
 /// Errors: the directory or the file cannot be written.
 pub fn register(project: &Project, places: &Places, database: Option<Uuid>) -> Result<(), Error> {
     let dir = places.registry_dir();
@@ -104,9 +104,13 @@ pub fn register(project: &Project, places: &Places, database: Option<Uuid>) -> R
 }
 
 fn file(project: &Project, places: &Places) -> PathBuf {
-    let digest = Sha256::digest(project.root().as_os_str().as_bytes());
-    let name: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    places.registry_dir().join(name)
+    places.registry_dir().join(fingerprint(project.root()))
+}
+
+/// Returns the name of a project where a path cannot stand: half of the SHA-256 of the root's path, in hexadecimal.
+pub fn fingerprint(root: &Path) -> String {
+    let digest = Sha256::digest(root.as_os_str().as_bytes());
+    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
