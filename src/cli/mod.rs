@@ -18,6 +18,7 @@ pub mod render;
 pub mod session;
 pub mod time;
 pub mod ui;
+pub mod unit;
 
 use std::ffi::OsString;
 use std::path::Path;

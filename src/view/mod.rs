@@ -16,6 +16,7 @@ pub mod log;
 pub mod status;
 pub mod task;
 pub mod time;
+pub mod unit;
 pub mod version;
 
 #[cfg(test)]

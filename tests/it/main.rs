@@ -7,6 +7,7 @@ mod crash;
 mod drain;
 mod errors;
 mod house;
+mod install;
 mod logs;
 mod reload;
 mod start;

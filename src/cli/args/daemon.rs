@@ -75,6 +75,27 @@ pub struct Reload {}
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Status {}
 
+/// Installs the daemon of this project as a service of this user.
+///
+/// Writes a systemd user unit (on macOS a launchd agent) that runs this very program. Starts nothing unless told to.
+/// Installing again brings the unit up to date.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[command(after_help = "Examples:\n  apex daemon install --enable --now\n  apex -C ~/src/website daemon install")]
+pub struct Install {
+    /// Start the daemon at login from now on
+    #[arg(long)]
+    pub enable: bool,
+    /// Start the daemon now, as this service
+    #[arg(long)]
+    pub now: bool,
+}
+
+/// Removes what `daemon install` wrote.
+///
+/// The daemon is not started at login any more. One that runs goes on until it is stopped, and its tasks with it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct Uninstall {}
+
 /// Prints the daemon's own log.
 ///
 /// Reads the files, across rotations, whether a daemon runs or not.

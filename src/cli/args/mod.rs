@@ -66,6 +66,10 @@ pub enum Command {
     DaemonLogs(daemon::Logs),
     /// `daemon run`
     DaemonRun(daemon::Run),
+    /// `daemon install`
+    DaemonInstall(daemon::Install),
+    /// `daemon uninstall`
+    DaemonUninstall,
 }
 
 /// Makes a project of a directory.
@@ -215,7 +219,7 @@ const TASK: [Verb; 8] = [
 ];
 
 /// Commands that begin with `daemon`.
-const DAEMON: [Verb; 7] = [
+const DAEMON: [Verb; 9] = [
     Verb {
         word: "start",
         about: "Starts the daemon in the background",
@@ -257,6 +261,18 @@ const DAEMON: [Verb; 7] = [
         about: "Runs the daemon in the foreground, for systemd and launchd",
         build: daemon::Run::augment_args,
         read: |matches, _| daemon::Run::from_arg_matches(matches).map(Command::DaemonRun),
+    },
+    Verb {
+        word: "install",
+        about: "Installs the daemon of this project as a service of this user",
+        build: daemon::Install::augment_args,
+        read: |matches, _| daemon::Install::from_arg_matches(matches).map(Command::DaemonInstall),
+    },
+    Verb {
+        word: "uninstall",
+        about: "Removes what `daemon install` wrote",
+        build: daemon::Uninstall::augment_args,
+        read: |_, _| Ok(Command::DaemonUninstall),
     },
 ];
 
@@ -303,12 +319,13 @@ pub fn command() -> clap::Command {
             .subcommands(verbs.iter().map(Verb::command))
     };
     let root = clap::Command::new("apex")
-        .about("Queues commands, runs each of them once, keeps its output and its exit code")
         .version(env!("CARGO_PKG_VERSION"))
         .after_help(AFTER_HELP)
         .disable_help_subcommand(true)
         .max_term_width(100);
+    // After the flags, whose own text, though there is none, would take its place.
     Globals::augment_args(root)
+        .about("Queues commands, runs each of them once, keeps its output and its exit code")
         .subcommands(TOP.iter().map(Verb::command))
         .subcommand(group("task", "Adds, lists and steers tasks", &TASK))
         .subcommand(group("daemon", "Starts, stops and watches the daemon", &DAEMON))

@@ -63,6 +63,12 @@ fn every_command_has_a_help_text_with_the_global_flags() {
 }
 
 #[test]
+fn the_help_says_what_apex_is() {
+    let help = parse(&raw(&["--help"])).expect_err("help is an error to clap").to_string();
+    assert!(help.starts_with("Queues commands"), "{help}");
+}
+
+#[test]
 fn nothing_at_all_is_status() {
     assert_eq!(command_of(&[]), Command::Status);
     assert_eq!(command_of(&["--json"]), Command::Status);
@@ -263,6 +269,11 @@ fn every_flag_of_the_other_commands_is_read() {
     assert_eq!(command_of(&["daemon", "reload"]), Command::DaemonReload);
     assert_eq!(command_of(&["config", "check"]), Command::ConfigCheck);
     assert_eq!(command_of(&["config", "edit"]), Command::ConfigEdit);
+    assert_eq!(
+        command_of(&["daemon", "install", "--enable", "--now"]),
+        Command::DaemonInstall(daemon::Install { enable: true, now: true })
+    );
+    assert_eq!(command_of(&["daemon", "uninstall"]), Command::DaemonUninstall);
     assert_eq!(command_of(&["init", "sub"]), Command::Init(Init { directory: Some("sub".into()) }));
 }
 

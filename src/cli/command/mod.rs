@@ -45,5 +45,7 @@ pub fn run(globals: &Globals, command: Command) -> Result<i32, Failure> {
         Command::DaemonStatus => daemon::status(&session),
         Command::DaemonLogs(args) => daemon_log::run(&session, &args),
         Command::DaemonRun(args) => daemon::start::in_foreground(&session, &args),
+        Command::DaemonInstall(args) => daemon::install::install(&session, &args),
+        Command::DaemonUninstall => daemon::install::uninstall(&session),
     }
 }

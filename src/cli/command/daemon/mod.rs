@@ -1,5 +1,7 @@
-//! `daemon start`, `run`, `stop`, `restart`, `reload`, `status`. Its log is [`super::daemon_log`].
+//! `daemon start`, `run`, `stop`, `restart`, `reload`, `status`, `install`, `uninstall`. Its log is
+//! [`super::daemon_log`].
 
+pub mod install;
 pub mod reload;
 pub mod restart;
 pub mod start;

@@ -1,0 +1,140 @@
+//! The text of a systemd unit.
+
+use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use crate::cli::unit::Unspeakable;
+use crate::cli::unit::template::fill;
+use crate::domain::text::neutralize;
+
+const TEMPLATE: &str = include_str!("../../../packaging/apex.service");
+
+/// Returns the unit `name` that runs `binary` for the project at `root`.
+///
+/// Errors: [`Unspeakable::Program`].
+pub(super) fn text(name: &str, binary: &Path, root: &Path) -> Result<String, Unspeakable> {
+    let path = binary.as_os_str().as_bytes();
+    // Source: `string_is_safe` in systemd's basic/string-util.c; also seen with systemd 252.
+    if path.iter().any(|byte| byte.is_ascii_control() || b"\"'\\".contains(byte)) {
+        return Err(Unspeakable::Program(binary.display().to_string()));
+    }
+    Ok(fill(TEMPLATE, |word| match word {
+        "name" => Some(name.to_owned()),
+        "project" => Some(description(root)),
+        // Variables are not looked for in the path of the program, so its `$` is not doubled.
+        "binary" => Some(quoted(path, false)),
+        "root" => Some(quoted(root.as_os_str().as_bytes(), true)),
+        _ => None,
+    }))
+}
+
+/// Returns a word of a command line in double quotes.
+///
+/// Shape: `\` and `"` get a backslash, `%` (a specifier) is doubled, and `$` (a variable) too if `in_arguments`; what is
+/// no printable text is written as `\xHH`.
+/// Source: systemd.service(5), "Command lines"; systemd.syntax(7), "Quoting"; systemd.unit(5), "Specifiers".
+fn quoted(bytes: &[u8], in_arguments: bool) -> String {
+    let mut word = String::with_capacity(bytes.len() + 2);
+    word.push('"');
+    let escape = |word: &mut String, bytes: &[u8]| {
+        for byte in bytes {
+            write!(word, "\\x{byte:02x}").expect("writing to a String cannot fail");
+        }
+    };
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '"' | '\\' => word.extend(['\\', c]),
+                '%' => word.push_str("%%"),
+                '$' if in_arguments => word.push_str("$$"),
+                c if c.is_control() => escape(&mut word, c.encode_utf8(&mut [0; 4]).as_bytes()),
+                c => word.push(c),
+            }
+        }
+        escape(&mut word, chunk.invalid());
+    }
+    word.push('"');
+    word
+}
+
+/// Returns a path for people. It may not stand at the end of a line: a backslash there would take in the next one.
+fn description(root: &Path) -> String {
+    neutralize(&root.to_string_lossy()).replace('%', "%%")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+
+    use super::*;
+
+    #[test]
+    fn the_unit_says_what_it_is_to_say() {
+        let unit = text("apex-web-0.service", Path::new("/usr/bin/apex"), Path::new("/home/me/50% $x")).unwrap();
+        insta::assert_snapshot!(unit, @r#"
+        # Made by `apex daemon install`, which also brings it up to date. Settings of your own belong into what
+        # `systemctl --user edit apex-web-0.service` opens.
+
+        [Unit]
+        Description=apex task daemon (/home/me/50%% $x)
+
+        [Service]
+        Type=notify
+        NotifyAccess=main
+        ExecStart="/usr/bin/apex" daemon run -C "/home/me/50%% $$x"
+        ExecReload=/bin/kill -HUP $MAINPID
+        UMask=0077
+
+        # 78 says that no restart would help: another daemon is there, or the configuration is wrong.
+        Restart=on-failure
+        RestartSec=2
+        RestartPreventExitStatus=78
+
+        # It ends its tasks by itself. A grace that is longer than this is asked for while it goes on.
+        KillMode=process
+        TimeoutStopSec=90
+        # A database may have to be looked through first.
+        TimeoutStartSec=300
+
+        # What one task does must not end the daemon and the other tasks.
+        OOMPolicy=continue
+        TasksMax=infinity
+        Delegate=yes
+
+        [Install]
+        WantedBy=default.target
+        "#);
+    }
+
+    #[test]
+    fn words_are_quoted_so_that_systemd_reads_them_as_they_were() {
+        for (path, expected) in [
+            (&b"/a b"[..], r#""/a b""#),
+            (b"/50%", r#""/50%%""#),
+            (b"/$HOME", r#""/$$HOME""#),
+            (br#"/"a"\b"#, r#""/\"a\"\\b""#),
+            (b"/it's", r#""/it's""#),
+            ("/Größe".as_bytes(), r#""/Größe""#),
+            (b"/a\nb\t\x7f", r#""/a\x0ab\x09\x7f""#),
+            (b"/bad\xff", r#""/bad\xff""#),
+            ("/\u{85}".as_bytes(), r#""/\xc2\x85""#),
+        ] {
+            assert_eq!(quoted(path, true), expected);
+        }
+        assert_eq!(quoted(b"/$a%", false), r#""/$a%%""#);
+    }
+
+    #[test]
+    fn a_program_that_systemd_would_not_start_is_refused() {
+        for path in ["/it's/apex", "/a\"b/apex", "/a\\b/apex", "/a\nb/apex"] {
+            assert!(text("x", Path::new(path), Path::new("/p")).is_err(), "{path:?}");
+        }
+        assert!(text("x", Path::new(OsStr::from_bytes(b"/bad\xff %$/apex")), Path::new("/p")).is_ok());
+    }
+
+    #[test]
+    fn a_description_stays_on_its_line() {
+        assert_eq!(description(Path::new("/50%\n[Service]\\")), "/50%%\\n[Service]\\");
+    }
+}
