@@ -269,3 +269,14 @@ fn a_daemon_in_the_foreground_tells_its_supervisor_how_it_stands() {
     let needle = path.as_os_str().as_bytes();
     assert!(!output.windows(needle.len()).any(|part| part == needle), "a task would speak for the daemon");
 }
+
+#[test]
+fn completions_are_printed_for_every_shell() {
+    let world = World::bare();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let run = world.apex(["completions", shell]).expect(0);
+        assert!(run.stdout.contains("split-output") && run.stderr.is_empty(), "{shell}");
+    }
+    let run = world.apex(["completions", "tcsh"]).expect(2);
+    assert!(run.stderr.contains("tcsh") && run.stderr.contains("zsh"), "{run:?}");
+}

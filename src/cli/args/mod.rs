@@ -28,6 +28,8 @@ pub enum Command {
     Version,
     /// `status`, or nothing at all.
     Status,
+    /// `completions`
+    Completions(Completions),
     /// `run`
     Run(task::Run),
     /// `task add`
@@ -95,6 +97,21 @@ struct Version {}
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 struct Status {}
 
+/// Prints the completions of a shell.
+///
+/// A script for bash, zsh, fish, elvish or PowerShell, to be put where the shell looks for it.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Examples:
+  apex completions bash > ~/.local/share/bash-completion/completions/apex
+  apex completions zsh > ~/.zfunc/_apex          (a directory in $fpath)
+  apex completions fish > ~/.config/fish/completions/apex.fish")]
+pub struct Completions {
+    /// The shell
+    #[arg(value_name = "SHELL", value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
 /// What was typed, in the words of the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Typed {
@@ -116,7 +133,7 @@ struct Verb {
 }
 
 /// Commands that begin with themselves. The last five are short forms of commands of [`TASK`].
-const TOP: [Verb; 9] = [
+const TOP: [Verb; 10] = [
     Verb {
         word: "init",
         about: "Makes a project of a directory",
@@ -144,6 +161,12 @@ const TOP: [Verb; 9] = [
         about: "Prints the versions of the program, the wire, the JSON and the database",
         build: Version::augment_args,
         read: |_, _| Ok(Command::Version),
+    },
+    Verb {
+        word: "completions",
+        about: "Prints the completions of a shell",
+        build: Completions::augment_args,
+        read: |matches, _| Completions::from_arg_matches(matches).map(Command::Completions),
     },
     ADD,
     Verb { word: "ls", ..LIST },

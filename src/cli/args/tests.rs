@@ -274,6 +274,10 @@ fn every_flag_of_the_other_commands_is_read() {
         Command::DaemonInstall(daemon::Install { enable: true, now: true })
     );
     assert_eq!(command_of(&["daemon", "uninstall"]), Command::DaemonUninstall);
+    assert_eq!(
+        command_of(&["completions", "powershell"]),
+        Command::Completions(Completions { shell: clap_complete::Shell::PowerShell })
+    );
     assert_eq!(command_of(&["init", "sub"]), Command::Init(Init { directory: Some("sub".into()) }));
 }
 
@@ -299,6 +303,8 @@ fn wrong_usage_is_refused_and_says_what_would_be_right() {
         (&["daemon", "start", "--max-concurrent", "0"], "0"),
         (&["daemon", "stop", "--force", "--grace", "1s"], "--grace"),
         (&["daemon", "logs", "--since", "soon"], "10m ago"),
+        (&["completions"], "SHELL"),
+        (&["completions", "tcsh"], "possible values: bash"),
         (&["daemon", "logs", "--level", "loud"], "levels are"),
         (&["--deadline", "soon", "status"], "soon"),
         (&["-g", "-C", "/p", "ls"], "--global"),

@@ -1,6 +1,7 @@
 //! What each command does: collect, then print through the ui. One file per command, or per noun where they are short.
 
 pub mod add;
+pub mod completions;
 pub mod config;
 pub mod daemon;
 pub mod daemon_log;
@@ -26,6 +27,7 @@ pub fn run(globals: &Globals, command: Command) -> Result<i32, Failure> {
         Command::Init(args) => init::run(&session, &args),
         Command::Version => version::run(&session),
         Command::Status => status::run(&session),
+        Command::Completions(args) => completions::run(&session, &args),
         Command::Run(args) => run::run(&session, &args),
         Command::Add(args) => add::run(&session, &args),
         Command::List(args) => task::list(&session, &args),
