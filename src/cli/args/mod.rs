@@ -15,6 +15,8 @@ pub mod task;
 pub mod value;
 
 #[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod tests;
 
 pub use global::Globals;

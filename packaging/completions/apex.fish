@@ -1,0 +1,455 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_apex_global_optspecs
+    string join \n json q/quiet v/verbose color= C/project= g/global no-start deadline= h/help V/version
+end
+
+function __fish_apex_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_apex_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_apex_using_subcommand
+    set -l cmd (__fish_apex_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c apex -n "__fish_apex_needs_command" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_needs_command" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_needs_command" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_needs_command" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_needs_command" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_needs_command" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_needs_command" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_needs_command" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_needs_command" -s h -l help -d 'Print help'
+complete -c apex -n "__fish_apex_needs_command" -s V -l version -d 'Print version'
+complete -c apex -n "__fish_apex_needs_command" -f -a "init" -d 'Makes a project of a directory'
+complete -c apex -n "__fish_apex_needs_command" -f -a "run" -d 'Adds a task and follows it: its output, then its exit code'
+complete -c apex -n "__fish_apex_needs_command" -f -a "status" -d 'Shows the whole project on one screen'
+complete -c apex -n "__fish_apex_needs_command" -f -a "version" -d 'Prints the versions of the program, the wire, the JSON and the database'
+complete -c apex -n "__fish_apex_needs_command" -f -a "completions" -d 'Prints the completions of a shell'
+complete -c apex -n "__fish_apex_needs_command" -f -a "add" -d 'Adds a task'
+complete -c apex -n "__fish_apex_needs_command" -f -a "ls" -d 'Lists tasks'
+complete -c apex -n "__fish_apex_needs_command" -f -a "logs" -d 'Prints what a task wrote'
+complete -c apex -n "__fish_apex_needs_command" -f -a "wait" -d 'Waits until tasks have ended'
+complete -c apex -n "__fish_apex_needs_command" -f -a "cancel" -d 'Cancels tasks'
+complete -c apex -n "__fish_apex_needs_command" -f -a "task" -d 'Adds, lists and steers tasks'
+complete -c apex -n "__fish_apex_needs_command" -f -a "daemon" -d 'Starts, stops and watches the daemon'
+complete -c apex -n "__fish_apex_using_subcommand init" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand init" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand init" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand init" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand init" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand init" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand init" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand init" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand run" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand run" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand run" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand run" -s n -l name -d 'A name for people and filters' -r
+complete -c apex -n "__fish_apex_using_subcommand run" -s l -l label -d 'A label for people and filters' -r
+complete -c apex -n "__fish_apex_using_subcommand run" -s p -l priority -d 'Higher ones run first' -r
+complete -c apex -n "__fish_apex_using_subcommand run" -l cwd -d 'The directory to run it in, instead of the working directory' -r -F
+complete -c apex -n "__fish_apex_using_subcommand run" -l env -d 'Set a variable; KEY alone takes its value over, also with --clean-env' -r
+complete -c apex -n "__fish_apex_using_subcommand run" -l env-file -d 'Set the variables in this file: a KEY=VALUE a line' -r -F
+complete -c apex -n "__fish_apex_using_subcommand run" -l stdin -d 'What it reads: a file, or `-` for what is read here now' -r -F
+complete -c apex -n "__fish_apex_using_subcommand run" -l detach-after -d 'Leave it running after this time and exit with 75' -r
+complete -c apex -n "__fish_apex_using_subcommand run" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand run" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand run" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand run" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand run" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand run" -l clean-env -d 'Do not take the environment over'
+complete -c apex -n "__fish_apex_using_subcommand run" -l split-output -d 'Keep standard output and standard error apart'
+complete -c apex -n "__fish_apex_using_subcommand run" -l hold -d 'Keep it back until `apex task release`'
+complete -c apex -n "__fish_apex_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand status" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand status" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand status" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand status" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand status" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand status" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand status" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand status" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand version" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand version" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand version" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand version" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand version" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand version" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand version" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand version" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand version" -s h -l help -d 'Print help'
+complete -c apex -n "__fish_apex_using_subcommand completions" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand completions" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand completions" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand completions" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand completions" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand completions" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand completions" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand completions" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand add" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand add" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand add" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand add" -s n -l name -d 'A name for people and filters' -r
+complete -c apex -n "__fish_apex_using_subcommand add" -s l -l label -d 'A label for people and filters' -r
+complete -c apex -n "__fish_apex_using_subcommand add" -s p -l priority -d 'Higher ones run first' -r
+complete -c apex -n "__fish_apex_using_subcommand add" -l cwd -d 'The directory to run it in, instead of the working directory' -r -F
+complete -c apex -n "__fish_apex_using_subcommand add" -l env -d 'Set a variable; KEY alone takes its value over, also with --clean-env' -r
+complete -c apex -n "__fish_apex_using_subcommand add" -l env-file -d 'Set the variables in this file: a KEY=VALUE a line' -r -F
+complete -c apex -n "__fish_apex_using_subcommand add" -l stdin -d 'What it reads: a file, or `-` for what is read here now' -r -F
+complete -c apex -n "__fish_apex_using_subcommand add" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand add" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand add" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand add" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand add" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand add" -l clean-env -d 'Do not take the environment over'
+complete -c apex -n "__fish_apex_using_subcommand add" -l split-output -d 'Keep standard output and standard error apart'
+complete -c apex -n "__fish_apex_using_subcommand add" -l hold -d 'Keep it back until `apex task release`'
+complete -c apex -n "__fish_apex_using_subcommand add" -l wait -d 'Stay until it has ended, and exit with its code'
+complete -c apex -n "__fish_apex_using_subcommand add" -l follow -d 'Stay until it has ended, print its output, and exit with its code'
+complete -c apex -n "__fish_apex_using_subcommand add" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand ls" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand ls" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand ls" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand ls" -l state -d 'Only tasks in this state' -r
+complete -c apex -n "__fish_apex_using_subcommand ls" -s Q -l queue -d 'Only tasks of this queue' -r
+complete -c apex -n "__fish_apex_using_subcommand ls" -s l -l label -d 'Only tasks with this label' -r
+complete -c apex -n "__fish_apex_using_subcommand ls" -s n -l name -d 'Only tasks whose name matches: `*`, `?`, `[…]`' -r
+complete -c apex -n "__fish_apex_using_subcommand ls" -l limit -d 'At most so many, the newest' -r
+complete -c apex -n "__fish_apex_using_subcommand ls" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand ls" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand ls" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand ls" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand ls" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand ls" -s a -l all -d 'All that have ended, too'
+complete -c apex -n "__fish_apex_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand logs" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand logs" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand logs" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand logs" -s n -l lines -d 'Only the last N lines' -r
+complete -c apex -n "__fish_apex_using_subcommand logs" -l attempt -d 'Of this attempt instead of the last one' -r
+complete -c apex -n "__fish_apex_using_subcommand logs" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand logs" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand logs" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand logs" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand logs" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand logs" -s f -l follow -d 'Go on until the task ends, and exit with its code'
+complete -c apex -n "__fish_apex_using_subcommand logs" -l stdout -d 'Only standard output, of a task with --split-output'
+complete -c apex -n "__fish_apex_using_subcommand logs" -l stderr -d 'Only standard error, of a task with --split-output'
+complete -c apex -n "__fish_apex_using_subcommand logs" -l raw -d 'Every byte as it was written, also on a terminal'
+complete -c apex -n "__fish_apex_using_subcommand logs" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand wait" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand wait" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand wait" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand wait" -l timeout -d 'Give up after this time, and exit with 75' -r
+complete -c apex -n "__fish_apex_using_subcommand wait" -l state -d 'Wait only until the tasks are in this state' -r
+complete -c apex -n "__fish_apex_using_subcommand wait" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand wait" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand wait" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand wait" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand wait" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand wait" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand cancel" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand cancel" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand cancel" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand cancel" -l reason -d 'Why, for people' -r
+complete -c apex -n "__fish_apex_using_subcommand cancel" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand cancel" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand cancel" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand cancel" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand cancel" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand cancel" -l wait -d 'Stay until they have ended'
+complete -c apex -n "__fish_apex_using_subcommand cancel" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release" -s h -l help -d 'Print help'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release" -f -a "add" -d 'Adds a task'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release" -f -a "list" -d 'Lists tasks'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release" -f -a "show" -d 'Shows everything about a task'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release" -f -a "logs" -d 'Prints what a task wrote'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release" -f -a "wait" -d 'Waits until tasks have ended'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release" -f -a "cancel" -d 'Cancels tasks'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release" -f -a "kill" -d 'Sends a signal to all processes of tasks'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release" -f -a "release" -d 'Lets held tasks go'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -s n -l name -d 'A name for people and filters' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -s l -l label -d 'A label for people and filters' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -s p -l priority -d 'Higher ones run first' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l cwd -d 'The directory to run it in, instead of the working directory' -r -F
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l env -d 'Set a variable; KEY alone takes its value over, also with --clean-env' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l env-file -d 'Set the variables in this file: a KEY=VALUE a line' -r -F
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l stdin -d 'What it reads: a file, or `-` for what is read here now' -r -F
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l clean-env -d 'Do not take the environment over'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l split-output -d 'Keep standard output and standard error apart'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l hold -d 'Keep it back until `apex task release`'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l wait -d 'Stay until it has ended, and exit with its code'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l follow -d 'Stay until it has ended, print its output, and exit with its code'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from list" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from list" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from list" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from list" -l state -d 'Only tasks in this state' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from list" -s Q -l queue -d 'Only tasks of this queue' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from list" -s l -l label -d 'Only tasks with this label' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from list" -s n -l name -d 'Only tasks whose name matches: `*`, `?`, `[…]`' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from list" -l limit -d 'At most so many, the newest' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from list" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from list" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from list" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from list" -s a -l all -d 'All that have ended, too'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from show" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from show" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from show" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from show" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from show" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from show" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from show" -l show-env -d 'Print the values of its environment, too'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from logs" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from logs" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from logs" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from logs" -s n -l lines -d 'Only the last N lines' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from logs" -l attempt -d 'Of this attempt instead of the last one' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from logs" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from logs" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from logs" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from logs" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from logs" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from logs" -s f -l follow -d 'Go on until the task ends, and exit with its code'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from logs" -l stdout -d 'Only standard output, of a task with --split-output'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from logs" -l stderr -d 'Only standard error, of a task with --split-output'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from logs" -l raw -d 'Every byte as it was written, also on a terminal'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from logs" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from wait" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from wait" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from wait" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from wait" -l timeout -d 'Give up after this time, and exit with 75' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from wait" -l state -d 'Wait only until the tasks are in this state' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from wait" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from wait" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from wait" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from wait" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from wait" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from wait" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from cancel" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from cancel" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from cancel" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from cancel" -l reason -d 'Why, for people' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from cancel" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from cancel" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from cancel" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from cancel" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from cancel" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from cancel" -l wait -d 'Stay until they have ended'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from cancel" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from kill" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from kill" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from kill" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from kill" -s s -l signal -d 'The signal, by name or number' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from kill" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from kill" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from kill" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from kill" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from kill" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from kill" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from release" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from release" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from release" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from release" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from release" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from release" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from release" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from release" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from release" -s h -l help -d 'Print help'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart status logs run install uninstall" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart status logs run install uninstall" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart status logs run install uninstall" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart status logs run install uninstall" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart status logs run install uninstall" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart status logs run install uninstall" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart status logs run install uninstall" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart status logs run install uninstall" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart status logs run install uninstall" -s h -l help -d 'Print help'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart status logs run install uninstall" -f -a "start" -d 'Starts the daemon in the background'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart status logs run install uninstall" -f -a "stop" -d 'Stops the daemon when its running tasks have ended'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart status logs run install uninstall" -f -a "restart" -d 'Replaces the daemon by this program while running tasks go on'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart status logs run install uninstall" -f -a "status" -d 'Tells how the daemon stands'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart status logs run install uninstall" -f -a "logs" -d 'Prints the daemon\'s own log'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart status logs run install uninstall" -f -a "run" -d 'Runs the daemon in the foreground, for systemd and launchd'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart status logs run install uninstall" -f -a "install" -d 'Installs the daemon of this project as a service of this user'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart status logs run install uninstall" -f -a "uninstall" -d 'Removes what `daemon install` wrote'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from start" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from start" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from start" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from start" -l max-concurrent -d 'How many tasks may run at once' -r
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from start" -l poll-interval -d 'How often to look for ready tasks when nothing else happens' -r
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from start" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from start" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from start" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from start" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from start" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from start" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from stop" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from stop" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from stop" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from stop" -l grace -d 'How long running tasks may go on' -r
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from stop" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from stop" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from stop" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from stop" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from stop" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from stop" -l force -d 'Do not wait for running tasks'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from stop" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from restart" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from restart" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from restart" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from restart" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from restart" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from restart" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from restart" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from restart" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from restart" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from status" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from status" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from status" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from status" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from status" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from status" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from status" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from logs" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from logs" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from logs" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from logs" -s n -l lines -d 'Only the last N lines' -r
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from logs" -l since -d 'Only lines since then: `10m ago`, `17:30`, `yesterday 9am`, `2026-01-15T10:30:00Z`' -r
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from logs" -l level -d 'Only lines of this level and of more severe ones: error, warn, info, debug, trace' -r
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from logs" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from logs" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from logs" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from logs" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from logs" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from logs" -s f -l follow -d 'Go on with what is written later, also by the next daemon'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from logs" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from run" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from run" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from run" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from run" -l max-concurrent -d 'How many tasks may run at once' -r
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from run" -l poll-interval -d 'How often to look for ready tasks when nothing else happens' -r
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from run" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from run" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from run" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from run" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from run" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from install" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from install" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from install" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from install" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from install" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from install" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from install" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from install" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from install" -l enable -d 'Start the daemon at login from now on'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from install" -l now -d 'Start the daemon now, as this service'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from install" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from uninstall" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from uninstall" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from uninstall" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from uninstall" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from uninstall" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from uninstall" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from uninstall" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from uninstall" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from uninstall" -s h -l help -d 'Print help (see more with \'--help\')'
