@@ -218,20 +218,3 @@ fn restart_replaces_apexd_under_running_tasks() {
     assert_counts_up(&followed.stdout);
     assert_eq!(followed.stdout, world.apex(["task", "logs", &id.to_string()]).stdout);
 }
-
-#[test]
-fn a_guardian_that_was_killed_leaves_tasks_lost_and_not_run_twice() {
-    let world = World::started();
-    let id = world.add("echo run >> effects; exec sleep 1000");
-    world.until_state(id, "running");
-    let (guardian, apexd) = (world.guardian_pid(), world.apexd_pid());
-    let pid = i32::try_from(world.show(id)["attempts"][0]["pid"].as_i64().unwrap()).unwrap();
-    signal(guardian, Signal::SIGKILL);
-    eventually("apexd ends without its guardian", || process_state(apexd).is_none_or(|state| state == 'Z'));
-    signal(pid, Signal::SIGKILL);
-    eventually("the task is gone", || process_state(pid).is_none_or(|state| state == 'Z'));
-    world.apex(["daemon", "start"]).expect(0);
-    let task = world.show(id);
-    assert_eq!((&task["state"], &task["reason_code"]), (&json!("lost"), &json!("guardian_lost")));
-    assert_eq!(std::fs::read_to_string(world.path("effects")).unwrap(), "run\n");
-}

@@ -66,61 +66,6 @@ fn sigterm_lets_tasks_end_stops_the_stubborn_and_starts_nothing() {
 }
 
 #[test]
-fn a_second_sigterm_skips_the_waiting() {
-    let world = World::with_config("[shutdown]\ngrace = \"1h\"\nkill_grace = \"1h\"\n");
-    world.apex(["daemon", "start"]).expect(0);
-    world.add("echo > begun; sleep 1000");
-    eventually("it runs", || world.path("begun").exists());
-    let guardian = world.guardian_pid();
-    signal(guardian, Signal::SIGTERM);
-    eventually("it drains", || world.status()["draining"] == true);
-    signal(guardian, Signal::SIGTERM);
-    world.until_empty();
-}
-
-#[test]
-fn sigterm_to_apexd_itself_drains_as_well() {
-    let world = World::started();
-    signal(world.apexd_pid(), Signal::SIGTERM);
-    world.until_empty();
-    assert!(world.log().contains("Daemon stopped"));
-    assert_eq!(world.apex(["daemon", "status"]).code, 3);
-}
-
-#[test]
-fn stop_waits_for_what_runs_and_an_idle_daemon_is_gone_at_once() {
-    let world = World::started();
-    let id = world.add("echo > begun; while [ ! -e go ]; do sleep 0.01; done; exit 5");
-    eventually("it runs", || world.path("begun").exists());
-    let stop = world.spawn(["daemon", "stop"]);
-    eventually("it drains", || world.status()["draining"] == true);
-    assert_eq!(world.state(id), "running", "reads are answered");
-    let refused = world.apex(["--json", "task", "add", "--", "true"]).expect(1);
-    assert!(refused.error()["message"].as_str().unwrap().contains("the daemon is draining"), "{refused:?}");
-    std::fs::write(world.path("go"), "").unwrap();
-    assert_eq!(stop.wait().code, 0);
-    assert!(world.processes().is_empty(), "stop returns when all is gone");
-
-    world.apex(["daemon", "start"]).expect(0);
-    assert_eq!(world.show(id)["exit_code"], json!(5));
-    world.apex(["daemon", "stop"]).expect(0);
-    let again = world.apex(["daemon", "stop"]).expect(0);
-    assert!(again.stdout.contains("not running") || again.stderr.contains("not running"), "{again:?}");
-}
-
-#[test]
-fn force_does_not_wait() {
-    let world = World::with_config("[shutdown]\ngrace = \"1h\"\nkill_grace = \"300ms\"\n");
-    let id = world.add("trap '' TERM; echo > begun; while :; do sleep 0.05; done");
-    eventually("it runs", || world.path("begun").exists());
-    world.apex(["daemon", "stop", "--force"]).expect(0);
-    assert!(world.processes().is_empty());
-    world.apex(["daemon", "start"]).expect(0);
-    let task = world.show(id);
-    assert_eq!((&task["state"], &task["signal"]), (&json!("interrupted"), &json!(9)));
-}
-
-#[test]
 fn a_hung_apexd_does_not_hold_the_stop_for_ever() {
     let world = World::with_config("[shutdown]\ngrace = \"1h\"\nkill_grace = \"200ms\"\n");
     let id = world.add("echo > begun; exec sleep 1000");
@@ -136,45 +81,15 @@ fn a_hung_apexd_does_not_hold_the_stop_for_ever() {
 }
 
 #[test]
-fn a_follower_of_a_daemon_that_stops_is_told() {
-    let world = World::started();
-    let held = world.add_with(&["--hold"], "true");
-    let follower = world.spawn(["task", "wait", &held.to_string()]);
-    eventually("it waits", || {
-        std::fs::read_dir(format!("/proc/{}/fd", follower.pid())).is_ok_and(|fds| {
-            fds.flatten()
-                .any(|fd| std::fs::read_link(fd.path()).is_ok_and(|to| to.to_string_lossy().starts_with("socket:")))
-        })
-    });
-    world.apex(["daemon", "stop"]).expect(0);
-    let run = follower.wait();
-    assert!([3, 125].contains(&run.code), "{run:?}");
-    assert_eq!(run.stderr.lines().filter(|line| line.starts_with("error")).count(), 1, "{run:?}");
-}
-
-/// Returns how many connections a world's daemon has accepted.
-///
-/// Source: proc_net_unix(5); state 03 is connected, and only the daemon's ends have the path, as it was when it was bound.
-fn connections(world: &World) -> usize {
-    let socket = world.dot_apex().join("daemon.sock");
-    let sockets = std::fs::read_to_string("/proc/net/unix").unwrap();
-    let is_connection = |line: &&str| {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        fields.get(5) == Some(&"03") && fields.get(7).is_some_and(|path| path.starts_with(&*socket.to_string_lossy()))
-    };
-    sockets.lines().filter(is_connection).count()
-}
-
-#[test]
 fn who_waits_with_json_gets_the_task_that_the_drain_ended() {
     let world = World::new();
     for _ in 0..4 {
         world.apex(["daemon", "start"]).expect(0);
         let id = world.add("echo > begun; while :; do sleep 0.01; done");
         eventually("it runs", || world.path("begun").exists());
-        eventually("nobody is connected", || connections(&world) == 0);
+        eventually("nobody is connected", || world.connections() == 0);
         let wait = world.spawn(["task", "wait", "--json", &id.to_string()]);
-        eventually("it is connected", || connections(&world) == 1);
+        eventually("it is connected", || world.connections() == 1);
         world.apex(["daemon", "stop", "--force"]).expect(0);
         let wait = wait.wait().expect(143);
         assert_eq!(wait.json()["state"], "interrupted", "{wait:?}");

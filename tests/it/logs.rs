@@ -1,22 +1,7 @@
 //! What tasks wrote, and the daemon's own log.
 
-use serde_json::Value;
-
-use crate::support::{World, eventually};
+use crate::support::World;
 use crate::wire::add_many;
-
-#[test]
-fn following_ends_with_the_task_and_passes_its_code_on() {
-    let world = World::started();
-    let id = world.add_with(&["--hold"], "for n in 1 2 3; do echo line $n; done; exit 4");
-    let follower = world.spawn(["task", "logs", "-f", &id.to_string()]);
-    world.apex(["task", "release", &id.to_string()]).expect(0);
-    let run = follower.wait();
-    assert_eq!((run.code, run.stdout.as_str()), (4, "line 1\nline 2\nline 3\n"), "{run:?}");
-    let ended = world.apex(["task", "logs", "-f", &id.to_string()]);
-    assert_eq!((ended.code, ended.stdout.as_str()), (4, "line 1\nline 2\nline 3\n"));
-    assert_eq!(world.apex(["task", "logs", "-n", "1", &id.to_string()]).expect(0).stdout, "line 3\n");
-}
 
 #[test]
 fn every_byte_of_a_large_output_is_followed() {
@@ -72,40 +57,4 @@ fn the_daemons_log_is_followed_over_rotations_and_a_restart() {
         .map(|entry| entry.metadata().unwrap().len())
         .sum();
     assert!(size <= 5 * 32 * 1024, "{size} bytes of log");
-}
-
-#[test]
-fn the_daemons_log_is_read_by_number_level_and_as_json() {
-    let world = World::started();
-    world.ended(world.add("true"));
-    world.apex(["daemon", "stop"]).expect(0);
-    let all = world.apex(["daemon", "logs"]).expect(0).stdout;
-    for line in all.lines() {
-        assert!(line.starts_with("[20") && line.contains("Z] ["), "{line}");
-    }
-    for message in ["Daemon started (", "Starting task 1", "Task 1 completed (", "Daemon stopped"] {
-        assert_eq!(all.matches(message).count(), 1, "{message}\n{all}");
-    }
-    let last = world.apex(["daemon", "logs", "-n", "1"]).expect(0).stdout;
-    assert!(last.ends_with("Daemon stopped\n") && last.lines().count() == 1, "{last}");
-    assert_eq!(world.apex(["daemon", "logs", "--level", "error"]).expect(0).stdout, "");
-    let json = world.apex(["daemon", "logs", "--json"]).expect(0).stdout;
-    for line in json.lines() {
-        let entry: Value = serde_json::from_str(line).unwrap();
-        assert!(entry["at"].is_string() && entry["level"].is_string() && entry["message"].is_string(), "{line}");
-    }
-    assert_eq!(json.lines().count(), all.lines().count());
-}
-
-#[test]
-fn the_log_waits_for_the_next_daemon() {
-    let world = World::started();
-    let mut follower = world.spawn(["daemon", "logs", "-f", "-n", "0"]);
-    let stdout = follower.stdout();
-    eventually("it follows", || crate::support::process_state(follower.pid()) == Some('S'));
-    world.apex(["daemon", "stop"]).expect(0);
-    world.apex(["daemon", "start"]).expect(0);
-    use std::io::BufRead;
-    let mut lines = std::io::BufReader::new(stdout).lines().map_while(Result::ok);
-    assert!(lines.any(|line| line.contains("Daemon started")), "the next daemon was not followed");
 }

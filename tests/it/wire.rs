@@ -4,7 +4,7 @@ use crate::support::World;
 
 /// What the `.proto` says, as any generator would make it.
 #[allow(clippy::all, reason = "generated from the .proto: what is in it depends on the generator")]
-mod apex {
+pub mod apex {
     include!(concat!(env!("OUT_DIR"), "/apex.v1.rs"));
 }
 
@@ -45,6 +45,26 @@ pub fn add_many(world: &World, line: &str, count: usize) -> u64 {
             last = tasks.add_task(shell_line(line)).await.unwrap().into_inner().task.unwrap().id;
         }
         last
+    })
+}
+
+/// Sends the same add of a shell line again and again, and returns the id that each answer has.
+pub fn add_again(world: &World, line: &str, count: usize) -> Vec<u64> {
+    let request = apex::AddTaskRequest {
+        spec: Some(apex::TaskSpec {
+            cwd: std::os::unix::ffi::OsStrExt::as_bytes(world.root().as_os_str()).to_vec(),
+            ..shell_line(line).spec.unwrap()
+        }),
+        ..shell_line(line)
+    };
+    block_on(async {
+        let mut ids = Vec::new();
+        for _ in 0..count {
+            // As after a broken connection.
+            let mut tasks = apex::task_service_client::TaskServiceClient::new(connect(world).await);
+            ids.push(tasks.add_task(request.clone()).await.unwrap().into_inner().task.unwrap().id);
+        }
+        ids
     })
 }
 

@@ -192,6 +192,21 @@ impl World {
         text
     }
 
+    /// Returns how many connections the daemon has accepted.
+    ///
+    /// Source: proc_net_unix(5); state 03 is connected, and only the daemon's ends have the path, as it was when it was
+    /// bound.
+    pub fn connections(&self) -> usize {
+        let socket = self.dot_apex().join("daemon.sock");
+        let sockets = std::fs::read_to_string("/proc/net/unix").unwrap();
+        let is_connection = |line: &&str| {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            fields.get(5) == Some(&"03")
+                && fields.get(7).is_some_and(|path| path.starts_with(&*socket.to_string_lossy()))
+        };
+        sockets.lines().filter(is_connection).count()
+    }
+
     /// Returns the pids of all live processes of this world, zombies left out.
     pub fn processes(&self) -> Vec<i32> {
         let needle = format!("{MARK}={}", self.mark);
