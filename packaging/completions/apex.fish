@@ -48,6 +48,7 @@ complete -c apex -n "__fish_apex_needs_command" -f -a "wait" -d 'Waits until tas
 complete -c apex -n "__fish_apex_needs_command" -f -a "cancel" -d 'Cancels tasks'
 complete -c apex -n "__fish_apex_needs_command" -f -a "task" -d 'Adds, lists and steers tasks'
 complete -c apex -n "__fish_apex_needs_command" -f -a "daemon" -d 'Starts, stops and watches the daemon'
+complete -c apex -n "__fish_apex_needs_command" -f -a "config" -d 'Shows, checks and changes the settings'
 complete -c apex -n "__fish_apex_using_subcommand init" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
 always\t'Always'
 never\t'Never'"
@@ -334,25 +335,26 @@ complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcomma
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from release" -s g -l global -d 'Use the per-user project'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from release" -l no-start -d 'Do not start the daemon'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from release" -s h -l help -d 'Print help'
-complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart status logs run install uninstall" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs run install uninstall" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
 always\t'Always'
 never\t'Never'"
-complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart status logs run install uninstall" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
-complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart status logs run install uninstall" -l deadline -d 'How long the daemon may take to answer' -r
-complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart status logs run install uninstall" -l json -d 'Print JSON'
-complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart status logs run install uninstall" -s q -l quiet -d 'Say less; `add` prints the bare id'
-complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart status logs run install uninstall" -s v -l verbose -d 'Say more'
-complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart status logs run install uninstall" -s g -l global -d 'Use the per-user project'
-complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart status logs run install uninstall" -l no-start -d 'Do not start the daemon'
-complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart status logs run install uninstall" -s h -l help -d 'Print help'
-complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart status logs run install uninstall" -f -a "start" -d 'Starts the daemon in the background'
-complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart status logs run install uninstall" -f -a "stop" -d 'Stops the daemon when its running tasks have ended'
-complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart status logs run install uninstall" -f -a "restart" -d 'Replaces the daemon by this program while running tasks go on'
-complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart status logs run install uninstall" -f -a "status" -d 'Tells how the daemon stands'
-complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart status logs run install uninstall" -f -a "logs" -d 'Prints the daemon\'s own log'
-complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart status logs run install uninstall" -f -a "run" -d 'Runs the daemon in the foreground, for systemd and launchd'
-complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart status logs run install uninstall" -f -a "install" -d 'Installs the daemon of this project as a service of this user'
-complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart status logs run install uninstall" -f -a "uninstall" -d 'Removes what `daemon install` wrote'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs run install uninstall" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs run install uninstall" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs run install uninstall" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs run install uninstall" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs run install uninstall" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs run install uninstall" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs run install uninstall" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs run install uninstall" -s h -l help -d 'Print help'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs run install uninstall" -f -a "start" -d 'Starts the daemon in the background'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs run install uninstall" -f -a "stop" -d 'Stops the daemon when its running tasks have ended'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs run install uninstall" -f -a "restart" -d 'Replaces the daemon by this program while running tasks go on'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs run install uninstall" -f -a "reload" -d 'Lets the daemon read its configuration again'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs run install uninstall" -f -a "status" -d 'Tells how the daemon stands'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs run install uninstall" -f -a "logs" -d 'Prints the daemon\'s own log'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs run install uninstall" -f -a "run" -d 'Runs the daemon in the foreground, for systemd and launchd'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs run install uninstall" -f -a "install" -d 'Installs the daemon of this project as a service of this user'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs run install uninstall" -f -a "uninstall" -d 'Removes what `daemon install` wrote'
 complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from start" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
 always\t'Always'
 never\t'Never'"
@@ -390,6 +392,17 @@ complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcom
 complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from restart" -s g -l global -d 'Use the per-user project'
 complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from restart" -l no-start -d 'Do not start the daemon'
 complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from restart" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from reload" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from reload" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from reload" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from reload" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from reload" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from reload" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from reload" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from reload" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from reload" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from status" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
 always\t'Always'
 never\t'Never'"
@@ -453,3 +466,51 @@ complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcom
 complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from uninstall" -s g -l global -d 'Use the per-user project'
 complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from uninstall" -l no-start -d 'Do not start the daemon'
 complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from uninstall" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand config; and not __fish_seen_subcommand_from show check edit" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand config; and not __fish_seen_subcommand_from show check edit" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand config; and not __fish_seen_subcommand_from show check edit" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand config; and not __fish_seen_subcommand_from show check edit" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand config; and not __fish_seen_subcommand_from show check edit" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand config; and not __fish_seen_subcommand_from show check edit" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand config; and not __fish_seen_subcommand_from show check edit" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand config; and not __fish_seen_subcommand_from show check edit" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand config; and not __fish_seen_subcommand_from show check edit" -s h -l help -d 'Print help'
+complete -c apex -n "__fish_apex_using_subcommand config; and not __fish_seen_subcommand_from show check edit" -f -a "show" -d 'Shows the settings in force'
+complete -c apex -n "__fish_apex_using_subcommand config; and not __fish_seen_subcommand_from show check edit" -f -a "check" -d 'Checks the settings'
+complete -c apex -n "__fish_apex_using_subcommand config; and not __fish_seen_subcommand_from show check edit" -f -a "edit" -d 'Changes the project\'s settings in an editor'
+complete -c apex -n "__fish_apex_using_subcommand config; and __fish_seen_subcommand_from show" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand config; and __fish_seen_subcommand_from show" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand config; and __fish_seen_subcommand_from show" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand config; and __fish_seen_subcommand_from show" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand config; and __fish_seen_subcommand_from show" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand config; and __fish_seen_subcommand_from show" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand config; and __fish_seen_subcommand_from show" -l origin -d 'Say where each value comes from'
+complete -c apex -n "__fish_apex_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand config; and __fish_seen_subcommand_from check" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand config; and __fish_seen_subcommand_from check" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand config; and __fish_seen_subcommand_from check" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand config; and __fish_seen_subcommand_from check" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand config; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand config; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand config; and __fish_seen_subcommand_from check" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand config; and __fish_seen_subcommand_from check" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand config; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand config; and __fish_seen_subcommand_from edit" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand config; and __fish_seen_subcommand_from edit" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand config; and __fish_seen_subcommand_from edit" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand config; and __fish_seen_subcommand_from edit" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand config; and __fish_seen_subcommand_from edit" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand config; and __fish_seen_subcommand_from edit" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand config; and __fish_seen_subcommand_from edit" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand config; and __fish_seen_subcommand_from edit" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand config; and __fish_seen_subcommand_from edit" -s h -l help -d 'Print help (see more with \'--help\')'
