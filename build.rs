@@ -8,7 +8,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
     let mut compiler = protox::Compiler::new(["proto"])?;
     compiler.include_source_info(true).include_imports(true);
-    compiler.open_files(["apex/v1/task.proto", "apex/v1/daemon.proto", "apex/v1/logs.proto"])?;
+    let nouns = ["task", "queue", "event", "logs", "daemon"];
+    compiler.open_files(nouns.map(|noun| format!("apex/v1/{noun}.proto")))?;
     std::fs::write(out.join("apex_descriptor.bin"), compiler.encode_file_descriptor_set())?;
     tonic_prost_build::configure().compile_fds(compiler.file_descriptor_set())?;
     Ok(())

@@ -191,6 +191,17 @@ pub struct Change {
     pub reason: Option<String>,
 }
 
+impl Change {
+    /// Returns the states before and after as events show them.
+    ///
+    /// Shape: a task is `queued` until its process runs. So a claim is no move, a start goes from `queued` to `running`,
+    /// and each change of a task begins in the state in which the one before it ended.
+    pub fn states_shown(&self) -> (Option<State>, Option<State>) {
+        let shown = |state| if state == State::Starting { State::Queued } else { state };
+        (self.from.map(shown), self.to.map(shown))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,4 +1,4 @@
-//! Our public JSON: one contract for whoever reads apex with a program.
+//! Our public JSON, and the measures as [`metrics`] writes them: one contract for whoever reads apex with a program.
 //!
 //! Each shape is a struct of its own, made from values of [`crate::domain`] by a function named `of`; nothing else in
 //! apex is serialized for the outside. Keys are only ever added and never left out: what is not known is null, what is
@@ -13,6 +13,7 @@ pub mod error;
 pub mod init;
 pub mod json;
 pub mod log;
+pub mod metrics;
 pub mod status;
 pub mod task;
 pub mod time;

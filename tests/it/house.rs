@@ -18,7 +18,7 @@ fn plan() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("process", &["domain", "link"]),
         ("output", &["domain"]),
         ("engine", &["domain", "link", "output", "process", "store"]),
-        ("rpc", &["domain", "engine", "output", "telemetry"]),
+        ("rpc", &["domain", "engine", "output", "telemetry", "view"]),
         ("rpc/client", &["domain", "rpc"]),
         ("guardian", &["domain", "exit", "link", "paths"]),
         (

@@ -8,11 +8,7 @@ fn change(key: &str, from: Option<&str>, to: Option<&str>, needs_restart: bool) 
 
 #[test]
 fn what_is_shown_says_the_same_when_it_is_read() {
-    for text in [
-        "",
-        EVERY_KEY,
-        "[queues.\"a.b-ö\"]\nslots = 4\n[env]\nexclude = ['a\"', '[\\\\]', \"\\u009b*\"]",
-    ] {
+    for text in ["", EVERY_KEY, "[queues.\"a.b-ö\"]\nslots = 4\n[env]\nexclude = ['a\"', '[\\\\]', \"\\u009b*\"]"] {
         let config = of_project(text).unwrap();
         let shown = config.to_toml(None);
         assert_eq!(changed(&config, &of_project(&shown).unwrap()), [], "{shown}");

@@ -1,4 +1,4 @@
-//! The daemon itself: how it stands, its end, its replacement, its log.
+//! The daemon itself: how it stands, its end, its replacement, its measures, its log.
 
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -66,6 +66,24 @@ impl Client {
             async move { service.reload(within(allowed, proto::ReloadRequest {})).await }
         });
         Ok(setting::from_proto(response.await?))
+    }
+
+    /// Returns what is measured, in the text format of OpenMetrics.
+    pub async fn metrics(&self) -> Result<String, Error> {
+        let response = self.call(Repeat::WithinDeadline, |allowed| {
+            let mut service = self.daemon_service();
+            async move { service.get_metrics(within(allowed, proto::GetMetricsRequest {})).await }
+        });
+        Ok(response.await?.text)
+    }
+
+    /// Takes a project that came from elsewhere as one's own: what was held because of that is let go.
+    pub async fn trust(&self) -> Result<(), Error> {
+        let response = self.call(Repeat::WithinDeadline, |allowed| {
+            let mut service = self.daemon_service();
+            async move { service.trust(within(allowed, proto::TrustRequest {})).await }
+        });
+        response.await.map(|proto::TrustResponse {}| ())
     }
 
     /// Reads the daemon's own log, oldest line first. Not taken up again when the connection breaks.

@@ -22,7 +22,9 @@ use crate::rpc::socket;
 
 mod daemon;
 mod error;
+mod event;
 mod follow;
+mod queue;
 mod retry;
 mod task;
 mod upload;
@@ -34,6 +36,7 @@ mod tests;
 pub use crate::rpc::convert::Error as Malformed;
 pub use daemon::{DaemonLog, DaemonLogRequest};
 pub use error::Error;
+pub use event::{Event, Events};
 pub use follow::{Follow, FollowRequest, Piece};
 pub use task::Cancelled;
 pub use watch::Watch;

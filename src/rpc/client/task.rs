@@ -105,4 +105,65 @@ impl Client {
         });
         Ok(without_value(query::results_from_proto(response.await?)?))
     }
+    /// Keeps waiting tasks back until they are released. Not repeated when the connection breaks.
+    pub async fn hold(&self, ids: &[TaskId]) -> Results<()> {
+        let response = self.call(Repeat::Never, |allowed| {
+            let mut service = self.task_service();
+            let request = within(allowed, proto::HoldTasksRequest { ids: plain_ids(ids) });
+            async move { service.hold_tasks(request).await }
+        });
+        Ok(without_value(query::results_from_proto(response.await?)?))
+    }
+
+    /// Stops all processes of running tasks. Resolves when that is stored and the signals were sent. Not repeated when the
+    /// connection breaks.
+    pub async fn pause(&self, ids: &[TaskId]) -> Results<()> {
+        let response = self.call(Repeat::Never, |allowed| {
+            let mut service = self.task_service();
+            let request = within(allowed, proto::PauseTasksRequest { ids: plain_ids(ids) });
+            async move { service.pause_tasks(request).await }
+        });
+        Ok(without_value(query::results_from_proto(response.await?)?))
+    }
+
+    /// Lets the processes of paused tasks go on. Not repeated when the connection breaks.
+    pub async fn resume(&self, ids: &[TaskId]) -> Results<()> {
+        let response = self.call(Repeat::Never, |allowed| {
+            let mut service = self.task_service();
+            let request = within(allowed, proto::ResumeTasksRequest { ids: plain_ids(ids) });
+            async move { service.resume_tasks(request).await }
+        });
+        Ok(without_value(query::results_from_proto(response.await?)?))
+    }
+
+    /// Begins tasks anew that have ended. Not repeated when the connection breaks: one that has ended again meanwhile
+    /// would be run once more.
+    pub async fn retry(&self, ids: &[TaskId]) -> Results<()> {
+        self.retry_tasks(proto::RetryTasksRequest { ids: plain_ids(ids), failed: false }).await
+    }
+
+    /// Begins all tasks anew that failed, timed out, were lost or interrupted, and tells which. Not repeated when the
+    /// connection breaks.
+    pub async fn retry_failed(&self) -> Results<()> {
+        self.retry_tasks(proto::RetryTasksRequest { ids: Vec::new(), failed: true }).await
+    }
+
+    async fn retry_tasks(&self, message: proto::RetryTasksRequest) -> Results<()> {
+        let response = self.call(Repeat::Never, |allowed| {
+            let (mut service, request) = (self.task_service(), within(allowed, message.clone()));
+            async move { service.retry_tasks(request).await }
+        });
+        Ok(without_value(query::results_from_proto(response.await?)?))
+    }
+
+    /// Forgets tasks that have ended, with all they wrote. Not repeated when the connection breaks: a task that is gone is
+    /// not found any more.
+    pub async fn remove(&self, ids: &[TaskId]) -> Results<()> {
+        let response = self.call(Repeat::Never, |allowed| {
+            let mut service = self.task_service();
+            let request = within(allowed, proto::RemoveTasksRequest { ids: plain_ids(ids) });
+            async move { service.remove_tasks(request).await }
+        });
+        Ok(without_value(query::results_from_proto(response.await?)?))
+    }
 }

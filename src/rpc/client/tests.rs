@@ -17,13 +17,15 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::attempt::Stream;
+use crate::domain::change::{Actor, Change, ChangeKind};
 use crate::domain::error::ErrorKind;
-use crate::domain::id::TaskUuid;
+use crate::domain::id::{Seq, TaskUuid};
 use crate::domain::query::TaskFilter;
 use crate::domain::task::{Environment, NewTask, State, Task, TaskSpec};
 use crate::domain::time::Timestamp;
 use crate::rpc::convert;
 use crate::rpc::proto;
+use crate::rpc::proto::event_service_server::{EventService, EventServiceServer};
 use crate::rpc::proto::log_service_server::{LogService, LogServiceServer};
 use crate::rpc::proto::read_output_response::What;
 use crate::rpc::proto::task_service_server::{TaskService, TaskServiceServer};
@@ -44,6 +46,7 @@ struct Memory {
     begun: Notify,
     reads: AtomicUsize,
     watches: AtomicUsize,
+    events: Mutex<Vec<proto::ReadEventsRequest>>,
     uploaded: Mutex<Vec<Option<Vec<u8>>>>,
     connections: Mutex<Vec<OwnedFd>>,
 }
@@ -81,6 +84,7 @@ impl World {
         let server = async move {
             let router = Server::builder()
                 .add_service(TaskServiceServer::new(daemon.clone()))
+                .add_service(EventServiceServer::new(daemon.clone()))
                 .add_service(LogServiceServer::new(daemon));
             router.serve_with_incoming(incoming).await.unwrap();
         };
@@ -223,6 +227,90 @@ impl TaskService for Daemon {
         _: Request<proto::ReleaseTasksRequest>,
     ) -> Result<Response<proto::TaskResults>, Status> {
         Err(Status::unimplemented(""))
+    }
+
+    async fn hold_tasks(&self, _: Request<proto::HoldTasksRequest>) -> Result<Response<proto::TaskResults>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn pause_tasks(&self, _: Request<proto::PauseTasksRequest>) -> Result<Response<proto::TaskResults>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn resume_tasks(
+        &self,
+        _: Request<proto::ResumeTasksRequest>,
+    ) -> Result<Response<proto::TaskResults>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    /// Task 1 can be retried, and is all that failed.
+    async fn retry_tasks(
+        &self,
+        request: Request<proto::RetryTasksRequest>,
+    ) -> Result<Response<proto::TaskResults>, Status> {
+        let request = request.into_inner();
+        let ids = if request.failed { vec![id(1)] } else { convert::task_ids(&request.ids).unwrap() };
+        let results = ids.into_iter().map(|id| (id, if id.get() == 1 { Ok(false) } else { Err(problem()) }));
+        Ok(Response::new(convert::query::results_to_proto(results.collect())))
+    }
+
+    async fn remove_tasks(
+        &self,
+        _: Request<proto::RemoveTasksRequest>,
+    ) -> Result<Response<proto::TaskResults>, Status> {
+        Err(Status::unimplemented(""))
+    }
+}
+
+fn change(seq: u64) -> Change {
+    Change {
+        seq: Seq(seq),
+        at: Timestamp(1),
+        kind: ChangeKind::Added,
+        task: TaskId::new(seq),
+        queue: None,
+        attempt: None,
+        from: None,
+        to: Some(State::Queued),
+        by: Actor::Daemon,
+        reason: None,
+    }
+}
+
+#[tonic::async_trait]
+impl EventService for Daemon {
+    type ReadEventsStream = Sent<proto::ReadEventsResponse>;
+
+    /// Has changes up to number 6, of which those up to 2 are forgotten and one is of another version; breaks off twice,
+    /// and is stopped while it is followed.
+    async fn read_events(
+        &self,
+        request: Request<proto::ReadEventsRequest>,
+    ) -> Result<Response<Self::ReadEventsStream>, Status> {
+        use proto::read_events_response::What;
+        let request = request.into_inner();
+        let told = |what| Ok(proto::ReadEventsResponse { what: Some(what) });
+        let event = |seq| told(What::Event(convert::event::to_proto(change(seq))));
+        let foreign = |seq| {
+            let kind = "task.praised".to_owned();
+            told(What::Event(proto::Event { kind, ..convert::event::to_proto(change(seq)) }))
+        };
+        let broken = Err(Status::unavailable("the daemon is being replaced"));
+        let stopped = Problem::new(ErrorKind::Unavailable, "the daemon was stopped");
+        let times = {
+            let mut events = self.0.events.lock().unwrap();
+            events.push(request);
+            events.len()
+        };
+        Ok(stream(match (times, request.since, request.follow) {
+            (1, None, true) => vec![told(What::Cursor(4)), broken],
+            (1, ..) => vec![told(What::Cursor(0)), told(What::Gap(2)), broken],
+            (2, Some(2), _) => vec![told(What::Cursor(2)), event(3), foreign(4), broken],
+            (2, Some(4), true) => vec![told(What::Cursor(4)), event(5), Err(status::from_problem(stopped))],
+            (_, Some(4), false) => vec![told(What::Cursor(4)), event(5), event(6)],
+            unexpected => unreachable!("{unexpected:?}"),
+        }))
     }
 }
 
@@ -459,6 +547,30 @@ async fn a_watch_tells_each_change_once_over_broken_connections() {
 }
 
 #[tokio::test]
+async fn events_are_told_once_and_in_order_over_broken_connections() {
+    let world = World::new(Memory::default());
+    let mut events = world.client().await.events(Some(Seq(0)), false);
+    let mut told = Vec::new();
+    while let Some(event) = events.next().await {
+        told.push(event.unwrap());
+    }
+    let changes = [3, 5, 6].map(|seq| Event::Change(Box::new(change(seq))));
+    assert_eq!(told, [vec![Event::Gap(Seq(2))], changes.to_vec()].concat());
+}
+
+#[tokio::test]
+async fn events_that_are_still_to_come_are_not_missed_before_the_first_one_came() {
+    let world = World::new(Memory::default());
+    let mut events = world.client().await.events(None, true);
+    assert_eq!(events.next().await.unwrap().unwrap(), Event::Change(Box::new(change(5))));
+    let error = events.next().await.unwrap().unwrap_err();
+    assert_eq!(error.problem().message, "the daemon was stopped");
+    assert!(events.next().await.is_none());
+    let asked: Vec<_> = world.memory.events.lock().unwrap().iter().map(|request| request.since).collect();
+    assert_eq!(asked, [None, Some(4)]);
+}
+
+#[tokio::test]
 async fn the_daemons_own_no_is_final() {
     let world = World::new(Memory::default());
     let client = world.client().await;
@@ -505,6 +617,9 @@ async fn commands_are_answered_for_each_task() {
     let results = world.client().await.cancel(&[id(2), id(1), id(7)], Some("enough")).await.unwrap();
     let expected = [(id(2), Ok(Cancelled::Asked)), (id(1), Ok(Cancelled::Ended)), (id(7), Err(problem()))];
     assert_eq!(results, expected);
+    let results = world.client().await.retry(&[id(1), id(2)]).await.unwrap();
+    assert_eq!(results, [(id(1), Ok(())), (id(2), Err(problem()))]);
+    assert_eq!(world.client().await.retry_failed().await.unwrap(), [(id(1), Ok(()))]);
 }
 
 #[tokio::test]
@@ -519,7 +634,11 @@ async fn an_answer_that_does_not_come_is_waited_for_until_the_deadline() {
 async fn a_daemon_that_does_not_know_the_request_is_older() {
     let world = World::new(Memory::default());
     let client = world.client().await;
-    for error in [client.release(&[id(1)]).await.unwrap_err(), client.status().await.unwrap_err()] {
+    for error in [
+        client.release(&[id(1)]).await.unwrap_err(),
+        client.status().await.unwrap_err(),
+        client.queues().await.unwrap_err(),
+    ] {
         assert!(error.answered(), "{error}");
         assert!(error.problem().hint.unwrap().contains("apex daemon restart"));
     }

@@ -31,6 +31,7 @@ pub(in crate::rpc) fn to_proto(status: DaemonStatus) -> proto::GetStatusResponse
         tasks_failed: status.counts.failed,
         last_poll_at_ms: status.last_poll_at.map(|at| at.0),
         draining: status.draining,
+        untrusted: status.untrusted,
     }
 }
 
@@ -59,6 +60,6 @@ pub(in crate::rpc) fn from_proto(status: proto::GetStatusResponse) -> DaemonStat
         },
         last_poll_at: status.last_poll_at_ms.map(Timestamp),
         draining: status.draining,
-        untrusted: false,
+        untrusted: status.untrusted,
     }
 }

@@ -17,7 +17,9 @@ use crate::domain::task::InvalidSpec;
 
 pub(super) mod attempt;
 pub(super) mod daemon;
+pub(super) mod event;
 pub(super) mod query;
+pub(super) mod queue;
 pub(super) mod setting;
 pub(super) mod task;
 

@@ -12,12 +12,14 @@ use proptest::sample::select;
 use uuid::Uuid;
 
 use crate::domain::attempt::{Attempt, Output, Stream};
+use crate::domain::change::{Actor, Change, ChangeKind};
 use crate::domain::daemon::DaemonStatus;
 use crate::domain::error::{ErrorKind, Problem};
-use crate::domain::id::{AssignmentId, TaskId, TaskUuid};
+use crate::domain::id::{AssignmentId, Seq, TaskId, TaskUuid};
 use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
 use crate::domain::outcome::{ExitStatus, ReasonCode, Usage};
-use crate::domain::query::{Counts, PerTask, TaskFilter, TaskPage};
+use crate::domain::query::{Counts, PerQueue, PerTask, TaskFilter, TaskPage};
+use crate::domain::queue::{Queue, QueuePause};
 use crate::domain::setting::ChangedSetting;
 use crate::domain::task::{
     Backoff, Environment, Limit, NewTask, OnInterrupt, Resource, RetryPolicy, State, Stdin, Task, TaskSpec,
@@ -259,11 +261,40 @@ pub(in crate::rpc) fn results() -> impl Strategy<Value = PerTask<bool, Problem>>
     vec((id(), prop_oneof![any::<bool>().prop_map(Ok), problem().prop_map(Err)]), 0..4)
 }
 
+pub(in crate::rpc) fn queue() -> impl Strategy<Value = Queue> {
+    let pause = of((timestamp(), of(text()), of(timestamp())));
+    let pause = pause.prop_map(|pause| pause.map(|(at, reason, until)| QueuePause { at, reason, until }));
+    (text(), any::<u32>(), pause, any::<u64>(), any::<u64>(), any::<u64>())
+        .prop_map(|(name, slots, pause, active, queued, waiting)| Queue { name, slots, pause, active, queued, waiting })
+}
+
+pub(in crate::rpc) fn queue_results() -> impl Strategy<Value = PerQueue<Problem>> {
+    vec((text(), prop_oneof![Just(Ok(())), problem().prop_map(Err)]), 0..4)
+}
+
+fn actor() -> impl Strategy<Value = Actor> {
+    prop_oneof![
+        any::<u32>().prop_map(Actor::Cli),
+        id().prop_map(Actor::Task),
+        text().prop_map(Actor::Schedule),
+        Just(Actor::Daemon)
+    ]
+}
+
+pub(in crate::rpc) fn change() -> impl Strategy<Value = Change> {
+    let what = (any::<u64>(), timestamp(), select(ChangeKind::ALL.to_vec()), of(id()), of(text()), of(any::<u32>()));
+    let states = (of(select(State::ALL.to_vec())), of(select(State::ALL.to_vec())));
+    (what, states, actor(), of(text())).prop_map(|((seq, at, kind, task, queue, attempt), (from, to), by, reason)| {
+        Change { seq: Seq(seq), at, kind, task, queue, attempt, from, to, by, reason }
+    })
+}
+
 pub(in crate::rpc) fn status() -> impl Strategy<Value = DaemonStatus> {
     let process = (any::<u32>(), any::<u32>(), any::<u32>(), text(), timestamp(), duration());
     let counts = (btree_map(state(), any::<u64>(), 0..5), any::<u64>(), any::<u64>(), any::<u64>());
-    (process, absolute_path(), any::<u32>(), any::<u32>(), counts, of(timestamp()), any::<bool>()).prop_map(
-        |(process, project, max_concurrent, active, counts, last_poll_at, draining)| {
+    let flags = (any::<bool>(), any::<bool>());
+    (process, absolute_path(), any::<u32>(), any::<u32>(), counts, of(timestamp()), flags).prop_map(
+        |(process, project, max_concurrent, active, counts, last_poll_at, (draining, untrusted))| {
             let (pid, guardian_pid, restarts, version, started_at, uptime) = process;
             let (by_state, processed, succeeded, failed) = counts;
             DaemonStatus {
@@ -279,7 +310,7 @@ pub(in crate::rpc) fn status() -> impl Strategy<Value = DaemonStatus> {
                 counts: Counts { by_state, processed, succeeded, failed },
                 last_poll_at,
                 draining,
-                untrusted: false,
+                untrusted,
             }
         },
     )

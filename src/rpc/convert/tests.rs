@@ -2,7 +2,10 @@ use proptest::prelude::*;
 use prost::Message;
 
 use super::*;
+use crate::domain::change::{Actor, Change, ChangeKind};
+use crate::domain::id::Seq;
 use crate::domain::task::{NewTask, State};
+use crate::domain::time::Timestamp;
 use crate::rpc::convert::samples;
 use crate::rpc::proto;
 
@@ -56,12 +59,28 @@ proptest! {
     }
 
     #[test]
+    fn queues_survive_the_wire(known in samples::queue(), results in samples::queue_results()) {
+        prop_assert_eq!(queue::from_proto(wire(&queue::to_proto(known.clone()))), known);
+        prop_assert_eq!(queue::results_from_proto(wire(&queue::results_to_proto(results.clone()))), results);
+    }
+
+    #[test]
+    fn changes_survive_the_wire_with_their_states_as_events_show_them(mut change in samples::change()) {
+        let message = wire(&event::to_proto(change.clone()));
+        (change.from, change.to) = change.states_shown();
+        prop_assert_eq!(event::from_proto(message), Ok(Some(change)));
+    }
+
+    #[test]
     fn nothing_that_a_client_may_send_is_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         if let Ok(request) = proto::AddTaskRequest::decode(bytes.as_slice()) {
             let _ = task::new_from_proto(request);
         }
         if let Ok(response) = proto::Task::decode(bytes.as_slice()) {
             let _ = task::from_proto(response);
+        }
+        if let Ok(response) = proto::Event::decode(bytes.as_slice()) {
+            let _ = event::from_proto(response);
         }
     }
 }
@@ -117,6 +136,30 @@ fn starting_is_running_on_the_wire_and_who_asks_for_running_means_both() {
 }
 
 #[test]
+fn an_attempt_that_starts_is_a_task_that_is_queued_until_it_runs() {
+    let of = |kind, from, to| {
+        let change = Change {
+            seq: Seq(7),
+            at: Timestamp(0),
+            kind,
+            task: TaskId::new(12),
+            queue: None,
+            attempt: Some(1),
+            from: Some(from),
+            to: Some(to),
+            by: Actor::Daemon,
+            reason: None,
+        };
+        let event = event::to_proto(change);
+        (event.from(), event.to())
+    };
+    use proto::TaskState as Wire;
+    assert_eq!(of(ChangeKind::Claimed, State::Queued, State::Starting), (Wire::Queued, Wire::Queued));
+    assert_eq!(of(ChangeKind::Started, State::Starting, State::Running), (Wire::Queued, Wire::Running));
+    assert_eq!(of(ChangeKind::Ended, State::Starting, State::Failed), (Wire::Queued, Wire::Failed));
+}
+
+#[test]
 fn what_a_later_version_may_have_added_does_no_harm() {
     let mut request = request();
     let limit = proto::ResourceLimit { resource: "rttime".into(), soft: Some(1) };
@@ -125,4 +168,8 @@ fn what_a_later_version_may_have_added_does_no_harm() {
     assert_eq!(new.spec.limits, []);
     let problem = proto::Problem { kind: "teapot".into(), message: "short and stout".into(), ..Default::default() };
     assert_eq!(query::problem_from_proto(problem).kind, ErrorKind::Internal);
+    let known = proto::Event { kind: "task.added".into(), by: "daemon".into(), ..Default::default() };
+    assert!(event::from_proto(known.clone()).unwrap().is_some());
+    assert_eq!(event::from_proto(proto::Event { kind: "task.praised".into(), ..known.clone() }), Ok(None));
+    assert_eq!(event::from_proto(proto::Event { by: "robot:1".into(), ..known }), Ok(None));
 }

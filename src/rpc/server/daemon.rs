@@ -10,10 +10,11 @@ use tonic::{Request, Response, Status};
 use crate::rpc::convert::{daemon, setting};
 use crate::rpc::proto::daemon_service_server::DaemonService;
 use crate::rpc::proto::{
-    GetStatusRequest, GetStatusResponse, ReloadRequest, ReloadResponse, RestartRequest, RestartResponse, StopRequest,
-    StopResponse,
+    GetMetricsRequest, GetMetricsResponse, GetStatusRequest, GetStatusResponse, ReloadRequest, ReloadResponse,
+    RestartRequest, RestartResponse, StopRequest, StopResponse, TrustRequest, TrustResponse,
 };
 use crate::rpc::server::Service;
+use crate::view;
 
 #[tonic::async_trait]
 impl DaemonService for Service {
@@ -41,5 +42,16 @@ impl DaemonService for Service {
         let handle = self.handle.clone();
         let changed = self.whole(async move { handle.reload("a reload request").await }).await?;
         Ok(Response::new(setting::to_proto(changed)))
+    }
+
+    async fn get_metrics(&self, _: Request<GetMetricsRequest>) -> Result<Response<GetMetricsResponse>, Status> {
+        let metrics = self.handle.metrics().await.map_err(|error| self.refuse(&error))?;
+        Ok(Response::new(GetMetricsResponse { text: view::metrics::text(&metrics) }))
+    }
+
+    async fn trust(&self, _: Request<TrustRequest>) -> Result<Response<TrustResponse>, Status> {
+        let handle = self.handle.clone();
+        self.whole(async move { handle.trust().await }).await?;
+        Ok(Response::new(TrustResponse {}))
     }
 }

@@ -4,7 +4,7 @@
 //! hold anything (a silent one is dropped, one that does not read slows only itself), and that the end is quick
 //! whatever clients do (`serve`).
 //!
-//! Reading order: [`serve`] → `accept` → `task` → `feed` → `watch` → `output` → `daemon`.
+//! Reading order: [`serve`] → `accept` → `task` → `queue` → `feed` → `watch` → `event` → `output` → `daemon`.
 
 use std::io;
 use std::path::PathBuf;
@@ -15,22 +15,27 @@ use tokio::time::{Instant, timeout_at};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tonic::Status;
 use tonic::transport::Server;
+use tonic::{Request, Status};
 
+use crate::domain::change::Actor;
 use crate::domain::error::{ErrorKind, Problem};
 use crate::engine::{Closing, Handle};
 use crate::rpc::client::REQUEST_BYTES_MAX;
 use crate::rpc::proto::daemon_service_server::DaemonServiceServer;
+use crate::rpc::proto::event_service_server::EventServiceServer;
 use crate::rpc::proto::log_service_server::LogServiceServer;
+use crate::rpc::proto::queue_service_server::QueueServiceServer;
 use crate::rpc::proto::task_service_server::TaskServiceServer;
 use crate::rpc::{convert, status};
 
 mod accept;
 mod daemon;
+mod event;
 mod feed;
 mod log;
 mod output;
+mod queue;
 mod task;
 mod watch;
 
@@ -110,6 +115,8 @@ pub async fn serve(
     let service = Service { handle, work: TaskTracker::new(), log_file: options.log_file };
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<TaskServiceServer<Service>>().await;
+    health.set_serving::<QueueServiceServer<Service>>().await;
+    health.set_serving::<EventServiceServer<Service>>().await;
     health.set_serving::<LogServiceServer<Service>>().await;
     health.set_serving::<DaemonServiceServer<Service>>().await;
     let reflection = tonic_reflection::server::Builder::configure()
@@ -125,6 +132,8 @@ pub async fn serve(
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_concurrent_streams(STREAMS_MAX)
         .add_service(TaskServiceServer::new(service.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
+        .add_service(QueueServiceServer::new(service.clone()))
+        .add_service(EventServiceServer::new(service.clone()))
         .add_service(LogServiceServer::new(service.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
         .add_service(DaemonServiceServer::new(service.clone()))
         .add_service(health_service)
@@ -206,6 +215,11 @@ fn farewell(closing: Closing) -> Status {
             status::from_problem(Problem::new(ErrorKind::Unavailable, "the daemon was stopped"))
         }
     }
+}
+
+/// Returns who makes a request, for the record.
+fn caller<T>(request: &Request<T>) -> Actor {
+    Actor::Cli(request.extensions().get::<accept::Peer>().map_or(0, |peer| peer.pid))
 }
 
 fn malformed(error: convert::Error) -> Status {

@@ -11,12 +11,12 @@ use crate::engine;
 use crate::rpc::convert::{query, signal, task, task_id, task_ids};
 use crate::rpc::proto::task_service_server::TaskService;
 use crate::rpc::proto::{
-    AddTaskRequest, AddTaskResponse, CancelTasksRequest, GetTaskRequest, GetTaskResponse, KillTasksRequest,
-    ListTasksRequest, ListTasksResponse, ReleaseTasksRequest, TaskResults, WatchTasksRequest, WatchTasksResponse,
+    AddTaskRequest, AddTaskResponse, CancelTasksRequest, GetTaskRequest, GetTaskResponse, HoldTasksRequest,
+    KillTasksRequest, ListTasksRequest, ListTasksResponse, PauseTasksRequest, ReleaseTasksRequest, RemoveTasksRequest,
+    ResumeTasksRequest, RetryTasksRequest, TaskResults, WatchTasksRequest, WatchTasksResponse,
 };
-use crate::rpc::server::accept::Peer;
 use crate::rpc::server::feed::Feed;
-use crate::rpc::server::{Service, malformed, watch};
+use crate::rpc::server::{Service, caller, malformed, watch};
 use crate::rpc::status;
 
 const SIGKILL: i32 = 9;
@@ -87,6 +87,51 @@ impl TaskService for Service {
         let results = self.whole(async move { handle.release(ids, by).await }).await?;
         Ok(self.results(results, |()| false))
     }
+
+    async fn hold_tasks(&self, request: Request<HoldTasksRequest>) -> Result<Response<TaskResults>, Status> {
+        let by = caller(&request);
+        let (ids, handle) = (named(&request.into_inner().ids)?, self.handle.clone());
+        let results = self.whole(async move { handle.hold(ids, by).await }).await?;
+        Ok(self.results(results, |()| false))
+    }
+
+    async fn pause_tasks(&self, request: Request<PauseTasksRequest>) -> Result<Response<TaskResults>, Status> {
+        let by = caller(&request);
+        let (ids, handle) = (named(&request.into_inner().ids)?, self.handle.clone());
+        let results = self.whole(async move { handle.pause(ids, by).await }).await?;
+        Ok(self.results(results, |()| false))
+    }
+
+    async fn resume_tasks(&self, request: Request<ResumeTasksRequest>) -> Result<Response<TaskResults>, Status> {
+        let by = caller(&request);
+        let (ids, handle) = (named(&request.into_inner().ids)?, self.handle.clone());
+        let results = self.whole(async move { handle.resume(ids, by).await }).await?;
+        Ok(self.results(results, |()| false))
+    }
+
+    async fn retry_tasks(&self, request: Request<RetryTasksRequest>) -> Result<Response<TaskResults>, Status> {
+        let by = caller(&request);
+        let RetryTasksRequest { ids, failed } = request.into_inner();
+        if failed && !ids.is_empty() {
+            return Err(invalid("either tasks are named, or all that failed are meant"));
+        }
+        let ids = if failed { None } else { Some(named(&ids)?) };
+        let handle = self.handle.clone();
+        let results = self.whole(async move {
+            match ids {
+                Some(ids) => handle.retry(ids, by).await,
+                None => handle.retry_failed(by).await,
+            }
+        });
+        Ok(self.results(results.await?, |()| false))
+    }
+
+    async fn remove_tasks(&self, request: Request<RemoveTasksRequest>) -> Result<Response<TaskResults>, Status> {
+        let by = caller(&request);
+        let (ids, handle) = (named(&request.into_inner().ids)?, self.handle.clone());
+        let results = self.whole(async move { handle.remove(ids, by).await }).await?;
+        Ok(self.results(results, |()| false))
+    }
 }
 
 impl Service {
@@ -101,11 +146,11 @@ impl Service {
 /// Returns the ids of a request that must name some.
 fn named(ids: &[u64]) -> Result<Vec<TaskId>, Status> {
     if ids.is_empty() {
-        return Err(status::from_problem(Problem::new(ErrorKind::Invalid, "no task is named")));
+        return Err(invalid("no task is named"));
     }
     task_ids(ids).map_err(malformed)
 }
 
-fn caller<T>(request: &Request<T>) -> Actor {
-    Actor::Cli(request.extensions().get::<Peer>().map_or(0, |peer| peer.pid))
+fn invalid(message: &str) -> Status {
+    status::from_problem(Problem::new(ErrorKind::Invalid, message))
 }

@@ -559,11 +559,12 @@ async fn health_and_descriptions_are_served() {
     });
     let endpoint = tonic::transport::Endpoint::from_static("http://apex.localhost");
     let channel = endpoint.connect_with_connector(connector).await.unwrap();
-    for service in ["apex.v1.TaskService", "apex.v1.LogService", "apex.v1.DaemonService"] {
-        let request = HealthCheckRequest { service: service.to_owned() };
+    for noun in ["Task", "Queue", "Event", "Log", "Daemon"] {
+        let service = format!("apex.v1.{noun}Service");
+        let request = HealthCheckRequest { service: service.clone() };
         let response = HealthClient::new(channel.clone()).check(request).await.unwrap().into_inner();
         assert_eq!(response.status(), ServingStatus::Serving, "{service}");
-        let message_request = Some(MessageRequest::FileContainingSymbol(service.to_owned()));
+        let message_request = Some(MessageRequest::FileContainingSymbol(service));
         let request = ServerReflectionRequest { host: String::new(), message_request };
         let mut reflection = ServerReflectionClient::new(channel.clone());
         let answers = reflection.server_reflection_info(tokio_stream::iter([request]));
