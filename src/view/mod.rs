@@ -17,6 +17,7 @@ pub mod metrics;
 pub mod status;
 pub mod task;
 pub mod time;
+pub mod trust;
 pub mod unit;
 pub mod version;
 

@@ -30,6 +30,8 @@ pub enum Command {
     Version,
     /// `status`, or nothing at all.
     Status,
+    /// `trust`
+    Trust,
     /// `completions`
     Completions(Completions),
     /// `run`
@@ -88,6 +90,14 @@ pub struct Init {
     pub directory: Option<std::path::PathBuf>,
 }
 
+/// Accepts a project that came from elsewhere.
+///
+/// A project that was cloned, copied or moved runs nothing of what it brought along until its new owner says so: its
+/// tasks are held. Look at them with `apex ls --all` before. Never starts the daemon.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(after_help = "Examples:\n  apex trust\n  apex -C ~/src/copy trust")]
+struct Trust {}
+
 /// Prints the versions of the program, the wire, the JSON and the database.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 struct Version {}
@@ -135,7 +145,7 @@ struct Verb {
 }
 
 /// Commands that begin with themselves. The last five are short forms of commands of [`TASK`].
-const TOP: [Verb; 10] = [
+const TOP: [Verb; 11] = [
     Verb {
         word: "init",
         about: "Makes a project of a directory",
@@ -157,6 +167,12 @@ const TOP: [Verb; 10] = [
         about: "Shows the whole project on one screen",
         build: Status::augment_args,
         read: |_, _| Ok(Command::Status),
+    },
+    Verb {
+        word: "trust",
+        about: "Accepts a project that came from elsewhere",
+        build: Trust::augment_args,
+        read: |_, _| Ok(Command::Trust),
     },
     Verb {
         word: "version",

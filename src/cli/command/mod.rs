@@ -13,6 +13,7 @@ pub mod run;
 pub mod status;
 pub mod steer;
 pub mod task;
+pub mod trust;
 pub mod version;
 pub mod wait;
 
@@ -27,6 +28,7 @@ pub fn run(globals: &Globals, command: Command) -> Result<i32, Failure> {
         Command::Init(args) => init::run(&session, &args),
         Command::Version => version::run(&session),
         Command::Status => status::run(&session),
+        Command::Trust => trust::run(&session),
         Command::Completions(args) => completions::run(&session, &args),
         Command::Run(args) => run::run(&session, &args),
         Command::Add(args) => add::run(&session, &args),
