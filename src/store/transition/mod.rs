@@ -12,6 +12,8 @@ use crate::domain::time::Timestamp;
 
 mod run;
 mod steer;
+#[cfg(test)]
+mod table;
 mod wait;
 
 pub(super) use run::{add_note, added, claim, finish, hashed, start, unclaim};
