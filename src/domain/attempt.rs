@@ -286,6 +286,11 @@ impl Machine {
         self.policy.grace = grace;
     }
 
+    /// Decides anew what becomes of processes that are left when its first process ends.
+    pub fn set_leftovers(&mut self, leftovers: Leftovers) {
+        self.policy.leftovers = leftovers;
+    }
+
     /// Takes in one event and returns what must be done, in order.
     ///
     /// Errors: none; an event that means nothing in the present phase is answered with nothing.

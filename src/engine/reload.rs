@@ -98,6 +98,9 @@ impl Engine {
             self.order(Order::Policy { kill_grace: settings.kill_grace });
             self.attempts.values_mut().for_each(|supervised| supervised.set_kill_grace(settings.kill_grace));
         }
+        if settings.leftovers != before.leftovers {
+            self.attempts.values_mut().for_each(|supervised| supervised.set_leftovers(settings.leftovers));
+        }
         if settings.poll_interval != before.poll_interval {
             self.timers.retain(|entry| entry.0.1 != Target::Poll);
             self.wake_at(self.moment() + settings.poll_interval, Target::Poll);

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
 use crate::domain::adoption::Child;
-use crate::domain::attempt::{Attempt, Effect, Event, Machine};
+use crate::domain::attempt::{Attempt, Effect, Event, Leftovers, Machine};
 use crate::domain::id::{AssignmentId, TaskId};
 use crate::domain::identity::ProcessIdentity;
 use crate::domain::outcome::{Exit, Outcome, ReasonCode, StopCause};
@@ -72,6 +72,11 @@ impl Supervised {
     /// left to the guardian, which writes it down for the next apexd.
     pub(super) fn holds_up_a_drain(&self) -> bool {
         !self.is_orphan && !self.is_unrecorded
+    }
+
+    /// Follows another setting for what a normal end leaves behind.
+    pub(super) fn set_leftovers(&mut self, leftovers: Leftovers) {
+        self.machine.set_leftovers(leftovers);
     }
 
     /// Follows another setting, unless its task has one of its own.
