@@ -10,16 +10,19 @@
 pub mod config;
 pub mod daemon;
 pub mod error;
+pub mod event;
 pub mod init;
 pub mod json;
 pub mod log;
 pub mod metrics;
+pub mod queue;
 pub mod status;
 pub mod task;
 pub mod time;
 pub mod trust;
 pub mod unit;
 pub mod version;
+pub mod why;
 
 #[cfg(test)]
 pub(crate) mod samples;

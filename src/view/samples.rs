@@ -6,11 +6,13 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::domain::attempt::{Attempt, Output, Stream};
+use crate::domain::change::{Actor, Change, ChangeKind};
 use crate::domain::daemon::DaemonStatus;
-use crate::domain::id::{AssignmentId, TaskId, TaskUuid};
+use crate::domain::id::{AssignmentId, Seq, TaskId, TaskUuid};
 use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
 use crate::domain::outcome::{ExitStatus, ReasonCode, Usage};
 use crate::domain::query::Counts;
+use crate::domain::queue::{Queue, QueuePause};
 use crate::domain::task::{State, Task, TaskSpec};
 use crate::domain::time::Timestamp;
 
@@ -110,6 +112,50 @@ pub(crate) fn running(id: u64, argv: &[&str], since: Timestamp) -> Task {
     task.slot = Some(0);
     task.started_at = Some(since);
     task
+}
+
+/// The default queue, without a limit of its own, with a task of each kind.
+pub(crate) fn queue() -> Queue {
+    Queue { name: "default".to_owned(), slots: 0, pause: None, active: 1, queued: 2, waiting: 2 }
+}
+
+/// Queue `gpu` with two slots, paused for an hour.
+pub(crate) fn paused_queue() -> Queue {
+    let until = Some(NOW + Duration::from_secs(3600));
+    let pause = Some(QueuePause { at: NOW, reason: Some("new driver".to_owned()), until });
+    Queue { name: "gpu".to_owned(), slots: 2, pause, active: 1, queued: 5, waiting: 0 }
+}
+
+/// Change 7: task 12 started.
+pub(crate) fn started() -> Change {
+    Change {
+        seq: Seq(7),
+        at: NOW,
+        kind: ChangeKind::Started,
+        task: Some(task_id(12)),
+        queue: None,
+        attempt: Some(1),
+        from: Some(State::Starting),
+        to: Some(State::Running),
+        by: Actor::Daemon,
+        reason: None,
+    }
+}
+
+/// Change 8: queue `gpu` was paused.
+pub(crate) fn queue_paused() -> Change {
+    Change {
+        seq: Seq(8),
+        kind: ChangeKind::QueuePaused,
+        task: None,
+        queue: Some("gpu".to_owned()),
+        attempt: None,
+        from: None,
+        to: None,
+        by: Actor::Cli(4711),
+        reason: Some("new driver".to_owned()),
+        ..started()
+    }
 }
 
 /// A daemon that has been up for an hour and runs one task.

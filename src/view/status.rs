@@ -6,8 +6,10 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::domain::query::Counts;
+use crate::domain::queue::Queue;
 use crate::domain::task::{State, Task};
 use crate::view::daemon::DaemonView;
+use crate::view::queue::QueueView;
 use crate::view::task::TaskView;
 
 /// The answer of `status`.
@@ -18,19 +20,21 @@ pub struct StatusView {
     running: Vec<TaskView>,
     waiting: Vec<TaskView>,
     failed: Vec<TaskView>,
+    queues: Vec<QueueView>,
 }
 
 impl StatusView {
     /// Returns the view of a project: its daemon, how many tasks there are in each state, those that run, those that
-    /// wait, and those that failed last, the latest first.
+    /// wait, those that failed last, the latest first, and its queues.
     ///
-    /// Shape: the lists may hold fewer tasks than `counts` says; `counts` is complete and has every state.
+    /// Shape: the lists of tasks may hold fewer tasks than `counts` says; `counts` is complete and has every state.
     pub fn of(
         daemon: DaemonView,
         counts: &Counts,
         running: &[Task],
         waiting: &[Task],
         failed: &[Task],
+        queues: &[Queue],
         apex_dir: &Path,
     ) -> Self {
         let views = |tasks: &[Task]| tasks.iter().map(|task| TaskView::of(task, apex_dir)).collect();
@@ -38,7 +42,14 @@ impl StatusView {
         for state in State::ALL {
             *by_word.entry(state.shown().as_str()).or_insert(0) += counts.of(state);
         }
-        Self { daemon, counts: by_word, running: views(running), waiting: views(waiting), failed: views(failed) }
+        Self {
+            daemon,
+            counts: by_word,
+            running: views(running),
+            waiting: views(waiting),
+            failed: views(failed),
+            queues: queues.iter().map(QueueView::of).collect(),
+        }
     }
 }
 
@@ -52,8 +63,8 @@ mod tests {
     fn what_starts_counts_as_running() {
         let places = Places { project: Path::new("/p"), socket: Path::new("/p/s"), log_file: Path::new("/p/l") };
         let counts = samples::daemon().counts;
-        let view =
-            StatusView::of(DaemonView::stopped(places), &counts, &[], &[samples::queued()], &[], Path::new("/p"));
+        let (daemon, waiting, queues) = (DaemonView::stopped(places), [samples::queued()], [samples::paused_queue()]);
+        let view = StatusView::of(daemon, &counts, &[], &waiting, &[], &queues, Path::new("/p"));
         let value: serde_json::Value = serde_json::from_str(&json::line(&view).unwrap()).unwrap();
         insta::assert_json_snapshot!(value["counts"], @r#"
         {
@@ -77,5 +88,6 @@ mod tests {
         assert_eq!(value["waiting"][0]["id"], 12);
         assert_eq!(value["failed"], serde_json::json!([]));
         assert_eq!(value["daemon"]["running"], false);
+        assert_eq!(value["queues"][0]["name"], "gpu");
     }
 }

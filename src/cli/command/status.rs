@@ -5,6 +5,7 @@ use crate::cli::connect;
 use crate::cli::error::Failure;
 use crate::cli::render::status::{SHOWN_MAX, Screen, screen};
 use crate::cli::session::{Session, block_on, now};
+use crate::domain::error::ErrorKind;
 use crate::domain::query::{TaskFilter, TaskPage};
 use crate::domain::task::{State, Task};
 use crate::exit::Exit;
@@ -32,7 +33,8 @@ pub fn run(session: &Session) -> Result<i32, Failure> {
             Some(status) => DaemonView::running(status, places),
             None => DaemonView::stopped(places).with_counts(&counts),
         };
-        let view = StatusView::of(daemon, &counts, &told.running, &told.waiting, &told.failed, project.dir());
+        let view =
+            StatusView::of(daemon, &counts, &told.running, &told.waiting, &told.failed, &told.queues, project.dir());
         session.ui.json(&view)?;
     } else {
         session.ui.data(&screen(&told, &project, now(), session.ui.width()))?;
@@ -46,13 +48,23 @@ async fn ask(session: &Session, project: &Project) -> Result<Option<Screen>, Fai
     let client = &connection.client;
     let (running, waiting, failed) = filters();
     // At the same time, on one connection.
-    let (status, running, waiting, failed) =
-        tokio::join!(client.status(), client.tasks(&running), client.tasks(&waiting), client.tasks(&failed));
+    let (status, queues, running, waiting, failed) = tokio::join!(
+        client.status(),
+        client.queues(),
+        client.tasks(&running),
+        client.tasks(&waiting),
+        client.tasks(&failed)
+    );
     let status = status?;
     tell_if_older(session, &status);
+    let queues = match queues {
+        // An older daemon has a single queue and no word for it.
+        Err(error) if error.kind() == ErrorKind::Conflict => Vec::new(),
+        queues => queues?,
+    };
     let counts = status.counts.clone();
-    let screen = Screen { daemon: Some(status), counts: Some(counts), ..lists(running?, waiting?, failed?) };
-    Ok(Some(screen))
+    let lists = lists(running?, waiting?, failed?);
+    Ok(Some(Screen { daemon: Some(status), counts: Some(counts), queues, ..lists }))
 }
 
 /// Reads the store, which knows all but what runs.
@@ -91,7 +103,14 @@ fn lists(running: TaskPage, waiting: TaskPage, failed: TaskPage) -> Screen {
         (task.state != State::Queued, std::cmp::Reverse(task.spec.priority), task.position, task.id)
     });
     failed.sort_by_key(|task| std::cmp::Reverse((task.ended_at, task.id)));
-    Screen { daemon: None, counts: None, running: first(running), waiting: first(waiting), failed: first(failed) }
+    Screen {
+        daemon: None,
+        counts: None,
+        queues: Vec::new(),
+        running: first(running),
+        waiting: first(waiting),
+        failed: first(failed),
+    }
 }
 
 #[cfg(test)]

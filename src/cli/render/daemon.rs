@@ -1,6 +1,6 @@
 //! How the daemon stands.
 
-use crate::cli::render::{HEADING, ago, running_in_words, waiting_in_words};
+use crate::cli::render::{HEADING, UNTRUSTED, ago, running_in_words, waiting_in_words};
 use crate::domain::daemon::DaemonStatus;
 use crate::domain::text::neutralize;
 use crate::domain::time::Timestamp;
@@ -20,6 +20,9 @@ pub fn running(status: &DaemonStatus, project: &Project, now: Timestamp) -> Stri
     fact("waiting", waiting_in_words(counts).unwrap_or_else(|| "nothing".to_owned()));
     let (done, succeeded, failed) = (counts.processed, counts.succeeded, counts.failed);
     fact("ended", format!("{done} tasks, {succeeded} succeeded, {failed} failed"));
+    if status.untrusted {
+        fact("trust", UNTRUSTED.to_owned());
+    }
     if let Some(at) = status.last_poll_at {
         fact("last poll", ago(at, now));
     }

@@ -5,6 +5,7 @@
 
 pub mod config;
 pub mod daemon;
+pub mod queue;
 pub mod status;
 pub mod table;
 pub mod task;
@@ -43,6 +44,17 @@ pub fn ago(at: Timestamp, now: Timestamp) -> String {
     if since < Duration::from_secs(1) { "just now".to_owned() } else { format!("{} ago", rough(since)) }
 }
 
+/// Returns how long it is until `at`: `in 3m05s`, `now`.
+pub fn ahead(at: Timestamp, now: Timestamp) -> String {
+    let until = at.since(now);
+    if until < Duration::from_secs(1) { "now".to_owned() } else { format!("in {}", rough(until)) }
+}
+
+/// Returns how far `at` is from now: `in 3m05s`, `3m05s ago`.
+pub fn distance(at: Timestamp, now: Timestamp) -> String {
+    if at > now { ahead(at, now) } else { ago(at, now) }
+}
+
 /// Returns a length of time from a second on in whole seconds or coarser units.
 fn rough(length: Duration) -> String {
     if length < Duration::from_secs(60) { format!("{}s", length.as_secs()) } else { format_elapsed(length) }
@@ -66,6 +78,9 @@ pub fn waiting_in_words(counts: &Counts) -> Option<String> {
         .collect();
     (!parts.is_empty()).then(|| parts.join(", "))
 }
+
+/// What is said of a project that came from elsewhere.
+pub const UNTRUSTED: &str = "the project came from elsewhere and nothing of it is run (`apex trust` accepts it)";
 
 /// Returns how a running daemon stands, on one line.
 pub fn running_in_words(status: &DaemonStatus) -> String {

@@ -2,9 +2,10 @@
 
 use crate::cli::render::table::{Align, Cell, Column, Table, cut};
 use crate::cli::render::task::{command, time_taken};
-use crate::cli::render::{HEADING, ago, running_in_words, state_style, waiting_in_words};
+use crate::cli::render::{HEADING, UNTRUSTED, ago, queue, running_in_words, state_style, waiting_in_words};
 use crate::domain::daemon::DaemonStatus;
 use crate::domain::query::Counts;
+use crate::domain::queue::Queue;
 use crate::domain::task::{State, Task};
 use crate::domain::text::neutralize;
 use crate::domain::time::Timestamp;
@@ -17,6 +18,8 @@ pub struct Screen {
     pub daemon: Option<DaemonStatus>,
     /// How many tasks there are; `None` if there is no store yet.
     pub counts: Option<Counts>,
+    /// The queues; none if no daemon tells of them.
+    pub queues: Vec<Queue>,
     /// Tasks that hold a slot.
     pub running: Vec<Task>,
     /// Tasks that wait, those first that come first.
@@ -37,6 +40,12 @@ pub fn screen(screen: &Screen, project: &Project, now: Timestamp, width: Option<
     };
     let mut lines =
         vec![format!("{HEADING}project{HEADING:#}  {root}"), format!("{HEADING}daemon{HEADING:#}   {daemon}")];
+    if screen.daemon.as_ref().is_some_and(|status| status.untrusted) {
+        lines.push(format!("{HEADING}trust{HEADING:#}    {UNTRUSTED}"));
+    }
+    if let Some(overview) = queue::overview(&screen.queues, now, width) {
+        lines.extend([format!("{HEADING}queues{HEADING:#}"), overview]);
+    }
     let empty = Counts::default();
     let counts = screen.counts.as_ref().unwrap_or(&empty);
 

@@ -1,7 +1,7 @@
 //! Tasks: the list, and one of them in full.
 
 use crate::cli::render::table::{Align, Cell, Column, Table, cut};
-use crate::cli::render::{HEADING, ago, exit_in_words, state_style};
+use crate::cli::render::{HEADING, ago, distance, exit_in_words, state_style};
 use crate::domain::attempt::Attempt;
 use crate::domain::outcome::{ExitStatus, SignalName};
 use crate::domain::task::{DEFAULT_QUEUE, Environment, Stdin, Task};
@@ -91,7 +91,7 @@ pub fn details(task: &Task, env: Option<&Environment>, project: &Project, now: T
     let reason = task.reason.as_deref().map(|reason| format!(": {}", neutralize(reason))).unwrap_or_default();
     let mut lines = vec![format!("{HEADING}task {}{HEADING:#}  {style}{}{style:#}{reason}", task.id, state.as_str())];
     let mut fact = |key: &str, value: String| lines.push(format!("  {key:<12} {value}"));
-    let at = |at: Timestamp| format!("{} ({})", rfc3339(at), ago(at, now));
+    let at = |at: Timestamp| format!("{} ({})", rfc3339(at), distance(at, now));
     let spec = &task.spec;
     fact("command", command(task) + if spec.shell { "  (shell)" } else { "" });
     if let Some(name) = &spec.name {

@@ -5,7 +5,7 @@ use crate::cli::render::status::Screen;
 use crate::domain::task::{Environment, Task};
 use crate::domain::text::is_unsafe;
 use crate::paths::Project;
-use crate::view::samples::{NOW, daemon, ended, queued, running};
+use crate::view::samples::{NOW, daemon, ended, paused_queue, queue as default_queue, queued, running};
 
 const LATER: fn() -> Timestamp = || NOW + Duration::from_secs(185);
 
@@ -86,9 +86,13 @@ fn nothing_a_user_wrote_steers_the_terminal() {
     let project = Project::new(format!("/{evil}"));
     let mut status = daemon();
     status.version = evil.to_owned();
+    let mut queue = paused_queue();
+    queue.name = evil.to_owned();
+    queue.pause.as_mut().unwrap().reason = Some(evil.to_owned());
     let screen = Screen {
         daemon: Some(status.clone()),
         counts: Some(status.counts.clone()),
+        queues: vec![queue.clone()],
         running: vec![task.clone()],
         waiting: vec![task.clone()],
         failed: vec![task.clone()],
@@ -101,6 +105,7 @@ fn nothing_a_user_wrote_steers_the_terminal() {
         super::daemon::running(&status, &project, LATER()),
         super::daemon::stopped(&project, Some(evil)),
         status::screen(&screen, &project, LATER(), None),
+        super::queue::list(std::slice::from_ref(&queue), LATER(), None),
     ] {
         let text = plain(&text);
         assert!(text.contains("\\u001b[2J") || text.contains("\\u202e"), "the sample is in it: {text}");
@@ -187,6 +192,7 @@ fn the_whole_project_on_one_screen() {
     let mut screen = Screen {
         daemon: Some(daemon()),
         counts: Some(daemon().counts),
+        queues: vec![default_queue()],
         running: vec![running(14, &["cargo", "test"], NOW)],
         waiting: vec![queued()],
         failed: vec![ended()],
@@ -215,11 +221,54 @@ fn the_whole_project_on_one_screen() {
 
 #[test]
 fn an_empty_project_on_one_screen() {
-    let screen = Screen { daemon: None, counts: None, running: vec![], waiting: vec![], failed: vec![] };
+    let screen =
+        Screen { daemon: None, counts: None, queues: vec![], running: vec![], waiting: vec![], failed: vec![] };
     insta::assert_snapshot!(plain(&status::screen(&screen, &Project::new("/home/project"), NOW, None)), @r#"
     project  /home/project
     daemon   not running; nothing is started (`apex daemon start` starts it)
     running  nothing
     waiting  nothing
     "#);
+}
+
+#[test]
+fn queues_are_on_the_screen_where_they_say_something() {
+    let mut status = daemon();
+    status.untrusted = true;
+    let screen = Screen {
+        daemon: Some(status),
+        counts: Some(daemon().counts),
+        queues: vec![default_queue(), paused_queue()],
+        running: vec![],
+        waiting: vec![],
+        failed: vec![],
+    };
+    insta::assert_snapshot!(plain(&status::screen(&screen, &Project::new("/home/project"), LATER(), None)), @r#"
+    project  /home/project
+    daemon   running (pid 4241), up 1h00m, 1 of 3 slots used
+    trust    the project came from elsewhere and nothing of it is run (`apex trust` accepts it)
+    queues
+      default  1 running          2 queued
+      gpu      1 of 2 slots used  5 queued  paused until 2026-01-15T11:30:00.000Z (in 56m55s): new driver
+    running  1
+    waiting  2 queued, 1 held, 1 retrying
+    "#);
+}
+
+#[test]
+fn a_list_of_queues() {
+    let queues = [default_queue(), paused_queue()];
+    insta::assert_snapshot!(plain(&super::queue::list(&queues, LATER(), Some(80))), @r#"
+    NAME     SLOTS  RUNNING  QUEUED  WAITING  STATE
+    default      -        1       2        2  open
+    gpu          2        1       5        0  paused until 2026-01-15T11:30:00.000Z…
+    "#);
+}
+
+#[test]
+fn what_is_still_to_come_is_not_called_past() {
+    let in_seconds = |seconds| distance(NOW + Duration::from_secs(seconds), NOW);
+    assert_eq!((in_seconds(90), in_seconds(0)), ("in 1m30s".to_owned(), "just now".to_owned()));
+    assert_eq!(distance(NOW, NOW + Duration::from_secs(5)), "5s ago");
+    assert_eq!(distance(NOW + Duration::from_millis(10), NOW), "now");
 }

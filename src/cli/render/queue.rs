@@ -1,0 +1,69 @@
+//! Queues: the list, and why nothing of one is started.
+
+use crate::cli::render::distance;
+use crate::cli::render::table::{Align, Cell, Column, Table};
+use crate::domain::queue::{Queue, QueuePause};
+use crate::domain::task::DEFAULT_QUEUE;
+use crate::domain::text::neutralize;
+use crate::domain::time::Timestamp;
+use crate::view::time::rfc3339;
+
+/// Returns the table of `queues`; `-` stands for no limit but the daemon's.
+pub fn list(queues: &[Queue], now: Timestamp, width: Option<usize>) -> String {
+    let mut table = Table::new(vec![
+        Column::new("NAME", Align::Left),
+        Column::new("SLOTS", Align::Right),
+        Column::new("RUNNING", Align::Right),
+        Column::new("QUEUED", Align::Right),
+        Column::new("WAITING", Align::Right).expendable(1),
+        Column::new("STATE", Align::Left),
+    ]);
+    for queue in queues {
+        let slots = if queue.slots == 0 { "-".to_owned() } else { queue.slots.to_string() };
+        table.push(vec![
+            Cell::new(neutralize(&queue.name)),
+            Cell::new(slots),
+            Cell::new(queue.active.to_string()),
+            Cell::new(queue.queued.to_string()),
+            Cell::new(queue.waiting.to_string()),
+            Cell::new(queue.pause.as_ref().map_or_else(|| "open".to_owned(), |pause| paused(pause, now))),
+        ]);
+    }
+    table.draw(width)
+}
+
+/// Returns the lines of the status screen for `queues`, a line each; `None` if the default one is all there is, and
+/// nothing about it is out of the ordinary.
+pub fn overview(queues: &[Queue], now: Timestamp, width: Option<usize>) -> Option<String> {
+    let ordinary = |queue: &Queue| queue.name == DEFAULT_QUEUE && queue.slots == 0 && queue.pause.is_none();
+    if queues.iter().all(ordinary) {
+        return None;
+    }
+    let mut table = Table::new(vec![
+        Column::new("NAME", Align::Left),
+        Column::new("USED", Align::Left),
+        Column::new("QUEUED", Align::Left).expendable(1),
+        Column::new("STATE", Align::Left),
+    ])
+    .indented(2);
+    for queue in queues {
+        let used = match queue.slots {
+            0 => format!("{} running", queue.active),
+            slots => format!("{} of {slots} slots used", queue.active),
+        };
+        table.push(vec![
+            Cell::new(neutralize(&queue.name)),
+            Cell::new(used),
+            Cell::new(format!("{} queued", queue.queued)),
+            Cell::new(queue.pause.as_ref().map(|pause| paused(pause, now)).unwrap_or_default()),
+        ]);
+    }
+    Some(table.draw(width))
+}
+
+/// Returns why and until when nothing of a queue is started: `paused until 2026-01-15T11:30:00.000Z (in 56m55s): why`.
+pub fn paused(pause: &QueuePause, now: Timestamp) -> String {
+    let until = pause.until.map(|at| format!(" until {} ({})", rfc3339(at), distance(at, now))).unwrap_or_default();
+    let reason = pause.reason.as_deref().map(|reason| format!(": {}", neutralize(reason))).unwrap_or_default();
+    format!("paused{until}{reason}")
+}
