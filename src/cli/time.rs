@@ -1,6 +1,6 @@
 //! Instants as people type them.
 
-use jiff::civil::{Date, DateTime, Time};
+use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::{ToSpan, Zoned};
 
 use crate::domain::time::Timestamp;
@@ -14,6 +14,12 @@ pub enum Error {
         "`{0}` is not a time; write it like `10m ago`, `17:30`, `yesterday 9am`, `2026-01-15` or `2026-01-15T10:30:00Z`"
     )]
     Unknown(String),
+    /// None of the forms of an instant that is to come.
+    #[error(
+        "`{0}` is not a time; write it like `in 10m`, `17:30`, `tomorrow 9am`, `monday 9am`, `2026-01-15` or \
+         `2026-01-15T10:30:00Z`"
+    )]
+    UnknownFuture(String),
     /// The length of time in it is none.
     #[error(transparent)]
     Length(#[from] units::Error),
@@ -64,14 +70,72 @@ pub fn parse_past(text: &str, now: &Zoned) -> Result<Timestamp, Error> {
     at.to_zoned(now.time_zone().clone()).map(|at| timestamp(&at)).map_err(|_| too_far())
 }
 
+/// Reads an instant that is to come, as seen from `now` and its time zone.
+///
+/// Shape: RFC 3339; `in 10m`, or just `10m`; `17:30`, the next time it will be; `today`, `tomorrow` or a day of the week
+/// such as `monday` or `mon`, the next one that is to come, alone (midnight) or with a time; a date, alone (midnight) or
+/// with a time; a time is `17:30`, `17:30:05` or `9am`.
+/// Errors: anything else. An instant that has passed is taken as it is where a date is given.
+pub fn parse_future(text: &str, now: &Zoned) -> Result<Timestamp, Error> {
+    let unknown = || Error::UnknownFuture(text.to_owned());
+    let too_far = || Error::TooFar(text.to_owned());
+    let lower = text.to_ascii_lowercase();
+    let words: Vec<&str> = lower.split_whitespace().collect();
+    let midnight = Time::midnight();
+    let after_days = |days: i64| now.date().checked_add(days.days()).map_err(|_| too_far());
+    let at = match words.as_slice() {
+        ["now"] => return Ok(timestamp(now)),
+        ["in", length] => return after(length, now).ok_or_else(too_far)?,
+        ["today", rest @ ..] => now.date().to_datetime(time_or(rest, midnight).ok_or_else(unknown)?),
+        ["tomorrow", rest @ ..] => after_days(1)?.to_datetime(time_or(rest, midnight).ok_or_else(unknown)?),
+        [day, rest @ ..] if parse_weekday(day).is_some() => {
+            let day = parse_weekday(day).ok_or_else(unknown)?;
+            let time = time_or(rest, midnight).ok_or_else(unknown)?;
+            let days = i64::from(now.date().weekday().until(day));
+            let next = after_days(days)?.to_datetime(time);
+            if next > now.datetime() { next } else { after_days(days + 7)?.to_datetime(time) }
+        }
+        [word] => {
+            if let Ok(instant) = word.to_ascii_uppercase().parse::<jiff::Timestamp>() {
+                return Ok(Timestamp(instant.as_millisecond()));
+            }
+            if let Some(time) = parse_time(word) {
+                let today = now.date().to_datetime(time);
+                if today > now.datetime() { today } else { after_days(1)?.to_datetime(time) }
+            } else if let Some(datetime) = parse_datetime(&word.to_ascii_uppercase()) {
+                datetime
+            } else if word.starts_with(|c: char| c.is_ascii_digit()) && !word.contains([':', '-']) {
+                return after(word, now).ok_or_else(too_far)?;
+            } else {
+                return Err(unknown());
+            }
+        }
+        [date, time] => {
+            let date = parse_date(date).ok_or_else(unknown)?;
+            date.to_datetime(parse_time(time).ok_or_else(unknown)?)
+        }
+        _ => return Err(unknown()),
+    };
+    at.to_zoned(now.time_zone().clone()).map(|at| timestamp(&at)).map_err(|_| too_far())
+}
+
 /// `None` if it is too long ago.
 fn before(length: &str, now: &Zoned) -> Option<Result<Timestamp, Error>> {
+    moved(length, now, i64::checked_sub)
+}
+
+/// `None` if it is too far away.
+fn after(length: &str, now: &Zoned) -> Option<Result<Timestamp, Error>> {
+    moved(length, now, i64::checked_add)
+}
+
+fn moved(length: &str, now: &Zoned, by: fn(i64, i64) -> Option<i64>) -> Option<Result<Timestamp, Error>> {
     let length = match units::parse_duration(length) {
         Ok(length) => length,
         Err(error) => return Some(Err(error.into())),
     };
     let ms = i64::try_from(length.as_millis()).ok()?;
-    timestamp(now).0.checked_sub(ms).map(|at| Ok(Timestamp(at)))
+    by(timestamp(now).0, ms).map(|at| Ok(Timestamp(at)))
 }
 
 fn timestamp(at: &Zoned) -> Timestamp {
@@ -108,6 +172,20 @@ fn parse_time(text: &str) -> Option<Time> {
         ([h, m, s], _) => Time::new(hour(*h)?, *m, *s, 0).ok(),
         _ => None,
     }
+}
+
+/// Reads the name of a day of the week, in full or its first three letters, in lower case.
+fn parse_weekday(text: &str) -> Option<Weekday> {
+    let days = [
+        ("monday", Weekday::Monday),
+        ("tuesday", Weekday::Tuesday),
+        ("wednesday", Weekday::Wednesday),
+        ("thursday", Weekday::Thursday),
+        ("friday", Weekday::Friday),
+        ("saturday", Weekday::Saturday),
+        ("sunday", Weekday::Sunday),
+    ];
+    days.into_iter().find(|(name, _)| text == *name || text == &name[..3]).map(|(_, day)| day)
 }
 
 fn parse_date(text: &str) -> Option<Date> {
@@ -171,5 +249,64 @@ mod tests {
         let without_unit = parse_past("10 ago", &now()).unwrap_err();
         assert!(matches!(without_unit, Error::Length(_)), "{without_unit}");
         assert!(matches!(parse_past("999999999999999h", &now()), Err(Error::Length(_) | Error::TooFar(_))));
+    }
+    #[track_caller]
+    fn comes(text: &str, utc: &str) {
+        let expected: jiff::Timestamp = utc.parse().unwrap();
+        let read = parse_future(text, &now()).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(jiff::Timestamp::from_millisecond(read.0).unwrap(), expected, "{text}");
+    }
+
+    #[test]
+    fn every_form_of_a_time_to_come_is_read() {
+        comes("2026-01-15T12:00:00Z", "2026-01-15T12:00:00Z");
+        comes("2026-01-15t12:00:00.250+02:00", "2026-01-15T10:00:00.250Z");
+        comes("in 10m", "2026-01-15T09:40:00Z");
+        comes("In 1h30m", "2026-01-15T11:00:00Z");
+        comes("10m", "2026-01-15T09:40:00Z");
+        comes("in 0s", "2026-01-15T09:30:00Z");
+        comes("now", "2026-01-15T09:30:00Z");
+        comes("17:30", "2026-01-15T16:30:00Z");
+        comes("5pm", "2026-01-15T16:00:00Z");
+        comes("today 17:30:05", "2026-01-15T16:30:05Z");
+        comes("tomorrow", "2026-01-15T23:00:00Z");
+        comes("Tomorrow 9am", "2026-01-16T08:00:00Z");
+        comes("2026-01-20", "2026-01-19T23:00:00Z");
+        comes("2026-01-20 17:30", "2026-01-20T16:30:00Z");
+        comes("2026-01-20T17:30", "2026-01-20T16:30:00Z");
+        comes("2026-01-10", "2026-01-09T23:00:00Z");
+    }
+
+    #[test]
+    fn a_time_that_has_been_today_comes_tomorrow() {
+        comes("08:15", "2026-01-16T07:15:00Z");
+        comes("10:30", "2026-01-16T09:30:00Z");
+        comes("9am", "2026-01-16T08:00:00Z");
+    }
+
+    #[test]
+    fn a_day_of_the_week_is_the_next_one_to_come() {
+        comes("friday", "2026-01-15T23:00:00Z");
+        comes("Wed 9am", "2026-01-21T08:00:00Z");
+        comes("thursday", "2026-01-21T23:00:00Z");
+        comes("thu 17:30", "2026-01-15T16:30:00Z");
+        comes("thu 9am", "2026-01-22T08:00:00Z");
+    }
+
+    #[test]
+    fn an_hour_that_the_clock_skips_comes_when_it_goes_on() {
+        let now: Zoned = "2026-03-28T12:00:00+01:00[Europe/Vienna]".parse().unwrap();
+        let read = parse_future("tomorrow 2:30am", &now).unwrap();
+        assert_eq!(jiff::Timestamp::from_millisecond(read.0).unwrap().to_string(), "2026-03-29T01:30:00Z");
+    }
+
+    #[test]
+    fn what_is_no_time_to_come_is_refused_by_name() {
+        for wrong in ["", "soon", "25:00", "13pm", "9", "in", "10m ago", "yesterday", "monday at noon", "-5m", "mo"] {
+            let error = parse_future(wrong, &now()).expect_err(wrong).to_string();
+            assert!(error.contains(&format!("`{wrong}")), "{error}");
+        }
+        assert!(matches!(parse_future("in 10", &now()), Err(Error::Length(_))));
+        assert!(matches!(parse_future("in 9999999999999h", &now()), Err(Error::Length(_) | Error::TooFar(_))));
     }
 }

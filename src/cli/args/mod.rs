@@ -12,6 +12,7 @@ pub mod config;
 pub mod daemon;
 pub mod global;
 pub mod task;
+pub mod terms;
 pub mod value;
 
 #[cfg(test)]

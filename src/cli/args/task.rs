@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::cli::args::terms::{Limits, Tries, Waits};
 use crate::cli::args::value;
 use crate::domain::id::TaskId;
 use crate::domain::task::State;
@@ -68,9 +69,15 @@ pub struct TaskFlags {
     /// Keep standard output and standard error apart
     #[arg(long)]
     pub split_output: bool,
-    /// Keep it back until `apex task release`
-    #[arg(long)]
-    pub hold: bool,
+    /// What it waits for.
+    #[command(flatten)]
+    pub waits: Waits,
+    /// How often it is tried.
+    #[command(flatten)]
+    pub tries: Tries,
+    /// How it is ended.
+    #[command(flatten)]
+    pub limits: Limits,
     /// The command.
     #[command(flatten)]
     pub words: Words,
@@ -86,6 +93,8 @@ Examples:
   apex task add -- cargo test --workspace
   apex task add 'make && make check'
   apex task add -n nightly -p -5 --env RUST_LOG=debug -- ./backup.sh
+  apex task add --after 12 --retries 3 --timeout 1h -- ./deploy.sh
+  apex task add --at 'tomorrow 9am' -Q slow -- ./report.sh
   apex task add --wait -- ./deploy.sh")]
 pub struct Add {
     /// The task.

@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::cli::time;
 use crate::config::Level;
 use crate::domain::outcome::SignalName;
-use crate::domain::task::{InvalidSpec, State, check_label_key, check_name};
+use crate::domain::queue::{InvalidQueueName, check_queue_name};
+use crate::domain::task::{Backoff, InvalidSpec, OnInterrupt, State, check_label_key, check_name};
 use crate::domain::time::Timestamp;
 use crate::units;
 
@@ -21,6 +22,12 @@ pub enum Error {
     /// No level of that name.
     #[error("levels are error, warn, info, debug, trace")]
     Level,
+    /// No way for a delay to grow of that name.
+    #[error("delays are fixed or exponential")]
+    Backoff,
+    /// No such way to go on.
+    #[error("what follows is stop or rerun")]
+    OnInterrupt,
 }
 
 /// Reads a length of time.
@@ -31,6 +38,34 @@ pub fn duration(text: &str) -> Result<Duration, units::Error> {
 /// Reads an instant that has passed.
 pub fn past(text: &str) -> Result<Timestamp, time::Error> {
     time::parse_past(text, &jiff::Zoned::now())
+}
+
+/// Reads an instant that is to come.
+pub fn future(text: &str) -> Result<Timestamp, time::Error> {
+    time::parse_future(text, &jiff::Zoned::now())
+}
+
+/// Reads how the delay before a further attempt grows.
+pub fn backoff(text: &str) -> Result<Backoff, Error> {
+    match text {
+        "fixed" => Ok(Backoff::Fixed),
+        "exponential" => Ok(Backoff::Exponential),
+        _ => Err(Error::Backoff),
+    }
+}
+
+/// Reads what follows when apex itself cut a task off, or lost sight of it.
+pub fn on_interrupt(text: &str) -> Result<OnInterrupt, Error> {
+    match text {
+        "stop" => Ok(OnInterrupt::Stop),
+        "rerun" => Ok(OnInterrupt::Rerun),
+        _ => Err(Error::OnInterrupt),
+    }
+}
+
+/// Reads the name of a queue.
+pub fn queue(text: &str) -> Result<String, InvalidQueueName> {
+    check_queue_name(text).map(|()| text.to_owned())
 }
 
 /// Reads the word for a state, as lists show it.

@@ -7,11 +7,11 @@ use uuid::Uuid;
 
 use crate::cli::args::task::{Add, TaskFlags};
 use crate::cli::caller::{self, Missing};
-use crate::cli::command::{follow, wait};
+use crate::cli::command::{follow, terms, wait};
 use crate::cli::connect::{self, Connection};
 use crate::cli::environment::{self, Asked};
 use crate::cli::error::Failure;
-use crate::cli::session::{Session, block_on};
+use crate::cli::session::{Session, block_on, now};
 use crate::domain::error::ErrorKind;
 use crate::domain::id::{TaskId, TaskUuid};
 use crate::domain::task::{Environment, NewTask, Stdin, Task, TaskSpec};
@@ -94,7 +94,8 @@ pub async fn upload(connection: &Connection, mut prepared: Prepared) -> Result<P
 /// Errors: flags that make no sense, files that cannot be read.
 pub fn prepare(session: &Session, project: &Project, flags: &TaskFlags) -> Result<Prepared, Failure> {
     let ambient: Vec<(OsString, OsString)> = std::env::vars_os().collect();
-    let exclusion = session.configuration(project).env.exclusion();
+    let config = session.configuration(project);
+    let exclusion = config.env.exclusion();
     let asked = Asked { set: &flags.env, files: &flags.env_files, clean: flags.clean_env };
     let (env, left_out) = environment::collect(&ambient, asked, |name| exclusion.matches(name))?;
     for name in left_out {
@@ -103,23 +104,32 @@ pub fn prepare(session: &Session, project: &Project, flags: &TaskFlags) -> Resul
     let cwd = flags.cwd.as_deref().unwrap_or(Path::new("."));
     let cwd = directory(&session.base_of(cwd)?, cwd);
     let (stdin, uploads_stdin) = stdin(|file| session.base_of(file), flags.stdin.as_deref())?;
+    let defaults = TaskSpec::command(flags.words.argv.clone(), cwd);
     let spec = TaskSpec {
         shell: flags.words.is_shell_line(),
         name: flags.name.clone(),
         labels: flags.labels.iter().map(|(key, value)| (key.clone(), value.clone().unwrap_or_default())).collect(),
+        queue: flags.waits.queue.clone().unwrap_or(defaults.queue),
         priority: flags.priority,
         umask: caller::umask(),
         limits: caller::limits(),
         stdin,
         split_output: flags.split_output,
-        ..TaskSpec::command(flags.words.argv.clone(), cwd)
+        retry: terms::retry(&flags.tries, &config.task)?,
+        timeout: terms::timeout(&flags.limits, &config.task),
+        kill_signal: flags.limits.kill_signal,
+        kill_grace: flags.limits.kill_grace,
+        run_at: terms::run_at(&flags.waits, now()),
+        after: flags.waits.after.clone(),
+        after_any: flags.waits.after_any.clone(),
+        ..defaults
     };
     spec.check()?;
     if let Some(warning) = warning(&spec, &env) {
         session.ui.warn(&warning);
     }
     let parent = parent(project, |name| std::env::var_os(name));
-    let new = NewTask { uuid: TaskUuid(Uuid::now_v7()), spec, env, hold: flags.hold, parent };
+    let new = NewTask { uuid: TaskUuid(Uuid::now_v7()), spec, env, hold: flags.waits.hold, parent };
     Ok(Prepared { new, uploads_stdin })
 }
 

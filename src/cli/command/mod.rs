@@ -13,6 +13,7 @@ pub mod run;
 pub mod status;
 pub mod steer;
 pub mod task;
+pub mod terms;
 pub mod trust;
 pub mod version;
 pub mod wait;
