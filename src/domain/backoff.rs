@@ -7,18 +7,18 @@ use crate::domain::task::{Backoff, RetryPolicy};
 
 /// Returns how long to wait before the next attempt of a task.
 ///
-/// Shape: fixed, or doubled with each failure from the policy's delay and never above its longest; times `jitter`.
-/// `failures` counts the failed attempts so far, at least 1.
+/// Shape: fixed; or doubled with each failure from the policy's delay, never above its longest, times `jitter`, so that
+/// what failed together does not come back together. `failures` counts the failed attempts so far, at least 1.
 /// Units: wall time; `jitter` is a factor in (0.5, 1.0] drawn by the caller.
 /// Errors: none; overflow stays at the longest delay.
 pub fn retry_delay(policy: &RetryPolicy, failures: u32, jitter: f64) -> Duration {
-    let doublings = match policy.backoff {
-        Backoff::Fixed => 0,
-        Backoff::Exponential => failures.saturating_sub(1),
-    };
-    let factor = 1_u32.checked_shl(doublings).unwrap_or(u32::MAX);
-    let delay = policy.delay.saturating_mul(factor).min(policy.max_delay);
-    delay.mul_f64(jitter.clamp(0.0, 1.0))
+    match policy.backoff {
+        Backoff::Fixed => policy.delay,
+        Backoff::Exponential => {
+            let factor = 1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX);
+            policy.delay.saturating_mul(factor).min(policy.max_delay).mul_f64(jitter.clamp(0.0, 1.0))
+        }
+    }
 }
 
 /// apexd's exit code after a drain.
@@ -155,6 +155,6 @@ mod tests {
         assert_eq!(retry_delay(&policy, u32::MAX, 1.0), policy.max_delay);
         assert_eq!(retry_delay(&policy, 1, 0.5), Duration::from_secs(1));
         let fixed = RetryPolicy { backoff: Backoff::Fixed, ..policy };
-        assert_eq!(retry_delay(&fixed, 9, 1.0), Duration::from_secs(2));
+        assert_eq!(retry_delay(&fixed, 9, 0.5), Duration::from_secs(2));
     }
 }

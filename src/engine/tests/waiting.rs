@@ -96,7 +96,7 @@ async fn a_failed_task_runs_again_after_its_delay() {
     assert_eq!(stage.task(id).await.state, State::Retrying);
     stage.run(EXIT(0)).await;
     let waited = moment().0 - began.0;
-    assert!((30_000..60_100).contains(&waited), "with jitter: {waited}");
+    assert!((60_000..60_100).contains(&waited), "{waited}");
     let task = stage.task(id).await;
     assert_eq!((task.state, task.attempt, task.failures), (State::Succeeded, 2, 1));
 }

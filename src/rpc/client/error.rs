@@ -100,7 +100,7 @@ impl Error {
             Self::Foreign { .. } => {
                 problem().with_hint("nothing was sent to it; run apex as the user whom the project belongs to")
             }
-            Self::Connect { .. } => problem().with_hint("see what is wrong with `apex doctor`"),
+            Self::Connect { .. } => problem().with_hint("see what the daemon says with `apex daemon logs`"),
             Self::NoAnswer { .. } => problem().with_hint(
                 "it may be stopped (`kill -CONT` lets it go on) or busy: allow more time with `--deadline`, or see \
                  `apex daemon logs`",
