@@ -12,6 +12,7 @@ mod install;
 mod logs;
 mod reload;
 mod start;
+mod storm;
 mod support;
 mod task;
 mod wire;
