@@ -123,6 +123,11 @@ impl TaskView {
         }
     }
 
+    /// Returns the task's number.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
     /// Adds the values of the environment, which are shown only to whoever asked for them.
     #[must_use]
     pub fn with_env(mut self, env: &Environment) -> Self {

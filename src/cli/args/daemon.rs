@@ -117,3 +117,8 @@ pub struct Logs {
     #[arg(long, value_name = "LEVEL", value_parser = value::level)]
     pub level: Option<Level>,
 }
+
+/// Prints what is measured, as Prometheus reads it.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(after_help = "Examples:\n  apex daemon metrics > /var/lib/node_exporter/apex.prom")]
+pub struct Metrics {}

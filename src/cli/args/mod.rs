@@ -10,7 +10,10 @@ use clap::{ArgMatches, Args, FromArgMatches};
 
 pub mod config;
 pub mod daemon;
+pub mod event;
 pub mod global;
+pub mod queue;
+pub mod steer;
 pub mod task;
 pub mod terms;
 pub mod value;
@@ -53,6 +56,32 @@ pub enum Command {
     Kill(task::Kill),
     /// `task release`
     Release(task::Release),
+    /// `task hold`
+    Hold(steer::Hold),
+    /// `task pause`
+    Pause(steer::Pause),
+    /// `task resume`
+    Resume(steer::Resume),
+    /// `task retry`
+    Retry(steer::Retry),
+    /// `task rm`
+    Remove(steer::Remove),
+    /// `task why`
+    Why(steer::Why),
+    /// `queue list`
+    QueueList,
+    /// `queue add`
+    QueueAdd(queue::Add),
+    /// `queue set`
+    QueueSet(queue::Set),
+    /// `queue pause`
+    QueuePause(queue::Pause),
+    /// `queue resume`
+    QueueResume(queue::Resume),
+    /// `queue rm`
+    QueueRemove(queue::Remove),
+    /// `events`
+    Events(event::Events),
     /// `config show`
     ConfigShow(config::Show),
     /// `config check`
@@ -71,6 +100,8 @@ pub enum Command {
     DaemonStatus,
     /// `daemon logs`
     DaemonLogs(daemon::Logs),
+    /// `daemon metrics`
+    DaemonMetrics,
     /// `daemon run`
     DaemonRun(daemon::Run),
     /// `daemon install`
@@ -146,7 +177,7 @@ struct Verb {
 }
 
 /// Commands that begin with themselves. The last five are short forms of commands of [`TASK`].
-const TOP: [Verb; 11] = [
+const TOP: [Verb; 12] = [
     Verb {
         word: "init",
         about: "Makes a project of a directory",
@@ -168,6 +199,12 @@ const TOP: [Verb; 11] = [
         about: "Shows the whole project on one screen",
         build: Status::augment_args,
         read: |_, _| Ok(Command::Status),
+    },
+    Verb {
+        word: "events",
+        about: "Prints every change of a task or a queue, in order",
+        build: event::Events::augment_args,
+        read: |matches, _| event::Events::from_arg_matches(matches).map(Command::Events),
     },
     Verb {
         word: "trust",
@@ -234,7 +271,7 @@ const CANCEL: Verb = Verb {
 };
 
 /// Commands that begin with `task`.
-const TASK: [Verb; 8] = [
+const TASK: [Verb; 14] = [
     ADD,
     LIST,
     Verb {
@@ -258,10 +295,81 @@ const TASK: [Verb; 8] = [
         build: task::Release::augment_args,
         read: |matches, _| task::Release::from_arg_matches(matches).map(Command::Release),
     },
+    Verb {
+        word: "hold",
+        about: "Keeps waiting tasks back until they are released",
+        build: steer::Hold::augment_args,
+        read: |matches, _| steer::Hold::from_arg_matches(matches).map(Command::Hold),
+    },
+    Verb {
+        word: "pause",
+        about: "Stops all processes of running tasks",
+        build: steer::Pause::augment_args,
+        read: |matches, _| steer::Pause::from_arg_matches(matches).map(Command::Pause),
+    },
+    Verb {
+        word: "resume",
+        about: "Lets the processes of paused tasks go on",
+        build: steer::Resume::augment_args,
+        read: |matches, _| steer::Resume::from_arg_matches(matches).map(Command::Resume),
+    },
+    Verb {
+        word: "retry",
+        about: "Runs tasks again that have ended",
+        build: steer::Retry::augment_args,
+        read: |matches, _| steer::Retry::from_arg_matches(matches).map(Command::Retry),
+    },
+    Verb {
+        word: "rm",
+        about: "Removes tasks that have ended, with all they wrote",
+        build: steer::Remove::augment_args,
+        read: |matches, _| steer::Remove::from_arg_matches(matches).map(Command::Remove),
+    },
+    Verb {
+        word: "why",
+        about: "Says what a task waits for",
+        build: steer::Why::augment_args,
+        read: |matches, _| steer::Why::from_arg_matches(matches).map(Command::Why),
+    },
+];
+
+/// Commands that begin with `queue`.
+const QUEUE: [Verb; 6] = [
+    Verb { word: "list", about: "Lists queues", build: queue::List::augment_args, read: |_, _| Ok(Command::QueueList) },
+    Verb {
+        word: "add",
+        about: "Makes a queue",
+        build: queue::Add::augment_args,
+        read: |matches, _| queue::Add::from_arg_matches(matches).map(Command::QueueAdd),
+    },
+    Verb {
+        word: "set",
+        about: "Gives a queue another number of slots",
+        build: queue::Set::augment_args,
+        read: |matches, _| queue::Set::from_arg_matches(matches).map(Command::QueueSet),
+    },
+    Verb {
+        word: "pause",
+        about: "Starts nothing of queues any more",
+        build: queue::Pause::augment_args,
+        read: |matches, _| queue::Pause::from_arg_matches(matches).map(Command::QueuePause),
+    },
+    Verb {
+        word: "resume",
+        about: "Lets tasks of paused queues be started again",
+        build: queue::Resume::augment_args,
+        read: |matches, _| queue::Resume::from_arg_matches(matches).map(Command::QueueResume),
+    },
+    Verb {
+        word: "rm",
+        about: "Removes queues",
+        build: queue::Remove::augment_args,
+        read: |matches, _| queue::Remove::from_arg_matches(matches).map(Command::QueueRemove),
+    },
 ];
 
 /// Commands that begin with `daemon`.
-const DAEMON: [Verb; 9] = [
+const DAEMON: [Verb; 10] = [
     Verb {
         word: "start",
         about: "Starts the daemon in the background",
@@ -297,6 +405,12 @@ const DAEMON: [Verb; 9] = [
         about: "Prints the daemon's own log",
         build: daemon::Logs::augment_args,
         read: |matches, _| daemon::Logs::from_arg_matches(matches).map(Command::DaemonLogs),
+    },
+    Verb {
+        word: "metrics",
+        about: "Prints what is measured, as Prometheus reads it",
+        build: daemon::Metrics::augment_args,
+        read: |_, _| Ok(Command::DaemonMetrics),
     },
     Verb {
         word: "run",
@@ -370,6 +484,7 @@ pub fn command() -> clap::Command {
         .about("Queues commands, runs each of them once, keeps its output and its exit code")
         .subcommands(TOP.iter().map(Verb::command))
         .subcommand(group("task", "Adds, lists and steers tasks", &TASK))
+        .subcommand(group("queue", "Lists and steers queues", &QUEUE))
         .subcommand(group("daemon", "Starts, stops and watches the daemon", &DAEMON))
         .subcommand(group("config", "Shows, checks and changes the settings", &CONFIG))
 }
@@ -398,6 +513,7 @@ pub fn parse(raw: &[OsString]) -> Result<Typed, clap::Error> {
     let command = match matches.subcommand() {
         None => Command::Status,
         Some(("task", inner)) => read(&TASK, inner, raw)?,
+        Some(("queue", inner)) => read(&QUEUE, inner, raw)?,
         Some(("daemon", inner)) => read(&DAEMON, inner, raw)?,
         Some(("config", inner)) => read(&CONFIG, inner, raw)?,
         Some(_) => read(&TOP, &matches, raw)?,

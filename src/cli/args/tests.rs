@@ -41,7 +41,7 @@ fn clap_finds_no_fault_with_the_whole_tree() {
 
 #[test]
 fn the_list_of_commands_says_what_their_help_says() {
-    for verb in TOP.iter().chain(&TASK).chain(&DAEMON).chain(&CONFIG) {
+    for verb in TOP.iter().chain(&TASK).chain(&QUEUE).chain(&DAEMON).chain(&CONFIG) {
         let built = (verb.build)(clap::Command::new(verb.word));
         let about = built.get_about().map(ToString::to_string).unwrap_or_default();
         assert_eq!(about, verb.about, "{}", verb.word);
@@ -50,7 +50,13 @@ fn the_list_of_commands_says_what_their_help_says() {
 
 #[test]
 fn every_command_has_a_help_text_with_the_global_flags() {
-    let groups = [(None, &TOP[..]), (Some("task"), &TASK), (Some("daemon"), &DAEMON), (Some("config"), &CONFIG)];
+    let groups = [
+        (None, &TOP[..]),
+        (Some("task"), &TASK),
+        (Some("queue"), &QUEUE),
+        (Some("daemon"), &DAEMON),
+        (Some("config"), &CONFIG),
+    ];
     for (group, verbs) in groups {
         for verb in verbs {
             let line: Vec<&str> = group.into_iter().chain([verb.word, "--help"]).collect();
@@ -276,6 +282,13 @@ fn every_flag_of_the_other_commands_is_read() {
         Command::Cancel(task::Cancel { ids: ids(&[1]), reason: Some("no".to_owned()), wait: true })
     );
     assert_eq!(command_of(&["task", "release", "1"]), Command::Release(task::Release { ids: ids(&[1]) }));
+    assert_eq!(command_of(&["task", "hold", "1,2"]), Command::Hold(steer::Hold { ids: ids(&[1, 2]) }));
+    assert_eq!(command_of(&["task", "pause", "1"]), Command::Pause(steer::Pause { ids: ids(&[1]) }));
+    assert_eq!(command_of(&["task", "resume", "1"]), Command::Resume(steer::Resume { ids: ids(&[1]) }));
+    assert_eq!(command_of(&["task", "retry", "1"]), Command::Retry(steer::Retry { ids: ids(&[1]), failed: false }));
+    assert_eq!(command_of(&["task", "retry", "--failed"]), Command::Retry(steer::Retry { ids: vec![], failed: true }));
+    assert_eq!(command_of(&["task", "rm", "1", "2"]), Command::Remove(steer::Remove { ids: ids(&[1, 2]) }));
+    assert_eq!(command_of(&["task", "why", "1"]), Command::Why(steer::Why { id: ids(&[1])[0] }));
     assert_eq!(
         command_of(&["task", "show", "1", "--show-env"]),
         Command::Show(task::Show { id: ids(&[1])[0], show_env: true })
@@ -330,6 +343,33 @@ fn every_flag_of_the_other_commands_is_read() {
 }
 
 #[test]
+fn every_flag_of_queues_and_events_is_read() {
+    let gpu = || "gpu".to_owned();
+    assert_eq!(command_of(&["queue", "list"]), Command::QueueList);
+    assert_eq!(command_of(&["queue", "add", "gpu"]), Command::QueueAdd(queue::Add { name: gpu(), slots: 0 }));
+    assert_eq!(
+        command_of(&["queue", "set", "gpu", "--slots", "2"]),
+        Command::QueueSet(queue::Set { name: gpu(), slots: 2 })
+    );
+    assert_eq!(
+        command_of(&["queue", "pause", "gpu,cpu", "--wait", "--reason", "r", "--until", "2026-01-15T10:30:00Z"]),
+        Command::QueuePause(queue::Pause {
+            names: vec![gpu(), "cpu".to_owned()],
+            wait: true,
+            reason: Some("r".to_owned()),
+            until: Some(crate::domain::time::Timestamp(1_768_473_000_000)),
+        })
+    );
+    assert_eq!(command_of(&["queue", "resume", "gpu"]), Command::QueueResume(queue::Resume { names: vec![gpu()] }));
+    assert_eq!(command_of(&["queue", "rm", "gpu"]), Command::QueueRemove(queue::Remove { names: vec![gpu()] }));
+    assert_eq!(
+        command_of(&["events", "-f", "--since", "7"]),
+        Command::Events(event::Events { follow: true, since: Some(7) })
+    );
+    assert_eq!(command_of(&["daemon", "metrics"]), Command::DaemonMetrics);
+}
+
+#[test]
 fn wrong_usage_is_refused_and_says_what_would_be_right() {
     for (line, part) in [
         (&["frobnicate"][..], "frobnicate"),
@@ -353,6 +393,15 @@ fn wrong_usage_is_refused_and_says_what_would_be_right() {
         (&["task", "add", "--on-interrupt", "cry", "--", "true"], "stop or rerun"),
         (&["task", "add", "--timeout", "5", "--", "true"], "`5s`"),
         (&["task", "kill", "--signal", "NOPE", "1"], "SIGTERM"),
+        (&["task", "retry"], "ID"),
+        (&["task", "retry", "1", "--failed"], "--failed"),
+        (&["queue"], "Usage"),
+        (&["queue", "add", "-x"], "-x"),
+        (&["queue", "add", "a/b"], "queue name"),
+        (&["queue", "set", "gpu"], "--slots"),
+        (&["queue", "pause"], "NAME"),
+        (&["queue", "pause", "gpu", "--until", "10m ago"], "tomorrow 9am"),
+        (&["events", "--since", "-1"], "-1"),
         (&["task", "logs", "1", "2"], "2"),
         (&["task", "logs", "1", "--stdout", "--stderr"], "--stderr"),
         (&["daemon", "start", "--poll-interval", "5"], "`5s`"),

@@ -5,10 +5,12 @@ pub mod completions;
 pub mod config;
 pub mod daemon;
 pub mod daemon_log;
+pub mod event;
 pub mod follow;
 pub mod init;
 pub mod lock;
 pub mod logs;
+pub mod queue;
 pub mod run;
 pub mod status;
 pub mod steer;
@@ -17,6 +19,7 @@ pub mod terms;
 pub mod trust;
 pub mod version;
 pub mod wait;
+pub mod why;
 
 use crate::cli::args::{Command, Globals};
 use crate::cli::error::Failure;
@@ -40,6 +43,19 @@ pub fn run(globals: &Globals, command: Command) -> Result<i32, Failure> {
         Command::Cancel(args) => steer::cancel(&session, &args),
         Command::Kill(args) => steer::kill(&session, &args),
         Command::Release(args) => steer::release(&session, &args),
+        Command::Hold(args) => steer::hold(&session, &args),
+        Command::Pause(args) => steer::pause(&session, &args),
+        Command::Resume(args) => steer::resume(&session, &args),
+        Command::Retry(args) => steer::retry(&session, &args),
+        Command::Remove(args) => steer::remove(&session, &args),
+        Command::Why(args) => why::run(&session, &args),
+        Command::QueueList => queue::list(&session),
+        Command::QueueAdd(args) => queue::add(&session, &args),
+        Command::QueueSet(args) => queue::set(&session, &args),
+        Command::QueuePause(args) => queue::pause(&session, &args),
+        Command::QueueResume(args) => queue::resume(&session, &args),
+        Command::QueueRemove(args) => queue::remove(&session, &args),
+        Command::Events(args) => event::run(&session, &args),
         Command::ConfigShow(args) => config::show(&session, &args),
         Command::ConfigCheck => config::check(&session),
         Command::ConfigEdit => config::edit::run(&session),
@@ -49,6 +65,7 @@ pub fn run(globals: &Globals, command: Command) -> Result<i32, Failure> {
         Command::DaemonReload => daemon::reload::run(&session),
         Command::DaemonStatus => daemon::status(&session),
         Command::DaemonLogs(args) => daemon_log::run(&session, &args),
+        Command::DaemonMetrics => daemon::metrics(&session),
         Command::DaemonRun(args) => daemon::start::in_foreground(&session, &args),
         Command::DaemonInstall(args) => daemon::install::install(&session, &args),
         Command::DaemonUninstall => daemon::install::uninstall(&session),

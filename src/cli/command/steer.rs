@@ -1,7 +1,9 @@
-//! `task cancel`, `task kill`, `task release`: a verb for several tasks, each of which may refuse.
+//! `task cancel`, `kill`, `release`, `hold`, `pause`, `resume`, `retry`, `rm`: a verb for several tasks, each of which may
+//! refuse.
 
+use crate::cli::args::steer::{Hold, Pause, Remove, Resume, Retry};
 use crate::cli::args::task::{Cancel, Kill, Release};
-use crate::cli::command::wait::{Watching, print_whole};
+use crate::cli::command::wait::{self, Watching, print_whole};
 use crate::cli::connect;
 use crate::cli::error::Failure;
 use crate::cli::render;
@@ -9,10 +11,10 @@ use crate::cli::session::{Session, block_on};
 use crate::domain::error::{ErrorKind, Problem};
 use crate::domain::id::TaskId;
 use crate::domain::outcome::SignalName;
-use crate::domain::query::PerTask;
 use crate::exit::Exit;
 use crate::paths::Project;
-use crate::rpc::client::{Cancelled, Client};
+use crate::rpc::client::{Cancelled, Client, Results};
+use crate::view::task::TaskView;
 
 /// Cancels tasks.
 pub fn cancel(session: &Session, args: &Cancel) -> Result<i32, Failure> {
@@ -37,7 +39,7 @@ pub fn cancel(session: &Session, args: &Cancel) -> Result<i32, Failure> {
                 session.ui.note(&render::task::ended(task));
             }
         }
-        print(session, &project, client, &asked, &args.ids).await?;
+        print(session, &project, client, &asked, args.ids.len() == 1).await?;
         Ok(code)
     })
 }
@@ -53,25 +55,103 @@ pub fn kill(session: &Session, args: &Kill) -> Result<i32, Failure> {
         for id in &ids {
             session.ui.note(&format!("{} sent to task {id}", SignalName(args.signal)));
         }
-        print(session, &project, &connection.client, &ids, &args.ids).await?;
+        print(session, &project, &connection.client, &ids, args.ids.len() == 1).await?;
         Ok(code)
     })
 }
 
 /// Lets held tasks go.
 pub fn release(session: &Session, args: &Release) -> Result<i32, Failure> {
+    steer(session, &args.ids, "released", async |client| client.release(&args.ids).await)
+}
+
+/// Keeps waiting tasks back.
+pub fn hold(session: &Session, args: &Hold) -> Result<i32, Failure> {
+    steer(session, &args.ids, "held", async |client| client.hold(&args.ids).await)
+}
+
+/// Stops the processes of tasks.
+pub fn pause(session: &Session, args: &Pause) -> Result<i32, Failure> {
+    steer(session, &args.ids, "paused", async |client| client.pause(&args.ids).await)
+}
+
+/// Lets the processes of tasks go on.
+pub fn resume(session: &Session, args: &Resume) -> Result<i32, Failure> {
+    steer(session, &args.ids, "resumed", async |client| client.resume(&args.ids).await)
+}
+
+/// Runs tasks again.
+pub fn retry(session: &Session, args: &Retry) -> Result<i32, Failure> {
+    const DID: &str = "will run again";
+    if !args.failed {
+        return steer(session, &args.ids, DID, async |client| client.retry(&args.ids).await);
+    }
     let project = session.project()?;
     block_on(async {
         let connection = connect::connect(session, &project).await?;
-        let results = connection.client.release(&args.ids).await?;
-        let (done, code) = tell(session, results)?;
-        let ids: Vec<TaskId> = done.iter().map(|(id, ())| *id).collect();
-        for id in &ids {
-            session.ui.note(&format!("task {id} released"));
+        let results = connection.client.retry_failed().await?;
+        if results.is_empty() {
+            session.ui.note("no task to retry");
         }
-        print(session, &project, &connection.client, &ids, &args.ids).await?;
+        let (done, code) = tell_all(session, results);
+        let ids = note(session, &done, DID);
+        // However many there are, it is a list that was asked for.
+        print(session, &project, &connection.client, &ids, false).await?;
         Ok(code)
     })
+}
+
+/// Removes tasks.
+pub fn remove(session: &Session, args: &Remove) -> Result<i32, Failure> {
+    let project = session.project()?;
+    block_on(async {
+        let connection = connect::connect(session, &project).await?;
+        let client = &connection.client;
+        let mut stood = Vec::new();
+        if session.ui.json {
+            // Afterwards there is nothing left to print. What is not there is told by the removal.
+            for id in &args.ids {
+                let task = wait::as_it_stands(client, *id).await;
+                stood.extend(task.ok().map(|task| TaskView::of(&task, project.dir())));
+            }
+        }
+        let (done, code) = tell(session, client.remove(&args.ids).await?)?;
+        let ids = note(session, &done, "removed");
+        if session.ui.json {
+            stood.retain(|view| ids.iter().any(|id| id.get() == view.id()));
+            match stood.as_slice() {
+                [view] if args.ids.len() == 1 => session.ui.json(view)?,
+                views => session.ui.json(views)?,
+            }
+        }
+        Ok(code)
+    })
+}
+
+/// Does something to the tasks named, and tells what came of it: `did` is said of each for which it was done.
+fn steer(
+    session: &Session,
+    named: &[TaskId],
+    did: &str,
+    verb: impl AsyncFnOnce(&Client) -> Results<()>,
+) -> Result<i32, Failure> {
+    let project = session.project()?;
+    block_on(async {
+        let connection = connect::connect(session, &project).await?;
+        let results = verb(&connection.client).await?;
+        let (done, code) = tell(session, results)?;
+        let ids = note(session, &done, did);
+        print(session, &project, &connection.client, &ids, named.len() == 1).await?;
+        Ok(code)
+    })
+}
+
+fn note(session: &Session, done: &[(TaskId, ())], did: &str) -> Vec<TaskId> {
+    let ids: Vec<TaskId> = done.iter().map(|(id, ())| *id).collect();
+    for id in &ids {
+        session.ui.note(&format!("task {id} {did}"));
+    }
+    ids
 }
 
 /// With JSON: prints the tasks for which it was done, as they stand now.
@@ -80,7 +160,7 @@ async fn print(
     project: &Project,
     client: &Client,
     done: &[TaskId],
-    named: &[TaskId],
+    single: bool,
 ) -> Result<(), Failure> {
     if !session.ui.json {
         return Ok(());
@@ -89,22 +169,31 @@ async fn print(
     for id in done {
         tasks.push(client.task(*id, false).await?.0);
     }
-    print_whole(session, project, client, &tasks, named.len() == 1).await
+    print_whole(session, project, client, &tasks, single).await
 }
 
 /// What was done, and the exit code.
-type Told<T> = (Vec<(TaskId, T)>, i32);
+type Told<K, T> = (Vec<(K, T)>, i32);
 
 /// Tells each refusal on a line of its own and returns the rest.
 ///
-/// Errors: the refusal, if a single task was named.
-fn tell<T>(session: &Session, results: PerTask<T, Problem>) -> Result<Told<T>, Failure> {
-    let single = results.len() == 1;
+/// Errors: the refusal, if a single thing was named.
+pub(super) fn tell<K, T>(session: &Session, mut results: Vec<(K, Result<T, Problem>)>) -> Result<Told<K, T>, Failure> {
+    match results.pop() {
+        Some((_, Err(problem))) if results.is_empty() => Err(problem.into()),
+        last => {
+            results.extend(last);
+            Ok(tell_all(session, results))
+        }
+    }
+}
+
+/// Tells each refusal on a line of its own and returns the rest.
+fn tell_all<K, T>(session: &Session, results: Vec<(K, Result<T, Problem>)>) -> Told<K, T> {
     let (mut done, mut refusals) = (Vec::new(), Vec::new());
-    for (id, result) in results {
+    for (named, result) in results {
         match result {
-            Ok(value) => done.push((id, value)),
-            Err(problem) if single => return Err(problem.into()),
+            Ok(value) => done.push((named, value)),
             Err(problem) => refusals.push(problem),
         }
     }
@@ -112,7 +201,7 @@ fn tell<T>(session: &Session, results: PerTask<T, Problem>) -> Result<Told<T>, F
         session.ui.fail_one(problem);
     }
     let code = code_of(&refusals, done.is_empty()).code();
-    Ok((done, code))
+    (done, code)
 }
 
 fn code_of(refusals: &[Problem], nothing_done: bool) -> Exit {

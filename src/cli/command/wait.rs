@@ -93,6 +93,14 @@ pub async fn whole(client: &Client, told: &Task) -> Result<Task, Failure> {
     }
 }
 
+/// Returns a task as it stands, without what would have to be computed first: hashes of its outputs.
+///
+/// Errors: there is no such task.
+pub async fn as_it_stands(client: &Client, id: TaskId) -> Result<Task, Failure> {
+    let told = client.watch(&[id], &State::ALL).next().await;
+    Ok(told.ok_or_else(|| super::follow::without_end(id))??)
+}
+
 /// Waits until a task has ended, and returns it.
 pub async fn until_ended(client: &Client, id: TaskId) -> Result<Task, Failure> {
     let mut watch = client.watch(&[id], &[]);

@@ -5,10 +5,12 @@
 
 pub mod config;
 pub mod daemon;
+pub mod event;
 pub mod queue;
 pub mod status;
 pub mod table;
 pub mod task;
+pub mod why;
 
 #[cfg(test)]
 mod tests;

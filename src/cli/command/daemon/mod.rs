@@ -1,4 +1,4 @@
-//! `daemon start`, `run`, `stop`, `restart`, `reload`, `status`, `install`, `uninstall`. Its log is
+//! `daemon start`, `run`, `stop`, `restart`, `reload`, `status`, `metrics`, `install`, `uninstall`. Its log is
 //! [`super::daemon_log`].
 
 pub mod install;
@@ -14,6 +14,7 @@ use crate::cli::connect;
 use crate::cli::error::Failure;
 use crate::cli::render;
 use crate::cli::session::{Session, block_on, now};
+use crate::cli::ui::Target;
 use crate::domain::daemon::DaemonStatus;
 use crate::domain::text::neutralize;
 use crate::exit::Exit;
@@ -47,6 +48,17 @@ pub fn status(session: &Session) -> Result<i32, Failure> {
         session.ui.data(&text)?;
     }
     Ok(if status.is_some() { Exit::Done } else { Exit::Unreachable }.code())
+}
+
+/// Prints what is measured. The text is what it is for: with JSON it is printed as it is, too.
+pub fn metrics(session: &Session) -> Result<i32, Failure> {
+    let project = session.project()?;
+    let text = block_on(async {
+        let connection = connect::connect(session, &project).await?;
+        Ok(connection.client.metrics().await?)
+    })?;
+    session.ui.bytes(Target::Stdout, text.as_bytes())?;
+    Ok(Exit::Done.code())
 }
 
 /// Returns the view of a daemon, or of there being none.
