@@ -3,8 +3,9 @@
 use crate::cli::render::table::{Align, Cell, Column, Table, cut};
 use crate::cli::render::{HEADING, ago, distance, exit_in_words, state_style};
 use crate::domain::attempt::Attempt;
+use crate::domain::id::TaskId;
 use crate::domain::outcome::{ExitStatus, SignalName};
-use crate::domain::task::{DEFAULT_QUEUE, Environment, Stdin, Task};
+use crate::domain::task::{Backoff, DEFAULT_QUEUE, Environment, OnInterrupt, RetryPolicy, Stdin, Task, TaskSpec};
 use crate::domain::text::neutralize;
 use crate::domain::time::Timestamp;
 use crate::paths::Project;
@@ -115,6 +116,18 @@ pub fn details(task: &Task, env: Option<&Environment>, project: &Project, now: T
     if let Some(timeout) = spec.timeout {
         fact("timeout", format_duration(timeout));
     }
+    if spec.kill_signal.is_some() || spec.kill_grace.is_some() {
+        fact("ended by", ending(spec));
+    }
+    if !spec.after.is_empty() {
+        fact("after", format!("{}, when succeeded", ids(&spec.after)));
+    }
+    if !spec.after_any.is_empty() {
+        fact("after any", format!("{}, when ended", ids(&spec.after_any)));
+    }
+    if spec.retry.max_attempts > 1 || spec.retry.on_interrupt == OnInterrupt::Rerun {
+        fact("retries", retries(&spec.retry));
+    }
     if spec.retry.max_attempts > 1 {
         fact("attempts", format!("{} of at most {}, {} failed", task.attempt, spec.retry.max_attempts, task.failures));
     }
@@ -138,6 +151,38 @@ pub fn details(task: &Task, env: Option<&Environment>, project: &Project, now: T
         lines.push(attempt_lines(attempt, project));
     }
     lines.join("\n")
+}
+
+fn ids(ids: &[TaskId]) -> String {
+    let word = if ids.len() == 1 { "task" } else { "tasks" };
+    let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    format!("{word} {}", ids.join(", "))
+}
+
+/// Returns how a task is asked to end: `SIGINT, killed after 10s`.
+fn ending(spec: &TaskSpec) -> String {
+    let signal = SignalName(spec.kill_signal.unwrap_or(SIGTERM));
+    let grace = spec.kill_grace.map(|grace| format!(", killed after {}", format_duration(grace)));
+    format!("{signal}{}", grace.unwrap_or_default())
+}
+
+const SIGTERM: i32 = 15;
+
+/// Returns when a task is tried again: `3, after 1s doubled up to 5m, on exit codes 1, 75, and when interrupted`.
+fn retries(retry: &RetryPolicy) -> String {
+    let delay = format_duration(retry.delay);
+    let delay = match retry.backoff {
+        Backoff::Fixed => delay,
+        Backoff::Exponential => format!("{delay} doubled up to {}", format_duration(retry.max_delay)),
+    };
+    let codes: Vec<String> = retry.on_codes.iter().map(ToString::to_string).collect();
+    let mut facts = match retry.max_attempts.saturating_sub(1) {
+        0 => vec!["none".to_owned()],
+        retries => vec![retries.to_string(), format!("after {delay}")],
+    };
+    facts.extend((!codes.is_empty()).then(|| format!("on exit code {}", codes.join(", "))));
+    facts.extend((retry.on_interrupt == OnInterrupt::Rerun).then(|| "rerun when interrupted or lost".to_owned()));
+    facts.join(", ")
 }
 
 fn label(key: &str, value: &str) -> String {

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::cli::render::status::Screen;
-use crate::domain::task::{Environment, Task};
+use crate::domain::task::{Backoff, Environment, OnInterrupt, RetryPolicy, Task};
 use crate::domain::text::is_unsafe;
 use crate::paths::Project;
 use crate::view::samples::{NOW, daemon, ended, paused_queue, queue as default_queue, queued, running};
@@ -125,6 +125,8 @@ fn everything_about_a_task() {
       directory    /home/project
       added by     task 2
       timeout      1m30s
+      after        task 11, when succeeded
+      after any    tasks 9, 10, when ended
       uuid         01900000-0000-7000-8000-00000000000c
       added        2026-01-15T10:30:00.000Z (3m05s ago)
       not before   2026-01-15T10:30:00.000Z (3m05s ago)
@@ -137,6 +139,45 @@ fn everything_about_a_task() {
       reason       exit code 3
       merged       /home/project/.apex/output/0/13.1.log (1.2 KiB)
       sha256       abababababababababababababababababababababababababababababababab
+    "#);
+}
+
+#[test]
+fn the_terms_of_a_task() {
+    let mut task = queued();
+    task.spec.queue = "gpu".to_owned();
+    task.spec.kill_signal = Some(2);
+    task.spec.kill_grace = Some(Duration::from_secs(10));
+    task.spec.retry = RetryPolicy { max_attempts: 4, on_codes: vec![1, 75], ..RetryPolicy::default() };
+    let project = Project::new("/home/project");
+    let facts = |task: &Task| {
+        let text = plain(&task::details(task, None, &project, NOW));
+        let lines = text.lines().map(str::trim);
+        let lines = lines.filter(|line| ["ended by", "retries ", "queue "].iter().any(|key| line.starts_with(key)));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    insta::assert_snapshot!(facts(&task), @r#"
+    queue        gpu, priority 0
+    ended by     SIGINT, killed after 10s
+    retries      3, after 1s doubled up to 5m, on exit code 1, 75
+    "#);
+    task.spec.kill_grace = None;
+    task.spec.retry = RetryPolicy {
+        max_attempts: 2,
+        backoff: Backoff::Fixed,
+        on_interrupt: OnInterrupt::Rerun,
+        ..RetryPolicy::default()
+    };
+    insta::assert_snapshot!(facts(&task), @r#"
+    queue        gpu, priority 0
+    ended by     SIGINT
+    retries      1, after 1s, rerun when interrupted or lost
+    "#);
+    task.spec.kill_signal = None;
+    task.spec.retry.max_attempts = 1;
+    insta::assert_snapshot!(facts(&task), @r#"
+    queue        gpu, priority 0
+    retries      none, rerun when interrupted or lost
     "#);
 }
 
