@@ -12,17 +12,23 @@ mod add;
 mod command;
 mod config;
 mod daemon;
+mod dependency;
 mod environment;
+mod event;
 mod exit;
 mod files;
 mod flags;
 mod json;
 mod older;
+mod operate;
 mod project;
+mod queue;
 mod reason;
+mod retry;
 mod rows;
 mod shape;
 mod state;
+mod steer;
 mod stream;
 
 /// A shell line that runs until [`go`].

@@ -78,7 +78,7 @@ fn what_nobody_knows_the_end_of_is_lost_and_not_run_twice() {
     let world = World::started();
     let id = world.add("echo run >> effects; exec sleep 1000");
     world.until_state(id, "running");
-    eventually("it runs", || world.path("effects").exists());
+    eventually("it runs", || world.path("effects").exists() && world.show(id)["attempts"][0]["pid"].is_u64());
     let (guardian, apexd) = (world.guardian_pid(), world.apexd_pid());
     let pid = i32::try_from(world.show(id)["attempts"][0]["pid"].as_i64().unwrap()).unwrap();
     signal(guardian, Signal::SIGKILL);
