@@ -39,6 +39,8 @@ complete -c apex -n "__fish_apex_needs_command" -s V -l version -d 'Print versio
 complete -c apex -n "__fish_apex_needs_command" -f -a "init" -d 'Makes a project of a directory'
 complete -c apex -n "__fish_apex_needs_command" -f -a "run" -d 'Adds a task and follows it: its output, then its exit code'
 complete -c apex -n "__fish_apex_needs_command" -f -a "status" -d 'Shows the whole project on one screen'
+complete -c apex -n "__fish_apex_needs_command" -f -a "events" -d 'Prints every change of a task or a queue, in order'
+complete -c apex -n "__fish_apex_needs_command" -f -a "trust" -d 'Accepts a project that came from elsewhere'
 complete -c apex -n "__fish_apex_needs_command" -f -a "version" -d 'Prints the versions of the program, the wire, the JSON and the database'
 complete -c apex -n "__fish_apex_needs_command" -f -a "completions" -d 'Prints the completions of a shell'
 complete -c apex -n "__fish_apex_needs_command" -f -a "add" -d 'Adds a task'
@@ -47,6 +49,7 @@ complete -c apex -n "__fish_apex_needs_command" -f -a "logs" -d 'Prints what a t
 complete -c apex -n "__fish_apex_needs_command" -f -a "wait" -d 'Waits until tasks have ended'
 complete -c apex -n "__fish_apex_needs_command" -f -a "cancel" -d 'Cancels tasks'
 complete -c apex -n "__fish_apex_needs_command" -f -a "task" -d 'Adds, lists and steers tasks'
+complete -c apex -n "__fish_apex_needs_command" -f -a "queue" -d 'Lists and steers queues'
 complete -c apex -n "__fish_apex_needs_command" -f -a "daemon" -d 'Starts, stops and watches the daemon'
 complete -c apex -n "__fish_apex_needs_command" -f -a "config" -d 'Shows, checks and changes the settings'
 complete -c apex -n "__fish_apex_using_subcommand init" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
@@ -72,6 +75,20 @@ complete -c apex -n "__fish_apex_using_subcommand run" -l cwd -d 'The directory 
 complete -c apex -n "__fish_apex_using_subcommand run" -l env -d 'Set a variable; KEY alone takes its value over, also with --clean-env' -r
 complete -c apex -n "__fish_apex_using_subcommand run" -l env-file -d 'Set the variables in this file: a KEY=VALUE a line' -r -F
 complete -c apex -n "__fish_apex_using_subcommand run" -l stdin -d 'What it reads: a file, or `-` for what is read here now' -r -F
+complete -c apex -n "__fish_apex_using_subcommand run" -s Q -l queue -d 'The queue to wait in for a slot, instead of `default`' -r
+complete -c apex -n "__fish_apex_using_subcommand run" -l after -d 'Run it when these tasks have succeeded; if one does not, it is skipped' -r
+complete -c apex -n "__fish_apex_using_subcommand run" -l after-any -d 'Run it when these tasks have ended, however' -r
+complete -c apex -n "__fish_apex_using_subcommand run" -l at -d 'Not before then: `17:30`, `tomorrow 9am`, `monday 9am`, `2026-01-15T10:30:00Z`' -r
+complete -c apex -n "__fish_apex_using_subcommand run" -l in -d 'Not before this time has passed' -r
+complete -c apex -n "__fish_apex_using_subcommand run" -l retries -d 'Try it so many times more when it fails or times out' -r
+complete -c apex -n "__fish_apex_using_subcommand run" -l retry-delay -d 'Wait so long before the first further attempt [default: 1s]' -r
+complete -c apex -n "__fish_apex_using_subcommand run" -l retry-backoff -d 'How that grows with each failure: fixed, or exponential, which doubles it, with jitter [default: exponential]' -r
+complete -c apex -n "__fish_apex_using_subcommand run" -l retry-max-delay -d 'Never wait longer than this before a further attempt [default: 5m]' -r
+complete -c apex -n "__fish_apex_using_subcommand run" -l retry-on -d 'Try only these exit codes again' -r
+complete -c apex -n "__fish_apex_using_subcommand run" -l on-interrupt -d 'When it was interrupted or lost: stop, or rerun it [default: stop; rerun with retries]' -r
+complete -c apex -n "__fish_apex_using_subcommand run" -l timeout -d 'End an attempt that runs longer than this; `0s` for no limit' -r
+complete -c apex -n "__fish_apex_using_subcommand run" -l kill-signal -d 'Ask it to end by this signal [default: TERM]' -r
+complete -c apex -n "__fish_apex_using_subcommand run" -l kill-grace -d 'Kill it when it has not ended so long after that' -r
 complete -c apex -n "__fish_apex_using_subcommand run" -l detach-after -d 'Leave it running after this time and exit with 75' -r
 complete -c apex -n "__fish_apex_using_subcommand run" -l json -d 'Print JSON'
 complete -c apex -n "__fish_apex_using_subcommand run" -s q -l quiet -d 'Say less; `add` prints the bare id'
@@ -93,6 +110,30 @@ complete -c apex -n "__fish_apex_using_subcommand status" -s v -l verbose -d 'Sa
 complete -c apex -n "__fish_apex_using_subcommand status" -s g -l global -d 'Use the per-user project'
 complete -c apex -n "__fish_apex_using_subcommand status" -l no-start -d 'Do not start the daemon'
 complete -c apex -n "__fish_apex_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand events" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand events" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand events" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand events" -l since -d 'Only changes after the one of this number' -r
+complete -c apex -n "__fish_apex_using_subcommand events" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand events" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand events" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand events" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand events" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand events" -s f -l follow -d 'Go on with what happens, until the daemon is stopped'
+complete -c apex -n "__fish_apex_using_subcommand events" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand trust" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand trust" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand trust" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand trust" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand trust" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand trust" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand trust" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand trust" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand trust" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c apex -n "__fish_apex_using_subcommand version" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
 always\t'Always'
 never\t'Never'"
@@ -127,6 +168,20 @@ complete -c apex -n "__fish_apex_using_subcommand add" -l cwd -d 'The directory 
 complete -c apex -n "__fish_apex_using_subcommand add" -l env -d 'Set a variable; KEY alone takes its value over, also with --clean-env' -r
 complete -c apex -n "__fish_apex_using_subcommand add" -l env-file -d 'Set the variables in this file: a KEY=VALUE a line' -r -F
 complete -c apex -n "__fish_apex_using_subcommand add" -l stdin -d 'What it reads: a file, or `-` for what is read here now' -r -F
+complete -c apex -n "__fish_apex_using_subcommand add" -s Q -l queue -d 'The queue to wait in for a slot, instead of `default`' -r
+complete -c apex -n "__fish_apex_using_subcommand add" -l after -d 'Run it when these tasks have succeeded; if one does not, it is skipped' -r
+complete -c apex -n "__fish_apex_using_subcommand add" -l after-any -d 'Run it when these tasks have ended, however' -r
+complete -c apex -n "__fish_apex_using_subcommand add" -l at -d 'Not before then: `17:30`, `tomorrow 9am`, `monday 9am`, `2026-01-15T10:30:00Z`' -r
+complete -c apex -n "__fish_apex_using_subcommand add" -l in -d 'Not before this time has passed' -r
+complete -c apex -n "__fish_apex_using_subcommand add" -l retries -d 'Try it so many times more when it fails or times out' -r
+complete -c apex -n "__fish_apex_using_subcommand add" -l retry-delay -d 'Wait so long before the first further attempt [default: 1s]' -r
+complete -c apex -n "__fish_apex_using_subcommand add" -l retry-backoff -d 'How that grows with each failure: fixed, or exponential, which doubles it, with jitter [default: exponential]' -r
+complete -c apex -n "__fish_apex_using_subcommand add" -l retry-max-delay -d 'Never wait longer than this before a further attempt [default: 5m]' -r
+complete -c apex -n "__fish_apex_using_subcommand add" -l retry-on -d 'Try only these exit codes again' -r
+complete -c apex -n "__fish_apex_using_subcommand add" -l on-interrupt -d 'When it was interrupted or lost: stop, or rerun it [default: stop; rerun with retries]' -r
+complete -c apex -n "__fish_apex_using_subcommand add" -l timeout -d 'End an attempt that runs longer than this; `0s` for no limit' -r
+complete -c apex -n "__fish_apex_using_subcommand add" -l kill-signal -d 'Ask it to end by this signal [default: TERM]' -r
+complete -c apex -n "__fish_apex_using_subcommand add" -l kill-grace -d 'Kill it when it has not ended so long after that' -r
 complete -c apex -n "__fish_apex_using_subcommand add" -l json -d 'Print JSON'
 complete -c apex -n "__fish_apex_using_subcommand add" -s q -l quiet -d 'Say less; `add` prints the bare id'
 complete -c apex -n "__fish_apex_using_subcommand add" -s v -l verbose -d 'Say more'
@@ -198,25 +253,31 @@ complete -c apex -n "__fish_apex_using_subcommand cancel" -s g -l global -d 'Use
 complete -c apex -n "__fish_apex_using_subcommand cancel" -l no-start -d 'Do not start the daemon'
 complete -c apex -n "__fish_apex_using_subcommand cancel" -l wait -d 'Stay until they have ended'
 complete -c apex -n "__fish_apex_using_subcommand cancel" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
 always\t'Always'
 never\t'Never'"
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release" -l deadline -d 'How long the daemon may take to answer' -r
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release" -l json -d 'Print JSON'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release" -s q -l quiet -d 'Say less; `add` prints the bare id'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release" -s v -l verbose -d 'Say more'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release" -s g -l global -d 'Use the per-user project'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release" -l no-start -d 'Do not start the daemon'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release" -s h -l help -d 'Print help'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release" -f -a "add" -d 'Adds a task'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release" -f -a "list" -d 'Lists tasks'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release" -f -a "show" -d 'Shows everything about a task'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release" -f -a "logs" -d 'Prints what a task wrote'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release" -f -a "wait" -d 'Waits until tasks have ended'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release" -f -a "cancel" -d 'Cancels tasks'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release" -f -a "kill" -d 'Sends a signal to all processes of tasks'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release" -f -a "release" -d 'Lets held tasks go'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -s h -l help -d 'Print help'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "add" -d 'Adds a task'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "list" -d 'Lists tasks'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "show" -d 'Shows everything about a task'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "logs" -d 'Prints what a task wrote'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "wait" -d 'Waits until tasks have ended'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "cancel" -d 'Cancels tasks'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "kill" -d 'Sends a signal to all processes of tasks'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "release" -d 'Lets held tasks go'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "hold" -d 'Keeps waiting tasks back until they are released'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "pause" -d 'Stops all processes of running tasks'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "resume" -d 'Lets the processes of paused tasks go on'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "retry" -d 'Runs tasks again that have ended'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "rm" -d 'Removes tasks that have ended, with all they wrote'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "why" -d 'Says what a task waits for'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
 always\t'Always'
 never\t'Never'"
@@ -229,6 +290,20 @@ complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcomma
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l env -d 'Set a variable; KEY alone takes its value over, also with --clean-env' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l env-file -d 'Set the variables in this file: a KEY=VALUE a line' -r -F
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l stdin -d 'What it reads: a file, or `-` for what is read here now' -r -F
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -s Q -l queue -d 'The queue to wait in for a slot, instead of `default`' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l after -d 'Run it when these tasks have succeeded; if one does not, it is skipped' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l after-any -d 'Run it when these tasks have ended, however' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l at -d 'Not before then: `17:30`, `tomorrow 9am`, `monday 9am`, `2026-01-15T10:30:00Z`' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l in -d 'Not before this time has passed' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l retries -d 'Try it so many times more when it fails or times out' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l retry-delay -d 'Wait so long before the first further attempt [default: 1s]' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l retry-backoff -d 'How that grows with each failure: fixed, or exponential, which doubles it, with jitter [default: exponential]' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l retry-max-delay -d 'Never wait longer than this before a further attempt [default: 5m]' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l retry-on -d 'Try only these exit codes again' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l on-interrupt -d 'When it was interrupted or lost: stop, or rerun it [default: stop; rerun with retries]' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l timeout -d 'End an attempt that runs longer than this; `0s` for no limit' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l kill-signal -d 'Ask it to end by this signal [default: TERM]' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l kill-grace -d 'Kill it when it has not ended so long after that' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l json -d 'Print JSON'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Say less; `add` prints the bare id'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more'
@@ -335,26 +410,182 @@ complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcomma
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from release" -s g -l global -d 'Use the per-user project'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from release" -l no-start -d 'Do not start the daemon'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from release" -s h -l help -d 'Print help'
-complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs run install uninstall" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from hold" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
 always\t'Always'
 never\t'Never'"
-complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs run install uninstall" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
-complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs run install uninstall" -l deadline -d 'How long the daemon may take to answer' -r
-complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs run install uninstall" -l json -d 'Print JSON'
-complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs run install uninstall" -s q -l quiet -d 'Say less; `add` prints the bare id'
-complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs run install uninstall" -s v -l verbose -d 'Say more'
-complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs run install uninstall" -s g -l global -d 'Use the per-user project'
-complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs run install uninstall" -l no-start -d 'Do not start the daemon'
-complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs run install uninstall" -s h -l help -d 'Print help'
-complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs run install uninstall" -f -a "start" -d 'Starts the daemon in the background'
-complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs run install uninstall" -f -a "stop" -d 'Stops the daemon when its running tasks have ended'
-complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs run install uninstall" -f -a "restart" -d 'Replaces the daemon by this program while running tasks go on'
-complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs run install uninstall" -f -a "reload" -d 'Lets the daemon read its configuration again'
-complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs run install uninstall" -f -a "status" -d 'Tells how the daemon stands'
-complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs run install uninstall" -f -a "logs" -d 'Prints the daemon\'s own log'
-complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs run install uninstall" -f -a "run" -d 'Runs the daemon in the foreground, for systemd and launchd'
-complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs run install uninstall" -f -a "install" -d 'Installs the daemon of this project as a service of this user'
-complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs run install uninstall" -f -a "uninstall" -d 'Removes what `daemon install` wrote'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from hold" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from hold" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from hold" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from hold" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from hold" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from hold" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from hold" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from hold" -s h -l help -d 'Print help'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from pause" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from pause" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from pause" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from pause" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from pause" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from pause" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from pause" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from pause" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from pause" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from resume" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from resume" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from resume" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from resume" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from resume" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from resume" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from resume" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from resume" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from resume" -s h -l help -d 'Print help'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from retry" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from retry" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from retry" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from retry" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from retry" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from retry" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from retry" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from retry" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from retry" -l failed -d 'All that failed, timed out, were lost or interrupted'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from retry" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from rm" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from rm" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from rm" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from rm" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from rm" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from rm" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from rm" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from rm" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from why" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from why" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from why" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from why" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from why" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from why" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from why" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from why" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from why" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand queue; and not __fish_seen_subcommand_from list add set pause resume rm" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand queue; and not __fish_seen_subcommand_from list add set pause resume rm" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand queue; and not __fish_seen_subcommand_from list add set pause resume rm" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand queue; and not __fish_seen_subcommand_from list add set pause resume rm" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand queue; and not __fish_seen_subcommand_from list add set pause resume rm" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand queue; and not __fish_seen_subcommand_from list add set pause resume rm" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand queue; and not __fish_seen_subcommand_from list add set pause resume rm" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand queue; and not __fish_seen_subcommand_from list add set pause resume rm" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand queue; and not __fish_seen_subcommand_from list add set pause resume rm" -s h -l help -d 'Print help'
+complete -c apex -n "__fish_apex_using_subcommand queue; and not __fish_seen_subcommand_from list add set pause resume rm" -f -a "list" -d 'Lists queues'
+complete -c apex -n "__fish_apex_using_subcommand queue; and not __fish_seen_subcommand_from list add set pause resume rm" -f -a "add" -d 'Makes a queue'
+complete -c apex -n "__fish_apex_using_subcommand queue; and not __fish_seen_subcommand_from list add set pause resume rm" -f -a "set" -d 'Gives a queue another number of slots'
+complete -c apex -n "__fish_apex_using_subcommand queue; and not __fish_seen_subcommand_from list add set pause resume rm" -f -a "pause" -d 'Starts nothing of queues any more'
+complete -c apex -n "__fish_apex_using_subcommand queue; and not __fish_seen_subcommand_from list add set pause resume rm" -f -a "resume" -d 'Lets tasks of paused queues be started again'
+complete -c apex -n "__fish_apex_using_subcommand queue; and not __fish_seen_subcommand_from list add set pause resume rm" -f -a "rm" -d 'Removes queues'
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from list" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from list" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from list" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from list" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from list" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from list" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from add" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from add" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from add" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from add" -l slots -d 'How many of its tasks may run at once; 0 leaves that to the daemon\'s limit' -r
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from add" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from add" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from add" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from set" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from set" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from set" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from set" -l slots -d 'How many of its tasks may run at once; 0 leaves that to the daemon\'s limit' -r
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from set" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from set" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from set" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from pause" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from pause" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from pause" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from pause" -l reason -d 'Why, for people' -r
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from pause" -l until -d 'Go on by itself then: `in 10m`, `17:30`, `tomorrow 9am`, `2026-01-15T10:30:00Z`' -r
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from pause" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from pause" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from pause" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from pause" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from pause" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from pause" -l wait -d 'Stay until nothing of them runs'
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from pause" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from resume" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from resume" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from resume" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from resume" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from resume" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from resume" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from resume" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from resume" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from resume" -s h -l help -d 'Print help'
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from rm" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from rm" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from rm" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from rm" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from rm" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from rm" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from rm" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from rm" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs metrics run install uninstall" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs metrics run install uninstall" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs metrics run install uninstall" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs metrics run install uninstall" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs metrics run install uninstall" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs metrics run install uninstall" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs metrics run install uninstall" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs metrics run install uninstall" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs metrics run install uninstall" -s h -l help -d 'Print help'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs metrics run install uninstall" -f -a "start" -d 'Starts the daemon in the background'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs metrics run install uninstall" -f -a "stop" -d 'Stops the daemon when its running tasks have ended'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs metrics run install uninstall" -f -a "restart" -d 'Replaces the daemon by this program while running tasks go on'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs metrics run install uninstall" -f -a "reload" -d 'Lets the daemon read its configuration again'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs metrics run install uninstall" -f -a "status" -d 'Tells how the daemon stands'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs metrics run install uninstall" -f -a "logs" -d 'Prints the daemon\'s own log'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs metrics run install uninstall" -f -a "metrics" -d 'Prints what is measured, as Prometheus reads it'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs metrics run install uninstall" -f -a "run" -d 'Runs the daemon in the foreground, for systemd and launchd'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs metrics run install uninstall" -f -a "install" -d 'Installs the daemon of this project as a service of this user'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs metrics run install uninstall" -f -a "uninstall" -d 'Removes what `daemon install` wrote'
 complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from start" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
 always\t'Always'
 never\t'Never'"
@@ -429,6 +660,17 @@ complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcom
 complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from logs" -l no-start -d 'Do not start the daemon'
 complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from logs" -s f -l follow -d 'Go on with what is written later, also by the next daemon'
 complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from logs" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from metrics" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from metrics" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from metrics" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from metrics" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from metrics" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from metrics" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from metrics" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from metrics" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from metrics" -s h -l help -d 'Print help'
 complete -c apex -n "__fish_apex_using_subcommand daemon; and __fish_seen_subcommand_from run" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
 always\t'Always'
 never\t'Never'"
