@@ -92,6 +92,13 @@ impl DaemonView {
         }
     }
 
+    /// Adds whether the project is its user's own.
+    #[must_use]
+    pub fn with_trust(mut self, trusted: bool) -> Self {
+        self.untrusted = Some(!trusted);
+        self
+    }
+
     /// Adds what the store knows even while no daemon runs.
     #[must_use]
     pub fn with_counts(mut self, counts: &Counts) -> Self {

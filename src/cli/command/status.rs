@@ -1,6 +1,7 @@
 //! `status`: the whole project on one screen. Never starts the daemon; without one it reads the store.
 
 use crate::cli::command::daemon::tell_if_older;
+use crate::cli::command::trust;
 use crate::cli::connect;
 use crate::cli::error::Failure;
 use crate::cli::render::status::{SHOWN_MAX, Screen, screen};
@@ -31,7 +32,7 @@ pub fn run(session: &Session) -> Result<i32, Failure> {
         let counts = told.counts.clone().unwrap_or_default();
         let daemon = match &told.daemon {
             Some(status) => DaemonView::running(status, places),
-            None => DaemonView::stopped(places).with_counts(&counts),
+            None => DaemonView::stopped(places).with_counts(&counts).with_trust(!told.untrusted),
         };
         let view =
             StatusView::of(daemon, &counts, &told.running, &told.waiting, &told.failed, &told.queues, project.dir());
@@ -62,9 +63,9 @@ async fn ask(session: &Session, project: &Project) -> Result<Option<Screen>, Fai
         Err(error) if error.kind() == ErrorKind::Conflict => Vec::new(),
         queues => queues?,
     };
-    let counts = status.counts.clone();
+    let (counts, untrusted) = (Some(status.counts.clone()), status.untrusted);
     let lists = lists(running?, waiting?, failed?);
-    Ok(Some(Screen { daemon: Some(status), counts: Some(counts), queues, ..lists }))
+    Ok(Some(Screen { daemon: Some(status), counts, untrusted, queues, ..lists }))
 }
 
 /// Reads the store, which knows all but what runs.
@@ -73,9 +74,10 @@ fn read(project: &Project) -> Result<Screen, Failure> {
         return Ok(lists(TaskPage::default(), TaskPage::default(), TaskPage::default()));
     };
     let (running, waiting, failed) = filters();
-    let counts = store.counts()?;
+    let (counts, queues) = (Some(store.counts()?), store.queues()?);
     let lists = lists(store.tasks(&running)?, store.tasks(&waiting)?, store.tasks(&failed)?);
-    Ok(Screen { counts: Some(counts), ..lists })
+    let untrusted = trust::is_untrusted(project)?;
+    Ok(Screen { counts, untrusted, queues, ..lists })
 }
 
 /// Returns what to ask for: what runs, what waits, what did not succeed.
@@ -106,6 +108,7 @@ fn lists(running: TaskPage, waiting: TaskPage, failed: TaskPage) -> Screen {
     Screen {
         daemon: None,
         counts: None,
+        untrusted: false,
         queues: Vec::new(),
         running: first(running),
         waiting: first(waiting),

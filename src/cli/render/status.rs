@@ -18,7 +18,9 @@ pub struct Screen {
     pub daemon: Option<DaemonStatus>,
     /// How many tasks there are; `None` if there is no store yet.
     pub counts: Option<Counts>,
-    /// The queues; none if no daemon tells of them.
+    /// The project came from elsewhere and nobody has accepted it.
+    pub untrusted: bool,
+    /// The queues; none if there is no store yet.
     pub queues: Vec<Queue>,
     /// Tasks that hold a slot.
     pub running: Vec<Task>,
@@ -40,7 +42,7 @@ pub fn screen(screen: &Screen, project: &Project, now: Timestamp, width: Option<
     };
     let mut lines =
         vec![format!("{HEADING}project{HEADING:#}  {root}"), format!("{HEADING}daemon{HEADING:#}   {daemon}")];
-    if screen.daemon.as_ref().is_some_and(|status| status.untrusted) {
+    if screen.untrusted {
         lines.push(format!("{HEADING}trust{HEADING:#}    {UNTRUSTED}"));
     }
     if let Some(overview) = queue::overview(&screen.queues, now, width) {

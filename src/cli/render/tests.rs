@@ -90,6 +90,7 @@ fn nothing_a_user_wrote_steers_the_terminal() {
     queue.name = evil.to_owned();
     queue.pause.as_mut().unwrap().reason = Some(evil.to_owned());
     let screen = Screen {
+        untrusted: false,
         daemon: Some(status.clone()),
         counts: Some(status.counts.clone()),
         queues: vec![queue.clone()],
@@ -231,6 +232,7 @@ fn a_daemon_that_runs_and_one_that_does_not() {
 fn the_whole_project_on_one_screen() {
     let project = Project::new("/home/project");
     let mut screen = Screen {
+        untrusted: false,
         daemon: Some(daemon()),
         counts: Some(daemon().counts),
         queues: vec![default_queue()],
@@ -262,8 +264,15 @@ fn the_whole_project_on_one_screen() {
 
 #[test]
 fn an_empty_project_on_one_screen() {
-    let screen =
-        Screen { daemon: None, counts: None, queues: vec![], running: vec![], waiting: vec![], failed: vec![] };
+    let screen = Screen {
+        untrusted: false,
+        daemon: None,
+        counts: None,
+        queues: vec![],
+        running: vec![],
+        waiting: vec![],
+        failed: vec![],
+    };
     insta::assert_snapshot!(plain(&status::screen(&screen, &Project::new("/home/project"), NOW, None)), @r#"
     project  /home/project
     daemon   not running; nothing is started (`apex daemon start` starts it)
@@ -277,6 +286,7 @@ fn queues_are_on_the_screen_where_they_say_something() {
     let mut status = daemon();
     status.untrusted = true;
     let screen = Screen {
+        untrusted: true,
         daemon: Some(status),
         counts: Some(daemon().counts),
         queues: vec![default_queue(), paused_queue()],

@@ -48,6 +48,7 @@ fn every_change_of_a_state_is_told_in_order() {
       to: "running"
       by: <string>
       reason: null
+      queue: null
     }
     "#);
     assert_eq!(serde_json::from_str::<Value>(started).unwrap()["by"], "daemon");

@@ -232,6 +232,7 @@ fn how_the_daemon_stands_running_or_not() {
       tasks_failed: 0
       last_poll_at: <string>
       draining: false
+      untrusted: false
     }
     "#);
     world.apex(["daemon", "stop"]).expect(0);
@@ -256,6 +257,7 @@ fn how_the_daemon_stands_running_or_not() {
       tasks_failed: null
       last_poll_at: null
       draining: null
+      untrusted: null
     }
     "#);
 }
@@ -276,6 +278,8 @@ fn the_whole_project_is_one_object() {
         let ids: Vec<Value> = status[list].as_array().unwrap().iter().map(|task| task["id"].clone()).collect();
         short[list] = json!(ids);
     }
+    let names: Vec<Value> = status["queues"].as_array().unwrap().iter().map(|queue| queue["name"].clone()).collect();
+    short["queues"] = json!(names);
     assert_eq!(short["daemon"]["running"], json!(false));
     short["daemon"] = json!({});
     insta::assert_snapshot!(shape(&short.to_string()), @r#"
@@ -298,6 +302,7 @@ fn the_whole_project_is_one_object() {
       }
       daemon: {}
       failed: [1]
+      queues: ["default"]
       running: []
       waiting: [2]
     }
