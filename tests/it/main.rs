@@ -10,6 +10,7 @@ mod errors;
 mod house;
 mod install;
 mod logs;
+mod looks;
 mod reload;
 mod start;
 mod storm;

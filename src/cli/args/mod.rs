@@ -251,7 +251,7 @@ const LIST: Verb = Verb {
 
 const LOGS: Verb = Verb {
     word: "logs",
-    about: "Prints what a task wrote",
+    about: "Prints what tasks wrote",
     build: task::Logs::augment_args,
     read: |matches, _| task::Logs::from_arg_matches(matches).map(Command::Logs),
 };

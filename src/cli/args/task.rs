@@ -167,21 +167,22 @@ pub struct Show {
     pub show_env: bool,
 }
 
-/// Prints what a task wrote.
+/// Prints what tasks wrote.
 ///
 /// Into a pipe or a file: every byte as it was written. On a terminal what could steer it is shown as text; colours
-/// stay.
+/// stay. With several tasks each line begins with the name or the number of its task.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 #[command(after_help = "\
 Examples:
   apex task logs 12
   apex task logs -f 12
+  apex task logs -f 12 13 14
   apex task logs 12 -n 20 --stderr")]
 pub struct Logs {
-    /// The task's number
-    #[arg(value_name = "ID")]
-    pub id: TaskId,
-    /// Go on until the task ends, and exit with its code
+    /// The tasks' numbers
+    #[arg(value_name = "ID", required = true, value_delimiter = ',')]
+    pub ids: Vec<TaskId>,
+    /// Go on until the tasks end; exit with the task's code, with several with 0 if all succeeded
     #[arg(short, long)]
     pub follow: bool,
     /// Only the last N lines

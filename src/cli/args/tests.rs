@@ -261,9 +261,9 @@ fn every_flag_of_the_other_commands_is_read() {
         })
     );
     assert_eq!(
-        command_of(&["task", "logs", "7", "-f", "-n", "20", "--attempt", "2", "--stderr", "--raw"]),
+        command_of(&["task", "logs", "7", "8,9", "-f", "-n", "20", "--attempt", "2", "--stderr", "--raw"]),
         Command::Logs(task::Logs {
-            id: ids(&[7])[0],
+            ids: ids(&[7, 8, 9]),
             follow: true,
             lines: Some(20),
             attempt: Some(2),
@@ -402,7 +402,7 @@ fn wrong_usage_is_refused_and_says_what_would_be_right() {
         (&["queue", "pause"], "NAME"),
         (&["queue", "pause", "gpu", "--until", "10m ago"], "tomorrow 9am"),
         (&["events", "--since", "-1"], "-1"),
-        (&["task", "logs", "1", "2"], "2"),
+        (&["task", "logs"], "ID"),
         (&["task", "logs", "1", "--stdout", "--stderr"], "--stderr"),
         (&["daemon", "start", "--poll-interval", "5"], "`5s`"),
         (&["daemon", "start", "--max-concurrent", "0"], "0"),

@@ -1,7 +1,9 @@
 //! Printing what a task writes: the part that `run`, `add --follow` and `logs` share.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use crate::cli::command::prefix::{Lines, Prefix, RESET};
 use crate::cli::error::Failure;
 use crate::cli::harmless::{Decoder, Harmless};
 use crate::cli::session::Session;
@@ -32,14 +34,26 @@ pub struct Printer<'a> {
     form: Form,
     /// A single stream that was asked for by name is the data: it goes to standard output, whatever it is.
     to_stdout: bool,
+    /// What each line begins with, where there are several tasks.
+    prefix: Option<Prefix>,
     filters: BTreeMap<Stream, Harmless>,
+    /// Lines that are not complete, and of which attempt they are.
+    lines: BTreeMap<Stream, (u32, Lines)>,
     decoders: BTreeMap<(u32, Stream), Decoder>,
 }
 
 impl<'a> Printer<'a> {
     /// Makes a printer; with `to_stdout` standard error is printed on standard output, too.
     pub fn new(ui: &'a Ui, task: TaskId, form: Form, to_stdout: bool) -> Self {
-        Self { ui, task, form, to_stdout, filters: BTreeMap::new(), decoders: BTreeMap::new() }
+        let (filters, lines, decoders) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { ui, task, form, to_stdout, prefix: None, filters, lines, decoders }
+    }
+
+    /// Prints whole lines, and `prefix` in front of each. JSON says whose it is by itself.
+    #[must_use]
+    pub fn prefixed(mut self, prefix: Prefix) -> Self {
+        self.prefix = Some(prefix).filter(|_| self.form != Form::Json);
+        self
     }
 
     /// Prints a piece.
@@ -51,20 +65,38 @@ impl<'a> Printer<'a> {
             let text = decoder.pass(data);
             return self.print_json(attempt, stream, begins_at, text);
         }
-        let target = self.target(stream);
-        if self.form == Form::Raw || !target.is_terminal() {
-            return self.ui.bytes(target, data);
-        }
-        let ui = self.ui;
-        let filter = self.filters.entry(stream).or_insert_with(|| Harmless::new(ui.has_color(target)));
-        let shown = filter.pass(data);
-        self.ui.bytes(target, shown.as_bytes())
+        let (ui, target) = (self.ui, self.target(stream));
+        let shown: Cow<'_, [u8]> = if self.form == Form::Raw || !target.is_terminal() {
+            data.into()
+        } else {
+            let filter = self.filters.entry(stream).or_insert_with(|| Harmless::new(ui.has_color(target)));
+            filter.pass(data).into_bytes().into()
+        };
+        let Some(prefix) = &self.prefix else { return ui.bytes(target, &shown) };
+        let begin = || (attempt, Lines::new(prefix, ui.has_color(target)));
+        let (of, lines) = self.lines.entry(stream).or_insert_with(begin);
+        // What an earlier attempt left without a line end is no beginning of this one's first line.
+        let mut text = if std::mem::replace(of, attempt) == attempt { Vec::new() } else { lines.finish() };
+        text.extend(lines.pass(&shown));
+        if text.is_empty() { Ok(()) } else { ui.bytes(target, &text) }
     }
 
     /// Prints what was kept back because something might have followed.
     pub fn finish(mut self) -> Result<(), Failure> {
+        let mut lines = std::mem::take(&mut self.lines);
         for (stream, mut filter) in std::mem::take(&mut self.filters) {
-            self.ui.bytes(self.target(stream), filter.finish().as_bytes())?;
+            let rest = filter.finish();
+            match lines.get_mut(&stream) {
+                // The end of a colour is no line, and lines end their colours themselves.
+                Some((_, lines)) => {
+                    let rest = rest.strip_suffix(RESET).unwrap_or(&rest);
+                    self.ui.bytes(self.target(stream), &lines.pass(rest.as_bytes()))?;
+                }
+                None => self.ui.bytes(self.target(stream), rest.as_bytes())?,
+            }
+        }
+        for (stream, (_, mut lines)) in lines {
+            self.ui.bytes(self.target(stream), &lines.finish())?;
         }
         for ((attempt, stream), mut decoder) in std::mem::take(&mut self.decoders) {
             let rest = decoder.finish();

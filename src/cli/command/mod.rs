@@ -10,6 +10,7 @@ pub mod follow;
 pub mod init;
 pub mod lock;
 pub mod logs;
+pub mod prefix;
 pub mod queue;
 pub mod run;
 pub mod status;
