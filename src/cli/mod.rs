@@ -14,6 +14,7 @@ pub mod connect;
 pub mod environment;
 pub mod error;
 pub mod harmless;
+pub mod progress;
 pub mod render;
 pub mod session;
 pub mod time;

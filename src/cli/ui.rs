@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::cli::args::Globals;
 use crate::cli::args::global::Color;
 use crate::cli::error::Failure;
+use crate::cli::progress::Line;
 use crate::domain::error::{ErrorKind, Problem};
 use crate::domain::text::neutralize;
 use crate::exit::Exit;
@@ -28,6 +29,7 @@ pub struct Ui {
     /// 0, or how much more than usual is said.
     pub verbose: u8,
     color: ColorChoice,
+    line: Line,
 }
 
 /// Where something is printed.
@@ -60,7 +62,12 @@ impl Ui {
             Color::Always => ColorChoice::Always,
             Color::Never => ColorChoice::Never,
         };
-        Self { json: globals.json, quiet: globals.quiet, verbose: globals.verbose, color }
+        Self { json: globals.json, quiet: globals.quiet, verbose: globals.verbose, color, line: Line::default() }
+    }
+
+    /// Returns the line that says what is waited for. Whatever is printed takes it away first.
+    pub fn line(&self) -> &Line {
+        &self.line
     }
 
     /// Returns whether colours may be used on `target`.
@@ -82,6 +89,7 @@ impl Ui {
 
     /// Prints data: text that may hold colours, without its last line end.
     pub fn data(&self, text: &str) -> Result<(), Failure> {
+        self.line.clear();
         let mut line = String::with_capacity(text.len() + 1);
         line.push_str(text);
         line.push('\n');
@@ -98,6 +106,7 @@ impl Ui {
 
     /// Prints bytes as they are.
     pub fn bytes(&self, target: Target, bytes: &[u8]) -> Result<(), Failure> {
+        self.line.clear();
         match target {
             Target::Stdout => {
                 let mut stdout = io::stdout().lock();
@@ -183,6 +192,7 @@ impl Ui {
     }
 
     fn say(&self, text: &str) {
+        self.line.clear();
         let mut stderr = AutoStream::new(io::stderr().lock(), self.color);
         // Where nobody listens there is nobody to tell.
         let _ = stderr.write_all(format!("{text}\n").as_bytes());

@@ -1,6 +1,8 @@
 //! What people see: lines of several tasks, colours, text that came from elsewhere, hints, a terminal that waits.
 
-use crate::support::World;
+use std::io::Read;
+
+use crate::support::{Running, World};
 
 /// A shell line that goes on until there is a file `go`.
 const UNTIL_GO: &str = "while [ ! -e go ]; do sleep 0.01; done";
@@ -54,5 +56,92 @@ fn of_several_tasks_the_unknown_ones_are_told_and_the_others_followed() {
     for args in [&["logs", "99", "98"][..], &["logs", "-f", "99", "98"], &["logs", "1", "1,1", "--attempt", "7"]] {
         let run = world.apex(args).expect(4);
         assert!(run.stdout.is_empty() && run.stderr.contains("error: "), "{args:?} {run:?}");
+    }
+}
+
+/// A terminal, as the one who looks at it has it.
+struct Terminal {
+    screen: std::fs::File,
+    keyboard: Option<std::os::fd::OwnedFd>,
+    seen: String,
+}
+
+impl Terminal {
+    fn new() -> Terminal {
+        let size = nix::pty::Winsize { ws_row: 25, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+        let pair = nix::pty::openpty(Some(&size), None).unwrap();
+        Terminal { screen: pair.master.into(), keyboard: Some(pair.slave), seen: String::new() }
+    }
+
+    /// Starts a command whose standard error is this terminal.
+    fn start(&mut self, world: &World, args: &[&str]) -> Running {
+        let mut command = world.command(args);
+        command.env("TERM", "xterm").stdout(std::process::Stdio::null());
+        Running::new(command.stderr(self.keyboard.take().unwrap()).spawn().unwrap())
+    }
+
+    /// Looks until `text` has been there.
+    fn until(&mut self, text: &str) {
+        let mut bytes = [0; 4096];
+        while !self.seen.contains(text) {
+            let length = self.screen.read(&mut bytes).unwrap();
+            self.seen += &String::from_utf8_lossy(&bytes[..length]);
+        }
+    }
+
+    /// Looks until nobody writes any more, and returns what was there since the last `text`.
+    fn rest_after(mut self, text: &str) -> String {
+        // The end of a terminal is an error: nobody has it open any more.
+        let mut rest = Vec::new();
+        let _ = self.screen.read_to_end(&mut rest);
+        self.seen += &String::from_utf8_lossy(&rest);
+        self.seen.rsplit_once(text).unwrap().1.to_owned()
+    }
+}
+
+#[test]
+fn a_terminal_that_waits_says_for_what_and_takes_it_away() {
+    let world = World::started();
+    let id = world.add(UNTIL_GO);
+    let other = world.add_with(&["--hold"], "true");
+    let mut terminal = Terminal::new();
+    let waiter = terminal.start(&world, &["wait", &id.to_string(), &other.to_string()]);
+    terminal.until("waiting for 2 tasks: 1 running, 1 held (");
+    world.apex(["task", "cancel", &other.to_string()]).expect(0);
+    terminal.until("waiting for task 1: running (");
+    std::fs::write(world.path("go"), "").unwrap();
+    waiter.wait().expect(1);
+    let rest = terminal.rest_after("waiting for task 1: running (");
+    let (line, after) = rest.split_once(")").unwrap();
+    assert!(line.len() < 8, "{line:?}");
+    assert!(after.contains("\u{1b}[2K"), "the line is taken away: {after:?}");
+    let told = after.rsplit_once("\u{1b}[2K").unwrap().1;
+    assert!(told.contains("task 1 succeeded") && told.contains("task 2 cancelled"), "{after:?}");
+}
+
+#[test]
+fn a_terminal_that_stops_the_daemon_says_what_that_waits_for() {
+    let world = World::started();
+    let id = world.add(UNTIL_GO);
+    world.until_state(id, "running");
+    let mut terminal = Terminal::new();
+    let stop = terminal.start(&world, &["daemon", "stop"]);
+    terminal.until("waiting for 1 running task to end (");
+    std::fs::write(world.path("go"), "").unwrap();
+    stop.wait().expect(0);
+}
+
+#[test]
+fn without_a_terminal_or_with_quiet_nothing_is_said_of_waiting() {
+    let world = World::started();
+    let wait = world.apex(["add", "--wait", "--", "sleep", "0.6"]).expect(0);
+    assert!(!wait.stderr.contains("waiting for") && !wait.stderr.contains('\u{1b}'), "{wait:?}");
+    for flag in ["-q", "--json"] {
+        let mut terminal = Terminal::new();
+        let waiter = terminal.start(&world, &["add", flag, "--wait", "--", "sleep", "0.6"]);
+        waiter.wait().expect(0);
+        let mut rest = String::new();
+        let _ = terminal.screen.read_to_string(&mut rest);
+        assert_eq!(rest, "", "{flag}");
     }
 }

@@ -40,7 +40,7 @@ fn added(session: &Session, args: &Add) -> Result<i32, Failure> {
         let ended = if args.follow {
             follow::to_the_end(session, &connection.client, task.id).await?
         } else {
-            wait::until_ended(&connection.client, task.id).await?
+            wait::until_ended(session, &connection.client, task.id).await?
         };
         session.ui.note(&crate::cli::render::task::ended(&ended));
         if args.wait && !args.follow {

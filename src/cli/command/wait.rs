@@ -8,6 +8,7 @@ use tokio::time::timeout;
 use crate::cli::args::task::Wait;
 use crate::cli::connect;
 use crate::cli::error::Failure;
+use crate::cli::progress::{self, Waiting};
 use crate::cli::render;
 use crate::cli::session::{Session, block_on};
 use crate::domain::error::ErrorKind;
@@ -102,13 +103,10 @@ pub async fn as_it_stands(client: &Client, id: TaskId) -> Result<Task, Failure> 
 }
 
 /// Waits until a task has ended, and returns it.
-pub async fn until_ended(client: &Client, id: TaskId) -> Result<Task, Failure> {
-    let mut watch = client.watch(&[id], &[]);
-    let mut last = None;
-    while let Some(task) = watch.next().await {
-        last = Some(task?);
-    }
-    last.ok_or_else(|| super::follow::without_end(id))
+pub async fn until_ended(session: &Session, client: &Client, id: TaskId) -> Result<Task, Failure> {
+    let mut watching = Watching::new(&[id], &[]);
+    watching.watch(session, client).await?;
+    watching.tasks().pop().ok_or_else(|| super::follow::without_end(id))
 }
 
 /// Tasks that are waited for, as they were told last.
@@ -137,7 +135,7 @@ impl Watching {
         let single = self.ids.len() == 1;
         let mut all_known = true;
         while !self.ids.is_empty() {
-            match self.watch(client).await {
+            match self.watch(session, client).await {
                 Ok(()) => break,
                 Err(client::Error::Answered(problem)) if problem.kind == ErrorKind::NotFound && !single => {
                     let unknown: Option<TaskId> = problem.id.as_deref().and_then(|id| id.parse().ok());
@@ -154,13 +152,20 @@ impl Watching {
         Ok(all_known)
     }
 
-    async fn watch(&mut self, client: &Client) -> Result<(), client::Error> {
+    async fn watch(&mut self, session: &Session, client: &Client) -> Result<(), client::Error> {
         let mut watch = client.watch(&self.ids, &self.until);
-        while let Some(task) = watch.next().await {
-            let task = task?;
-            self.seen.insert(task.id, task);
+        let mut waiting = Waiting::begin(&session.ui);
+        loop {
+            // Cancel-safe because both are: what was told is kept, and a moment does not pass twice.
+            tokio::select! {
+                task = watch.next() => {
+                    let Some(task) = task.transpose()? else { return Ok(()) };
+                    self.seen.insert(task.id, task);
+                }
+                () = waiting.due() => {}
+            }
+            waiting.show(|waited| progress::for_tasks(self.open(), waited));
         }
-        Ok(())
     }
 
     /// Returns the tasks that exist, in the order in which they were named.

@@ -57,8 +57,13 @@ pub fn distance(at: Timestamp, now: Timestamp) -> String {
     if at > now { ahead(at, now) } else { ago(at, now) }
 }
 
-/// Returns a length of time from a second on in whole seconds or coarser units.
-fn rough(length: Duration) -> String {
+/// Returns a number of things: `1 task`, `2 tasks`.
+pub fn counted(count: u64, thing: &str) -> String {
+    if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
+}
+
+/// Returns a length of time in whole seconds or coarser units: `12s`, `3m05s`.
+pub fn rough(length: Duration) -> String {
     if length < Duration::from_secs(60) { format!("{}s", length.as_secs()) } else { format_elapsed(length) }
 }
 

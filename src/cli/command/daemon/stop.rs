@@ -1,5 +1,6 @@
 //! `daemon stop`: asks for the drain, and returns when nothing is left.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use tokio::io::Interest;
@@ -11,6 +12,7 @@ use crate::cli::command::daemon::view;
 use crate::cli::command::lock::{self, Guardian};
 use crate::cli::connect;
 use crate::cli::error::Failure;
+use crate::cli::progress::{self, Waiting};
 use crate::cli::session::{Session, block_on};
 use crate::domain::error::ErrorKind;
 use crate::exit::Exit;
@@ -19,6 +21,8 @@ use crate::rpc::client;
 
 /// How often the lock is looked at where there is no process to wait for.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// Longest time for which somebody who looks waits to be told how the daemon stands.
+const ASK_FOR: Duration = Duration::from_secs(1);
 /// How often somebody who waits can interrupt before the daemon is left to itself.
 const INTERRUPTS_MAX: u32 = 2;
 
@@ -33,7 +37,10 @@ pub fn run(session: &Session, args: &Stop) -> Result<i32, Failure> {
         // Found before it is asked: once it is gone there is nothing to find.
         let guardian = Guardian::find(&project);
         ask(session, &project, args, guardian.as_ref()).await?;
-        let gone = until_gone(&project, guardian, interrupts.enough(session)).await?;
+        let gone = tokio::select! {
+            gone = until_gone(&project, guardian, interrupts.enough(session)) => gone?,
+            never = show(session, &project) => match never {},
+        };
         if gone { told(session, &project, "daemon stopped") } else { Ok(Exit::StillRunning.code()) }
     })
 }
@@ -120,6 +127,18 @@ impl Interrupts {
             }
         }
         session.ui.note("the daemon goes on draining; see how it stands with `apex daemon status`");
+    }
+}
+
+/// Shows on a terminal what is waited for, as long as it is polled.
+async fn show(session: &Session, project: &Project) -> Infallible {
+    let mut waiting = Waiting::begin(&session.ui);
+    loop {
+        waiting.due().await;
+        // A connection for each look: one that stays open could be what is waited for.
+        let status = async { connect::if_running(session, project).await.ok()?.ok()?.client.status().await.ok() };
+        let status = tokio::time::timeout(ASK_FOR, status).await.ok().flatten();
+        waiting.show(|waited| Some(progress::for_daemon(status.as_ref(), waited)));
     }
 }
 
