@@ -72,7 +72,7 @@ fn alone(session: &Session, args: &Logs, id: TaskId) -> Result<i32, Failure> {
                     Piece::Chunk { attempt, stream, offset, data } => printer.print(attempt, stream, offset, &data)?,
                     Piece::Ended(task) => {
                         printer.finish()?;
-                        if task.exit.is_none() {
+                        if task.exit.is_none() || task.state == State::Interrupted {
                             session.ui.note(&render::task::ended(&task));
                         }
                         return Ok(exit::for_task(&task));

@@ -1,9 +1,8 @@
 //! Output of several tasks in one stream: whole lines, each of which says whose it is.
 
 use anstyle::{AnsiColor, Style};
-use unicode_width::UnicodeWidthStr as _;
 
-use crate::cli::render::table::cut;
+use crate::cli::render::wrap::{columns, cut};
 use crate::domain::task::Task;
 use crate::domain::text::neutralize;
 
@@ -53,8 +52,8 @@ impl Prefix {
                 None => task.id.to_string(),
             })
             .collect();
-        let width = labels.iter().map(|label| label.width()).max().unwrap_or(0);
-        let padded = |label: &String| label.clone() + &" ".repeat(width - label.width()) + " | ";
+        let width = labels.iter().map(|label| columns(label)).max().unwrap_or(0);
+        let padded = |label: &String| label.clone() + &" ".repeat(width - columns(label)) + " | ";
         let colors = COLORS.into_iter().cycle();
         labels
             .iter()

@@ -77,7 +77,7 @@ pub fn show(session: &Session, args: &Show) -> Result<i32, Failure> {
             None => view,
         })?;
     } else {
-        session.ui.data(&render::task::details(&task, env.as_ref(), &project, now()))?;
+        session.ui.data(&render::task::details(&task, env.as_ref(), &project, now(), session.ui.width()))?;
     }
     Ok(Exit::Done.code())
 }

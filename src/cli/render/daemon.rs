@@ -1,17 +1,19 @@
 //! How the daemon stands.
 
-use crate::cli::render::{HEADING, UNTRUSTED, ago, running_in_words, waiting_in_words};
+use crate::cli::render::sheet::Sheet;
+use crate::cli::render::{UNTRUSTED, ago, counted, running_in_words, waiting_in_words};
 use crate::domain::daemon::DaemonStatus;
 use crate::domain::text::neutralize;
 use crate::domain::time::Timestamp;
 use crate::paths::Project;
 use crate::view::time::rfc3339;
 
-/// Returns the lines of `daemon status` for a daemon that answered.
-pub fn running(status: &DaemonStatus, project: &Project, now: Timestamp) -> String {
+/// Returns the lines of `daemon status` for a daemon that answered, none wider than `width`.
+pub fn running(status: &DaemonStatus, project: &Project, now: Timestamp, width: Option<usize>) -> String {
     let counts = &status.counts;
-    let mut lines = vec![format!("{HEADING}daemon{HEADING:#}  {}", running_in_words(status))];
-    let mut fact = |key: &str, value: String| lines.push(format!("  {key:<10} {value}"));
+    let mut sheet = Sheet::new();
+    sheet.heading("daemon", running_in_words(status));
+    let mut fact = |key: &str, value: String| sheet.fact(key, value);
     fact(
         "apexd",
         format!("pid {}, version {}, restarted {}", status.pid, neutralize(&status.version), times(status.restarts)),
@@ -19,7 +21,7 @@ pub fn running(status: &DaemonStatus, project: &Project, now: Timestamp) -> Stri
     fact("started", format!("{} ({})", rfc3339(status.started_at), ago(status.started_at, now)));
     fact("waiting", waiting_in_words(counts).unwrap_or_else(|| "nothing".to_owned()));
     let (done, succeeded, failed) = (counts.processed, counts.succeeded, counts.failed);
-    fact("ended", format!("{done} tasks, {succeeded} succeeded, {failed} failed"));
+    fact("ended", format!("{}, {succeeded} succeeded, {failed} failed", counted(done, "task")));
     if status.untrusted {
         fact("trust", UNTRUSTED.to_owned());
     }
@@ -29,17 +31,20 @@ pub fn running(status: &DaemonStatus, project: &Project, now: Timestamp) -> Stri
     for (key, value) in places(project) {
         fact(key, value);
     }
-    lines.join("\n")
+    sheet.draw(width)
 }
 
-/// Returns the lines of `daemon status` where none runs; `failed` is why the last one gave up.
-pub fn stopped(project: &Project, failed: Option<&str>) -> String {
-    let mut lines = vec![format!("{HEADING}daemon{HEADING:#}  not running")];
+/// Returns the lines of `daemon status` where none runs, none wider than `width`; `failed` is why the last one gave up.
+pub fn stopped(project: &Project, failed: Option<&str>, width: Option<usize>) -> String {
+    let mut sheet = Sheet::new();
+    sheet.heading("daemon", "not running");
     if let Some(reason) = failed {
-        lines.push(format!("  {:<10} {}", "gave up", neutralize(reason)));
+        sheet.fact("gave up", neutralize(reason));
     }
-    lines.extend(places(project).map(|(key, value)| format!("  {key:<10} {value}")));
-    lines.join("\n")
+    for (key, value) in places(project) {
+        sheet.fact(key, value);
+    }
+    sheet.draw(width)
 }
 
 fn times(count: u32) -> String {

@@ -7,10 +7,12 @@ pub mod config;
 pub mod daemon;
 pub mod event;
 pub mod queue;
+pub mod sheet;
 pub mod status;
 pub mod table;
 pub mod task;
 pub mod why;
+pub mod wrap;
 
 #[cfg(test)]
 mod tests;
@@ -94,4 +96,14 @@ pub fn running_in_words(status: &DaemonStatus) -> String {
     let draining = if status.draining { ", draining" } else { "" };
     let slots = format!("{} of {} slots used", status.active, status.max_concurrent);
     format!("running{draining} (pid {}), up {}, {slots}", status.guardian_pid, format_elapsed(status.uptime))
+}
+
+/// Returns a number of bytes, rounded for people.
+pub fn bytes(count: u64) -> String {
+    let units = [(1_u64 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    match units.into_iter().find(|(size, _)| count >= *size) {
+        #[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
+        Some((size, unit)) => format!("{:.1} {unit}", count as f64 / size as f64),
+        None => counted(count, "byte"),
+    }
 }

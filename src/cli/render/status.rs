@@ -1,8 +1,9 @@
 //! The whole project on one screen.
 
+use crate::cli::render::sheet::Sheet;
 use crate::cli::render::table::{Align, Cell, Column, Table, cut};
-use crate::cli::render::task::{command, time_taken};
-use crate::cli::render::{HEADING, UNTRUSTED, ago, queue, running_in_words, state_style, waiting_in_words};
+use crate::cli::render::task::{command, time_taken, waits_for};
+use crate::cli::render::{UNTRUSTED, ago, queue, running_in_words, state_style, waiting_in_words};
 use crate::domain::daemon::DaemonStatus;
 use crate::domain::query::Counts;
 use crate::domain::queue::Queue;
@@ -32,68 +33,86 @@ pub struct Screen {
 
 /// How many tasks of each kind are shown.
 pub const SHOWN_MAX: usize = 10;
+/// Widest reason and widest name.
+const SHORT_WIDTH_MAX: usize = 32;
 
-/// Returns the lines of the screen.
+/// Returns the lines of the screen, none wider than `width`.
 pub fn screen(screen: &Screen, project: &Project, now: Timestamp, width: Option<usize>) -> String {
-    let root = neutralize(&project.root().to_string_lossy()).into_owned();
-    let daemon = match &screen.daemon {
-        Some(status) => running_in_words(status),
-        None => "not running; nothing is started (`apex daemon start` starts it)".to_owned(),
-    };
-    let mut lines =
-        vec![format!("{HEADING}project{HEADING:#}  {root}"), format!("{HEADING}daemon{HEADING:#}   {daemon}")];
+    let mut sheet = Sheet::new();
+    sheet.topic("project", neutralize(&project.root().to_string_lossy()));
+    sheet.topic(
+        "daemon",
+        match &screen.daemon {
+            Some(status) => running_in_words(status),
+            None => "not running; nothing is started (`apex daemon start` starts it)".to_owned(),
+        },
+    );
     if screen.untrusted {
-        lines.push(format!("{HEADING}trust{HEADING:#}    {UNTRUSTED}"));
+        sheet.topic("trust", UNTRUSTED);
     }
     if let Some(overview) = queue::overview(&screen.queues, now, width) {
-        lines.extend([format!("{HEADING}queues{HEADING:#}"), overview]);
+        sheet.topic("queues", "");
+        sheet.block(Some(overview));
     }
     let empty = Counts::default();
     let counts = screen.counts.as_ref().unwrap_or(&empty);
+    let reason = |task: &Task| task.reason.as_deref().map(|reason| neutralize(reason).into_owned());
 
     let active = counts.sum(State::is_active);
-    match (active, &screen.daemon) {
-        (0, _) => lines.push(format!("{HEADING}running{HEADING:#}  nothing")),
-        (count, Some(_)) => lines.push(format!("{HEADING}running{HEADING:#}  {count}")),
-        // What the store says of them is how they stood when the daemon went.
-        (count, None) => lines.push(format!("{HEADING}running{HEADING:#}  {count} when the daemon was last seen")),
-    }
-    lines.extend(table(&screen.running, width, |task| time_taken(task, now).unwrap_or_default()));
+    sheet.topic(
+        "running",
+        match (active, &screen.daemon) {
+            (0, _) => "nothing".to_owned(),
+            (count, Some(_)) => count.to_string(),
+            // What the store says of them is how they stood when the daemon went.
+            (count, None) => format!("{count} when the daemon was last seen"),
+        },
+    );
+    sheet.block(table(&screen.running, width, |task| time_taken(task, now).unwrap_or_default(), reason));
 
-    let waiting = waiting_in_words(counts).unwrap_or_else(|| "nothing".to_owned());
-    lines.push(format!("{HEADING}waiting{HEADING:#}  {waiting}"));
-    lines.extend(table(&screen.waiting, width, |task| ago(task.created_at, now)));
+    sheet.topic("waiting", waiting_in_words(counts).unwrap_or_else(|| "nothing".to_owned()));
+    sheet.block(table(&screen.waiting, width, |task| ago(task.created_at, now), |task| waits_for(task, now)));
 
     if !screen.failed.is_empty() {
-        lines.push(format!("{HEADING}failed last{HEADING:#}"));
+        sheet.topic("failed last", "");
         let when = |task: &Task| task.ended_at.map(|at| ago(at, now)).unwrap_or_default();
-        lines.extend(table(&screen.failed, width, when));
+        sheet.block(table(&screen.failed, width, when, reason));
     }
-    lines.join("\n")
+    sheet.draw(width)
 }
 
-fn table(tasks: &[Task], width: Option<usize>, time: impl Fn(&Task) -> String) -> Option<String> {
+/// Returns the widest that a reason or a name may be: both together must leave room for the command.
+fn short_width(width: Option<usize>) -> usize {
+    width.map_or(SHORT_WIDTH_MAX, |width| (width / 4).clamp(12, SHORT_WIDTH_MAX))
+}
+
+fn table(
+    tasks: &[Task],
+    width: Option<usize>,
+    time: impl Fn(&Task) -> String,
+    why: impl Fn(&Task) -> Option<String>,
+) -> Option<String> {
     if tasks.is_empty() {
         return None;
     }
     let mut table = Table::new(vec![
         Column::new("ID", Align::Right),
         Column::new("STATE", Align::Left),
-        Column::new("TIME", Align::Right).expendable(2),
-        Column::new("WHY", Align::Left).expendable(3),
-        Column::new("NAME", Align::Left).expendable(1),
+        Column::new("TIME", Align::Right).expendable(3),
+        Column::new("WHY", Align::Left).expendable(1),
+        Column::new("NAME", Align::Left).expendable(2),
         Column::new("COMMAND", Align::Left),
     ])
     .indented(2);
     for task in tasks.iter().take(SHOWN_MAX) {
         let state = task.state.shown();
-        let short = |text: Option<&str>| text.map(|text| cut(&neutralize(text), 32)).unwrap_or_default();
+        let short = |text: Option<String>| text.map(|text| cut(&text, short_width(width))).unwrap_or_default();
         table.push(vec![
             Cell::new(task.id.to_string()),
             Cell::new(state.as_str()).styled(state_style(state)),
             Cell::new(time(task)),
-            Cell::new(short(task.reason.as_deref())),
-            Cell::new(short(task.spec.name.as_deref())),
+            Cell::new(short(why(task))),
+            Cell::new(short(task.spec.name.as_deref().map(|name| neutralize(name).into_owned()))),
             Cell::new(command(task)),
         ]);
     }

@@ -1,9 +1,11 @@
 //! Tables that fit the terminal.
 
 use anstyle::Style;
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use crate::cli::render::HEADING;
+use crate::cli::render::wrap::columns;
+
+pub use crate::cli::render::wrap::cut;
 
 /// How the text of a column stands in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +52,8 @@ impl Column {
         Self { title, align, expendable: 0 }
     }
 
-    /// Lets it be left out where space is short; columns with a higher `rank` go first.
+    /// Lets it be left out where space is short; columns with a higher `rank` go first, and one of rank 1 only when the
+    /// last column would be of no use any more.
     #[must_use]
     pub const fn expendable(mut self, rank: u8) -> Self {
         self.expendable = rank;
@@ -58,8 +61,10 @@ impl Column {
     }
 }
 
-/// The last column is the one that is cut, but not below this.
+/// The last column is the one that is cut, but not below this while another can be left out.
 const LAST_WIDTH_MIN: usize = 16;
+/// What it is cut down to before a column of rank 1 is left out.
+const LAST_WIDTH_LEAST: usize = 8;
 const GAP: &str = "  ";
 
 /// Rows below headings. Only the last column is ever cut.
@@ -101,16 +106,15 @@ impl Table {
                 shown.iter().filter(|index| **index != last).map(|index| widths[*index] + GAP.len()).sum();
             width.map(|width| width.saturating_sub(others + self.indent))
         };
-        let wanted = widths[last].min(LAST_WIDTH_MIN);
-        while room_for_last(&shown).is_some_and(|room| room < wanted) {
-            let Some(goes) = shown
-                .iter()
-                .copied()
-                .filter(|index| *index != last && self.columns[*index].expendable > 0)
-                .max_by_key(|index| self.columns[*index].expendable)
-            else {
+        let expendable = |shown: &[usize]| {
+            let others = shown.iter().copied().filter(|index| *index != last && self.columns[*index].expendable > 0);
+            others.max_by_key(|index| self.columns[*index].expendable)
+        };
+        while let (Some(room), Some(goes)) = (room_for_last(&shown), expendable(&shown)) {
+            let least = if self.columns[goes].expendable == 1 { LAST_WIDTH_LEAST } else { LAST_WIDTH_MIN };
+            if room >= widths[last].min(least) {
                 break;
-            };
+            }
             shown.retain(|index| *index != goes);
         }
         // Below this nothing could be told any more: a terminal that narrow has to wrap.
@@ -123,7 +127,7 @@ impl Table {
                     let text = last_width.map_or_else(|| text.to_owned(), |room| cut(text, room));
                     line.push_str(&paint(&text, style));
                 } else {
-                    let space = " ".repeat(widths[index].saturating_sub(text.width()));
+                    let space = " ".repeat(widths[index].saturating_sub(columns(text)));
                     let painted = paint(text, style);
                     match self.columns[index].align {
                         Align::Left => line.push_str(&(painted + &space)),
@@ -144,28 +148,11 @@ impl Table {
     }
 
     fn width_of(&self, index: usize) -> usize {
-        let head = if self.with_head { self.columns[index].title.width() } else { 0 };
-        self.rows.iter().map(|row| row[index].text.width()).max().unwrap_or(0).max(head)
+        let head = if self.with_head { columns(self.columns[index].title) } else { 0 };
+        self.rows.iter().map(|row| columns(&row[index].text)).max().unwrap_or(0).max(head)
     }
 }
 
 fn paint(text: &str, style: Style) -> String {
     if style == Style::new() || text.is_empty() { text.to_owned() } else { format!("{style}{text}{style:#}") }
-}
-
-/// Returns `text` in at most `width` columns, with `…` at the end if it was cut.
-pub fn cut(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_owned();
-    }
-    let mut used = 0;
-    let room = width.saturating_sub(1);
-    let kept: String = text
-        .chars()
-        .take_while(|c| {
-            used += c.width().unwrap_or(0);
-            used <= room
-        })
-        .collect();
-    kept + "…"
 }

@@ -1,11 +1,14 @@
 //! Tasks: the list, and one of them in full.
 
+use crate::cli::render::sheet::Sheet;
 use crate::cli::render::table::{Align, Cell, Column, Table, cut};
-use crate::cli::render::{HEADING, ago, distance, exit_in_words, state_style};
+use crate::cli::render::{ago, ahead, bytes, counted, distance, exit_in_words, state_style};
 use crate::domain::attempt::Attempt;
 use crate::domain::id::TaskId;
 use crate::domain::outcome::{ExitStatus, SignalName};
-use crate::domain::task::{Backoff, DEFAULT_QUEUE, Environment, OnInterrupt, RetryPolicy, Stdin, Task, TaskSpec};
+use crate::domain::task::{
+    Backoff, DEFAULT_QUEUE, Environment, OnInterrupt, RetryPolicy, State, Stdin, Task, TaskSpec,
+};
 use crate::domain::text::neutralize;
 use crate::domain::time::Timestamp;
 use crate::paths::Project;
@@ -39,7 +42,7 @@ pub fn list(tasks: &[Task], now: Timestamp, width: Option<usize>) -> String {
             Cell::new(time_taken(task, now).unwrap_or_else(|| "-".to_owned())),
             Cell::new(ago(task.ended_at.or(task.started_at).unwrap_or(task.created_at), now)),
         ];
-        row.extend(has_queues.then(|| Cell::new(neutralize(&task.spec.queue))));
+        row.extend(has_queues.then(|| Cell::new(cut(&neutralize(&task.spec.queue), NAME_WIDTH_MAX))));
         row.extend(has_names.then(|| {
             Cell::new(
                 task.spec.name.as_deref().map_or_else(|| "-".to_owned(), |name| cut(&neutralize(name), NAME_WIDTH_MAX)),
@@ -85,13 +88,36 @@ pub fn ended(task: &Task) -> String {
     format!("task {} {}{facts}", task.id, task.state.shown().as_str().replace('_', " "))
 }
 
+/// Returns what a task waits for, in few words and as far as it knows itself: `in 3m05s`, `after 3, 4`; `None` for one
+/// that waits for a slot, and for one that does not wait.
+pub fn waits_for(task: &Task, now: Timestamp) -> Option<String> {
+    match task.state {
+        State::Scheduled | State::Retrying => task.spec.run_at.map(|at| ahead(at, now)),
+        State::Blocked => {
+            let ids: Vec<String> =
+                task.spec.after.iter().chain(&task.spec.after_any).map(ToString::to_string).collect();
+            Some(format!("after {}", ids.join(", ")))
+        }
+        State::Held => task.reason.as_deref().map(|reason| neutralize(reason).into_owned()),
+        _ => None,
+    }
+}
+
 /// Returns everything about a task, a line for each fact that is known; values of its environment if they are given.
-pub fn details(task: &Task, env: Option<&Environment>, project: &Project, now: Timestamp) -> String {
+/// Every line fits into `width` columns.
+pub fn details(
+    task: &Task,
+    env: Option<&Environment>,
+    project: &Project,
+    now: Timestamp,
+    width: Option<usize>,
+) -> String {
     let state = task.state.shown();
     let style = state_style(state);
     let reason = task.reason.as_deref().map(|reason| format!(": {}", neutralize(reason))).unwrap_or_default();
-    let mut lines = vec![format!("{HEADING}task {}{HEADING:#}  {style}{}{style:#}{reason}", task.id, state.as_str())];
-    let mut fact = |key: &str, value: String| lines.push(format!("  {key:<12} {value}"));
+    let mut sheet = Sheet::new();
+    sheet.heading(&format!("task {}", task.id), format!("{style}{}{style:#}{reason}", state.as_str()));
+    let mut fact = |key: &str, value: String| sheet.fact(key, value);
     let at = |at: Timestamp| format!("{} ({})", rfc3339(at), distance(at, now));
     let spec = &task.spec;
     fact("command", command(task) + if spec.shell { "  (shell)" } else { "" });
@@ -146,11 +172,11 @@ pub fn details(task: &Task, env: Option<&Environment>, project: &Project, now: T
     if let Some(taken) = time_taken(task, now) {
         fact("time", taken);
     }
-    fact("environment", environment(task, env));
+    environment(&mut sheet, task, env);
     for attempt in &task.attempts {
-        lines.push(attempt_lines(attempt, project));
+        add_attempt(&mut sheet, attempt, project);
     }
-    lines.join("\n")
+    sheet.draw(width)
 }
 
 fn ids(ids: &[TaskId]) -> String {
@@ -190,26 +216,22 @@ fn label(key: &str, value: &str) -> String {
     neutralize(&text).into_owned()
 }
 
-fn environment(task: &Task, env: Option<&Environment>) -> String {
+fn environment(sheet: &mut Sheet, task: &Task, env: Option<&Environment>) {
+    let count = env.map_or(task.env_names.len(), |env| env.0.len());
+    let count = counted(u64::try_from(count).unwrap_or(u64::MAX), "variable");
     match env {
-        None => format!("{}: {}", variables(task.env_names.len()), neutralize(&task.env_names.join(" "))),
+        None => sheet.fact("environment", format!("{count}: {}", neutralize(&task.env_names.join(" ")))),
         Some(env) => {
-            let mut text = variables(env.0.len());
+            sheet.fact("environment", count);
             for (name, value) in &env.0 {
                 let pair = format!("{}={}", name.to_string_lossy(), value.to_string_lossy());
-                text.push_str("\n    ");
-                text.push_str(&neutralize(&pair));
+                sheet.item(neutralize(&pair));
             }
-            text
         }
     }
 }
 
-fn variables(count: usize) -> String {
-    if count == 1 { "1 variable".to_owned() } else { format!("{count} variables") }
-}
-
-fn attempt_lines(attempt: &Attempt, project: &Project) -> String {
+fn add_attempt(sheet: &mut Sheet, attempt: &Attempt, project: &Project) {
     let state = attempt.state.shown();
     let style = state_style(state);
     let mut facts: Vec<String> = Vec::new();
@@ -228,28 +250,17 @@ fn attempt_lines(attempt: &Attempt, project: &Project) -> String {
         facts.push(format!("{} at most", bytes(usage.max_rss_bytes)));
     }
     let facts = if facts.is_empty() { String::new() } else { format!("  ({})", facts.join(", ")) };
-    let mut text = format!("{HEADING}attempt {}{HEADING:#}  {style}{}{style:#}{facts}", attempt.number, state.as_str());
+    let state = format!("{style}{}{style:#}{facts}", state.as_str());
+    sheet.heading(&format!("attempt {}", attempt.number), state);
     if let Some(reason) = &attempt.reason {
-        text.push_str(&format!("\n  {:<12} {}", "reason", neutralize(reason)));
+        sheet.fact("reason", neutralize(reason));
     }
     for output in &attempt.outputs {
         let path = project.dir().join(&output.path);
         let path = neutralize(&path.to_string_lossy()).into_owned();
-        text.push_str(&format!("\n  {:<12} {} ({})", output.stream.as_str(), path, bytes(output.bytes)));
+        sheet.fact(output.stream.as_str(), format!("{path} ({})", bytes(output.bytes)));
         if let Some(hash) = output.sha256 {
-            let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-            text.push_str(&format!("\n  {:<12} {hash}", "sha256"));
+            sheet.fact("sha256", hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
         }
-    }
-    text
-}
-
-/// Returns a number of bytes, rounded for people.
-fn bytes(count: u64) -> String {
-    let units = [(1_u64 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-    match units.into_iter().find(|(size, _)| count >= *size) {
-        #[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
-        Some((size, unit)) => format!("{:.1} {unit}", count as f64 / size as f64),
-        None => format!("{count} bytes"),
     }
 }

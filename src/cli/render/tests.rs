@@ -1,3 +1,5 @@
+mod fit;
+
 use std::time::Duration;
 
 use super::*;
@@ -100,11 +102,11 @@ fn nothing_a_user_wrote_steers_the_terminal() {
     };
     for text in [
         task::list(std::slice::from_ref(&task), LATER(), None),
-        task::details(&task, Some(&env), &project, LATER()),
-        task::details(&task, None, &project, LATER()),
+        task::details(&task, Some(&env), &project, LATER(), None),
+        task::details(&task, None, &project, LATER(), None),
         task::ended(&task),
-        super::daemon::running(&status, &project, LATER()),
-        super::daemon::stopped(&project, Some(evil)),
+        super::daemon::running(&status, &project, LATER(), None),
+        super::daemon::stopped(&project, Some(evil), None),
         status::screen(&screen, &project, LATER(), None),
         super::queue::list(std::slice::from_ref(&queue), LATER(), None),
     ] {
@@ -117,7 +119,7 @@ fn nothing_a_user_wrote_steers_the_terminal() {
 
 #[test]
 fn everything_about_a_task() {
-    insta::assert_snapshot!(plain(&task::details(&ended(), None, &Project::new("/home/project"), LATER())), @r#"
+    insta::assert_snapshot!(plain(&task::details(&ended(), None, &Project::new("/home/project"), LATER(), None)), @r#"
     task 13  failed: exit code 3
       command      make && make check  (shell)
       name         build
@@ -152,7 +154,7 @@ fn the_terms_of_a_task() {
     task.spec.retry = RetryPolicy { max_attempts: 4, on_codes: vec![1, 75], ..RetryPolicy::default() };
     let project = Project::new("/home/project");
     let facts = |task: &Task| {
-        let text = plain(&task::details(task, None, &project, NOW));
+        let text = plain(&task::details(task, None, &project, NOW, None));
         let lines = text.lines().map(str::trim);
         let lines = lines.filter(|line| ["ended by", "retries ", "queue "].iter().any(|key| line.starts_with(key)));
         lines.collect::<Vec<_>>().join("\n")
@@ -185,7 +187,7 @@ fn the_terms_of_a_task() {
 #[test]
 fn values_of_the_environment_stand_below_one_another() {
     let env = Environment(vec![("A".into(), "1".into()), ("B".into(), "x y".into())]);
-    let text = plain(&task::details(&queued(), Some(&env), &Project::new("/home/project"), LATER()));
+    let text = plain(&task::details(&queued(), Some(&env), &Project::new("/home/project"), LATER(), None));
     assert!(text.ends_with("2 variables\n    A=1\n    B=x y"), "{text}");
 }
 
@@ -208,23 +210,23 @@ fn how_a_task_ended_on_one_line() {
 fn a_daemon_that_runs_and_one_that_does_not() {
     let project = Project::new("/home/project");
     let now = NOW + Duration::from_secs(3600);
-    insta::assert_snapshot!(plain(&super::daemon::running(&daemon(), &project, now)), @r#"
+    insta::assert_snapshot!(plain(&super::daemon::running(&daemon(), &project, now, None)), @r#"
     daemon  running (pid 4241), up 1h00m, 1 of 3 slots used
-      apexd      pid 4242, version 0.1.0, restarted never
-      started    2026-01-15T10:30:00.000Z (1h00m ago)
-      waiting    2 queued, 1 held, 1 retrying
-      ended      42 tasks, 40 succeeded, 2 failed
-      last poll  1s ago
-      project    /home/project
-      socket     /home/project/.apex/daemon.sock
-      log        /home/project/.apex/daemon.log
+      apexd        pid 4242, version 0.1.0, restarted never
+      started      2026-01-15T10:30:00.000Z (1h00m ago)
+      waiting      2 queued, 1 held, 1 retrying
+      ended        42 tasks, 40 succeeded, 2 failed
+      last poll    1s ago
+      project      /home/project
+      socket       /home/project/.apex/daemon.sock
+      log          /home/project/.apex/daemon.log
     "#);
-    insta::assert_snapshot!(plain(&super::daemon::stopped(&project, Some("cannot open the task store"))), @r#"
+    insta::assert_snapshot!(plain(&super::daemon::stopped(&project, Some("cannot open the task store"), None)), @r#"
     daemon  not running
-      gave up    cannot open the task store
-      project    /home/project
-      socket     /home/project/.apex/daemon.sock
-      log        /home/project/.apex/daemon.log
+      gave up      cannot open the task store
+      project      /home/project
+      socket       /home/project/.apex/daemon.sock
+      log          /home/project/.apex/daemon.log
     "#);
 }
 

@@ -41,9 +41,10 @@ pub fn status(session: &Session) -> Result<i32, Failure> {
     if session.ui.json {
         session.ui.json(&view(status.as_ref(), &project))?;
     } else {
+        let width = session.ui.width();
         let text = match &status {
-            Some(status) => render::daemon::running(status, &project, now()),
-            None => render::daemon::stopped(&project, reason(&project.failed_file()).as_deref()),
+            Some(status) => render::daemon::running(status, &project, now(), width),
+            None => render::daemon::stopped(&project, reason(&project.failed_file()).as_deref(), width),
         };
         session.ui.data(&text)?;
     }
