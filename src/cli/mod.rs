@@ -20,14 +20,15 @@ pub mod session;
 pub mod time;
 pub mod ui;
 pub mod unit;
+pub mod usage;
 
 use std::ffi::OsString;
 use std::path::Path;
 
 use clap::error::ErrorKind as ClapErrorKind;
 
+use crate::cli::args::global::Color;
 use crate::cli::args::{Globals, Typed};
-use crate::cli::error::Failure;
 use crate::cli::ui::Ui;
 use crate::exit::Exit;
 
@@ -66,54 +67,26 @@ fn as_apex(mut raw: Vec<OsString>) -> Vec<OsString> {
 
 /// Prints what clap has to say: help, version, or what is wrong with the command line.
 fn told_by_clap(raw: &[OsString], error: &clap::Error) -> i32 {
+    // The command line could not be read, but how to tell so is still said in it.
+    let json = raw.iter().take_while(|word| *word != "--").any(|word| word == "--json");
+    let ui = Ui::new(&Globals { json, color: Color::in_words(raw), ..Globals::default() });
+    let help = error.render().ansi().to_string();
     if !error.use_stderr() {
         // Where nobody reads there is nobody to tell.
-        let _ = error.print();
+        let _ = ui.data(help.trim_end());
         return Exit::Done.code();
     }
-    let json = raw.iter().take_while(|word| *word != "--").any(|word| word == "--json");
-    let ui = Ui::new(&Globals { json, ..Globals::default() });
-    let is_help = error.kind() == ClapErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
-    match (json, is_help) {
-        (true, true) => ui.fail(&Failure::usage("a command is missing").with_hint("see them all with `--help`")),
-        (true, false) => ui.fail(&in_short(&error.render().to_string())),
-        (false, true) => {
-            let _ = error.print();
-        }
-        // What was typed is in it as it was typed.
-        (false, false) => ui.fail_in_words(error.render().to_string().trim_end()),
+    if error.kind() == ClapErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && !json {
+        ui.remark(help.trim_end());
+    } else {
+        ui.fail(&usage::failure(raw, error));
     }
     Exit::Usage.code()
-}
-
-/// Makes a failure of clap's text: what is wrong on one line, the tip as the hint, without the usage.
-fn in_short(text: &str) -> Failure {
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let told = lines.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"));
-    let (tips, words): (Vec<&str>, Vec<&str>) = told.partition(|line| line.starts_with("tip: "));
-    let message = words.join(" ");
-    let failure = Failure::usage(message.strip_prefix("error: ").unwrap_or(&message));
-    match tips.first() {
-        Some(tip) => failure.with_hint(tip.trim_start_matches("tip: ")),
-        None => failure,
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_is_missing_and_what_was_meant_is_in_the_short_form() {
-        let missing = "error: the following required arguments were not provided:\n  <COMMAND>...\n\nUsage: apex add\n";
-        let missing = in_short(missing).problem;
-        assert_eq!(missing.message, "the following required arguments were not provided: <COMMAND>...");
-        let unknown =
-            "error: unexpected argument '--al' found\n\n  tip: a similar argument exists: '--all'\n\nUsage: x\n";
-        let unknown = in_short(unknown).problem;
-        assert_eq!(unknown.message, "unexpected argument '--al' found");
-        assert_eq!(unknown.hint.as_deref(), Some("a similar argument exists: '--all'"));
-    }
 
     #[test]
     fn the_name_apexd_stands_for_daemon_run() {

@@ -163,7 +163,7 @@ impl Ui {
     }
 
     /// Says what went wrong in these words, which begin with `error:`.
-    pub fn fail_in_words(&self, words: &str) {
+    fn fail_in_words(&self, words: &str) {
         let mut lines = words.lines().map(neutralize);
         let first = lines.next().unwrap_or_default();
         let first = first.strip_prefix("error:").unwrap_or(&first);

@@ -74,6 +74,10 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NotAProject { root } => Some(format!("make it one with `apex init '{}'`", root.display())),
+            Self::NoDirectory(path) => {
+                let path = path.display();
+                Some(format!("make a project there with `mkdir -p '{path}' && apex init '{path}'`"))
+            }
             Self::NotADirectory(path) | Self::Symlink(path) if path.ends_with(super::DIR_NAME) => {
                 Some(format!("move `{}` away, then `apex init`", path.display()))
             }

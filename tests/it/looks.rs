@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use crate::support::{Running, World};
+use crate::support::{Run, Running, World, run};
 
 /// A shell line that goes on until there is a file `go`.
 const UNTIL_GO: &str = "while [ ! -e go ]; do sleep 0.01; done";
@@ -144,4 +144,124 @@ fn without_a_terminal_or_with_quiet_nothing_is_said_of_waiting() {
         let _ = terminal.screen.read_to_string(&mut rest);
         assert_eq!(rest, "", "{flag}");
     }
+}
+
+const ESCAPES: &str = "\u{1b}[2J\u{9b}31m\u{202e}\u{7}";
+
+fn has_escape(run: &Run) -> bool {
+    run.stdout.contains('\u{1b}') || run.stderr.contains('\u{1b}')
+}
+
+#[test]
+fn colour_is_for_terminals_and_for_those_who_ask() {
+    let world = World::started();
+    world.ended(world.add("echo plain; exit 3"));
+    let with = |variables: &[(&str, &str)], args: &[&str]| {
+        let mut command = world.command(args);
+        command.envs(variables.iter().copied());
+        run(command)
+    };
+    let screens = [&["ls"][..], &["task", "show", "1"], &["status"], &["daemon", "status"], &["logs", "1", "1,1"]];
+    for args in [&screens[..], &[&["task", "show", "9"], &["ls", "--stat"], &["--help"], &["task"]]].concat() {
+        let always: Vec<&str> = ["--color", "always"].iter().chain(args).copied().collect();
+        let never: Vec<&str> = args.iter().chain(&["--color=never"]).copied().collect();
+        assert!(!has_escape(&with(&[], args)), "{args:?}: nobody looks");
+        assert!(!has_escape(&with(&[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")], args)), "{args:?}");
+        assert!(!has_escape(&with(&[("CLICOLOR_FORCE", "1")], &never)), "{args:?}");
+        if args[0] != "logs" {
+            assert!(has_escape(&with(&[("CLICOLOR_FORCE", "1")], args)), "{args:?}");
+            assert!(has_escape(&with(&[("NO_COLOR", "1")], &always)), "{args:?}: asked for by name");
+        }
+    }
+    world.ended(world.add("echo other"));
+    let colored = world.apex(["--color", "always", "logs", "1", "2"]).expect(0).stdout;
+    assert!(colored.contains('\u{1b}'), "{colored:?}");
+    assert_eq!(anstream::adapter::strip_str(&colored).to_string(), world.apex(["logs", "1", "2"]).stdout);
+}
+
+#[test]
+fn what_came_from_elsewhere_is_shown_harmless_on_every_screen() {
+    let world = World::bare();
+    let root = world.path(format!("project{ESCAPES}"));
+    let there = root.join(format!("cwd{ESCAPES}"));
+    std::fs::create_dir_all(&there).unwrap();
+    let (root, there) = (root.to_str().unwrap(), there.to_str().unwrap());
+    let apex = |args: &[&str]| world.apex([&["-C", root], args].concat());
+    world.apex(["init", root]).expect(0);
+    let (name, label) = (format!("name{ESCAPES}"), format!("key{ESCAPES}=value{ESCAPES}"));
+    let flags = ["add", "-n", &name, "-l", &label, "--cwd", there, "--hold", "--"];
+    let command = format!("printf 'line\\n'; : '{ESCAPES}'");
+    for _ in 0..2 {
+        apex(&[&flags[..], &["sh", "-c", &command]].concat()).expect(0);
+    }
+    apex(&["task", "release", "2"]).expect(0);
+    apex(&["wait", "2"]).expect(0);
+    let reason = format!("reason{ESCAPES}");
+    let missing = format!("missing{ESCAPES}");
+    let runs = [
+        apex(&["cancel", "1", "--reason", &reason]),
+        apex(&["cancel", "1"]),
+        apex(&["ls"]),
+        apex(&["ls", "--all", "-n", &missing]),
+        apex(&["task", "show", "1", "--show-env"]),
+        apex(&["task", "show", "2"]),
+        apex(&["status"]),
+        apex(&["daemon", "status"]),
+        apex(&["daemon", "logs"]),
+        apex(&["logs", "1", "2"]),
+        apex(&["wait", "1"]),
+        apex(&["add", "--wait", "--", &missing]),
+        apex(&["add", "--stdin", &missing, "--", "true"]),
+        apex(&["add", "--cwd", &missing, "--hold", "--", "true"]),
+        apex(&["ls", "--state", &missing]),
+        apex(&["ls", &missing]),
+        apex(&[&missing]),
+        apex(&["-v", "ls"]),
+        world.apex(["-C", &missing, "ls"]),
+        apex(&["daemon", "stop"]),
+        apex(&["daemon", "status"]),
+        apex(&["status"]),
+        apex(&["--no-start", "ls"]),
+    ];
+    let is_unsafe = |c: char| c != '\n' && (c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c));
+    for run in &runs {
+        let text = run.stdout.clone() + &run.stderr;
+        assert!(!text.is_empty() && !text.chars().any(is_unsafe), "{text:?}");
+    }
+    let all: String = runs.iter().map(|run| run.stdout.clone() + &run.stderr).collect();
+    for part in ["name", "key", "value", "cwd", "project", "reason", "missing"] {
+        assert!(all.contains(&format!("{part}\\u001b[2J")), "{part} is shown: {all}");
+    }
+}
+
+#[test]
+fn what_goes_wrong_often_comes_with_a_next_step() {
+    let world = World::started();
+    world.ended(world.add("true"));
+    let hint = |args: &[&str], code: i32, expected: &str| {
+        let run = world.apex(args).expect(code);
+        let lines: Vec<&str> = run.stderr.lines().collect();
+        assert!(lines.first().is_some_and(|line| line.starts_with("error: ")), "{args:?} {run:?}");
+        let last = lines.last().and_then(|line| line.strip_prefix("  hint: ")).unwrap_or_default();
+        assert!(last.contains(expected), "{args:?} {run:?}");
+        let middle = &lines[1..lines.len() - 1];
+        assert!(middle.iter().all(|line| line.starts_with("  caused by: ")), "{args:?} {run:?}");
+    };
+    hint(&["task", "show", "99"], 4, "`apex task list --all`");
+    hint(&["logs", "1", "--attempt", "7"], 4, "`apex task show 1`");
+    hint(&["cancel", "1"], 1, "`apex task show 1`");
+    hint(&["-C", "nowhere", "ls"], 1, "&& apex init '");
+    hint(&["-C", "/", "ls"], 1, "`apex init '/'`");
+    hint(&["wait", "1", "--timeout", "5"], 2, "`--timeout 5s`");
+    hint(&["ls", "--state", "runing"], 2, "`--state running`");
+    hint(&["ls", "--label", "=x"], 2, "`--label team=core`");
+    hint(&["task", "kill", "1", "--signal", "TREM"], 2, "`--signal TERM`");
+    hint(&["show", "1"], 2, "`apex task show`");
+    hint(&["task", "show"], 2, "`apex task show --help`");
+    let label = world.apex(["ls", "--label", "nobody-has-it"]).expect(0);
+    assert!(label.stderr.contains("`apex ls --all`"), "{label:?}");
+    world.apex(["daemon", "stop"]).expect(0);
+    hint(&["--no-start", "ls"], 3, "`apex daemon start`");
+    let empty = World::started().apex(["ls"]).expect(0);
+    assert_eq!((empty.stdout.as_str(), empty.stderr.as_str()), ("", "no tasks; add one with `apex add -- COMMAND`\n"));
 }

@@ -1,5 +1,6 @@
 //! Flags that go with every command.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -47,4 +48,14 @@ pub enum Color {
     Always,
     /// Never.
     Never,
+}
+
+impl Color {
+    /// Finds it in a command line that cannot be read otherwise.
+    pub fn in_words(raw: &[OsString]) -> Self {
+        let words: Vec<&str> = raw.iter().take_while(|word| *word != "--").filter_map(|word| word.to_str()).collect();
+        let after = words.iter().position(|word| *word == "--color").and_then(|at| words.get(at + 1).copied());
+        let joined = words.iter().find_map(|word| word.strip_prefix("--color="));
+        after.or(joined).and_then(|word| Self::from_str(word, false).ok()).unwrap_or_default()
+    }
 }

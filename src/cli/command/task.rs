@@ -27,7 +27,7 @@ pub fn list(session: &Session, args: &List) -> Result<i32, Failure> {
     } else if session.ui.quiet {
         print_ids(session, &page.tasks)?;
     } else if page.tasks.is_empty() {
-        session.ui.note("no tasks");
+        session.ui.note(nothing(args));
     } else {
         session.ui.data(&render::task::list(&page.tasks, now(), session.ui.width()))?;
     }
@@ -39,6 +39,16 @@ pub fn list(session: &Session, args: &List) -> Result<i32, Failure> {
         });
     }
     Ok(Exit::Done.code())
+}
+
+/// Returns what is said instead of an empty table.
+fn nothing(args: &List) -> &'static str {
+    let selects = List { limit: None, all: false, ..args.clone() } != List::default();
+    match (selects, args.all) {
+        (false, _) => "no tasks; add one with `apex add -- COMMAND`",
+        (true, true) => "no tasks match",
+        (true, false) => "no tasks match; see what there is with `apex ls --all`",
+    }
 }
 
 fn print_ids(session: &Session, tasks: &[Task]) -> Result<(), Failure> {
@@ -85,6 +95,13 @@ pub fn show(session: &Session, args: &Show) -> Result<i32, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_empty_list_says_whether_something_was_looked_for() {
+        assert!(nothing(&List { limit: Some(3), ..List::default() }).contains("add one"));
+        assert!(nothing(&List { queue: Some("x".to_owned()), ..List::default() }).contains("--all"));
+        assert_eq!(nothing(&List { name: Some("x".to_owned()), all: true, ..List::default() }), "no tasks match");
+    }
 
     #[test]
     fn without_states_the_latest_ended_ones_are_enough() {

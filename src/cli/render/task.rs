@@ -92,7 +92,11 @@ pub fn ended(task: &Task) -> String {
 /// that waits for a slot, and for one that does not wait.
 pub fn waits_for(task: &Task, now: Timestamp) -> Option<String> {
     match task.state {
-        State::Scheduled | State::Retrying => task.spec.run_at.map(|at| ahead(at, now)),
+        State::Scheduled => task.spec.run_at.map(|at| ahead(at, now)),
+        State::Retrying => {
+            let reason = task.reason.as_deref().map(|reason| format!(", {}", neutralize(reason)));
+            task.spec.run_at.map(|at| ahead(at, now) + &reason.unwrap_or_default())
+        }
         State::Blocked => {
             let ids: Vec<String> =
                 task.spec.after.iter().chain(&task.spec.after_any).map(ToString::to_string).collect();

@@ -115,6 +115,10 @@ fn clusters(text: &str) -> impl Iterator<Item = (&str, usize)> {
 /// Returns the length of the character that `text` begins with, and its columns: marks belong to it, and so does what it
 /// melts with, as skin tones and joined people do.
 fn character(text: &str, first: char) -> (usize, usize) {
+    // Most are of this kind, and lists are long.
+    if first.is_ascii() && text.as_bytes().get(1).is_none_or(u8::is_ascii) {
+        return (1, first.width().unwrap_or(0));
+    }
     let (mut length, mut columns) = (first.len_utf8(), first.width().unwrap_or(0));
     for c in text[length..].chars() {
         let with = text[..length + c.len_utf8()].width();

@@ -1,0 +1,273 @@
+//! What is wrong with a command line: clap finds it, and this says it in the words of all other failures, with a next
+//! step that can be typed.
+
+use std::error::Error as StdError;
+use std::ffi::OsString;
+use std::num::ParseIntError;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use crate::cli::args::{self, value};
+use crate::cli::error::Failure;
+use crate::cli::time;
+use crate::domain::id::InvalidTaskId;
+use crate::domain::outcome::SignalName;
+use crate::domain::task::{InvalidSpec, State};
+use crate::units;
+
+/// How much alike two words must be for one to be meant by the other; 1 is the same.
+const ALIKE_MIN: f64 = 0.75;
+
+/// Makes a failure of what clap says about the command line `raw`.
+pub fn failure(raw: &[OsString], error: &clap::Error) -> Failure {
+    let command = command_in(raw);
+    let failure = match error.kind() {
+        ErrorKind::ValueValidation => wrong_value(error),
+        ErrorKind::InvalidValue => wrong_choice(error),
+        ErrorKind::InvalidSubcommand => unknown_command(error, &command),
+        ErrorKind::UnknownArgument => unknown_flag(error),
+        ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            Some(Failure::usage("a command is missing"))
+        }
+        _ => None,
+    };
+    let failure = failure.unwrap_or_else(|| in_short(&error.render().to_string()));
+    if failure.problem.hint.is_some() {
+        return failure;
+    }
+    failure.with_hint(format!("see how it is used with `{command} --help`"))
+}
+
+/// Returns the command that was typed, as far as there is one: `apex task wait`.
+fn command_in(raw: &[OsString]) -> String {
+    let root = args::command();
+    let (mut path, mut at) = (vec!["apex"], &root);
+    for word in raw.iter().skip(1).take_while(|word| *word != "--") {
+        if let Some(found) = word.to_str().and_then(|word| at.find_subcommand(word)) {
+            path.push(found.get_name());
+            at = found;
+        }
+    }
+    path.join(" ")
+}
+
+fn text(error: &clap::Error, kind: ContextKind) -> Option<&str> {
+    match error.get(kind)? {
+        ContextValue::String(text) => Some(text),
+        ContextValue::Strings(texts) => texts.first().map(String::as_str),
+        _ => None,
+    }
+}
+
+fn texts(error: &clap::Error, kind: ContextKind) -> Vec<&str> {
+    match error.get(kind) {
+        Some(ContextValue::String(text)) => vec![text],
+        Some(ContextValue::Strings(texts)) => texts.iter().map(String::as_str).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Returns the flag as it is typed, or the name of what stands without one: `--timeout <DURATION>` is `--timeout`, and
+/// `<ID>...` is `ID`.
+fn flag(argument: &str) -> &str {
+    argument.split(' ').next().unwrap_or(argument).trim_end_matches("...").trim_matches(['<', '>', '[', ']'])
+}
+
+fn wrong_value(error: &clap::Error) -> Option<Failure> {
+    let flag = flag(text(error, ContextKind::InvalidArg)?);
+    let typed = text(error, ContextKind::InvalidValue)?;
+    let source = error.source()?;
+    let cause = if source.is::<ParseIntError>() { "it is not a whole number".to_owned() } else { source.to_string() };
+    let mut failure = Failure::usage(format!("invalid value `{typed}` for `{flag}`"));
+    failure.causes.push(cause);
+    Some(match hint(flag, typed, source) {
+        Some(hint) => failure.with_hint(hint),
+        None => failure,
+    })
+}
+
+/// Returns what could have been typed instead.
+fn hint(flag: &str, typed: &str, source: &(dyn StdError + 'static)) -> Option<String> {
+    let like = |value: &str| Some(format!("write it like `{flag} {value}`"));
+    if let Some(error) = source.downcast_ref::<units::Error>() {
+        return match error {
+            units::Error::DurationWithoutUnit(number) => like(&format!("{number}s")),
+            units::Error::SizeWithoutUnit(number) => like(&format!("{number}MiB")),
+            units::Error::Size(_) | units::Error::SizeTooLarge(_) => like("10MiB"),
+            units::Error::Duration(_) | units::Error::DurationTooLong(_) => like("1h30m"),
+        };
+    }
+    if let Some(error) = source.downcast_ref::<value::Error>() {
+        return match error {
+            value::Error::State => {
+                let states = State::ALL.into_iter().filter(|state| state.shown() == *state).map(State::as_str);
+                like(nearest(&typed.to_lowercase(), states).unwrap_or("failed"))
+            }
+            value::Error::Signal => {
+                let name = typed.to_uppercase();
+                let names: Vec<String> = (1..=64).map(|signal| SignalName(signal).to_string()).collect();
+                let bare = names.iter().filter_map(|name| name.strip_prefix("SIG"));
+                like(nearest(name.trim_start_matches("SIG"), bare).unwrap_or("TERM"))
+            }
+            value::Error::Level => {
+                like(nearest(&typed.to_lowercase(), ["error", "warn", "info", "debug", "trace"]).unwrap_or("warn"))
+            }
+        };
+    }
+    if let Some(error) = source.downcast_ref::<InvalidSpec>() {
+        return match error {
+            InvalidSpec::Name(_) => like("nightly-build"),
+            InvalidSpec::LabelKey(_) => like("team=core"),
+            _ => None,
+        };
+    }
+    if source.is::<time::Error>() {
+        return like("'10m ago'");
+    }
+    if source.is::<InvalidTaskId>() {
+        return Some("see the numbers of tasks with `apex task list`".to_owned());
+    }
+    source.is::<ParseIntError>().then(|| format!("write it like `{flag} 5`"))
+}
+
+/// A value that is none of a few, or none at all.
+fn wrong_choice(error: &clap::Error) -> Option<Failure> {
+    let flag = flag(text(error, ContextKind::InvalidArg)?);
+    let typed = text(error, ContextKind::InvalidValue)?;
+    let choices = texts(error, ContextKind::ValidValue);
+    if typed.is_empty() || choices.is_empty() {
+        return None;
+    }
+    let mut failure = Failure::usage(format!("invalid value `{typed}` for `{flag}`"));
+    failure.causes.push(format!("possible values: {}", choices.join(", ")));
+    let meant = nearest(typed, choices.iter().copied()).unwrap_or(choices[0]);
+    Some(failure.with_hint(format!("write it like `{flag} {meant}`")))
+}
+
+fn unknown_command(error: &clap::Error, group: &str) -> Option<Failure> {
+    let typed = text(error, ContextKind::InvalidSubcommand)?;
+    let failure = Failure::usage(format!("no command `{typed}`"));
+    let mut meant: Vec<String> =
+        texts(error, ContextKind::SuggestedSubcommand).iter().map(|word| format!("`{group} {word}`")).collect();
+    if group == "apex" {
+        // What belongs to a group may have been typed without it.
+        let root = args::command();
+        let groups = root.get_subcommands().filter(|verb| verb.find_subcommand(typed).is_some());
+        let whole: Vec<String> = groups.map(|group| format!("`apex {} {typed}`", group.get_name())).collect();
+        meant.splice(0..0, whole);
+    }
+    if meant.is_empty() {
+        return Some(failure.with_hint(format!("see all commands with `{group} --help`")));
+    }
+    Some(failure.with_hint(format!("did you mean {}", meant.join(" or "))))
+}
+
+fn unknown_flag(error: &clap::Error) -> Option<Failure> {
+    let typed = text(error, ContextKind::InvalidArg)?;
+    let failure = Failure::usage(format!("unexpected argument `{typed}`"));
+    Some(match text(error, ContextKind::SuggestedArg) {
+        Some(meant) => failure.with_hint(format!("did you mean `{meant}`")),
+        None => failure,
+    })
+}
+
+/// Returns the word that is most like what was typed; `None` if none is.
+fn nearest<'a>(typed: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let likeness = |word: &str| strsim::jaro_winkler(typed, word);
+    let best = words.into_iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
+    (likeness(best) >= ALIKE_MIN).then_some(best)
+}
+
+/// Makes a failure of clap's text: what is wrong on one line, the tip as the hint, without the usage.
+fn in_short(text: &str) -> Failure {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let told = lines.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"));
+    let (tips, words): (Vec<&str>, Vec<&str>) = told.partition(|line| line.starts_with("tip: "));
+    let message = words.join(" ");
+    let failure = Failure::usage(message.strip_prefix("error: ").unwrap_or(&message));
+    match tips.first() {
+        Some(tip) => failure.with_hint(tip.trim_start_matches("tip: ")),
+        None => failure,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::error::ErrorKind as Kind;
+
+    fn told(line: &[&str]) -> String {
+        let raw: Vec<OsString> = std::iter::once(&"apex").chain(line).map(OsString::from).collect();
+        let error = args::parse(&raw).expect_err(&format!("{line:?}"));
+        let failure = failure(&raw, &error);
+        assert_eq!(failure.problem.kind, Kind::Invalid);
+        failure.in_words()
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_with_one_that_is_right() {
+        insta::assert_snapshot!(told(&["task", "wait", "1", "--timeout", "5"]), @r"
+        error: invalid value `5` for `--timeout`
+          caused by: duration `5` has no unit; write `5s`, `5ms`, `5m`, `5h` or `5d`
+          hint: write it like `--timeout 5s`
+        ");
+        for (line, hint) in [
+            (&["--deadline", "soon", "ls"][..], "write it like `--deadline 1h30m`"),
+            (&["ls", "--state", "runing"], "write it like `--state running`"),
+            (&["ls", "--state", "zzz"], "write it like `--state failed`"),
+            (&["task", "kill", "1", "--signal", "sigtrem"], "write it like `--signal TERM`"),
+            (&["task", "kill", "1", "--signal", "99"], "write it like `--signal TERM`"),
+            (&["daemon", "logs", "--level", "warning"], "write it like `--level warn`"),
+            (&["daemon", "logs", "--since", "soon"], "write it like `--since '10m ago'`"),
+            (&["add", "-n", "12", "--", "true"], "write it like `--name nightly-build`"),
+            (&["add", "--label", "=x", "--", "true"], "write it like `--label team=core`"),
+            (&["add", "-p", "high", "--", "true"], "write it like `--priority 5`"),
+            (&["task", "show", "abc"], "see the numbers of tasks with `apex task list`"),
+            (&["ls", "--color", "nevr"], "write it like `--color never`"),
+        ] {
+            let told = told(line);
+            assert!(told.ends_with(&format!("\n  hint: {hint}")), "{told}");
+            assert!(told.contains("\n  caused by: "), "{told}");
+        }
+    }
+
+    #[test]
+    fn what_was_meant_is_named() {
+        for (line, expected) in [
+            (&["task", "lst"][..], "error: no command `lst`\n  hint: did you mean `apex task list`"),
+            (&["show", "1"], "error: no command `show`\n  hint: did you mean `apex task show`"),
+            (&["restart"], "error: no command `restart`\n  hint: did you mean `apex daemon restart`"),
+            (&["xyzzy"], "error: no command `xyzzy`\n  hint: see all commands with `apex --help`"),
+            (&["ls", "--al"], "error: unexpected argument `--al`\n  hint: did you mean `--all`"),
+        ] {
+            assert!(told(line).starts_with(expected), "{}", told(line));
+        }
+    }
+
+    #[test]
+    fn whatever_else_is_wrong_leads_to_the_help_of_the_command() {
+        for (line, part, command) in [
+            (&["task", "show"][..], "<ID>", "apex task show"),
+            (&["-C", "x", "add"], "<COMMAND>", "apex add"),
+            (&["logs", "1", "--stdout", "--stderr"], "--stderr", "apex logs"),
+            (&["task", "wait", "1", "--timeout"], "--timeout", "apex task wait"),
+            (&["ls", "surplus"], "surplus", "apex ls"),
+        ] {
+            let told = told(line);
+            assert!(told.lines().next().unwrap_or_default().contains(part), "{told}");
+            assert!(told.ends_with(&format!("\n  hint: see how it is used with `{command} --help`")), "{told}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_and_what_was_meant_is_in_the_short_form() {
+        let missing = "error: the following required arguments were not provided:\n  <COMMAND>...\n\nUsage: apex add\n";
+        let missing = in_short(missing).problem;
+        assert_eq!(missing.message, "the following required arguments were not provided: <COMMAND>...");
+        let unknown =
+            "error: unexpected argument '--al' found\n\n  tip: a similar argument exists: '--all'\n\nUsage: x\n";
+        let unknown = in_short(unknown).problem;
+        assert_eq!(unknown.message, "unexpected argument '--al' found");
+        assert_eq!(unknown.hint.as_deref(), Some("a similar argument exists: '--all'"));
+    }
+}
