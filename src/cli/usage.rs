@@ -12,6 +12,7 @@ use crate::cli::error::Failure;
 use crate::cli::time;
 use crate::domain::id::InvalidTaskId;
 use crate::domain::outcome::SignalName;
+use crate::domain::queue::InvalidQueueName;
 use crate::domain::task::{InvalidSpec, State};
 use crate::units;
 
@@ -112,6 +113,8 @@ fn hint(flag: &str, typed: &str, source: &(dyn StdError + 'static)) -> Option<St
             value::Error::Level => {
                 like(nearest(&typed.to_lowercase(), ["error", "warn", "info", "debug", "trace"]).unwrap_or("warn"))
             }
+            value::Error::Backoff => like("exponential"),
+            value::Error::OnInterrupt => like("rerun"),
         };
     }
     if let Some(error) = source.downcast_ref::<InvalidSpec>() {
@@ -122,7 +125,10 @@ fn hint(flag: &str, typed: &str, source: &(dyn StdError + 'static)) -> Option<St
         };
     }
     if source.is::<time::Error>() {
-        return like("'10m ago'");
+        return like(if flag == "--since" { "'10m ago'" } else { "'in 10m'" });
+    }
+    if source.is::<InvalidQueueName>() {
+        return like("gpu");
     }
     if source.is::<InvalidTaskId>() {
         return Some("see the numbers of tasks with `apex task list`".to_owned());
