@@ -1,6 +1,6 @@
 //! What people see: lines of several tasks, colours, text that came from elsewhere, hints, a terminal that waits.
 
-use std::io::Read;
+use std::io::{BufRead, Read};
 
 use crate::support::{Run, Running, World, run};
 
@@ -40,6 +40,21 @@ fn several_tasks_are_followed_together_until_all_have_ended() {
     assert_eq!(world.apex(["logs", "-f", "1", "1"]).expect(0).stdout, "a\nb\n", "the same twice is one");
     let fine = world.add("echo fine");
     world.apex(["logs", "-f", "1", &fine.to_string()]).expect(0);
+}
+
+#[test]
+fn who_follows_several_tasks_of_a_daemon_that_stops_is_told_once() {
+    let world = World::started();
+    let runs = world.add(&format!("echo begun; {UNTIL_GO}"));
+    let held = [world.add_with(&["--hold"], "true"), world.add_with(&["--hold"], "true")];
+    let mut follower = world.spawn(["logs", "-f", &runs.to_string(), &held[0].to_string(), &held[1].to_string()]);
+    let mut line = String::new();
+    std::io::BufReader::new(follower.stdout()).read_line(&mut line).unwrap();
+    assert_eq!(line, "1 | begun\n");
+    world.apex(["daemon", "stop", "--force"]).expect(0);
+    let run = follower.wait().expect(3);
+    assert_eq!(run.stderr.lines().filter(|line| line.starts_with("error")).count(), 1, "{run:?}");
+    assert!(run.stderr.contains("task 1 interrupted"), "{run:?}");
 }
 
 #[test]

@@ -42,11 +42,11 @@ pub fn wrap(text: &str, first: usize, rest: usize) -> Vec<String> {
             page.turn();
             page.push(word, columns);
         } else {
-            // It has to break anyway, so it begins where there is room.
-            if page.used + gap_columns < page.room {
-                page.push(gap, gap_columns);
-            } else {
+            // What has to break at least begins on a line of its own.
+            if page.used > 0 {
                 page.turn();
+            } else if gap_columns < page.room {
+                page.push(gap, gap_columns);
             }
             for (cluster, columns) in clusters(word) {
                 if page.used + columns > page.room {
@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn a_word_longer_than_a_line_breaks_where_lines_end() {
         assert_eq!(wrap("abcdefghij", 4, 3), ["abcd", "efg", "hij"]);
-        assert_eq!(wrap("x abcdefghij", 4, 4), ["x ab", "cdef", "ghij"]);
+        assert_eq!(wrap("x abcdefghij", 4, 4), ["x", "abcd", "efgh", "ij"]);
         assert_eq!(wrap("abc", 0, 3), ["", "abc"]);
         assert_eq!(wrap("漢字漢", 3, 3), ["漢", "字", "漢"], "half of one is not shown");
         assert_eq!(wrap("漢字", 1, 1), ["", "漢", "字"], "narrower than anything: it has to stand somewhere");
