@@ -337,9 +337,9 @@ fn every_flag_of_the_other_commands_is_read() {
     assert_eq!(command_of(&["daemon", "uninstall"]), Command::DaemonUninstall);
     assert_eq!(
         command_of(&["completions", "powershell"]),
-        Command::Completions(Completions { shell: clap_complete::Shell::PowerShell })
+        Command::Completions(project::Completions { shell: clap_complete::Shell::PowerShell })
     );
-    assert_eq!(command_of(&["init", "sub"]), Command::Init(Init { directory: Some("sub".into()) }));
+    assert_eq!(command_of(&["init", "sub"]), Command::Init(project::Init { directory: Some("sub".into()) }));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `completions`
 
-use crate::cli::args::{self, Completions};
+use crate::cli::args::{self, project::Completions};
 use crate::cli::error::Failure;
 use crate::cli::session::Session;
 use crate::cli::ui::Target;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::args::Init;
+use crate::cli::args::project::Init;
 use crate::cli::error::Failure;
 use crate::cli::session::Session;
 use crate::domain::text::neutralize;

@@ -1,4 +1,6 @@
 use super::*;
+use crate::domain::outcome::ExitStatus;
+use crate::domain::task::State;
 
 const GRACE: Duration = Duration::from_millis(5_000);
 const POLICY: Policy = Policy { signal: SIGTERM, grace: GRACE, timeout: None, leftovers: Leftovers::Kill };

@@ -1,0 +1,303 @@
+//! The tables of commands: one line each, built when it was typed.
+
+use std::ffi::OsString;
+
+use clap::{ArgMatches, Args, FromArgMatches};
+
+use crate::cli::args::{Command, config, daemon, event, project, queue, steer, task};
+
+type Build = fn(clap::Command) -> clap::Command;
+type Read = fn(&ArgMatches, &[OsString]) -> Result<Command, clap::Error>;
+
+/// One command: its word, its line in the list of commands, how it is built and how it is read.
+pub(super) struct Verb {
+    pub(super) word: &'static str,
+    pub(super) about: &'static str,
+    pub(super) build: Build,
+    pub(super) read: Read,
+}
+
+impl Verb {
+    /// Returns the command without its flags, which are added when it was typed.
+    pub(super) fn command(&self) -> clap::Command {
+        clap::Command::new(self.word).about(self.about).defer(self.build)
+    }
+}
+
+/// Commands that begin with themselves. The last five are short forms of commands of [`TASK`].
+pub(super) const TOP: [Verb; 12] = [
+    Verb {
+        word: "init",
+        about: "Makes a project of a directory",
+        build: project::Init::augment_args,
+        read: |matches, _| project::Init::from_arg_matches(matches).map(Command::Init),
+    },
+    Verb {
+        word: "run",
+        about: "Adds a task and follows it: its output, then its exit code",
+        build: task::Run::augment_args,
+        read: |matches, raw| {
+            let mut run = task::Run::from_arg_matches(matches)?;
+            run.add.words.find_separator(raw);
+            Ok(Command::Run(run))
+        },
+    },
+    Verb {
+        word: "status",
+        about: "Shows the whole project on one screen",
+        build: project::Status::augment_args,
+        read: |_, _| Ok(Command::Status),
+    },
+    Verb {
+        word: "events",
+        about: "Prints every change of a task or a queue, in order",
+        build: event::Events::augment_args,
+        read: |matches, _| event::Events::from_arg_matches(matches).map(Command::Events),
+    },
+    Verb {
+        word: "trust",
+        about: "Accepts a project that came from elsewhere",
+        build: project::Trust::augment_args,
+        read: |_, _| Ok(Command::Trust),
+    },
+    Verb {
+        word: "version",
+        about: "Prints the versions of the program, the wire, the JSON and the database",
+        build: project::Version::augment_args,
+        read: |_, _| Ok(Command::Version),
+    },
+    Verb {
+        word: "completions",
+        about: "Prints the completions of a shell",
+        build: project::Completions::augment_args,
+        read: |matches, _| project::Completions::from_arg_matches(matches).map(Command::Completions),
+    },
+    ADD,
+    Verb { word: "ls", ..LIST },
+    LOGS,
+    WAIT,
+    CANCEL,
+];
+
+const ADD: Verb = Verb {
+    word: "add",
+    about: "Adds a task",
+    build: task::Add::augment_args,
+    read: |matches, raw| {
+        let mut add = task::Add::from_arg_matches(matches)?;
+        add.task.words.find_separator(raw);
+        Ok(Command::Add(add))
+    },
+};
+
+const LIST: Verb = Verb {
+    word: "list",
+    about: "Lists tasks",
+    build: task::List::augment_args,
+    read: |matches, _| task::List::from_arg_matches(matches).map(Command::List),
+};
+
+const LOGS: Verb = Verb {
+    word: "logs",
+    about: "Prints what tasks wrote",
+    build: task::Logs::augment_args,
+    read: |matches, _| task::Logs::from_arg_matches(matches).map(Command::Logs),
+};
+
+const WAIT: Verb = Verb {
+    word: "wait",
+    about: "Waits until tasks have ended",
+    build: task::Wait::augment_args,
+    read: |matches, _| task::Wait::from_arg_matches(matches).map(Command::Wait),
+};
+
+const CANCEL: Verb = Verb {
+    word: "cancel",
+    about: "Cancels tasks",
+    build: task::Cancel::augment_args,
+    read: |matches, _| task::Cancel::from_arg_matches(matches).map(Command::Cancel),
+};
+
+/// Commands that begin with `task`.
+pub(super) const TASK: [Verb; 14] = [
+    ADD,
+    LIST,
+    Verb {
+        word: "show",
+        about: "Shows everything about a task",
+        build: task::Show::augment_args,
+        read: |matches, _| task::Show::from_arg_matches(matches).map(Command::Show),
+    },
+    LOGS,
+    WAIT,
+    CANCEL,
+    Verb {
+        word: "kill",
+        about: "Sends a signal to all processes of tasks",
+        build: task::Kill::augment_args,
+        read: |matches, _| task::Kill::from_arg_matches(matches).map(Command::Kill),
+    },
+    Verb {
+        word: "release",
+        about: "Lets held tasks go",
+        build: task::Release::augment_args,
+        read: |matches, _| task::Release::from_arg_matches(matches).map(Command::Release),
+    },
+    Verb {
+        word: "hold",
+        about: "Keeps waiting tasks back until they are released",
+        build: steer::Hold::augment_args,
+        read: |matches, _| steer::Hold::from_arg_matches(matches).map(Command::Hold),
+    },
+    Verb {
+        word: "pause",
+        about: "Stops all processes of running tasks",
+        build: steer::Pause::augment_args,
+        read: |matches, _| steer::Pause::from_arg_matches(matches).map(Command::Pause),
+    },
+    Verb {
+        word: "resume",
+        about: "Lets the processes of paused tasks go on",
+        build: steer::Resume::augment_args,
+        read: |matches, _| steer::Resume::from_arg_matches(matches).map(Command::Resume),
+    },
+    Verb {
+        word: "retry",
+        about: "Runs tasks again that have ended",
+        build: steer::Retry::augment_args,
+        read: |matches, _| steer::Retry::from_arg_matches(matches).map(Command::Retry),
+    },
+    Verb {
+        word: "rm",
+        about: "Removes tasks that have ended, with all they wrote",
+        build: steer::Remove::augment_args,
+        read: |matches, _| steer::Remove::from_arg_matches(matches).map(Command::Remove),
+    },
+    Verb {
+        word: "why",
+        about: "Says what a task waits for",
+        build: steer::Why::augment_args,
+        read: |matches, _| steer::Why::from_arg_matches(matches).map(Command::Why),
+    },
+];
+
+/// Commands that begin with `queue`.
+pub(super) const QUEUE: [Verb; 6] = [
+    Verb { word: "list", about: "Lists queues", build: queue::List::augment_args, read: |_, _| Ok(Command::QueueList) },
+    Verb {
+        word: "add",
+        about: "Makes a queue",
+        build: queue::Add::augment_args,
+        read: |matches, _| queue::Add::from_arg_matches(matches).map(Command::QueueAdd),
+    },
+    Verb {
+        word: "set",
+        about: "Gives a queue another number of slots",
+        build: queue::Set::augment_args,
+        read: |matches, _| queue::Set::from_arg_matches(matches).map(Command::QueueSet),
+    },
+    Verb {
+        word: "pause",
+        about: "Starts nothing of queues any more",
+        build: queue::Pause::augment_args,
+        read: |matches, _| queue::Pause::from_arg_matches(matches).map(Command::QueuePause),
+    },
+    Verb {
+        word: "resume",
+        about: "Lets tasks of paused queues be started again",
+        build: queue::Resume::augment_args,
+        read: |matches, _| queue::Resume::from_arg_matches(matches).map(Command::QueueResume),
+    },
+    Verb {
+        word: "rm",
+        about: "Removes queues",
+        build: queue::Remove::augment_args,
+        read: |matches, _| queue::Remove::from_arg_matches(matches).map(Command::QueueRemove),
+    },
+];
+
+/// Commands that begin with `daemon`.
+pub(super) const DAEMON: [Verb; 10] = [
+    Verb {
+        word: "start",
+        about: "Starts the daemon in the background",
+        build: daemon::Start::augment_args,
+        read: |matches, _| daemon::Start::from_arg_matches(matches).map(Command::DaemonStart),
+    },
+    Verb {
+        word: "stop",
+        about: "Stops the daemon when its running tasks have ended",
+        build: daemon::Stop::augment_args,
+        read: |matches, _| daemon::Stop::from_arg_matches(matches).map(Command::DaemonStop),
+    },
+    Verb {
+        word: "restart",
+        about: "Replaces the daemon by this program while running tasks go on",
+        build: daemon::Restart::augment_args,
+        read: |_, _| Ok(Command::DaemonRestart),
+    },
+    Verb {
+        word: "reload",
+        about: "Lets the daemon read its configuration again",
+        build: daemon::Reload::augment_args,
+        read: |_, _| Ok(Command::DaemonReload),
+    },
+    Verb {
+        word: "status",
+        about: "Tells how the daemon stands",
+        build: daemon::Status::augment_args,
+        read: |_, _| Ok(Command::DaemonStatus),
+    },
+    Verb {
+        word: "logs",
+        about: "Prints the daemon's own log",
+        build: daemon::Logs::augment_args,
+        read: |matches, _| daemon::Logs::from_arg_matches(matches).map(Command::DaemonLogs),
+    },
+    Verb {
+        word: "metrics",
+        about: "Prints what is measured, as Prometheus reads it",
+        build: daemon::Metrics::augment_args,
+        read: |_, _| Ok(Command::DaemonMetrics),
+    },
+    Verb {
+        word: "run",
+        about: "Runs the daemon in the foreground, for systemd and launchd",
+        build: daemon::Run::augment_args,
+        read: |matches, _| daemon::Run::from_arg_matches(matches).map(Command::DaemonRun),
+    },
+    Verb {
+        word: "install",
+        about: "Installs the daemon of this project as a service of this user",
+        build: daemon::Install::augment_args,
+        read: |matches, _| daemon::Install::from_arg_matches(matches).map(Command::DaemonInstall),
+    },
+    Verb {
+        word: "uninstall",
+        about: "Removes what `daemon install` wrote",
+        build: daemon::Uninstall::augment_args,
+        read: |_, _| Ok(Command::DaemonUninstall),
+    },
+];
+
+/// Commands that begin with `config`.
+pub(super) const CONFIG: [Verb; 3] = [
+    Verb {
+        word: "show",
+        about: "Shows the settings in force",
+        build: config::Show::augment_args,
+        read: |matches, _| config::Show::from_arg_matches(matches).map(Command::ConfigShow),
+    },
+    Verb {
+        word: "check",
+        about: "Checks the settings",
+        build: config::Check::augment_args,
+        read: |_, _| Ok(Command::ConfigCheck),
+    },
+    Verb {
+        word: "edit",
+        about: "Changes the project's settings in an editor",
+        build: config::Edit::augment_args,
+        read: |_, _| Ok(Command::ConfigEdit),
+    },
+];
