@@ -365,6 +365,22 @@ impl Engine {
         self.timers.push(Reverse((at, target)));
     }
 
+    /// Takes moments out that were waited for by attempts which have ended since: a time limit of a day must not leave its
+    /// entry behind for a day.
+    pub(super) fn thin_timers(&mut self) {
+        const SPARE: usize = 64;
+        if self.timers.len() <= 4 * self.attempts.len() + SPARE {
+            return;
+        }
+        let attempts = &self.attempts;
+        self.timers.retain(|Reverse((_, target))| match target {
+            Target::Attempt(assignment) | Target::Watch(assignment) | Target::Start(assignment) => {
+                attempts.contains_key(assignment)
+            }
+            _ => true,
+        });
+    }
+
     pub(super) fn order(&self, order: Order) {
         (self.orders)(order);
     }

@@ -1,5 +1,6 @@
 //! Verbs that steer tasks: hold, release, pause, resume, retry, remove.
 
+use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -100,10 +101,11 @@ impl Handle {
         let states = vec![State::Failed, State::TimedOut, State::Lost, State::Interrupted];
         let filter = TaskFilter { states, limit: Some(RETRY_MAX), ..TaskFilter::default() };
         let mut all: PerTask<(), Error> = Vec::new();
+        let mut tried: HashSet<TaskId> = HashSet::new();
         loop {
             let page = self.shared.store.tasks(filter.clone()).await?;
-            let is_new = |id: &TaskId| !all.iter().any(|(known, _)| known == id);
-            let ids: Vec<TaskId> = page.tasks.iter().map(|task| task.id).filter(is_new).collect();
+            // One that is refused stays among them.
+            let ids: Vec<TaskId> = page.tasks.iter().map(|task| task.id).filter(|id| tried.insert(*id)).collect();
             if ids.is_empty() {
                 all.sort_by_key(|(id, _)| *id);
                 return Ok(all);

@@ -381,6 +381,7 @@ impl Engine {
                 self.by_task.remove(&id);
             }
         }
+        self.thin_timers();
         self.attempts_changed();
         self.claim();
     }
