@@ -117,11 +117,11 @@ pub enum Turn {
 
 /// Decides what becomes of a task in `state` whose dependencies come to `standing`.
 ///
-/// Shape: only what waits for others, is held, or was skipped is ever moved; what is ready already, runs, or has ended
-/// otherwise stays.
+/// Shape: only what waits for others or was skipped is ever moved; what is ready already, runs, or has ended otherwise
+/// stays, and so does what a person holds: it is skipped when it is released, for a skip would forget the hold.
 pub fn turn(state: State, standing: Standing) -> Turn {
     match (state, standing) {
-        (State::Blocked | State::Held, Standing::Broken(on)) => Turn::Skip(on),
+        (State::Blocked, Standing::Broken(on)) => Turn::Skip(on),
         (State::Blocked | State::Skipped, Standing::Ready) => Turn::Unblock,
         (State::Skipped, Standing::Waits) => Turn::Block,
         _ => Turn::Stay,
@@ -164,7 +164,6 @@ mod tests {
             let got = (of(Standing::Ready), of(Standing::Waits), of(Standing::Broken(id(7))));
             let expected = match state {
                 State::Blocked => (Turn::Unblock, Turn::Stay, Turn::Skip(id(7))),
-                State::Held => (Turn::Stay, Turn::Stay, Turn::Skip(id(7))),
                 State::Skipped => (Turn::Unblock, Turn::Block, Turn::Stay),
                 _ => (Turn::Stay, Turn::Stay, Turn::Stay),
             };

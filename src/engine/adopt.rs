@@ -88,6 +88,10 @@ fn adopt(engine: &mut Engine, entry: InFlight, child: Child) {
         // Its grace began when it was asked.
         policy.grace = policy.grace.saturating_sub((engine.shared.world.now)().since(asked));
     }
+    if child.exit.is_some() {
+        // It ended by itself or by the signal it was sent then; the time that has passed since is not its own.
+        policy.timeout = None;
+    }
     // It was told to stop by an apexd that did not live to record it: what ended by the signal did not fail.
     let is_draining = engine.shared.guardian.stop_requests > 0;
     let is_cut_off = is_draining && child.exit.is_some_and(|exit| is_by_stop(exit.status, policy.signal));

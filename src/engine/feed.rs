@@ -37,6 +37,7 @@ impl Handle {
         self.shared.store.trust((self.shared.world.now)()).await?;
         *trusted = true;
         drop(trusted);
+        self.shared.unsettled.store(true, std::sync::atomic::Ordering::Release);
         self.clock_changed();
         Ok(())
     }

@@ -34,6 +34,7 @@ impl Handle {
             return Err(Error::Untrusted);
         }
         let answers = self.shared.store.release(self.steer(ids, by)).await?;
+        self.shared.unsettled.store(true, Ordering::Release);
         self.clock_changed();
         Ok(refusals(answers, "release", "held"))
     }

@@ -136,7 +136,8 @@ impl Engine {
             Done::Renewed { expired } => self.renewed(expired),
             Done::Swept { swept } => self.swept(swept),
             Done::Tidied => {}
-            Done::Released { released: Ok(()) | Err(store::Error::Stale(_)), .. } => self.claim(),
+            // Given back after it was cancelled, it has ended, and there may be many who wait for it.
+            Done::Released { released: Ok(()) | Err(store::Error::Stale(_)), .. } => self.settle(),
             Done::Released { assignment, released: Err(error), reason } => {
                 warn!(%error, "Cannot give a task back to the queue yet");
                 self.wake_at(self.moment() + STORE_AGAIN_AFTER, Target::Release(assignment, reason));

@@ -244,3 +244,18 @@ pub(crate) async fn two_queues_share_the_limit_and_no_slot_is_idle(world: &World
     }
     assert_eq!(world.store.counts().await.unwrap().succeeded, TASKS as u64);
 }
+
+pub(crate) async fn what_comes_back_from_a_skip_brings_its_queue_back(world: &World) {
+    world.store.add_queue(set(world, "gpu", 1)).await.unwrap();
+    let cause = world.queued_task().await;
+    let in_gpu = |task: &mut NewTask| (task.spec.queue, task.spec.after) = ("gpu".to_owned(), vec![cause]);
+    let id = world.add(in_gpu).await.id;
+    world.run(1).await;
+    assert_eq!(world.state(id).await, State::Skipped);
+    world.store.remove_queues(names(world, &["gpu"])).await.unwrap();
+    assert_eq!(queue(world, "gpu").await, None);
+    world.retry(&[cause]).await;
+    world.run(0).await;
+    assert_eq!(world.run(0).await.id, id);
+    assert!(queue(world, "gpu").await.is_some());
+}

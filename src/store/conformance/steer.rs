@@ -129,6 +129,43 @@ pub(crate) async fn what_has_not_ended_or_would_be_skipped_is_not_retried(world:
     assert_eq!(world.state(test).await, State::Skipped);
 }
 
+pub(crate) async fn what_fails_with_its_cause_is_retried_with_it_in_any_order(world: &World) {
+    let cause = world.queued_task().await;
+    let id = world.add(|task| task.spec.after = vec![cause]).await.id;
+    world.run(0).await;
+    world.run(1).await;
+    for order in [[cause, id], [id, cause]] {
+        world.retry(&[cause]).await;
+        world.run(1).await;
+        let answers = world.retry(&order).await;
+        assert_eq!(answers, order.map(|id| (id, Ok(()))));
+        assert_eq!((world.state(cause).await, world.state(id).await), (State::Queued, State::Blocked));
+        world.run(0).await;
+        assert_eq!(world.run(1).await.id, id);
+    }
+}
+
+pub(crate) async fn a_retried_task_has_no_end_and_no_start(world: &World) {
+    let id = world.queued_task().await;
+    world.run(1).await;
+    world.retry(&[id]).await;
+    let task = world.task(id).await;
+    assert_eq!((task.started_at, task.ended_at, task.exit), (None, None, None));
+    assert!(task.attempts[0].exit.is_some(), "the attempt keeps it");
+}
+
+pub(crate) async fn a_release_skips_what_waits_for_a_task_that_has_failed_since(world: &World) {
+    let cause = world.queued_task().await;
+    let id = world.add(|task| task.spec.after = vec![cause]).await.id;
+    world.run(0).await;
+    assert_eq!(world.state(id).await, State::Queued);
+    world.store.hold(steer(world, &[id])).await.unwrap();
+    world.retry(&[cause]).await;
+    world.run(1).await;
+    world.store.release(steer(world, &[id])).await.unwrap();
+    assert_eq!(world.state(id).await, State::Skipped);
+}
+
 pub(crate) async fn a_removed_task_is_gone_with_all_it_had(world: &World) {
     let shared = world.queued_task().await;
     let own = world.add(|task| task.env.0.push(("OWN".into(), "planted".into()))).await;

@@ -9,7 +9,7 @@ use crate::domain::task::{NewTask, RetryPolicy, State, Task};
 use crate::domain::time::Timestamp;
 use crate::store::Error;
 use crate::store::conformance::world::{BY, OWNER, World};
-use crate::store::task::{Add, Due, Renew};
+use crate::store::task::{Add, Due, Renew, Steer};
 
 fn after(ids: &[TaskId]) -> impl FnOnce(&mut NewTask) {
     let ids = ids.to_vec();
@@ -103,17 +103,37 @@ pub(crate) async fn what_has_two_causes_stays_skipped_until_both_are_retried(wor
     assert_eq!(world.state(skipped).await, State::Blocked);
 }
 
-pub(crate) async fn what_is_held_is_skipped_too_and_what_was_cancelled_is_not(world: &World) {
+pub(crate) async fn what_is_held_is_skipped_when_it_is_released(world: &World) {
     let build = world.queued_task().await;
     let held = |task: &mut NewTask| {
         task.hold = true;
         task.spec.after = vec![build];
     };
-    let held = world.add(held).await.id;
+    let id = world.add(held).await.id;
     let cancelled = world.add(after(&[build])).await.id;
     world.cancel(&[cancelled], None).await;
     world.run(1).await;
-    assert_eq!((world.state(held).await, world.state(cancelled).await), (State::Skipped, State::Cancelled));
+    let late = world.add(held).await.id;
+    let states = [world.state(id).await, world.state(late).await, world.state(cancelled).await];
+    assert_eq!(states, [State::Held, State::Held, State::Cancelled]);
+    world.retry(&[build]).await;
+    assert_eq!(world.state(id).await, State::Held, "a hold outlives what it depends on");
+    world.run(1).await;
+    let release = Steer { ids: vec![id, late], by: BY, now: world.now() };
+    world.store.release(release).await.unwrap();
+    assert_eq!((world.state(id).await, world.state(late).await), (State::Skipped, State::Skipped));
+    assert_eq!(world.task(id).await.reason.as_deref(), Some("task 1 failed"));
+}
+
+pub(crate) async fn a_cancel_before_the_start_is_told_to_those_that_depend_on_it(world: &World) {
+    let cause = world.queued_task().await;
+    let claimed = world.claim(1).await;
+    let skipped = world.add(after(&[cause])).await.id;
+    let goes_on = world.add(|task| task.spec.after_any = vec![cause]).await.id;
+    world.cancel(&[cause], None).await;
+    world.store.unclaim(world.unclaim(claimed[0].attempt.assignment)).await.unwrap();
+    assert_eq!(world.state(cause).await, State::Cancelled);
+    assert_eq!((world.state(skipped).await, world.state(goes_on).await), (State::Skipped, State::Queued));
 }
 
 pub(crate) async fn a_cancel_is_a_failure_for_those_that_depend_on_it(world: &World) {
@@ -207,16 +227,20 @@ pub(crate) async fn nothing_of_an_untrusted_project_is_ready(world: &World) {
     let add = Add { task: world.new_task(), by: BY, now: world.now(), untrusted: true };
     let added = world.store.add(add).await.unwrap().task;
     assert_eq!((added.state, added.reason_code), (State::Held, Some(ReasonCode::Untrusted)));
+    let kept =
+        world.store.add(Add { task: world.new_task(), by: BY, now: world.now(), untrusted: true }).await.unwrap();
+    let hold = Steer { ids: vec![kept.task.id], by: BY, now: world.now() };
+    world.store.hold(hold).await.unwrap();
     assert_eq!(world.claim(9).await, []);
     assert_eq!(world.store.trust(world.now()).await.unwrap(), 3);
-    let states = [queued, waits, by_hand, added.id];
+    let states = [queued, waits, by_hand, added.id, kept.task.id];
     let mut stand = Vec::new();
     for id in states {
         stand.push((world.state(id).await, world.task(id).await.reason_code));
     }
     assert_eq!(
         stand.iter().map(|(state, _)| *state).collect::<Vec<_>>(),
-        [State::Queued, State::Blocked, State::Held, State::Queued]
+        [State::Queued, State::Blocked, State::Held, State::Queued, State::Held]
     );
     assert!(stand.iter().all(|(_, code)| code.is_none()));
 }

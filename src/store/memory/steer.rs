@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::domain::attempt::Attempt;
+use crate::domain::dependency::{Edge, Standing};
 use crate::domain::id::{AssignmentId, TaskId};
 use crate::domain::task::{State, Task};
 use crate::store::memory::{Entry, Tables};
@@ -55,10 +56,25 @@ impl Tables {
     }
 
     pub(super) fn release(&mut self, release: &Steer) -> PerTask<()> {
-        self.each(&release.ids, |entry| {
+        let mut broken = Vec::new();
+        let answers = self.each(&release.ids, |entry| {
             let standing = entry.standing();
-            transition::release(&mut entry.task, standing, release).map(|note| ((), Some(note)))
-        })
+            let note = transition::release(&mut entry.task, standing, release)?;
+            broken.push(standing);
+            Ok(((), Some(note)))
+        });
+        self.tell_again(broken);
+        self.settle(release.now);
+        answers
+    }
+
+    /// Has the dependants of tasks told again because of which others, just let go, cannot run.
+    pub(super) fn tell_again(&mut self, standings: Vec<Standing>) {
+        for standing in standings {
+            if let Standing::Broken(on) = standing {
+                self.settle_soon(on);
+            }
+        }
     }
 
     pub(super) fn pause(&mut self, pause: &Pause) -> PerTask<AssignmentId> {
@@ -78,7 +94,7 @@ impl Tables {
 
     pub(super) fn retry(&mut self, retry: &Steer) -> PerTask<()> {
         let mut answers = Vec::with_capacity(retry.ids.len());
-        for id in &retry.ids {
+        for id in &transition::causes_first(&retry.ids) {
             let mut queue = None;
             let answer = self.each(&[*id], |entry| {
                 let standing = entry.standing();
@@ -89,14 +105,17 @@ impl Tables {
             if let Some(queue) = queue {
                 self.queues.entry(queue).or_default();
                 self.settle_soon(*id);
+                let edges = self.tasks.values_mut().flat_map(|entry| &mut entry.edges);
+                edges.filter(|(_, on, _)| on == id).for_each(|(_, _, edge)| *edge = Edge::Waits);
             }
             answers.extend(answer);
         }
         self.settle(retry.now);
-        answers
+        transition::in_order_of(&retry.ids, answers)
     }
 
     pub(super) fn remove(&mut self, remove: &Steer) -> PerTask<()> {
+        while self.settle(remove.now) {}
         let mut answers = Vec::with_capacity(remove.ids.len());
         for id in &remove.ids {
             answers.push((*id, self.remove_one(*id, remove)));

@@ -96,12 +96,16 @@ impl Tables {
         let was_ended = entry.task.state.is_ended();
         if let Some(note) = transition::settle(&mut entry.task, standing, broken_state, now) {
             let is = entry.task.state;
+            let queue = entry.task.spec.queue.clone();
             if !was_ended {
                 self.total(is);
             }
             self.note(note);
             if was_ended != is.is_ended() {
                 self.settle_soon(dependant);
+            }
+            if was_ended {
+                self.queues.entry(queue).or_default();
             }
         }
     }
@@ -119,10 +123,15 @@ impl Tables {
     }
 
     pub(super) fn trust(&mut self, now: Timestamp) -> usize {
-        self.for_all(|entry| {
+        let mut broken = Vec::new();
+        let changed = self.for_all(|entry| {
             let standing = entry.standing();
-            transition::trust(&mut entry.task, standing, now)
-        })
+            let note = transition::trust(&mut entry.task, standing, now)?;
+            broken.push(standing);
+            Some(note)
+        });
+        self.tell_again(broken);
+        changed
     }
 
     fn for_all(&mut self, change: impl FnMut(&mut Entry) -> Option<Note>) -> usize {

@@ -58,7 +58,7 @@ pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     // file is kept from growing without end by the writer, which merges it when nobody waits for an answer.
     db.execute_batch(
         "PRAGMA busy_timeout = 5000; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA foreign_keys = ON;
-        PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON;
+        PRAGMA secure_delete = ON; PRAGMA mmap_size = 0; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON;
         PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 16777216;",
     )?;
     db.set_prepared_statement_cache_capacity(STATEMENTS);

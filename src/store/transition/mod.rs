@@ -17,7 +17,7 @@ mod table;
 mod wait;
 
 pub(super) use run::{add_note, added, claim, finish, hashed, start, unclaim};
-pub(super) use steer::{cancel, hold, pause, release, removed, resume, retry};
+pub(super) use steer::{cancel, causes_first, hold, in_order_of, pause, release, removed, resume, retry};
 pub(super) use wait::{SETTLE_MAX, distrust, due, settle, trust};
 
 /// What a change is about.

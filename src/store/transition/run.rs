@@ -42,8 +42,9 @@ pub(in crate::store) fn added(id: TaskId, add: &Add, standing: Standing, broken_
         attempts: Vec::new(),
     };
     match standing {
-        Standing::Broken(on) => skip(&mut task, on, broken_state, now),
+        // Kept back, whatever became of what it depends on: released, it is skipped.
         _ if new.hold => {}
+        Standing::Broken(on) => skip(&mut task, on, broken_state, now),
         standing => {
             task.state = state_of(&task, standing, now);
             if add.untrusted {

@@ -3,11 +3,11 @@
 use crate::domain::attempt::Attempt;
 use crate::domain::change::{Actor, ChangeKind};
 use crate::domain::dependency::Standing;
-use crate::domain::id::AssignmentId;
+use crate::domain::id::{AssignmentId, TaskId};
 use crate::domain::outcome::ReasonCode;
 use crate::domain::task::{State, Task};
 use crate::domain::time::Timestamp;
-use crate::store::task::{Cancel, Cancelled, Pause, Refused, Steer};
+use crate::store::task::{Cancel, Cancelled, Pause, PerTask, Refused, Steer};
 use crate::store::transition::wait::state_of;
 use crate::store::transition::{Note, Subject};
 
@@ -43,11 +43,16 @@ pub(in crate::store) fn cancel(
     }
 }
 
-/// Keeps a waiting task back. Nothing changes for one that is held.
+/// Keeps a waiting task back. Nothing changes for one that is held by a person; one that waits for the project to be
+/// accepted is held by them from then on.
 pub(in crate::store) fn hold(task: &mut Task, steer: &Steer) -> Result<Option<Note>, Refused> {
     let from = task.state;
     if from == State::Held {
-        return Ok(None);
+        if task.reason_code != Some(ReasonCode::Untrusted) {
+            return Ok(None);
+        }
+        wait_as(task, State::Held, steer.now);
+        return Ok(Some(note(task, ChangeKind::Held, from, steer)));
     }
     if !from.is_waiting() && from != State::Queued {
         return Err(refused(task));
@@ -127,7 +132,7 @@ pub(in crate::store) fn retry(
     task.failures = 0;
     task.cancel_requested_at = None;
     *cancel_reason = None;
-    task.ended_at = None;
+    (task.started_at, task.ended_at, task.exit) = (None, None, None);
     task.slot = None;
     if task.attempt > 0 {
         // It had its time; what stands there now is when its last further attempt was due.
@@ -136,6 +141,25 @@ pub(in crate::store) fn retry(
     let to = state_of(task, standing, steer.now);
     wait_as(task, to, steer.now);
     Ok(note(task, ChangeKind::Retried, from, steer))
+}
+
+/// Returns tasks in the order in which they were added: what depends on another one was added after it.
+pub(in crate::store) fn causes_first(ids: &[TaskId]) -> Vec<TaskId> {
+    let mut ids = ids.to_vec();
+    ids.sort_unstable();
+    ids
+}
+
+/// Returns answers that were given for `ids` by their number in the order of `ids`.
+pub(in crate::store) fn in_order_of<T>(ids: &[TaskId], answers: PerTask<T>) -> PerTask<T> {
+    if ids.is_sorted() {
+        return answers;
+    }
+    let mut order: Vec<usize> = (0..ids.len()).collect();
+    order.sort_by_key(|at| ids[*at]);
+    let mut answers: Vec<_> = order.into_iter().zip(answers).collect();
+    answers.sort_by_key(|(at, _)| *at);
+    answers.into_iter().map(|(_, answer)| answer).collect()
 }
 
 /// Returns the change that forgetting a task is.

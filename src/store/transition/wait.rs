@@ -18,7 +18,7 @@ pub(in crate::store) const SETTLE_MAX: usize = 256;
 pub(super) fn state_of(task: &Task, standing: Standing, now: Timestamp) -> State {
     match standing {
         Standing::Ready => task.state_ready(now),
-        // One that is broken is skipped as soon as its turn comes.
+        // One that is broken is skipped at once: the stores have it told again.
         Standing::Waits | Standing::Broken(_) => State::Blocked,
     }
 }

@@ -16,7 +16,7 @@ async fn every_commit_is_synced() {
         .on_writer(|db| {
             let pragma =
                 |name| db.pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0)).unwrap();
-            ["journal_mode", "synchronous", "foreign_keys", "trusted_schema", "temp_store", "cell_size_check"]
+            ["journal_mode", "synchronous", "foreign_keys", "trusted_schema", "secure_delete", "cell_size_check"]
                 .map(pragma)
         })
         .await;
@@ -25,7 +25,7 @@ async fn every_commit_is_synced() {
         rusqlite::types::Value::Text(text) => text,
         other => format!("{other:?}"),
     });
-    assert_eq!(shown, ["wal", "2", "1", "0", "2", "1"]);
+    assert_eq!(shown, ["wal", "2", "1", "0", "1", "1"]);
 }
 
 #[tokio::test]

@@ -75,6 +75,10 @@ impl Part<'_> {
         for note in notes {
             self.note(note)?;
         }
+        if task.state.is_ended() {
+            self.settle_soon(task.id)?;
+            self.settle(unclaim.now)?;
+        }
         Ok(())
     }
 

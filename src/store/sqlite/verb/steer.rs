@@ -47,14 +47,17 @@ impl Part<'_> {
     }
 
     pub(in crate::store::sqlite) fn release(&mut self, release: &Steer) -> Result<PerTask<()>, Undone> {
-        self.each(&release.ids, |part, Stored { mut task, cancel_reason }| {
+        let answers = self.each(&release.ids, |part, Stored { mut task, cancel_reason }| {
             let standing = part.standing(task.id)?;
             match transition::release(&mut task, standing, release) {
                 Ok(note) => part.put(&task, cancel_reason.as_deref(), note)?,
                 Err(refused) => return Ok(Err(refused)),
             }
+            part.tell_again(standing)?;
             Ok(Ok(()))
-        })
+        })?;
+        self.settle(release.now)?;
+        Ok(answers)
     }
 
     pub(in crate::store::sqlite) fn pause(&mut self, pause: &Pause) -> Result<PerTask<AssignmentId>, Undone> {
@@ -82,22 +85,27 @@ impl Part<'_> {
     }
 
     pub(in crate::store::sqlite) fn retry(&mut self, retry: &Steer) -> Result<PerTask<()>, Undone> {
-        let answers = self.each(&retry.ids, |part, Stored { mut task, mut cancel_reason }| {
-            let standing = part.standing(task.id)?;
-            match transition::retry(&mut task, &mut cancel_reason, standing, retry) {
-                Ok(note) => part.put(&task, cancel_reason.as_deref(), note)?,
-                Err(refused) => return Ok(Err(refused)),
-            }
-            let back = "UPDATE queue SET gone = 0 WHERE gone = 1 AND id = (SELECT queue FROM task WHERE id = ?1)";
-            part.db.prepare_cached(back)?.execute([task.id.as_i64()])?;
-            part.settle_soon(task.id)?;
-            Ok(Ok(()))
-        })?;
+        let answers =
+            self.each(&transition::causes_first(&retry.ids), |part, Stored { mut task, mut cancel_reason }| {
+                let standing = part.standing(task.id)?;
+                match transition::retry(&mut task, &mut cancel_reason, standing, retry) {
+                    Ok(note) => part.put(&task, cancel_reason.as_deref(), note)?,
+                    Err(refused) => return Ok(Err(refused)),
+                }
+                part.bring_queue_back(task.id)?;
+                part.settle_soon(task.id)?;
+                // Another one of the same command may depend on it.
+                let waits = "UPDATE dependency SET edge = 'waits' WHERE on_task = ?1";
+                part.db.prepare_cached(waits)?.execute([task.id.as_i64()])?;
+                Ok(Ok(()))
+            })?;
         self.settle(retry.now)?;
-        Ok(answers)
+        Ok(transition::in_order_of(&retry.ids, answers))
     }
 
     pub(in crate::store::sqlite) fn remove(&mut self, remove: &Steer) -> Result<PerTask<()>, Undone> {
+        // Whoever depends on one of them is to know how it ended before it is forgotten.
+        while self.settle(remove.now)? {}
         self.each(&remove.ids, |part, Stored { task, .. }| {
             let note = match transition::removed(&task, remove) {
                 Ok(note) => note,

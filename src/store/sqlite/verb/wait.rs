@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 
 use crate::domain::change::{Actor, ChangeKind};
-use crate::domain::dependency::Want;
+use crate::domain::dependency::{self, Standing, Turn, Want};
 use crate::domain::id::TaskId;
 use crate::domain::task::State;
 use crate::domain::time::Timestamp;
@@ -44,6 +44,19 @@ impl Part<'_> {
         let sql = "INSERT OR REPLACE INTO unsettled (task, told)
             SELECT ?1, 0 WHERE EXISTS (SELECT 1 FROM dependency WHERE on_task = ?1)";
         self.db.prepare_cached(sql)?.execute([id.as_i64()])?;
+        Ok(())
+    }
+
+    /// Has the dependants of the task told again because of which another one, just let go, cannot run: that one is
+    /// skipped then.
+    pub(super) fn tell_again(&mut self, standing: Standing) -> rusqlite::Result<()> {
+        if let Standing::Broken(on) = standing { self.settle_soon(on) } else { Ok(()) }
+    }
+
+    /// Brings back the queue of a task that is to run again, if the queue was removed since.
+    pub(super) fn bring_queue_back(&mut self, id: TaskId) -> rusqlite::Result<()> {
+        let back = "UPDATE queue SET gone = 0 WHERE gone = 1 AND id = (SELECT queue FROM task WHERE id = ?1)";
+        self.db.prepare_cached(back)?.execute([id.as_i64()])?;
         Ok(())
     }
 
@@ -89,17 +102,22 @@ impl Part<'_> {
             let edge = want.of(state).as_str();
             self.db.prepare_cached(sql)?.execute(params![dependant.as_i64(), want.as_str(), on.as_i64(), edge])?;
         }
-        if !matches!(read::state(self.db, dependant)?, Some(State::Blocked | State::Held | State::Skipped)) {
+        let Some(state) = read::state(self.db, dependant)? else { return Ok(()) };
+        let standing = self.standing(dependant)?;
+        // Whoever waits for ten thousand is told ten thousand times, and only read when that changes something.
+        if dependency::turn(state, standing) == Turn::Stay {
             return Ok(());
         }
         let Some(Stored { mut task, cancel_reason }) = read::task(self.db, dependant)? else { return Ok(()) };
-        let standing = self.standing(dependant)?;
         let broken_state = self.broken_state(standing)?;
         let was_ended = task.state.is_ended();
         if let Some(note) = transition::settle(&mut task, standing, broken_state, now) {
             self.put(&task, cancel_reason.as_deref(), note)?;
             if was_ended != task.state.is_ended() {
                 self.settle_soon(dependant)?;
+            }
+            if was_ended {
+                self.bring_queue_back(dependant)?;
             }
         }
         Ok(())
@@ -114,7 +132,11 @@ impl Part<'_> {
         let sql = "SELECT id FROM task WHERE state = 'held' AND reason_code = 'untrusted' ORDER BY id";
         self.for_all(sql, |part, task| {
             let standing = part.standing(task.id)?;
-            Ok(transition::trust(task, standing, now))
+            let note = transition::trust(task, standing, now);
+            if note.is_some() {
+                part.tell_again(standing)?;
+            }
+            Ok(note)
         })
     }
 
