@@ -88,13 +88,15 @@ fn adopt(engine: &mut Engine, entry: InFlight, child: Child) {
         // Its grace began when it was asked.
         policy.grace = policy.grace.saturating_sub((engine.shared.world.now)().since(asked));
     }
-    if child.exit.is_some() {
-        // It ended by itself or by the signal it was sent then; the time that has passed since is not its own.
-        policy.timeout = None;
-    }
     // It was told to stop by an apexd that did not live to record it: what ended by the signal did not fail.
     let is_draining = engine.shared.guardian.stop_requests > 0;
     let is_cut_off = is_draining && child.exit.is_some_and(|exit| is_by_stop(exit.status, policy.signal));
+    // The same of its time limit; and what has ended does not reach it by the time that has passed since.
+    let is_timed_out = child.exit.zip(policy.timeout).is_some_and(|(exit, limit)| {
+        let ran = exit.at.since(child.started_at).saturating_sub(attempt.paused_for);
+        ran >= limit && is_by_stop(exit.status, policy.signal)
+    });
+    policy.timeout = policy.timeout.filter(|_| child.exit.is_none());
     let identity =
         ProcessIdentity { boot: engine.shared.guardian.boot, pid: child.pid, start_ticks: child.start_ticks };
     let started = (engine.shared.world.started)(identity);
@@ -111,6 +113,8 @@ fn adopt(engine: &mut Engine, entry: InFlight, child: Child) {
         engine.stop_attempt(assignment, StopCause::Cancel);
     } else if is_cut_off {
         engine.stop_attempt(assignment, StopCause::Drain);
+    } else if is_timed_out {
+        engine.stop_attempt(assignment, StopCause::Timeout);
     }
     match child.exit {
         Some(exit) => engine.feed(assignment, Event::Exited(exit)),

@@ -390,6 +390,30 @@ async fn the_next_engine_takes_up_what_was_under_way() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_time_limit_counts_until_the_end_and_not_until_the_next_engine() {
+    let mut stage = Stage::new(2).await;
+    let mut spawns = Vec::new();
+    for _ in 0..2 {
+        let mut spec = TaskSpec::command(vec!["/bin/true".into()], "/".into());
+        spec.timeout = Some(Duration::from_secs(1));
+        stage.add_spec(spec).await;
+        spawns.push(stage.spawn_order().await.assignment);
+    }
+    stage.engine.abort();
+    let mut held = guardian(1);
+    let in_time = child(spawns[0], Some(exit(DONE, false)));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    // The other one was told to end by the engine before, which did not live to hear of the end.
+    let over = Child { started_at: in_time.started_at, ..child(spawns[1], Some(exit(ExitStatus::Signal(15), false))) };
+    held.children = vec![in_time, over];
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let stage = Stage::with(stage.store, stage.dir, held, Vec::new(), 2, |_| true).await;
+    let id = |n| TaskId::new(n).unwrap();
+    stage.until(id(1), State::Succeeded).await;
+    stage.until(id(2), State::TimedOut).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_another_guardian_wrote_down_is_recorded_and_the_rest_is_lost() {
     let mut stage = Stage::new(3).await;
     let mut spawns = Vec::new();
