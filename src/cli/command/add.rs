@@ -14,6 +14,7 @@ use crate::cli::error::Failure;
 use crate::cli::session::{Session, block_on, now};
 use crate::domain::error::ErrorKind;
 use crate::domain::id::{TaskId, TaskUuid};
+use crate::domain::outcome::ReasonCode;
 use crate::domain::task::{Environment, NewTask, Stdin, Task, TaskSpec};
 use crate::exit::{self, Exit};
 use crate::paths::Project;
@@ -32,6 +33,7 @@ fn added(session: &Session, args: &Add) -> Result<i32, Failure> {
     block_on(async {
         let connection = connect::connect(session, &project).await?;
         let task = send(&connection, new).await?;
+        warn_if_untrusted(session, &task);
         if !args.wait && !args.follow {
             told(session, &project, &task)?;
             return Ok(Exit::Done.code());
@@ -53,6 +55,15 @@ fn added(session: &Session, args: &Add) -> Result<i32, Failure> {
         }
         Ok(exit::for_task(&ended))
     })
+}
+
+/// Says why a task will not run that was added to a project which nobody has accepted: whoever waits for it would not
+/// know what for.
+pub(super) fn warn_if_untrusted(session: &Session, task: &Task) {
+    if task.reason_code == Some(ReasonCode::Untrusted) {
+        let text = format!("task {} is held: this project came from elsewhere; `apex trust` lets it run", task.id);
+        session.ui.warn(&text);
+    }
 }
 
 fn told(session: &Session, project: &Project, task: &Task) -> Result<(), Failure> {

@@ -47,7 +47,9 @@ async fn follow(
     detach_after: Option<Duration>,
 ) -> Result<i32, Failure> {
     let client = &connection.client;
-    let task = add::send(connection, prepared).await?.id;
+    let task = add::send(connection, prepared).await?;
+    add::warn_if_untrusted(session, &task);
+    let task = task.id;
     session.ui.detail(&format!("task {task} added"));
     let mut run = Following::begin(session, client, task, detach_after);
     loop {

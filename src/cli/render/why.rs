@@ -57,7 +57,8 @@ pub fn sentence(facts: &Facts, now: Timestamp) -> String {
         State::Retrying => retrying(task, now),
         State::Starting => "does not wait: it is being started".to_owned(),
         State::Running => {
-            let time = time_taken(task, now).unwrap_or_default();
+            let time = time_taken(task, now).filter(|time| !time.is_empty());
+            let time = time.map_or_else(|| "a moment".to_owned(), |time| time.to_string());
             let cancelled = if task.cancel_requested_at.is_some() { ", and is being cancelled" } else { "" };
             format!("does not wait: it has been running for {time}{cancelled}")
         }

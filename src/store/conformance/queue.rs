@@ -146,7 +146,11 @@ pub(crate) async fn a_queue_is_removed_when_nothing_of_it_is_left_to_run(world: 
     let add = crate::store::task::Add { task, by: BY, now: world.now(), untrusted: false };
     assert!(matches!(world.store.add(add).await, Err(Error::NoSuchQueue(_))));
     world.retry(&[id]).await;
-    assert_eq!(queue(world, "gpu").await.map(|queue| (queue.slots, queue.queued)), Some((0, 1)), "it is needed again");
+    assert_eq!(
+        queue(world, "gpu").await.map(|queue| (queue.slots, queue.queued)),
+        Some((1, 1)),
+        "it is needed again, with its limit"
+    );
     world.run(0).await;
     remove("gpu").await.unwrap();
     let anew = world.store.add_queue(set(world, "gpu", 3)).await.unwrap();
@@ -257,5 +261,5 @@ pub(crate) async fn what_comes_back_from_a_skip_brings_its_queue_back(world: &Wo
     world.retry(&[cause]).await;
     world.run(0).await;
     assert_eq!(world.run(0).await.id, id);
-    assert!(queue(world, "gpu").await.is_some());
+    assert_eq!(queue(world, "gpu").await.map(|queue| queue.slots), Some(1), "its limit comes back with it");
 }

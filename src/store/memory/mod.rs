@@ -50,6 +50,8 @@ struct Tables {
     /// How many tasks were ever added.
     added: u64,
     queues: BTreeMap<String, queue::Stored>,
+    /// The slots of queues that were removed.
+    gone: BTreeMap<String, u32>,
     /// Tasks that have ended or begun anew, and the last of those depending on them that was told.
     unsettled: VecDeque<(TaskId, Option<TaskId>)>,
     litter: Vec<PathBuf>,
@@ -88,6 +90,7 @@ impl Default for Tables {
             claimed: 0,
             added: 0,
             queues: BTreeMap::from([(DEFAULT_QUEUE.to_owned(), queue::Stored::default())]),
+            gone: BTreeMap::new(),
             unsettled: VecDeque::new(),
             litter: Vec::new(),
             changes: Vec::new(),

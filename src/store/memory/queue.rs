@@ -101,7 +101,8 @@ impl Tables {
                 _ if !self.queues.contains_key(name) => Err(QueueRefused::NotFound),
                 _ if name == DEFAULT_QUEUE => Err(QueueRefused::Default),
                 0 => {
-                    self.queues.remove(name);
+                    let slots = self.queues.remove(name).map_or(0, |queue| queue.slots);
+                    self.gone.insert(name.clone(), slots);
                     self.note(Note::of_queue(name, ChangeKind::QueueRemoved, remove.now, remove.by.clone()));
                     Ok(())
                 }
@@ -110,6 +111,12 @@ impl Tables {
             answers.push((name.clone(), answer));
         }
         answers
+    }
+
+    /// Brings back the queue of a task that is to run again, if the queue was removed since.
+    pub(super) fn bring_queue_back(&mut self, name: String) {
+        let slots = self.gone.get(&name).copied().unwrap_or(0);
+        self.queues.entry(name).or_insert(Stored { slots, configured: None, pause: None });
     }
 
     pub(super) fn configure_queues(&mut self, slots: &BTreeMap<String, u32>, now: Timestamp) {

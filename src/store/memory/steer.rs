@@ -103,7 +103,7 @@ impl Tables {
                 Ok(((), Some(note)))
             });
             if let Some(queue) = queue {
-                self.queues.entry(queue).or_default();
+                self.bring_queue_back(queue);
                 self.settle_soon(*id);
                 let edges = self.tasks.values_mut().flat_map(|entry| &mut entry.edges);
                 edges.filter(|(_, on, _)| on == id).for_each(|(_, _, edge)| *edge = Edge::Waits);

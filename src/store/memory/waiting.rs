@@ -105,7 +105,7 @@ impl Tables {
                 self.settle_soon(dependant);
             }
             if was_ended {
-                self.queues.entry(queue).or_default();
+                self.bring_queue_back(queue);
             }
         }
     }

@@ -77,8 +77,8 @@ impl Part<'_> {
                 },
             };
             if let Ok(id) = answer {
-                // Whoever makes it anew begins with nothing of the old one.
-                let sql = "UPDATE queue SET gone = 1, slots = 0, configured = NULL, paused_at = NULL,
+                // Whoever makes it anew says its slots anew; a task that is tried again brings it back with those it had.
+                let sql = "UPDATE queue SET gone = 1, configured = NULL, paused_at = NULL,
                     paused_reason = NULL, paused_until = NULL WHERE id = ?1";
                 self.db.prepare_cached(sql)?.execute([id])?;
                 self.forget_queue(id)?;
