@@ -16,7 +16,7 @@
 //!   rpc                  │
 //!   engine               └─ rpc::client
 //!   store  process  output  view  telemetry
-//!   link  config  paths  units  exit
+//!   link  config  paths  units  exit  fault
 //!   domain
 //! ```
 //!
@@ -42,6 +42,7 @@ pub mod daemon;
 pub mod domain;
 pub mod engine;
 pub mod exit;
+pub mod fault;
 pub mod guardian;
 pub mod link;
 pub mod output;

@@ -50,6 +50,8 @@ impl Run {
 pub struct World {
     home: tempfile::TempDir,
     mark: String,
+    /// Variables that its commands, and the daemon they start, have besides the usual ones.
+    variables: Vec<(String, String)>,
 }
 
 impl World {
@@ -57,7 +59,12 @@ impl World {
     pub fn bare() -> World {
         let home = tempfile::Builder::new().prefix("apex-").tempdir().unwrap();
         std::fs::create_dir(home.path().join("project")).unwrap();
-        World { mark: uuid::Uuid::new_v4().to_string(), home }
+        let mut world = World { mark: uuid::Uuid::new_v4().to_string(), home, variables: Vec::new() };
+        // What `promises` takes out is to be out in the daemon as well.
+        if let Ok(sabotage) = std::env::var("APEX_SABOTAGE") {
+            world.set_variable("APEX_SABOTAGE", &sabotage);
+        }
+        world
     }
 
     /// Makes a project.
@@ -79,6 +86,12 @@ impl World {
         let world = World::new();
         world.apex(["daemon", "start"]).expect(0);
         world
+    }
+
+    /// Gives every further command a variable; the daemon has those of the command that starts it.
+    pub fn set_variable(&mut self, name: &str, value: &str) {
+        self.variables.retain(|(known, _)| known != name);
+        self.variables.push((name.to_owned(), value.to_owned()));
     }
 
     pub fn root(&self) -> PathBuf {
@@ -106,6 +119,7 @@ impl World {
             .env("XDG_CONFIG_HOME", self.home.path().join("config"))
             .env("TZ", "UTC")
             .env(MARK, &self.mark)
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null());
         command
     }

@@ -1,0 +1,117 @@
+//! Faults on demand, so that tests can show what the safeguards are worth.
+//!
+//! Only a build with debug assertions can do any of this; in a release build both functions are empty. What is to happen
+//! stands in the environment of the daemon:
+//!
+//! - `APEX_FAULT_CRASH=NAME[:N]` kills the process with SIGKILL when it comes to the point `NAME` for the N-th time (the
+//!   first, if there is no N). With `APEX_FAULT_ONCE=FILE` only the first process that gets there dies: it makes the file.
+//! - `APEX_SABOTAGE=N[,N…]` takes out the mechanism behind these promises. The promises are numbered in `ARCHITECTURE.md`.
+
+/// The points at which a process can be made to die, in the order in which an attempt comes by. The first word is the
+/// process it happens in: `apexd` or `guardian`.
+pub const POINTS: &[&str] = &[];
+
+/// Kills this process if it was asked to die here.
+///
+/// Must not be called between fork and exec: it reads the environment.
+#[inline]
+pub fn crash_point(name: &'static str) {
+    #[cfg(debug_assertions)]
+    armed::crash_point(name);
+    #[cfg(not(debug_assertions))]
+    let _ = name;
+}
+
+/// Returns whether the mechanism behind a promise is to be left out.
+#[inline]
+#[must_use]
+pub fn is_sabotaged(promise: u8) -> bool {
+    #[cfg(debug_assertions)]
+    return armed::is_sabotaged(promise);
+    #[cfg(not(debug_assertions))]
+    {
+        let _ = promise;
+        false
+    }
+}
+
+#[cfg(debug_assertions)]
+mod armed {
+    use std::path::PathBuf;
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use nix::sys::signal::{Signal, raise};
+
+    struct Armed {
+        crash: Option<(String, u32)>,
+        once: Option<PathBuf>,
+        sabotaged: Vec<u8>,
+        hits: AtomicU32,
+    }
+
+    fn armed() -> &'static Armed {
+        static ARMED: OnceLock<Armed> = OnceLock::new();
+        ARMED.get_or_init(|| {
+            let text = |name| std::env::var(name).ok().filter(|text| !text.is_empty());
+            Armed {
+                crash: text("APEX_FAULT_CRASH").map(|text| parse_point(&text)),
+                once: text("APEX_FAULT_ONCE").map(PathBuf::from),
+                sabotaged: text("APEX_SABOTAGE").map(|text| parse_promises(&text)).unwrap_or_default(),
+                hits: AtomicU32::new(0),
+            }
+        })
+    }
+
+    pub(super) fn parse_point(text: &str) -> (String, u32) {
+        let (name, hit) = text.split_once(':').unwrap_or((text, "1"));
+        (name.to_owned(), hit.parse().unwrap_or(1))
+    }
+
+    pub(super) fn parse_promises(text: &str) -> Vec<u8> {
+        text.split(',').filter_map(|number| number.trim().parse().ok()).collect()
+    }
+
+    pub(super) fn is_sabotaged(promise: u8) -> bool {
+        armed().sabotaged.contains(&promise)
+    }
+
+    pub(super) fn crash_point(name: &'static str) {
+        debug_assert!(super::POINTS.contains(&name), "`{name}` is not in the list of points");
+        let armed = armed();
+        let Some((wanted, hit)) = &armed.crash else { return };
+        if wanted != name || armed.hits.fetch_add(1, Ordering::Relaxed) + 1 != *hit {
+            return;
+        }
+        // Whoever makes the file is the first; everybody else lives on.
+        let first = |path: &PathBuf| std::fs::File::create_new(path).is_ok();
+        if armed.once.as_ref().is_none_or(first) {
+            let _ = raise(Signal::SIGKILL);
+        }
+    }
+}
+
+#[cfg(all(test, debug_assertions))]
+mod tests {
+    use super::armed::{parse_point, parse_promises};
+
+    #[test]
+    fn what_is_to_happen_is_read() {
+        assert_eq!(parse_point("apexd.claimed:3"), ("apexd.claimed".to_owned(), 3));
+        assert_eq!(parse_point("apexd.claimed"), ("apexd.claimed".to_owned(), 1));
+        assert_eq!(parse_promises("3, 11"), [3, 11]);
+    }
+
+    #[test]
+    fn nothing_happens_unasked() {
+        assert!((0..20).all(|promise| !super::is_sabotaged(promise)));
+    }
+
+    #[test]
+    fn every_point_has_a_name_of_its_own() {
+        let mut names = super::POINTS.to_vec();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), super::POINTS.len());
+    }
+}

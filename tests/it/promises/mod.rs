@@ -1,0 +1,37 @@
+//! Each promise has a test that tries to break it, and a mechanism without which that test fails.
+//!
+//! The mechanisms can be taken out in a build with debug assertions (`apex::fault`). [`sabotage`] takes out each in turn
+//! and runs the test of its promise, which must then be red.
+
+use std::process::Command;
+
+/// A promise, what keeps it, and what shows that it is kept.
+struct Promise {
+    number: u8,
+    /// What is left out under `APEX_SABOTAGE`.
+    mechanism: &'static str,
+    /// The test's full name.
+    test: &'static str,
+}
+
+const PROMISES: &[Promise] = &[];
+
+#[test]
+fn sabotage_of_any_mechanism_is_noticed() {
+    let itself = std::env::current_exe().unwrap();
+    let unnoticed: Vec<String> = PROMISES
+        .iter()
+        .filter_map(|promise| {
+            let run = Command::new(&itself)
+                .args(["--exact", promise.test, "--test-threads", "1"])
+                .env("APEX_SABOTAGE", promise.number.to_string())
+                .output()
+                .unwrap();
+            let text = String::from_utf8_lossy(&run.stdout);
+            assert!(text.contains("running 1 test"), "there is no test `{}`:\n{text}", promise.test);
+            let is_red = run.status.code() == Some(101) && text.contains("test result: FAILED");
+            (!is_red).then(|| format!("{}: `{}` passes without {}", promise.number, promise.test, promise.mechanism))
+        })
+        .collect();
+    assert!(unnoticed.is_empty(), "\n{}", unnoticed.join("\n"));
+}
