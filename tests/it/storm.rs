@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::support::{World, eventually, signal};
+use crate::support::{World, eventually, long, signal};
 
 /// A pseudo-random number generator, so that a run that failed can be repeated.
 struct Dice(u64);
@@ -74,7 +74,7 @@ fn killing_apexd_at_any_moment_changes_no_ending() {
     world.apex(["daemon", "start"]).expect(0);
     let guardian = world.guardian_pid();
     let mut storm = Storm { world, dice: Dice(0xA9E), kills: 0, endings: BTreeMap::new() };
-    for _ in 0..4 {
+    for _ in 0..4 * long() {
         storm.add_everything();
     }
     let total = storm.endings.len() as u64;

@@ -13,6 +13,11 @@ use serde_json::Value;
 /// Longer than anything takes on a loaded machine; only a test that fails gets there.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// By how much the tests that go through many rounds are to go through more: `APEX_LONG`, or 1.
+pub fn long() -> u32 {
+    std::env::var("APEX_LONG").ok().and_then(|factor| factor.parse().ok()).unwrap_or(1)
+}
+
 /// The variable by which every process of a world is known.
 const MARK: &str = "WORLD_MARK";
 
