@@ -1,10 +1,11 @@
 //! Faults on demand, so that tests can show what the safeguards are worth.
 //!
-//! Only a build with debug assertions can do any of this; in a release build both functions are empty. What is to happen
+//! Only a build with debug assertions can do any of this; in a release build the functions are empty. What is to happen
 //! stands in the environment of the daemon:
 //!
 //! - `APEX_FAULT_CRASH=NAME[:N]` kills the process with SIGKILL when it comes to the point `NAME` for the N-th time (the
 //!   first, if there is no N). With `APEX_FAULT_ONCE=FILE` only the first process that gets there dies: it makes the file.
+//! - `APEX_FAULT_NETWORK=DIR` makes what is below `DIR` pass for a network file system.
 //! - `APEX_SABOTAGE=N[,N…]` takes out the mechanism behind these promises. The promises are numbered in `ARCHITECTURE.md`.
 
 /// The points at which a process can be made to die, in the order in which an attempt comes by. The first word is the
@@ -35,9 +36,22 @@ pub fn is_sabotaged(promise: u8) -> bool {
     }
 }
 
+/// Returns whether a path is to be taken for one on a network file system.
+#[inline]
+#[must_use]
+pub fn is_taken_for_network(path: &std::path::Path) -> bool {
+    #[cfg(debug_assertions)]
+    return armed::is_taken_for_network(path);
+    #[cfg(not(debug_assertions))]
+    {
+        let _ = path;
+        false
+    }
+}
+
 #[cfg(debug_assertions)]
 mod armed {
-    use std::path::PathBuf;
+    use std::path::{Path, PathBuf};
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -46,6 +60,7 @@ mod armed {
     struct Armed {
         crash: Option<(String, u32)>,
         once: Option<PathBuf>,
+        network: Option<PathBuf>,
         sabotaged: Vec<u8>,
         hits: AtomicU32,
     }
@@ -57,6 +72,7 @@ mod armed {
             Armed {
                 crash: text("APEX_FAULT_CRASH").map(|text| parse_point(&text)),
                 once: text("APEX_FAULT_ONCE").map(PathBuf::from),
+                network: text("APEX_FAULT_NETWORK").map(PathBuf::from),
                 sabotaged: text("APEX_SABOTAGE").map(|text| parse_promises(&text)).unwrap_or_default(),
                 hits: AtomicU32::new(0),
             }
@@ -74,6 +90,10 @@ mod armed {
 
     pub(super) fn is_sabotaged(promise: u8) -> bool {
         armed().sabotaged.contains(&promise)
+    }
+
+    pub(super) fn is_taken_for_network(path: &Path) -> bool {
+        armed().network.as_ref().is_some_and(|network| path.starts_with(network))
     }
 
     pub(super) fn crash_point(name: &'static str) {

@@ -1,7 +1,7 @@
 //! How apexd itself is called: by the guardian, never by hand.
 //!
-//! `apexd __apexd ROOT MAX_CONCURRENT POLL_INTERVAL_MS`, the last two `-` where the configuration decides. The form is
-//! kept by the guardian over restarts of apexd, also by a newer program: it may only be added to.
+//! `apexd __apexd ROOT MAX_CONCURRENT POLL_INTERVAL_MS DATA`: two are `-` where the configuration decides, the last where
+//! the data are in the project's own `.apex/`. The form is kept by the guardian over restarts of apexd, also by a newer program: it may only be added to.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -22,7 +22,8 @@ const ABSENT: &str = "-";
 pub fn arguments(project: &Project, overrides: Overrides) -> Vec<OsString> {
     let max = overrides.max_concurrent.map_or_else(|| ABSENT.to_owned(), |n| n.to_string());
     let poll = overrides.poll_interval.map_or_else(|| ABSENT.to_owned(), |length| length.as_millis().to_string());
-    vec![WORD.into(), project.root().into(), max.into(), poll.into()]
+    let data = if project.data() == project.dir() { ABSENT.into() } else { project.data().into() };
+    vec![WORD.into(), project.root().into(), max.into(), poll.into(), data]
 }
 
 /// Runs apexd if it was called; `None` if something else was.
@@ -37,7 +38,12 @@ fn read(words: &[OsString]) -> Option<(Project, Overrides)> {
     let root = Path::new(words.first()?);
     let max_concurrent = number(words.get(1))?.map(u32::try_from).transpose().ok()?;
     let poll_interval = number(words.get(2))?.map(Duration::from_millis);
-    root.is_absolute().then(|| (Project::new(root), Overrides { max_concurrent, poll_interval }))
+    let data = words.get(3).map(Path::new).filter(|data| *data != Path::new(ABSENT));
+    if !root.is_absolute() || data.is_some_and(|data| !data.is_absolute()) {
+        return None;
+    }
+    let project = data.map_or_else(|| Project::new(root), |data| Project::with_data(root, data));
+    Some((project, Overrides { max_concurrent, poll_interval }))
 }
 
 /// Outer `None`: it is there and no number.
@@ -55,13 +61,18 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let project = Project::new("/home/me/a b");
+        for project in [Project::new("/home/me/a b"), Project::with_data("/mnt/a b", "/home/me/data")] {
+            written_is_read(&project);
+        }
+    }
+
+    fn written_is_read(project: &Project) {
         for overrides in [
             Overrides::default(),
             Overrides { max_concurrent: Some(7), poll_interval: None },
             Overrides { max_concurrent: None, poll_interval: Some(Duration::from_millis(250)) },
         ] {
-            let words = arguments(&project, overrides);
+            let words = arguments(project, overrides);
             assert_eq!(words[0], WORD);
             assert_eq!(read(&words[1..]), Some((project.clone(), overrides)));
         }
@@ -72,8 +83,13 @@ mod tests {
         let code = |words: &[&str]| dispatch(&words.iter().map(OsString::from).collect::<Vec<_>>(), |_, _| 5);
         assert_eq!(code(&["apexd", WORD, "/p", "3", "-"]), Some(5));
         assert_eq!(code(&["apexd", WORD, "/p"]), Some(5));
-        assert_eq!(code(&["apexd", WORD, "/p", "3", "-", "later"]), Some(5));
-        for wrong in [&["apexd", WORD][..], &["apexd", WORD, "relative", "-", "-"], &["apexd", WORD, "/p", "x", "-"]] {
+        assert_eq!(code(&["apexd", WORD, "/p", "3", "-", "-", "later"]), Some(5));
+        for wrong in [
+            &["apexd", WORD][..],
+            &["apexd", WORD, "relative", "-", "-"],
+            &["apexd", WORD, "/p", "x", "-"],
+            &["apexd", WORD, "/p", "-", "-", "data"],
+        ] {
             assert_eq!(code(wrong), Some(Exit::Config.code()), "{wrong:?}");
         }
         assert_eq!(code(&["apexd", "-g"]), None);

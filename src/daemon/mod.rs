@@ -216,7 +216,7 @@ async fn run(
     let last_words = process::last_words(&exits).map_err(Failure::lasting)?;
     let boot = process::boot_id().map_err(Failure::passing)?;
     let orders = link.orders();
-    let outputs = Outputs::new(project.dir().to_owned());
+    let outputs = Outputs::new(project.data().to_owned());
     tokio::spawn(sweep_uploads(outputs.clone(), store.clone()));
     // Before anything is claimed.
     let configured = store.configure_queues(config.explicit_queues(), wall_now()).await;

@@ -9,7 +9,7 @@ use nix::libc;
 use nix::unistd::geteuid;
 
 use crate::paths::error::Error;
-use crate::paths::{DIR_NAME, Places, Project, init};
+use crate::paths::{DIR_NAME, Places, Project, init, location};
 
 /// How a project was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,12 +37,13 @@ pub struct Found {
 ///
 /// Shape: walking up stops at the first `.apex`, whatever it is: one that cannot be used is an error, so that nobody
 /// ends up in another project than the nearest. `cwd` is absolute.
-/// Errors: a directory named without `.apex/` in it; what [`verify`] finds.
+/// Errors: a directory named without `.apex/` in it; what [`verify`] finds; on a network file system, data that cannot be
+/// on this machine.
 pub fn discover(how: &How, cwd: &Path, places: &Places) -> Result<Found, Error> {
     match how {
         How::Walk => match walk(cwd) {
-            Some(root) => found(Project::new(root)),
-            None => Ok(Found { fallback: true, ..found(global(places)?)? }),
+            Some(root) => found(Project::new(root), places),
+            None => Ok(Found { fallback: true, ..found(global(places)?, places)? }),
         },
         How::At(named) => {
             let root = cwd.join(named);
@@ -54,9 +55,9 @@ pub fn discover(how: &How, cwd: &Path, places: &Places) -> Result<Found, Error> 
             if !root.is_dir() {
                 return Err(Error::NotADirectory(root));
             }
-            found(Project::new(root))
+            found(Project::new(root), places)
         }
-        How::Global => found(global(places)?),
+        How::Global => found(global(places)?, places),
     }
 }
 
@@ -70,8 +71,9 @@ pub fn global(places: &Places) -> Result<Project, Error> {
     init::init(project.root(), places).map(|made| made.project)
 }
 
-fn found(project: Project) -> Result<Found, Error> {
+fn found(project: Project, places: &Places) -> Result<Found, Error> {
     let dir = verify(project.dir())?;
+    let project = location::locate(project, &dir, places)?;
     Ok(Found { project, fallback: false, dir })
 }
 

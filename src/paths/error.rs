@@ -41,6 +41,32 @@ pub enum Error {
         /// Its permissions.
         mode: u32,
     },
+    /// On a network file system the data are with the user's own things, and those were in another place before.
+    #[error("the data of `{}` are in `{}`, not in `{}`", .project.display(), .said.display(), .now.display())]
+    Elsewhere {
+        /// The project's root.
+        project: PathBuf,
+        /// Where they were put.
+        said: PathBuf,
+        /// Where they would be now.
+        now: PathBuf,
+    },
+    /// A database cannot be on a network file system, and there is no other place for it.
+    #[error("`{}` is on a network file system, and so is `{}`, where its data would be", .project.display(), .data.display())]
+    NoLocalPlace {
+        /// The project's root.
+        project: PathBuf,
+        /// Where its data would be.
+        data: PathBuf,
+    },
+    /// A database stands where none can be relied on.
+    #[error("the task store `{}` is on a network file system, where it would be damaged", .database.display())]
+    StoreOnNetwork {
+        /// The database.
+        database: PathBuf,
+        /// Where it would be.
+        data: PathBuf,
+    },
     /// Nobody knows where the per-user things are.
     #[error("no home directory: neither `XDG_STATE_HOME` nor `HOME` names one")]
     NoHome,
@@ -64,8 +90,11 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::NotAProject { .. } | Self::NoDirectory(_) => ErrorKind::NotFound,
-            Self::NotADirectory(_) | Self::NoHome | Self::SocketPath(_) => ErrorKind::Invalid,
+            Self::NotADirectory(_) | Self::NoHome | Self::NoLocalPlace { .. } | Self::SocketPath(_) => {
+                ErrorKind::Invalid
+            }
             Self::Symlink(_) | Self::Owner { .. } | Self::Writable { .. } => ErrorKind::Denied,
+            Self::Elsewhere { .. } | Self::StoreOnNetwork { .. } => ErrorKind::Conflict,
             Self::Io { source, .. } => kind_of(source),
         }
     }
@@ -84,6 +113,18 @@ impl Error {
             Self::Owner { .. } => Some("use a project of your own: `apex init` in a directory of yours".to_owned()),
             Self::Writable { path, .. } => {
                 Some(format!("if nobody meddled with it: `chmod go-w '{}'`", path.display()))
+            }
+            Self::Elsewhere { project, said, .. } => {
+                let location = project.join(super::DIR_NAME).join("location");
+                let state = said.ancestors().nth(3).unwrap_or(said).display();
+                Some(format!("set `XDG_STATE_HOME={state}`, or remove `{}` to begin anew", location.display()))
+            }
+            Self::NoLocalPlace { .. } => Some("let `XDG_STATE_HOME` name a directory on a local disk".to_owned()),
+            Self::StoreOnNetwork { database, data } => {
+                let (from, to) = (database.display(), data.display());
+                Some(format!(
+                    "stop every daemon of it, then `mkdir -p '{to}' && chmod 700 '{to}' && mv '{from}'* '{to}'/`"
+                ))
             }
             Self::NoHome => Some("set `HOME`, or name a project with `-C DIR`".to_owned()),
             _ => None,

@@ -10,7 +10,7 @@ use nix::libc;
 
 use crate::config;
 use crate::paths::error::Error;
-use crate::paths::{Places, Project, registry, verify};
+use crate::paths::{Places, Project, location, registry, verify};
 
 /// What making a project came to.
 #[derive(Debug)]
@@ -38,7 +38,8 @@ pub enum Created {
 ///
 /// Shape: the directory gets mode 0700 and the files 0600 whatever the umask is, and never anything wider in between.
 /// What fails half-way is taken back.
-/// Errors: `root` is no directory or cannot be written; what [`verify`] finds in an existing `.apex`.
+/// Errors: `root` is no directory or cannot be written; what [`verify`] finds in an existing `.apex`; on a network file
+/// system, data that cannot be on this machine.
 pub fn init(root: &Path, places: &Places) -> Result<Init, Error> {
     let root = fs::canonicalize(root).map_err(|source| match source.kind() {
         io::ErrorKind::NotFound => Error::NoDirectory(root.to_owned()),
@@ -50,7 +51,18 @@ pub fn init(root: &Path, places: &Places) -> Result<Init, Error> {
     }
     let project = Project::new(root);
     let new = make_directory(project.dir())?;
-    verify(project.dir())?;
+    let dir = verify(project.dir())?;
+    let take_back = |written: &[PathBuf]| {
+        // Best effort: the first failure is the one to tell.
+        for path in written {
+            let _ = fs::remove_file(path);
+        }
+        if new {
+            let _ = fs::remove_file(project.dir().join(location::NAME));
+            let _ = fs::remove_dir(project.dir());
+        }
+    };
+    let project = location::locate(project.clone(), &dir, places).inspect_err(|_| take_back(&[]))?;
 
     let files = [(project.config_file(), config::TEMPLATE), (project.dir().join(".gitignore"), "*\n")];
     let mut written = Vec::new();
@@ -59,13 +71,7 @@ pub fn init(root: &Path, places: &Places) -> Result<Init, Error> {
             Ok(()) => written.push(path),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(source) => {
-                // Best effort: the first failure is the one to tell.
-                for path in &written {
-                    let _ = fs::remove_file(path);
-                }
-                if new {
-                    let _ = fs::remove_dir(project.dir());
-                }
+                take_back(&written);
                 return Err(Error::Io { operation: "write", path, source });
             }
         }

@@ -1,11 +1,12 @@
 //! Where things are: which project a command means, and the files of a project.
 //!
-//! Reading order: [`Project`] (the names) → [`discover`] (which one) → [`verify`] (may it be trusted) → [`init`]
-//! (making one) → [`short_socket`]. Nothing here talks to a daemon or reads what a file says.
+//! Reading order: [`Project`] (the names) → [`discover`] (which one) → [`verify`] (may it be trusted) → `location` (where
+//! its data stand) → [`init`] (making one) → [`short_socket`]. Nothing here talks to a daemon or reads what a file says.
 
 mod discover;
 mod error;
 mod init;
+mod location;
 mod registry;
 mod socket;
 
@@ -25,16 +26,22 @@ pub const DIR_NAME: &str = ".apex";
 pub struct Project {
     root: PathBuf,
     dir: PathBuf,
+    data: PathBuf,
 }
 
 impl Project {
-    /// Names the project of a directory, without looking whether there is one.
+    /// Names the project of a directory, without looking whether there is one; its data are in its `.apex/`.
     ///
     /// Shape: `root` should be absolute and free of symbolic links, so that the same project always has the same name.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         let root = root.into();
         let dir = root.join(DIR_NAME);
-        Self { root, dir }
+        Self { root, data: dir.clone(), dir }
+    }
+
+    /// Names a project whose data are in a directory of their own.
+    pub fn with_data(root: impl Into<PathBuf>, data: impl Into<PathBuf>) -> Self {
+        Self { data: data.into(), ..Self::new(root) }
     }
 
     /// The directory of the project itself.
@@ -47,6 +54,11 @@ impl Project {
         &self.dir
     }
 
+    /// Where everything but the settings is: its `.apex/`, unless that is on a network file system.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
     /// The project's settings.
     pub fn config_file(&self) -> PathBuf {
         self.dir.join("config.toml")
@@ -54,47 +66,47 @@ impl Project {
 
     /// The guardian's pid and a newline.
     pub fn pid_file(&self) -> PathBuf {
-        self.dir.join("daemon.pid")
+        self.data.join("daemon.pid")
     }
 
     /// Locked as long as a guardian or an apexd lives.
     pub fn lock_file(&self) -> PathBuf {
-        self.dir.join("daemon.lock")
+        self.data.join("daemon.lock")
     }
 
     /// The daemon's own log; older ones beside it end in `.1`, `.2`, ….
     pub fn log_file(&self) -> PathBuf {
-        self.dir.join("daemon.log")
+        self.data.join("daemon.log")
     }
 
     /// The socket on which apexd answers; connect to what [`short_socket`] returns.
     pub fn socket(&self) -> PathBuf {
-        self.dir.join(socket::NAME)
+        self.data.join(socket::NAME)
     }
 
     /// What is remembered.
     pub fn database(&self) -> PathBuf {
-        self.dir.join("apex.db")
+        self.data.join("apex.db")
     }
 
     /// What tasks wrote.
     pub fn output_dir(&self) -> PathBuf {
-        self.dir.join("output")
+        self.data.join("output")
     }
 
     /// What clients uploaded as standard input of tasks.
     pub fn input_dir(&self) -> PathBuf {
-        self.dir.join("input")
+        self.data.join("input")
     }
 
     /// Why the guardian gave up starting apexd.
     pub fn failed_file(&self) -> PathBuf {
-        self.dir.join("daemon.failed")
+        self.data.join("daemon.failed")
     }
 
     /// How tasks ended that the guardian had to end without apexd.
     pub fn exits_file(&self) -> PathBuf {
-        self.dir.join("guardian.exits")
+        self.data.join("guardian.exits")
     }
 }
 

@@ -41,17 +41,17 @@ impl AsRef<Path> for SocketPath {
 }
 
 /// Returns a path to the project's socket of at most [`SOCKET_BYTES_MAX`] bytes: the plain one if it fits, else one
-/// through a descriptor of `.apex/`. Linux only, because of `/proc/self/fd`.
+/// through a descriptor of its directory. Linux only, because of `/proc/self/fd`.
 ///
-/// Errors: `.apex/` cannot be opened.
+/// Errors: that directory cannot be opened.
 pub fn short_socket(project: &Project) -> Result<SocketPath, Error> {
     let plain = project.socket();
     if plain.as_os_str().as_bytes().len() <= SOCKET_BYTES_MAX {
         return Ok(SocketPath { path: plain, _dir: None });
     }
     let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW;
-    let dir = OpenOptions::new().read(true).custom_flags(flags).open(project.dir());
-    let dir = dir.map_err(Error::io("open", project.dir()))?;
+    let dir = OpenOptions::new().read(true).custom_flags(flags).open(project.data());
+    let dir = dir.map_err(Error::io("open", project.data()))?;
     let path = PathBuf::from(format!("/proc/self/fd/{}/{NAME}", dir.as_raw_fd()));
     if path.as_os_str().as_bytes().len() > SOCKET_BYTES_MAX {
         return Err(Error::SocketPath(path));

@@ -11,6 +11,7 @@ mod house;
 mod install;
 mod logs;
 mod looks;
+mod network;
 mod promises;
 mod reload;
 mod start;

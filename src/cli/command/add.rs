@@ -48,7 +48,7 @@ fn added(session: &Session, args: &Add) -> Result<i32, Failure> {
         if args.wait && !args.follow {
             if session.ui.json {
                 let whole = wait::whole(&connection.client, &ended).await?;
-                session.ui.json(&TaskView::of(&whole, project.dir()))?;
+                session.ui.json(&TaskView::of(&whole, project.data()))?;
             } else if session.ui.quiet {
                 session.ui.data(&task.id.to_string())?;
             }
@@ -68,7 +68,7 @@ pub(super) fn warn_if_untrusted(session: &Session, task: &Task) {
 
 fn told(session: &Session, project: &Project, task: &Task) -> Result<(), Failure> {
     if session.ui.json {
-        session.ui.json(&TaskView::of(task, project.dir()))
+        session.ui.json(&TaskView::of(task, project.data()))
     } else if session.ui.quiet {
         session.ui.data(&task.id.to_string())
     } else {

@@ -23,7 +23,7 @@ use crate::paths::Project;
 pub fn is_held(project: &Project) -> Result<bool, Failure> {
     // The guardian holds the directory as well, because the file can be removed under it. Where directories cannot be
     // locked it does without.
-    Ok(is_locked(&project.lock_file())? || is_locked(project.dir()).unwrap_or(false))
+    Ok(is_locked(&project.lock_file())? || is_locked(project.data()).unwrap_or(false))
 }
 
 fn is_locked(path: &Path) -> Result<bool, Failure> {
@@ -98,7 +98,7 @@ mod tests {
     fn project() -> (tempfile::TempDir, Project) {
         let dir = tempfile::tempdir().unwrap();
         let project = Project::new(dir.path());
-        fs::create_dir(project.dir()).unwrap();
+        fs::create_dir(project.data()).unwrap();
         (dir, project)
     }
 
@@ -114,7 +114,7 @@ mod tests {
         drop(file);
         assert!(!is_held(&project).unwrap());
         fs::remove_file(project.lock_file()).unwrap();
-        let directory = File::open(project.dir()).unwrap();
+        let directory = File::open(project.data()).unwrap();
         // SAFETY: as above.
         assert_eq!(unsafe { libc::flock(directory.as_raw_fd(), libc::LOCK_EX) }, 0);
         assert!(is_held(&project).unwrap(), "the file was removed under a guardian");

@@ -35,7 +35,7 @@ pub fn run(session: &Session) -> Result<i32, Failure> {
             None => DaemonView::stopped(places).with_counts(&counts).with_trust(!told.untrusted),
         };
         let view =
-            StatusView::of(daemon, &counts, &told.running, &told.waiting, &told.failed, &told.queues, project.dir());
+            StatusView::of(daemon, &counts, &told.running, &told.waiting, &told.failed, &told.queues, project.data());
         session.ui.json(&view)?;
     } else {
         session.ui.data(&screen(&told, &project, now(), session.ui.width()))?;

@@ -112,7 +112,7 @@ pub fn remove(session: &Session, args: &Remove) -> Result<i32, Failure> {
             // Afterwards there is nothing left to print. What is not there is told by the removal.
             for id in &args.ids {
                 let task = wait::as_it_stands(client, *id).await;
-                stood.extend(task.ok().map(|task| TaskView::of(&task, project.dir())));
+                stood.extend(task.ok().map(|task| TaskView::of(&task, project.data())));
             }
         }
         let (done, code) = tell(session, client.remove(&args.ids).await?)?;

@@ -22,7 +22,7 @@ pub fn list(session: &Session, args: &List) -> Result<i32, Failure> {
         Ok(connection.client.tasks(&filter).await?)
     })?;
     if session.ui.json {
-        let views: Vec<TaskView> = page.tasks.iter().map(|task| TaskView::of(task, project.dir())).collect();
+        let views: Vec<TaskView> = page.tasks.iter().map(|task| TaskView::of(task, project.data())).collect();
         session.ui.json(&views)?;
     } else if session.ui.quiet {
         print_ids(session, &page.tasks)?;
@@ -81,7 +81,7 @@ pub fn show(session: &Session, args: &Show) -> Result<i32, Failure> {
         Ok(connection.client.task(args.id, args.show_env).await?)
     })?;
     if session.ui.json {
-        let view = TaskView::of(&task, project.dir());
+        let view = TaskView::of(&task, project.data());
         session.ui.json(&match &env {
             Some(env) => view.with_env(env),
             None => view,

@@ -76,7 +76,7 @@ pub async fn print_whole(
 ) -> Result<(), Failure> {
     let mut views = Vec::with_capacity(tasks.len());
     for task in tasks {
-        views.push(TaskView::of(&whole(client, task).await?, project.dir()));
+        views.push(TaskView::of(&whole(client, task).await?, project.data()));
     }
     match views.as_slice() {
         [view] if single => session.ui.json(view),

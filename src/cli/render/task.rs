@@ -260,7 +260,7 @@ fn add_attempt(sheet: &mut Sheet, attempt: &Attempt, project: &Project) {
         sheet.fact("reason", neutralize(reason));
     }
     for output in &attempt.outputs {
-        let path = project.dir().join(&output.path);
+        let path = project.data().join(&output.path);
         let path = neutralize(&path.to_string_lossy()).into_owned();
         sheet.fact(output.stream.as_str(), format!("{path} ({})", bytes(output.bytes)));
         if let Some(hash) = output.sha256 {

@@ -136,7 +136,7 @@ fn options(session: &Session, project: &Project, flags: &Flags) -> Result<Option
     config::load(&project.config_file(), overrides)?;
     let mut options = Options::new(Places {
         root: project.root().to_owned(),
-        dir: project.dir().to_owned(),
+        dir: project.data().to_owned(),
         lock: project.lock_file(),
         pid_file: project.pid_file(),
         socket: project.socket(),
