@@ -77,6 +77,19 @@ pub enum Decision {
     Stranger(Child),
 }
 
+impl Decision {
+    /// Returns which claim it is about.
+    pub fn assignment(&self) -> AssignmentId {
+        match self {
+            Self::Adopt(child) | Self::Ended(child) | Self::Stranger(child) => child.assignment,
+            Self::NeverStarted(assignment)
+            | Self::Watch(assignment, _)
+            | Self::Lost(assignment, _)
+            | Self::Forget(assignment) => *assignment,
+        }
+    }
+}
+
 /// Decides about everything that the store or the guardian knows.
 ///
 /// Shape: one decision for each assignment, the store's in its order, then what only the guardian knows. `is_alive`

@@ -1,12 +1,13 @@
 //! Makes it happen: carries out what the domain decided, through the store, the guardian and the files.
 //!
-//! One loop ([`run`]) owns every attempt that is under way. Whatever happens (a fact from the guardian, a command from a
+//! One machine (`core`) owns every attempt that is under way. Whatever happens (a fact from the guardian, a command from a
 //! client, a stored outcome, a moment that has come) reaches it as a value; it asks the domain's machines what follows and
-//! performs that. Nothing in the loop waits for the disk: what takes time is a job, and its end comes back as a value.
-//! Reads and adds do not pass through the loop at all; [`Handle`] goes straight to the store and wakes the loop.
+//! answers with values: orders, jobs, replies. The loop around it ([`run`]) waits for the one and performs the other.
+//! Nothing in the loop waits for the disk: what takes time is a job, and its end comes back as a value. Reads and adds do
+//! not pass through the loop at all; [`Handle`] goes straight to the store and wakes the loop.
 //!
-//! Reading order: [`handle`], `steer`, `queue`, `feed` (what may be asked) → [`run`] (the loop) → `claim` → `supervise` →
-//! `wait` → `adopt`; `reload` and `hash` stand apart.
+//! Reading order: [`handle`], `steer`, `queue`, `feed` (what may be asked) → [`run`] (the loop) → `core` → `claim` →
+//! `supervise` → `wait` → `timer` → `adopt` → `job` (what takes time) → `spawn`; `reload` and `hash` stand apart.
 //!
 //! Deliberately absent: a list of waiting tasks (the store has it), a recovery mode (`adopt` is how every start goes),
 //! and timers of a task's own (one heap holds all moments).
@@ -28,16 +29,19 @@ use crate::store::Store;
 
 mod adopt;
 mod claim;
+mod core;
 mod error;
 mod feed;
 pub mod handle;
 mod hash;
+mod job;
 mod queue;
 mod reload;
 pub mod run;
 mod spawn;
 mod steer;
 mod supervise;
+mod timer;
 mod wait;
 
 pub use error::Error;

@@ -10,8 +10,8 @@ use tracing::info;
 
 use crate::domain::error::{ErrorKind, Problem};
 use crate::domain::setting::ChangedSetting;
+use crate::engine::core::Core;
 use crate::engine::handle::{Command, Handle, Shared};
-use crate::engine::run::{Engine, Target};
 use crate::engine::{Error, Settings};
 use crate::link::Order;
 
@@ -89,11 +89,10 @@ impl Handle {
     }
 }
 
-impl Engine {
+impl Core {
     /// Follows other settings: how many tasks run, how often is looked for more, how they are ended.
-    pub(super) fn apply(&mut self, settings: Settings, reply: oneshot::Sender<()>) {
-        let before = self.shared.settings();
-        *self.shared.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+    pub(super) fn apply(&mut self, settings: Settings) {
+        let before = std::mem::replace(&mut self.settings, settings);
         if settings.kill_grace != before.kill_grace {
             self.order(Order::Policy { kill_grace: settings.kill_grace });
             self.attempts.values_mut().for_each(|supervised| supervised.set_kill_grace(settings.kill_grace));
@@ -102,12 +101,9 @@ impl Engine {
             self.attempts.values_mut().for_each(|supervised| supervised.set_leftovers(settings.leftovers));
         }
         if settings.poll_interval != before.poll_interval {
-            self.timers.retain(|entry| entry.0.1 != Target::Poll);
-            self.wake_at(self.moment() + settings.poll_interval, Target::Poll);
+            self.poll_anew();
         }
         // There may be room for more.
         self.claim();
-        // Whoever asked may have gone away.
-        let _ = reply.send(());
     }
 }

@@ -4,23 +4,13 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use crate::domain::attempt::Event;
-use crate::domain::id::{AssignmentId, AttemptNumber, TaskId};
 use crate::domain::task::{Environment, Stdin, TaskSpec};
 use crate::domain::time::Timestamp;
 use crate::engine::handle::Shared;
+use crate::engine::job::Preparation;
 use crate::link::{Spawn, SpawnStep};
 use crate::output;
 use crate::process;
-
-/// What is known about an attempt that is to be started.
-pub(super) struct Facts<'a> {
-    pub(super) id: TaskId,
-    pub(super) number: AttemptNumber,
-    pub(super) slot: u32,
-    pub(super) assignment: AssignmentId,
-    pub(super) spec: &'a TaskSpec,
-    pub(super) env: &'a Environment,
-}
 
 /// Why an attempt cannot be started.
 #[derive(Debug)]
@@ -41,8 +31,8 @@ impl NotStartable {
 }
 
 /// Looks up what the order needs: the program, the directory, the files. Touches the disk.
-pub(super) fn prepare(shared: &Shared, facts: &Facts<'_>) -> Result<Spawn, NotStartable> {
-    let spec = facts.spec;
+pub(super) fn prepare(shared: &Shared, facts: &Preparation) -> Result<Spawn, NotStartable> {
+    let spec = &facts.spec;
     if let Err(error) = std::fs::metadata(&spec.cwd) {
         let code = code_of(&error);
         return Err(NotStartable::Failed {
@@ -54,7 +44,7 @@ pub(super) fn prepare(shared: &Shared, facts: &Facts<'_>) -> Result<Spawn, NotSt
         (PathBuf::from("/bin/sh"), shell_argv(&spec.argv))
     } else {
         let name = spec.argv.first().map(OsString::as_os_str).unwrap_or_default();
-        let program = process::lookup(name, variable(facts.env, "PATH"), &spec.cwd)
+        let program = process::lookup(name, variable(&facts.env, "PATH"), &spec.cwd)
             .map_err(|error| NotStartable::Failed { code: error.exit_code(), reason: error.to_string() })?;
         (program, spec.argv.clone())
     };
@@ -140,7 +130,7 @@ const OF_SUPERVISORS: [&str; 9] = [
 
 /// Returns the whole environment of an attempt: the task's own, without what belongs to a supervisor, with a `PWD` that
 /// is true, and with apex's variables.
-fn environment(shared: &Shared, facts: &Facts<'_>) -> Vec<(OsString, OsString)> {
+fn environment(shared: &Shared, facts: &Preparation) -> Vec<(OsString, OsString)> {
     let ours = [
         ("APEX_TASK_ID", facts.id.to_string().into()),
         ("APEX_ATTEMPT", facts.number.to_string().into()),

@@ -12,7 +12,7 @@ use crate::domain::id::{AssignmentId, TaskId};
 use crate::domain::query::{PerTask, Refused, TaskFilter};
 use crate::domain::task::State;
 use crate::engine::handle::Command;
-use crate::engine::{Error, Handle, wait};
+use crate::engine::{Error, Handle, job};
 use crate::store::task as verb;
 
 /// How long a pause waits for a process that is just being started.
@@ -118,7 +118,7 @@ impl Handle {
     /// Forgets tasks that have ended, with all they wrote.
     pub async fn remove(&self, ids: Vec<TaskId>, by: Actor) -> Result<PerTask<(), Error>, Error> {
         let answers = self.shared.store.remove(self.steer(ids, by)).await?;
-        wait::tidy(&self.shared).await;
+        job::tidy(&self.shared).await;
         Ok(refusals(answers, "remove", "ended"))
     }
 

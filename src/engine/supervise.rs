@@ -1,10 +1,8 @@
 //! Attempts that are under way: what happens to each goes into its machine, and what the machine answers is performed.
 
 use std::collections::VecDeque;
-use std::sync::PoisonError;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
 use crate::domain::adoption::Child;
@@ -15,13 +13,15 @@ use crate::domain::outcome::{Exit, Outcome, ReasonCode, StopCause};
 use crate::domain::task::{State, Task};
 use crate::domain::text::neutralize;
 use crate::domain::time::Timestamp;
+use crate::engine::Error;
+use crate::engine::core::{Answer, Core, Ticket};
 use crate::engine::handle::is_passing;
-use crate::engine::run::{Done, Engine, Target};
+use crate::engine::job::{Done, Job, Record};
 use crate::engine::spawn::{self, NotStartable};
-use crate::engine::{Error, jitter};
+use crate::engine::timer::Target;
 use crate::link::{Order, Scope, SpawnStep};
-use crate::store::task::{Finish, Finished, Start, Unclaim};
-use crate::store::{self};
+use crate::store;
+use crate::store::task::{Finished, Start, Unclaim};
 
 /// After the machine had no room for a process, nothing is claimed for so long; twice as long each further time.
 const ROOM_AGAIN_AFTER: Duration = Duration::from_millis(500);
@@ -35,13 +35,15 @@ pub(super) const ABOUT_TO_END: &str = "the daemon was about to end";
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Who waits for the answer to a signal. Answers come in the order of the orders.
+#[derive(Debug)]
 enum Asker {
     Machine,
-    Stop(oneshot::Sender<()>),
-    Kill(oneshot::Sender<Option<i32>>),
+    Stop(Ticket),
+    Kill(Ticket),
 }
 
 /// One attempt that is under way.
+#[derive(Debug)]
 pub(super) struct Supervised {
     task: Task,
     attempt: Attempt,
@@ -85,7 +87,7 @@ impl Supervised {
     }
 }
 
-impl Engine {
+impl Core {
     /// Takes an attempt under supervision.
     pub(super) fn supervise(&mut self, supervised: Supervised) {
         let assignment = supervised.attempt.assignment;
@@ -96,7 +98,7 @@ impl Engine {
 
     /// Feeds one event to an attempt's machine and performs what it answers. Unknown attempts have ended.
     pub(super) fn feed(&mut self, assignment: AssignmentId, event: Event) {
-        let now = self.moment();
+        let now = self.now.moment;
         let Some(supervised) = self.attempts.get_mut(&assignment) else { return };
         for effect in supervised.machine.step(now, event) {
             self.perform(assignment, effect);
@@ -128,25 +130,26 @@ impl Engine {
             Done::Started { started: Ok(()) | Err(store::Error::Stale(_)), .. } => {}
             Done::Started { assignment, started: Err(error) } => {
                 warn!(%error, "Cannot record yet that a task started");
-                self.wake_at(self.moment() + STORE_AGAIN_AFTER, Target::Start(assignment));
+                self.wake_at(self.now.moment + STORE_AGAIN_AFTER, Target::Start(assignment));
             }
             Done::Recorded { assignment, finished } => self.recorded(assignment, finished),
             Done::LookedAtClock { due } => self.looked_at_clock(due),
             Done::Settled { more } => self.settled(more),
             Done::Renewed { expired } => self.renewed(expired),
             Done::Swept { swept } => self.swept(swept),
+            Done::Looked { assignment, alive } => self.looked_after(assignment, alive),
             Done::Tidied => {}
             // Given back after it was cancelled, it has ended, and there may be many who wait for it.
             Done::Released { released: Ok(()) | Err(store::Error::Stale(_)), .. } => self.settle(),
             Done::Released { assignment, released: Err(error), reason } => {
                 warn!(%error, "Cannot give a task back to the queue yet");
-                self.wake_at(self.moment() + STORE_AGAIN_AFTER, Target::Release(assignment, reason));
+                self.wake_at(self.now.moment + STORE_AGAIN_AFTER, Target::Release(assignment, reason));
             }
         }
     }
 
     pub(super) fn spawned(&mut self, child: Child) {
-        let boot = self.shared.guardian.boot;
+        let boot = self.boot;
         self.refusals = 0;
         if let Some(supervised) = self.attempts.get_mut(&child.assignment) {
             let identity = ProcessIdentity { boot, pid: child.pid, start_ticks: child.start_ticks };
@@ -173,13 +176,13 @@ impl Engine {
             }
             self.wait_for_room();
         }
-        let at = (self.shared.world.now)();
+        let at = self.now.wall;
         self.feed(assignment, failure.into_event(at));
     }
 
     /// Claims nothing for a while. Those that were refused together count as one.
     fn wait_for_room(&mut self) {
-        let now = self.moment();
+        let now = self.now.moment;
         if self.claim_not_before.is_some_and(|at| now < at) {
             return;
         }
@@ -213,40 +216,49 @@ impl Engine {
                 let empty = errno == nix::libc::ESRCH;
                 self.feed(assignment, Event::Swept { empty });
             }
-            Some(Asker::Stop(reply)) => {
-                let _ = reply.send(());
-            }
-            Some(Asker::Kill(reply)) => {
-                let _ = reply.send(Some(errno));
-            }
+            Some(Asker::Stop(asker)) => self.reply(asker, Answer::Done),
+            Some(Asker::Kill(asker)) => self.reply(asker, Answer::Signalled(Some(errno))),
             None => warn!("A signal was answered that nobody sent"),
         }
     }
 
     fn signal(&mut self, assignment: AssignmentId, signal: i32, asker: Asker) {
-        if let Some(supervised) = self.attempts.get_mut(&assignment) {
-            supervised.askers.push_back(asker);
-            self.order(Order::Signal { assignment, signal, scope: Scope::Session });
+        match self.attempts.get_mut(&assignment) {
+            Some(supervised) => {
+                supervised.askers.push_back(asker);
+                self.order(Order::Signal { assignment, signal, scope: Scope::Session });
+            }
+            None => self.has_no_process(asker),
+        }
+    }
+
+    /// Tells whoever waits for a signal that what it was for has ended.
+    fn has_no_process(&mut self, asker: Asker) {
+        match asker {
+            Asker::Machine => {}
+            Asker::Stop(asker) => self.reply(asker, Answer::Done),
+            Asker::Kill(asker) => self.reply(asker, Answer::Signalled(None)),
         }
     }
 
     /// A cancel was stored: stops the attempt, and answers when the signal was sent.
-    pub(super) fn stop_asked(&mut self, assignment: AssignmentId, reply: oneshot::Sender<()>) {
+    pub(super) fn stop_asked(&mut self, assignment: AssignmentId, asker: Ticket) {
         if !self.attempts.contains_key(&assignment) {
             if self.claiming {
                 self.early_stops.insert(assignment);
             }
+            self.reply(asker, Answer::Done);
             return;
         }
         self.stop_attempt(assignment, StopCause::Cancel);
         // Signal 0 only asks; its answer comes after those of the signals sent before it.
-        self.signal(assignment, 0, Asker::Stop(reply));
+        self.signal(assignment, 0, Asker::Stop(asker));
     }
 
     /// Stops the processes of an attempt or lets them go on, and answers when the signal was sent.
-    pub(super) fn pause_asked(&mut self, assignment: AssignmentId, pause: bool, reply: oneshot::Sender<()>) {
+    pub(super) fn pause_asked(&mut self, assignment: AssignmentId, pause: bool, asker: Ticket) {
         self.feed(assignment, if pause { Event::PauseAsked } else { Event::ResumeAsked });
-        self.signal(assignment, 0, Asker::Stop(reply));
+        self.signal(assignment, 0, Asker::Stop(asker));
     }
 
     pub(super) fn stop_attempt(&mut self, assignment: AssignmentId, cause: StopCause) {
@@ -254,12 +266,10 @@ impl Engine {
     }
 
     /// Sends a signal that a person asked for.
-    pub(super) fn signal_asked(&mut self, task: TaskId, signal: i32, reply: oneshot::Sender<Option<i32>>) {
+    pub(super) fn signal_asked(&mut self, task: TaskId, signal: i32, asker: Ticket) {
         match self.by_task.get(&task) {
-            Some(assignment) => self.signal(*assignment, signal, Asker::Kill(reply)),
-            None => {
-                let _ = reply.send(None);
-            }
+            Some(assignment) => self.signal(*assignment, signal, Asker::Kill(asker)),
+            None => self.has_no_process(Asker::Kill(asker)),
         }
     }
 
@@ -282,11 +292,17 @@ impl Engine {
     /// Looks whether a process that nobody is the parent of is still there.
     pub(super) fn look_after(&mut self, assignment: AssignmentId) {
         let Some(supervised) = self.attempts.get(&assignment) else { return };
-        let alive = supervised.process.is_some_and(|(identity, _)| (self.shared.world.is_alive)(identity));
+        match supervised.process {
+            Some((identity, _)) => self.job(Job::Look { assignment, identity }),
+            None => self.looked_after(assignment, false),
+        }
+    }
+
+    fn looked_after(&mut self, assignment: AssignmentId, alive: bool) {
         if alive {
-            self.wake_at(self.moment() + LOOK_EVERY, Target::Watch(assignment));
+            self.wake_at(self.now.moment + LOOK_EVERY, Target::Watch(assignment));
         } else {
-            let at = (self.shared.world.now)();
+            let at = self.now.wall;
             self.feed(assignment, Event::Vanished { code: ReasonCode::GuardianLost, at });
         }
     }
@@ -296,48 +312,25 @@ impl Engine {
             return;
         };
         // An end that overtakes the start carries it along, so nothing depends on the order of the two jobs.
-        let store = self.shared.store.clone();
-        self.jobs.spawn(async move {
-            let started = store.start(Start { assignment, identity, at }).await;
-            Done::Started { assignment, started }
-        });
+        self.job(Job::Start(Start { assignment, identity, at }));
     }
 
     pub(super) fn release(&mut self, assignment: AssignmentId, reason: String) {
-        let store = self.shared.store.clone();
-        let now = (self.shared.world.now)();
-        self.jobs.spawn(async move {
-            let released = store.unclaim(Unclaim { assignment, reason: reason.clone(), now }).await;
-            Done::Released { assignment, released, reason }
-        });
+        let now = self.now.wall;
+        self.job(Job::Unclaim(Unclaim { assignment, reason, now }));
     }
 
     /// Finishes the output and stores how the attempt ended.
     fn record(&mut self, assignment: AssignmentId, outcome: Outcome) {
         let Some(supervised) = self.attempts.get(&assignment) else { return };
-        let (id, number) = (supervised.task.id, supervised.attempt.number);
-        let (split, started) = (supervised.task.spec.split_output, supervised.process);
-        let (store, outputs) = (self.shared.store.clone(), self.shared.outputs.clone());
-        let now = (self.shared.world.now)();
-        self.jobs.spawn(async move {
-            let sealed = tokio::task::spawn_blocking(move || outputs.seal(id, number, split)).await;
-            let finished = match sealed {
-                Ok(Ok(outputs)) => {
-                    let finish = Finish { assignment, outcome, outputs, started, jitter: jitter(), now };
-                    store.finish(finish).await.map(Box::new).map_err(Error::from)
-                }
-                Ok(Err(error)) => Err(Error::from(error)),
-                Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-            };
-            Done::Recorded { assignment, finished }
-        });
+        let (task, number, started) = (&supervised.task, supervised.attempt.number, supervised.process);
+        let (id, split_output, now) = (task.id, task.spec.split_output, self.now.wall);
+        self.job(Job::Record(Box::new(Record { id, number, split_output, assignment, outcome, started, now })));
     }
 
     fn recorded(&mut self, assignment: AssignmentId, finished: Result<Box<Finished>, Error>) {
         match finished {
             Ok(finished) => {
-                tell_end(&finished.task);
-                self.measure(&finished);
                 self.feed(assignment, Event::Recorded);
                 if finished.unsettled {
                     self.settle();
@@ -366,13 +359,6 @@ impl Engine {
         }
     }
 
-    fn measure(&self, finished: &Finished) {
-        if let (true, Some(started)) = (finished.recorded, finished.task.started_at) {
-            let length = finished.task.ended_at.unwrap_or(finished.task.updated_at).since(started);
-            self.shared.run_time.lock().unwrap_or_else(PoisonError::into_inner).observe(length);
-        }
-    }
-
     fn forget(&mut self, assignment: AssignmentId) {
         self.order(Order::Forget { assignment });
         if let Some(supervised) = self.attempts.remove(&assignment) {
@@ -381,6 +367,7 @@ impl Engine {
             if self.by_task.get(&id) == Some(&assignment) {
                 self.by_task.remove(&id);
             }
+            supervised.askers.into_iter().for_each(|asker| self.has_no_process(asker));
         }
         self.thin_timers();
         self.attempts_changed();

@@ -224,36 +224,3 @@ async fn nothing_of_a_foreign_project_runs_until_it_is_accepted() {
     stage.spawn_order().await;
     stage.spawn_order().await;
 }
-
-#[tokio::test(start_paused = true)]
-async fn moments_of_tasks_that_have_ended_are_not_kept() {
-    let (order_sender, _orders) = mpsc::unbounded_channel();
-    let (_facts, facts) = mpsc::channel(64);
-    let dir = tempfile::tempdir().unwrap();
-    let setup = Setup {
-        store: Arc::new(Troubled::new()),
-        outputs: Outputs::new(dir.path().to_owned()),
-        orders: Box::new(move |order| drop(order_sender.send(order))),
-        facts,
-        guardian: guardian(1),
-        last_words: Vec::new(),
-        settings: Settings {
-            max_concurrent: 1,
-            poll_interval: Duration::from_secs(5),
-            grace: Duration::ZERO,
-            kill_grace: Duration::ZERO,
-            leftovers: Leftovers::Kill,
-        },
-        project: dir.path().to_owned(),
-        socket: dir.path().join("daemon.sock"),
-        world: World { now, moment, is_alive: |_| false, started },
-        trusted: true,
-    };
-    let (mut engine, _handle) = Engine::start(setup).await.unwrap();
-    let before = engine.timers.len();
-    for n in 0..10_000 {
-        engine.wake_at(Moment(u64::MAX), run::Target::Attempt(AssignmentId(Uuid::from_u128(n))));
-        engine.thin_timers();
-    }
-    assert!(engine.timers.len() <= before + 65, "{}", engine.timers.len());
-}

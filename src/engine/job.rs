@@ -1,0 +1,222 @@
+//! What takes time: what the core wants done by the store, the files and the machine, and how that is done.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::{error, warn};
+use uuid::Uuid;
+
+use crate::domain::attempt::Output;
+use crate::domain::id::{AssignmentId, AttemptNumber, TaskId};
+use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
+use crate::domain::outcome::Outcome;
+use crate::domain::task::{Environment, TaskSpec};
+use crate::domain::time::Timestamp;
+use crate::engine::handle::{Shared, is_passing};
+use crate::engine::spawn::{self, NotStartable};
+use crate::engine::supervise::tell_end;
+use crate::engine::{Error, jitter};
+use crate::link::Spawn;
+use crate::store;
+use crate::store::task::{Claim, Claimed, Due, Finish, Finished, InFlight, Renew, Start, Unclaim};
+
+/// How many files of removed tasks are deleted at a time.
+const TIDY_MAX: usize = 256;
+
+/// Something that is to be done. Every one is answered by one [`Done`].
+#[derive(Debug)]
+pub(super) enum Job {
+    /// Take as many tasks as there is `room` for.
+    Claim { room: usize, owner: GuardianId, boot: BootId, now: Timestamp, lease_until: Timestamp },
+    /// Look up what a start needs.
+    Prepare(Box<Preparation>),
+    /// Store that a process runs.
+    Start(Start),
+    /// Give a claim back.
+    Unclaim(Unclaim),
+    /// Finish the output and store how an attempt ended.
+    Record(Box<Record>),
+    /// Make ready what is due.
+    Due { now: Timestamp },
+    /// Tell tasks what they depend on.
+    Settle { now: Timestamp },
+    /// Say that claims still hold.
+    Renew(Renew),
+    /// Store an end that nobody saw, of an attempt that somebody else claimed.
+    Sweep(Box<Record>),
+    /// See whether a process is still there.
+    Look { assignment: AssignmentId, identity: ProcessIdentity },
+    /// Delete the files of removed tasks.
+    Tidy,
+}
+
+/// What is known about an attempt that is to be started.
+#[derive(Debug)]
+pub(super) struct Preparation {
+    pub(super) id: TaskId,
+    pub(super) number: AttemptNumber,
+    pub(super) slot: u32,
+    pub(super) assignment: AssignmentId,
+    pub(super) spec: TaskSpec,
+    pub(super) env: Environment,
+}
+
+/// The end of an attempt.
+#[derive(Debug)]
+pub(super) struct Record {
+    pub(super) id: TaskId,
+    pub(super) number: AttemptNumber,
+    pub(super) split_output: bool,
+    pub(super) assignment: AssignmentId,
+    pub(super) outcome: Outcome,
+    pub(super) started: Option<(ProcessIdentity, Timestamp)>,
+    pub(super) now: Timestamp,
+}
+
+/// What became of the past, to be stored before anything is served.
+#[derive(Debug)]
+pub(super) enum Past {
+    /// It was claimed and never started.
+    NeverStarted(Unclaim),
+    /// It has ended.
+    Ended(Box<Record>),
+}
+
+/// What a job came to.
+#[derive(Debug)]
+pub(super) enum Done {
+    Claimed { claimed: Result<Vec<Claimed>, store::Error>, asked: usize },
+    Prepared { assignment: AssignmentId, order: Result<Box<Spawn>, NotStartable> },
+    Started { assignment: AssignmentId, started: Result<(), store::Error> },
+    Recorded { assignment: AssignmentId, finished: Result<Box<Finished>, Error> },
+    Released { assignment: AssignmentId, released: Result<(), store::Error>, reason: String },
+    LookedAtClock { due: Result<Due, store::Error> },
+    Settled { more: Result<bool, store::Error> },
+    Renewed { expired: Result<Vec<InFlight>, store::Error> },
+    Swept { swept: Result<bool, Error> },
+    Looked { assignment: AssignmentId, alive: bool },
+    Tidied,
+}
+
+impl Record {
+    /// Returns what the store is told, with the `outputs` that were found.
+    pub(super) fn into_finish(self, outputs: Vec<Output>, jitter: f64) -> Finish {
+        let Self { assignment, outcome, started, now, .. } = self;
+        Finish { assignment, outcome, outputs, started, jitter, now }
+    }
+}
+
+/// Does a job.
+///
+/// # Cancel safety
+/// Not cancel-safe: what it came to would be lost.
+pub(super) async fn perform(shared: Arc<Shared>, job: Job) -> Done {
+    let store = &shared.store;
+    match job {
+        Job::Claim { room, owner, boot, now, lease_until } => {
+            let assignments = (0..room).map(|_| AssignmentId(Uuid::now_v7())).collect();
+            let claim = Claim { owner, boot, assignments, now, lease_until };
+            Done::Claimed { claimed: store.claim(claim).await, asked: room }
+        }
+        Job::Prepare(preparation) => {
+            let assignment = preparation.assignment;
+            let order = on_disk(&shared, move |shared| spawn::prepare(shared, &preparation).map(Box::new)).await;
+            Done::Prepared { assignment, order }
+        }
+        Job::Start(start) => {
+            let assignment = start.assignment;
+            Done::Started { assignment, started: store.start(start).await }
+        }
+        Job::Unclaim(unclaim) => {
+            let (assignment, reason) = (unclaim.assignment, unclaim.reason.clone());
+            Done::Released { assignment, released: store.unclaim(unclaim).await, reason }
+        }
+        Job::Record(record) => {
+            let assignment = record.assignment;
+            let finished = finish(&shared, *record).await.map(Box::new);
+            if let Ok(finished) = &finished {
+                measure(&shared, finished);
+            }
+            Done::Recorded { assignment, finished }
+        }
+        Job::Due { now } => Done::LookedAtClock { due: store.due(now).await },
+        Job::Settle { now } => Done::Settled { more: store.settle(now).await },
+        Job::Renew(renew) => Done::Renewed { expired: store.renew(renew).await },
+        Job::Sweep(record) => {
+            let finished = finish(&shared, *record).await;
+            Done::Swept { swept: finished.map(|finished| finished.unsettled) }
+        }
+        Job::Look { assignment, identity } => Done::Looked { assignment, alive: (shared.world.is_alive)(identity) },
+        Job::Tidy => {
+            tidy(&shared).await;
+            Done::Tidied
+        }
+    }
+}
+
+/// Settles a piece of the past.
+pub(super) async fn settle_past(shared: &Arc<Shared>, past: Past) -> Result<(), Error> {
+    match past {
+        Past::NeverStarted(unclaim) => shared.store.unclaim(unclaim).await?,
+        Past::Ended(record) => drop(finish(shared, *record).await?),
+    }
+    Ok(())
+}
+
+async fn finish(shared: &Arc<Shared>, record: Record) -> Result<Finished, Error> {
+    let (id, number, split) = (record.id, record.number, record.split_output);
+    let outputs = on_disk(shared, move |shared| shared.outputs.seal(id, number, split)).await?;
+    let finished = shared.store.finish(record.into_finish(outputs, jitter())).await?;
+    tell_end(&finished.task);
+    Ok(finished)
+}
+
+fn measure(shared: &Shared, finished: &Finished) {
+    if let (true, Some(started)) = (finished.recorded, finished.task.started_at) {
+        let length: Duration = finished.task.ended_at.unwrap_or(finished.task.updated_at).since(started);
+        shared.run_time.lock().unwrap_or_else(std::sync::PoisonError::into_inner).observe(length);
+    }
+}
+
+/// Does what waits for a disk where it holds nobody up.
+async fn on_disk<T: Send + 'static>(shared: &Arc<Shared>, work: impl FnOnce(&Shared) -> T + Send + 'static) -> T {
+    let shared = Arc::clone(shared);
+    match tokio::task::spawn_blocking(move || work(&shared)).await {
+        Ok(done) => done,
+        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+    }
+}
+
+/// Deletes the files of removed tasks. What cannot be deleted now is tried again by the next one.
+pub(super) async fn tidy(shared: &Shared) {
+    loop {
+        let litter = match shared.store.litter(TIDY_MAX).await {
+            Ok(litter) if litter.is_empty() => return,
+            Ok(litter) => litter,
+            Err(error) => return tell("Cannot tell which files are to be deleted", &error),
+        };
+        let (outputs, asked) = (shared.outputs.clone(), litter.len());
+        let delete = move || litter.into_iter().filter(|path| outputs.remove(path)).collect::<Vec<PathBuf>>();
+        let Ok(gone) = tokio::task::spawn_blocking(delete).await else { return };
+        let stuck = gone.len() < asked;
+        if let Err(error) = shared.store.tidied(gone).await {
+            return tell("Cannot note that files were deleted", &error);
+        }
+        if stuck {
+            return;
+        }
+    }
+}
+
+/// Writes that the store could not do something, unless it was closed.
+pub(super) fn tell(what: &str, error: &store::Error) {
+    if matches!(error, store::Error::Closed) {
+        return;
+    }
+    if is_passing(error.kind()) {
+        warn!(%error, "{what} at the moment");
+    } else {
+        error!(%error, "{what}");
+    }
+}
