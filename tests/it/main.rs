@@ -12,6 +12,7 @@ mod install;
 mod logs;
 mod looks;
 mod network;
+mod powercut;
 mod promises;
 mod reload;
 mod start;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::domain::time::Timestamp;
+use crate::fault::is_sabotaged;
 use crate::store::Error;
 use crate::store::sqlite::fault;
 use crate::store::sqlite::guard::{APPLICATION_ID, STATEMENTS, beside};
@@ -61,6 +62,9 @@ pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
         PRAGMA secure_delete = ON; PRAGMA mmap_size = 0; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON;
         PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 16777216;",
     )?;
+    if is_sabotaged(1) {
+        db.pragma_update(None, "synchronous", "OFF")?;
+    }
     db.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(db)
 }

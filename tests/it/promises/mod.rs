@@ -5,6 +5,8 @@
 
 use std::process::Command;
 
+mod p01_power_cut;
+
 /// A promise, what keeps it, and what shows that it is kept.
 struct Promise {
     number: u8,
@@ -14,7 +16,11 @@ struct Promise {
     test: &'static str,
 }
 
-const PROMISES: &[Promise] = &[];
+const PROMISES: &[Promise] = &[Promise {
+    number: 1,
+    mechanism: "`synchronous = FULL`: a commit is synced before it is answered",
+    test: "promises::p01_power_cut::what_was_answered_survives_a_power_cut",
+}];
 
 #[test]
 fn sabotage_of_any_mechanism_is_noticed() {
