@@ -72,9 +72,9 @@ pub enum Event {
         /// When that was noticed.
         at: Timestamp,
     },
-    /// A signal to its session was answered.
+    /// A signal was answered.
     Swept {
-        /// No process of the session is left.
+        /// None of the processes that it was for is left.
         empty: bool,
     },
     /// Its processes are to be stopped until they are to go on.
@@ -96,7 +96,8 @@ pub enum Event {
 /// What must be done for an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    /// Send the signal to every process of its session; 0 only asks whether one is left.
+    /// Send the signal to every process of its session, or of the whole attempt if [`Machine::ends_everything`]; 0 only
+    /// asks whether one is left.
     Signal(i32),
     /// Store that it runs.
     RecordStart,
@@ -146,9 +147,15 @@ struct Stop {
     /// Set once the first signal was sent.
     kill_at: Option<Moment>,
     killed: bool,
+    /// It was asked to end, and did not by itself: what left its session goes as well.
+    everything: bool,
 }
 
 impl Stop {
+    fn asked(cause: StopCause) -> Self {
+        Self { cause, kill_at: None, killed: false, everything: true }
+    }
+
     /// Everything was done that can be done, and had its time.
     fn is_over(&self, now: Moment) -> bool {
         self.killed && self.kill_at.is_some_and(|at| now >= at + UNREACHABLE_AFTER)
@@ -192,6 +199,12 @@ impl Machine {
         self.stop.map(|stop| stop.cause)
     }
 
+    /// Returns whether signals go to all processes of the attempt, those that left its session included: it is being
+    /// ended, and did not end by itself. What made a session of its own is not touched otherwise.
+    pub fn ends_everything(&self) -> bool {
+        self.stop.is_some_and(|stop| stop.everything)
+    }
+
     /// Leaves another time between the first signal and SIGKILL from now on; a stop that has begun keeps its own.
     pub fn set_grace(&mut self, grace: Duration) {
         self.policy.grace = grace;
@@ -228,7 +241,7 @@ impl Machine {
                 if self.stop.is_some() {
                     return Vec::new();
                 }
-                self.stop = Some(Stop { cause, kill_at: None, killed: false });
+                self.stop = Some(Stop::asked(cause));
                 match self.phase {
                     Phase::Running => self.begin_stop(now),
                     // Its process has ended by itself, so its outcome stands; what is left is ended as before.
@@ -236,7 +249,7 @@ impl Machine {
                 }
             }
             (Phase::Starting | Phase::Running | Phase::Sweeping { .. }, Event::KillAsked) => {
-                let stop = self.stop.get_or_insert(Stop { cause: StopCause::Drain, kill_at: None, killed: false });
+                let stop = self.stop.get_or_insert(Stop::asked(StopCause::Drain));
                 stop.kill_at = Some(now);
                 match self.phase {
                     Phase::Starting => Vec::new(),
@@ -268,7 +281,9 @@ impl Machine {
                 *answers = 1;
                 let mut effects = self.kill_if_due(now);
                 if effects.is_empty() {
-                    effects.push(Effect::Signal(0));
+                    // Whoever was made while the others were killed is killed as well.
+                    let is_killed = self.stop.is_some_and(|stop| stop.killed);
+                    effects.push(Effect::Signal(if is_killed { SIGKILL } else { 0 }));
                 }
                 effects
             }
@@ -361,17 +376,21 @@ impl Machine {
     fn exited(&mut self, now: Moment, exit: Exit) -> Vec<Effect> {
         let cause = self.stop.filter(|stop| stop.kill_at.is_some()).map(|stop| stop.cause);
         let outcome = Outcome::of_exit(exit.status, cause, exit.usage, exit.at);
+        let is_being_ended = self.stop.is_some_and(|stop| stop.everything && stop.kill_at.is_some());
         let is_left_alone = self.stop.is_none() && self.policy.leftovers == Leftovers::Leave;
-        if !exit.leftovers || is_left_alone {
+        if is_left_alone || (!exit.leftovers && !is_being_ended) {
             return self.record(outcome);
         }
-        let fallback = cause.unwrap_or(StopCause::Drain);
-        let stop = self.stop.get_or_insert(Stop { cause: fallback, kill_at: None, killed: false });
+        let fallback = Stop { everything: false, ..Stop::asked(cause.unwrap_or(StopCause::Drain)) };
+        let stop = self.stop.get_or_insert(fallback);
         stop.kill_at.get_or_insert(now + self.policy.grace);
         let effects = if stop.killed {
             vec![Effect::Signal(SIGKILL)]
-        } else {
+        } else if exit.leftovers {
             vec![Effect::Signal(SIGTERM), Effect::Signal(SIGCONT)]
+        } else {
+            // Its session is empty; what left that is asked for.
+            vec![Effect::Signal(0)]
         };
         let answers = u32::try_from(effects.len()).unwrap_or(u32::MAX);
         self.phase = Phase::Sweeping { outcome, look_at: now, answers };
@@ -394,7 +413,7 @@ impl Machine {
         if now < at {
             return vec![Effect::WakeAt(at)];
         }
-        self.stop = Some(Stop { cause: StopCause::Timeout, kill_at: None, killed: false });
+        self.stop = Some(Stop::asked(StopCause::Timeout));
         self.begin_stop(now)
     }
 

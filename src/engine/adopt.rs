@@ -110,7 +110,8 @@ impl Core {
         });
         policy.timeout = policy.timeout.filter(|_| child.exit.is_none());
         let identity = ProcessIdentity { boot: self.boot, pid: child.pid, start_ticks: child.start_ticks };
-        let started = (world.started)(identity);
+        // If it is not known a time limit begins anew: too late is better than at once.
+        let started = (world.started)(identity).unwrap_or(self.now.moment);
         let clock = Clock::of(started, attempt.paused_for, attempt.paused_at, self.now.moment);
         let is_paused = attempt.state == State::Paused;
         // A start that was not recorded is recorded now.

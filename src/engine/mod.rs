@@ -76,8 +76,8 @@ pub struct World {
     pub moment: fn() -> Moment,
     /// Whether that very process still exists.
     pub is_alive: fn(ProcessIdentity) -> bool,
-    /// When a process of this run of the machine started, on the clock of `moment`.
-    pub started: fn(ProcessIdentity) -> Moment,
+    /// When a process of this run of the machine started, on the clock of `moment`; `None` if that is not known.
+    pub started: fn(ProcessIdentity) -> Option<Moment>,
 }
 
 /// The guardian, as it introduced itself.

@@ -226,7 +226,8 @@ impl Core {
         match self.attempts.get_mut(&assignment) {
             Some(supervised) => {
                 supervised.askers.push_back(asker);
-                self.order(Order::Signal { assignment, signal, scope: Scope::Session });
+                let scope = if supervised.machine.ends_everything() { Scope::Everything } else { Scope::Session };
+                self.order(Order::Signal { assignment, signal, scope });
             }
             None => self.has_no_process(asker),
         }

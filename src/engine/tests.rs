@@ -36,8 +36,8 @@ fn now() -> Timestamp {
     Timestamp(1_000_000 + i64::try_from(moment().0).unwrap())
 }
 
-fn started(identity: ProcessIdentity) -> Moment {
-    Moment(identity.start_ticks)
+fn started(identity: ProcessIdentity) -> Option<Moment> {
+    (identity.start_ticks > 0).then_some(Moment(identity.start_ticks))
 }
 
 fn guardian(id: u128) -> Guardian {
@@ -146,11 +146,34 @@ impl Stage {
     /// Takes the order to signal a session, and answers it.
     async fn answer_signal(&mut self, errno: i32) -> i32 {
         match self.order().await {
-            Order::Signal { assignment, signal, scope: Scope::Session } => {
+            Order::Signal { assignment, signal, scope: Scope::Session | Scope::Everything } => {
                 self.tell(Fact::Signalled { assignment, signal, errno }).await;
                 signal
             }
             other => panic!("no signal: {other:?}"),
+        }
+    }
+
+    /// Takes the question for what is left of an attempt that was ended, and answers that there is nothing.
+    async fn nothing_is_left(&mut self) {
+        match self.order().await {
+            Order::Signal { assignment, signal: signal @ (0 | 9), scope: Scope::Everything } => {
+                self.tell(Fact::Signalled { assignment, signal, errno: nix::libc::ESRCH }).await;
+            }
+            other => panic!("no question for what is left: {other:?}"),
+        }
+    }
+
+    /// Answers every signal as if nobody was left, until an attempt is forgotten.
+    async fn until_forgotten(&mut self, forgotten: AssignmentId) {
+        loop {
+            match self.order().await {
+                Order::Forget { assignment } if assignment == forgotten => return,
+                Order::Signal { assignment, signal, .. } => {
+                    self.tell(Fact::Signalled { assignment, signal, errno: nix::libc::ESRCH }).await;
+                }
+                _ => {}
+            }
         }
     }
 
@@ -248,6 +271,7 @@ async fn a_cancel_is_a_signal_a_grace_and_a_kill() {
     assert_eq!(stage.answer_signal(0).await, 9);
     assert!(moment().0 - began.0 >= 5_000, "the grace was given");
     stage.exited(spawn.assignment, ExitStatus::Signal(9), false).await;
+    stage.nothing_is_left().await;
     assert_eq!(stage.order().await, Order::Forget { assignment: spawn.assignment });
     assert_eq!(stage.task(id).await.state, State::Cancelled);
 }
@@ -313,6 +337,7 @@ async fn a_drain_waits_then_stops_then_kills_and_takes_nothing_new() {
     let new = NewTask { uuid, spec, env: Environment::default(), hold: false, parent: None };
     assert!(matches!(stage.handle.add(new, Actor::Cli(1)).await, Err(Error::Draining)));
     stage.exited(spawn.assignment, ExitStatus::Signal(9), false).await;
+    stage.nothing_is_left().await;
     assert_eq!(stage.order().await, Order::Forget { assignment: spawn.assignment });
     assert_eq!(stage.engine.await.unwrap(), Ended::Drained);
     let task = stage.store.task(id).await.unwrap().unwrap();
@@ -338,6 +363,7 @@ async fn requests_to_stop_that_are_told_together_count_as_many() {
     assert_eq!(stage.answer_signal(0).await, 9);
     assert!(moment().0 - began.0 < 5_000, "the third one skips the kill grace");
     stage.exited(spawn.assignment, ExitStatus::Signal(9), false).await;
+    stage.nothing_is_left().await;
     assert_eq!(stage.order().await, Order::Forget { assignment: spawn.assignment });
     assert_eq!(stage.engine.await.unwrap(), Ended::Drained);
 }
@@ -407,7 +433,8 @@ async fn a_time_limit_counts_until_the_end_and_not_until_the_next_engine() {
     let over = Child { started_at: in_time.started_at, ..child(spawns[1], Some(exit(ExitStatus::Signal(15), false))) };
     held.children = vec![in_time, over];
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let stage = Stage::with(stage.store, stage.dir, held, Vec::new(), 2, |_| true).await;
+    let mut stage = Stage::with(stage.store, stage.dir, held, Vec::new(), 2, |_| true).await;
+    stage.until_forgotten(spawns[1]).await;
     let id = |n| TaskId::new(n).unwrap();
     stage.until(id(1), State::Succeeded).await;
     stage.until(id(2), State::TimedOut).await;

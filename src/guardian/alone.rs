@@ -12,7 +12,7 @@ use crate::guardian::apexd::Apexd;
 use crate::guardian::hold::replace_file;
 use crate::guardian::log::Level;
 use crate::guardian::run::{Guardian, HELLO_WITHIN};
-use crate::guardian::{EXIT_DONE, EXIT_FAULT, processes};
+use crate::guardian::{EXIT_DONE, EXIT_FAULT};
 use crate::link::last_words;
 use crate::link::machine::boottime_now;
 
@@ -20,8 +20,7 @@ use crate::link::machine::boottime_now;
 /// drain by this, so it is long; one that hangs, or was stopped by SIGSTOP, would hold everything for ever.
 const HEARD_WITHIN: Duration = Duration::from_secs(10);
 
-/// How often it is looked whether anything is left of the sessions: nothing tells the end of a process whose parent is
-/// neither ours nor in the session.
+/// How often it is looked whether anything is left: nothing tells the end of a process whose parent is not ours.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// The guardian stops the tasks itself.
@@ -87,7 +86,7 @@ impl Guardian {
             let (running, ms) = (self.table.running(), self.kill_grace.as_millis());
             let message = format!("stopping the tasks without apexd running={running} kill_grace_ms={ms}");
             self.log.line(Level::Warn, &message);
-            self.table.stop_all(libc::SIGTERM);
+            self.table.stop_all(libc::SIGTERM, self.apexd.pid());
         }
         let kill_at = if is_urgent { now } else { now + self.kill_grace };
         self.alone = Some(Alone { kill_at, is_killing: false, next_look: now });
@@ -107,7 +106,7 @@ impl Guardian {
     /// Goes on stopping; returns the exit code when nothing is left.
     pub(super) fn step_alone(&mut self, alone: &mut Alone, now: Moment) -> Option<i32> {
         let is_apexd_gone = !matches!(self.apexd, Apexd::Alive(_));
-        if self.table.running() == 0 && is_apexd_gone && !self.has_leftovers() {
+        if self.table.running() == 0 && is_apexd_gone && !self.table.has_leftovers(self.apexd.pid()) {
             return Some(self.finish(EXIT_DONE));
         }
         if now >= alone.kill_at && (now >= alone.next_look || !alone.is_killing) {
@@ -116,7 +115,7 @@ impl Guardian {
                 alone.is_killing = true;
             }
             self.kill_apexd();
-            self.table.stop_all(libc::SIGKILL);
+            self.table.stop_all(libc::SIGKILL, self.apexd.pid());
         }
         if now >= alone.next_look {
             alone.next_look = now + LOOK_EVERY;
@@ -124,20 +123,12 @@ impl Guardian {
         None
     }
 
-    /// Returns whether a session of a held process has a live member.
-    fn has_leftovers(&self) -> bool {
-        if self.table.is_empty() {
-            return false;
-        }
-        processes::live_sessions().iter().any(|session| self.table.holds(*session))
-    }
-
     /// Writes down what nobody has been told, and lets go of it. Returns `code`, or another if that failed.
     pub(super) fn finish(&mut self, code: i32) -> i32 {
         let children = self.table.children();
         // Ended means ended, also where no apexd is left to see to it.
         if children.iter().any(|child| child.exit.is_some_and(|exit| exit.leftovers)) {
-            self.table.stop_all(libc::SIGKILL);
+            self.table.stop_all(libc::SIGKILL, self.apexd.pid());
         }
         // After an orderly drain everything is forgotten and nothing is claimed, so there is nothing to say. Else even
         // an empty list says something: a claim that is not in it was never carried out.

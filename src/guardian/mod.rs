@@ -11,7 +11,7 @@
 //! memory, and be replaced with it.
 //!
 //! Reading order: `run` (the loop) → `apexd` (its lives) → `orders` (what it asks) → `table` (what is held) → `spawn`
-//! and `processes` (the system calls) → `alone` (the end without an apexd) → `hold` (lock, socket, pid file)
+//! and `processes` (the system calls; `kin` decides who belongs to whom) → `alone` (the end without an apexd) → `hold` (lock, socket, pid file)
 //! → `supervisor` (what systemd is told).
 
 mod alone;
@@ -19,6 +19,7 @@ mod apexd;
 mod daemonize;
 mod error;
 mod hold;
+mod kin;
 mod log;
 mod orders;
 mod peer;

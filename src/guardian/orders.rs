@@ -92,7 +92,7 @@ impl Guardian {
                 }
             }
             Order::Signal { assignment, signal, scope } => {
-                let errno = self.table.signal(assignment, signal, scope, recent);
+                let errno = self.table.signal(assignment, signal, scope, self.apexd.pid(), recent);
                 self.answer(&Fact::Signalled { assignment, signal, errno });
             }
             statement => self.note(statement),

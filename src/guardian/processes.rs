@@ -12,20 +12,28 @@ use nix::errno::Errno;
 use nix::libc::{self, c_int};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
+use uuid::Uuid;
 
+use crate::domain::id::AssignmentId;
 use crate::domain::outcome::{ExitStatus, Usage};
+use crate::fault;
+use crate::guardian::kin::Process;
+use crate::link::MARK;
 use crate::link::machine::Stat;
 
-/// How often a session is gone through for processes that were made meanwhile, if the signal keeps those that got it
-/// from making more. Whoever forks faster than that is met by the next signal.
+/// How often all is gone through for processes that were made meanwhile, if the signal keeps those that got it from
+/// making more. Whoever forks faster than that is met by the next signal.
 const PASSES_MAX: usize = 64;
 
-/// Returns how often a session is gone through for a signal.
-///
-/// A signal that may be caught goes to whoever is there, once: a shell that runs one command after the other would
-/// make somebody new to signal for every one that the signal ended.
-fn passes(signal: i32) -> usize {
-    if matches!(signal, libc::SIGKILL | libc::SIGSTOP) { PASSES_MAX } else { 1 }
+/// How often the children alone are gone through after each of these passes: one that forks and ends, again and again,
+/// is always a child of its reaper, and is caught only by a look that is shorter than its life.
+const SHORT_LOOKS_MAX: usize = 16;
+
+/// Returns whether a signal keeps those that get it from making new processes. It then goes to those as well that are
+/// made while it is being sent. One that may be caught goes to whoever is there, once: a shell that runs one command
+/// after the other would make somebody new to signal for every one that the signal ended.
+fn holds_still(signal: i32) -> bool {
+    matches!(signal, libc::SIGKILL | libc::SIGSTOP)
 }
 
 /// Looks how a child ended, if it has; it stays a zombie.
@@ -113,49 +121,173 @@ pub(super) fn live_sessions() -> HashSet<u32> {
     all().filter(|(_, stat)| !stat.zombie).map(|(_, stat)| stat.session).collect()
 }
 
-/// The live processes of one moment, each with its session. Going through all of `/proc` takes milliseconds, so those
-/// who ask at the same time share it.
+/// The live processes of one moment. Going through all of `/proc` takes milliseconds, so those who ask at the same time
+/// share it.
 #[derive(Debug)]
-pub(super) struct Seen(Vec<(u32, u32)>);
+pub(super) struct Seen {
+    processes: Vec<Process>,
+    has_marks: bool,
+}
 
 impl Seen {
-    fn now() -> Self {
-        Self(all().filter(|(_, stat)| !stat.zombie).map(|(pid, stat)| (pid, stat.session)).collect())
+    /// Looks at all processes; with `marks` also for the marks in their environment.
+    fn now(marks: bool) -> Self {
+        Self::of(all(), marks)
+    }
+
+    fn of(processes: impl Iterator<Item = (u32, Stat)>, marks: bool) -> Self {
+        let live = processes.filter(|(_, stat)| !stat.zombie);
+        let processes = live.map(|(pid, stat)| Process { pid, stat, mark: None }).collect();
+        let mut seen = Self { processes, has_marks: false };
+        if marks {
+            seen.read_marks();
+        }
+        seen
+    }
+
+    fn read_marks(&mut self) {
+        if !self.has_marks {
+            for process in &mut self.processes {
+                process.mark = mark_of(process.pid);
+            }
+            self.has_marks = true;
+        }
     }
 }
 
-/// Sends `signal` to every live process of the sessions in question; SIGKILL and SIGSTOP also to those that are made
-/// while it is being sent. 0 only asks whether there is one.
+/// Returns the mark in the environment that a process was started with. What belongs to another user, or keeps its
+/// memory to itself, cannot be read.
+///
+/// Source: proc_pid_environ(5).
+fn mark_of(pid: u32) -> Option<AssignmentId> {
+    let environ = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    // The first one, as getenv(3) takes it. Only what stands at the beginning of a variable is one.
+    let name = [MARK.as_bytes(), b"="].concat();
+    let mut rest = environ.as_slice();
+    while let Some(found) = find(rest, &name) {
+        let is_beginning = found == 0 && rest.len() == environ.len() || found > 0 && rest[found - 1] == 0;
+        let value = &rest[found + name.len()..];
+        if is_beginning {
+            let end = value.iter().position(|byte| *byte == 0).unwrap_or(value.len());
+            return Uuid::try_parse_ascii(&value[..end]).ok().map(AssignmentId);
+        }
+        rest = value;
+    }
+    None
+}
+
+/// Returns where `needle` first stands in `text`.
+fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
+    // SAFETY: both are valid for their lengths, and nothing is written.
+    let found = unsafe { libc::memmem(text.as_ptr().cast(), text.len(), needle.as_ptr().cast(), needle.len()) };
+    (!found.is_null()).then(|| found.addr() - text.as_ptr().addr())
+}
+
+/// Which of the live processes a signal is for.
+pub(super) trait Meant {
+    /// Whether the marks are needed to tell.
+    const BY_MARKS: bool;
+
+    /// Returns those that are meant.
+    fn among<'p>(&self, processes: &'p [Process]) -> Vec<&'p Process>;
+}
+
+/// The processes of the sessions in question.
+pub(super) struct Sessions<F>(pub(super) F);
+
+impl<F: Fn(u32) -> bool> Meant for Sessions<F> {
+    const BY_MARKS: bool = false;
+
+    fn among<'p>(&self, processes: &'p [Process]) -> Vec<&'p Process> {
+        processes.iter().filter(|process| (self.0)(process.stat.session)).collect()
+    }
+}
+
+/// Returns whether there is anyone who is meant.
+pub(super) fn is_any<M: Meant>(meant: &M) -> bool {
+    !meant.among(&Seen::now(M::BY_MARKS).processes).is_empty()
+}
+
+/// Sends `signal` to every live process that is meant; SIGKILL and SIGSTOP also to those that are made while it is being
+/// sent. 0 only asks whether there is one.
 ///
 /// `recent` is what was seen at a moment when it was already asked for this signal, if there was one; else it is what
 /// was seen now.
 /// Returns 0 if at least one got it, else why not, as errno(3): `ESRCH` if there is none.
-pub(super) fn signal_sessions(is_meant: impl Fn(u32) -> bool, signal: i32, recent: &mut Option<Seen>) -> i32 {
-    let mut seen = HashSet::new();
-    let mut result = libc::ESRCH;
-    for pass in 0..passes(signal) {
-        let before = seen.len();
-        let processes = if pass == 0 { recent.get_or_insert_with(Seen::now) } else { recent.insert(Seen::now()) };
-        for (pid, session) in &processes.0 {
-            if !is_meant(*session) || seen.contains(pid) {
-                continue;
+pub(super) fn signal<M: Meant>(meant: &M, signal: i32, recent: &mut Option<Seen>) -> i32 {
+    let mut round = Round { signal, met: HashSet::new(), result: libc::ESRCH };
+    if signal != libc::SIGKILL || !M::BY_MARKS {
+        round.go(meant, recent);
+        return round.result;
+    }
+    // Whose parent ends is known by its own mark alone. So first all of them are made to stand still.
+    round.signal = libc::SIGSTOP;
+    round.go(meant, recent);
+    let met: Vec<(u32, u64)> = round.met.drain().collect();
+    (round.signal, round.result) = (signal, libc::ESRCH);
+    for (pid, start_ticks) in met {
+        round.send(pid, start_ticks);
+    }
+    round.result
+}
+
+/// One signal on its way to many.
+struct Round {
+    signal: i32,
+    /// Who was met already: pid and start time.
+    met: HashSet<(u32, u64)>,
+    result: i32,
+}
+
+impl Round {
+    fn go<M: Meant>(&mut self, meant: &M, recent: &mut Option<Seen>) {
+        for pass in 0..if holds_still(self.signal) { PASSES_MAX } else { 1 } {
+            let seen = match recent {
+                Some(seen) if pass == 0 => seen,
+                _ => recent.insert(Seen::now(M::BY_MARKS)),
+            };
+            if M::BY_MARKS {
+                seen.read_marks();
             }
-            let Ok(pidfd) = open(*pid) else { continue };
-            if !Stat::of(*pid).is_ok_and(|stat| is_meant(stat.session) && !stat.zombie) {
-                continue;
+            if self.send_to(meant.among(&seen.processes)) == 0 {
+                return;
             }
-            seen.insert(*pid);
-            match send(&pidfd, signal) {
-                0 => result = 0,
-                errno if result == libc::ESRCH => result = errno,
-                _ => {}
+            // The first pass met what was there anyhow. Is there more, it may be on the run.
+            for _ in 0..if pass == 0 { 0 } else { SHORT_LOOKS_MAX } {
+                let children = children().into_iter().filter_map(|pid| Some((pid, Stat::of(pid).ok()?)));
+                self.send_to(meant.among(&Seen::of(children, M::BY_MARKS).processes));
             }
-        }
-        if seen.len() == before {
-            break;
         }
     }
-    result
+
+    /// Sends the signal to those that were not met yet; returns how many these were.
+    fn send_to(&mut self, processes: Vec<&Process>) -> usize {
+        let before = self.met.len();
+        // Mostly the oldest first: a parent that is left when its child was killed may end by itself, as if all was well.
+        for process in processes {
+            self.send(process.pid, process.stat.start_ticks);
+        }
+        self.met.len() - before
+    }
+
+    fn send(&mut self, pid: u32, start_ticks: u64) {
+        if self.met.contains(&(pid, start_ticks)) {
+            return;
+        }
+        let Ok(pidfd) = open(pid) else { return };
+        // Whoever has the pid now: the descriptor and this look mean the same process, which must be the one that was
+        // seen before.
+        let is_same = |stat: Stat| stat.start_ticks == start_ticks || fault::is_sabotaged(7);
+        if !Stat::of(pid).is_ok_and(|stat| is_same(stat) && !stat.zombie) {
+            return;
+        }
+        self.met.insert((pid, start_ticks));
+        match send(&pidfd, self.signal) {
+            0 => self.result = 0,
+            errno if self.result == libc::ESRCH => self.result = errno,
+            _ => {}
+        }
+    }
 }
 
 /// Opens process `pid`, whoever that is now.

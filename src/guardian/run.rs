@@ -25,7 +25,7 @@ use crate::guardian::spawn::Spawner;
 use crate::guardian::supervisor::Supervisor;
 use crate::guardian::table::Table;
 use crate::guardian::{EXIT_GAVE_UP, Error, Options, processes, signals};
-use crate::link::machine::{boot_id, boottime_now, wall_now};
+use crate::link::machine::{Stat, boot_id, boottime_now, wall_now};
 
 /// How long the guardian leaves between SIGTERM and SIGKILL before apexd has told it.
 const KILL_GRACE: Duration = Duration::from_secs(5);
@@ -222,15 +222,21 @@ impl Guardian {
         let apexd = self.apexd.pid();
         let is_orphan = |pid: &u32| !self.table.holds(*pid) && Some(*pid) != apexd;
         let spawned = self.table.spawned();
-        let (mut orphans, mut newest) = (HashMap::new(), 0);
+        let (mut orphans, mut ended_orphans, mut newest) = (HashMap::new(), Vec::new(), 0);
         for pid in processes::children().into_iter().filter(is_orphan) {
             let since = self.orphans.get(&pid).copied().unwrap_or(spawned);
             newest = newest.max(since);
-            if !processes::reap(pid) {
+            let start_ticks = Stat::of(pid).map_or(0, |stat| stat.start_ticks);
+            if processes::reap(pid) {
+                ended_orphans.push(start_ticks);
+            } else {
                 orphans.insert(pid, since);
             }
         }
         self.orphans = orphans;
+        for start_ticks in ended_orphans {
+            self.table.note_end_of_orphan(start_ticks);
+        }
         if !ended.is_empty() {
             // When a process ends, its children come here before its end is told. So a task that ended can have left
             // something only if a stranger has come since it was started; else the costly look at all processes is

@@ -17,7 +17,7 @@ use nix::sys::resource::{Resource as Number, getrlimit, setrlimit};
 
 use crate::domain::task::Resource;
 use crate::guardian::supervisor::VARIABLE;
-use crate::link::{Spawn, SpawnStep};
+use crate::link::{MARK, Spawn, SpawnStep};
 
 /// A process that was just started.
 #[derive(Debug)]
@@ -75,10 +75,14 @@ impl Plan {
         let stdin = spawn.stdin.as_deref().unwrap_or(Path::new("/dev/null"));
         let output = |path: &Path| text(path.as_os_str(), SpawnStep::Output);
         let stderr = spawn.stderr.as_deref().map(output).transpose()?;
+        // A task that was added by another one may have that one's mark among its variables.
+        let env = spawn.env.iter().filter(|(name, _)| name != MARK);
+        let env = env.map(|(name, value)| (name.as_os_str(), value.as_os_str()));
+        let mark = spawn.assignment.0.to_string();
         Ok(Self {
             argv: Strings::new(spawn.argv.iter().map(|argument| text(argument, SpawnStep::Exec)))?,
             script: script(&spawn.program, &spawn.argv)?,
-            env: variables(spawn.env.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str())))?,
+            env: variables(env.chain([(OsStr::new(MARK), OsStr::new(&*mark))]))?,
             program: text(spawn.program.as_os_str(), SpawnStep::Exec)?,
             cwd: text(spawn.cwd.as_os_str(), SpawnStep::Chdir)?,
             umask: spawn.umask & 0o777,

@@ -12,15 +12,21 @@ use nix::libc;
 use crate::domain::adoption::Child;
 use crate::domain::id::AssignmentId;
 use crate::domain::outcome::Exit;
+use crate::fault;
+use crate::guardian::kin::{Kin, Origin, Process};
 use crate::guardian::poll::{Poll, Source};
-use crate::guardian::processes::{self, Seen};
+use crate::guardian::processes::{self, Meant, Seen, Sessions};
 use crate::guardian::spawn::{Failed, Spawner};
-use crate::link::machine::{Stat, wall_now};
+use crate::link::machine::{Stat, ticks_now, wall_now};
 use crate::link::{Fact, Scope, Spawn, SpawnStep};
 
 /// So many descriptors stay free whatever is started: three to go through `/proc` and signal what is found there, one
 /// for the log, one for the next apexd beyond those of the last, and some to spare.
 const FREE_FDS_MIN: usize = 8;
+
+/// So many ended processes are held for an apexd that does not say that their ends are stored: each takes up a pid, of
+/// which others need some too. Nothing more is started then.
+const ENDED_MAX: usize = if cfg!(test) { 32 } else { 4096 };
 
 #[derive(Debug)]
 struct Held {
@@ -31,6 +37,8 @@ struct Held {
     pidfd: Option<OwnedFd>,
     /// The guardian itself has asked it to end, see [`Table::stop_all`].
     stopped: bool,
+    /// It is being ended with all that belongs to it, what left its session included.
+    everything: bool,
     start_untold: bool,
     exit_untold: bool,
     /// It stands in [`Table::news`], where each stands at most once.
@@ -52,6 +60,27 @@ pub(super) struct Table {
     running: usize,
     /// How many were ever started.
     spawned: u64,
+    /// What started up to then may come from a process that is forgotten, in clock ticks since boot.
+    murky_until: u64,
+}
+
+/// What a signal is for: sessions, and all that belongs to some tasks.
+struct Belonging<'a, S, E> {
+    kin: Kin<'a>,
+    is_session_meant: S,
+    is_everything_meant: E,
+}
+
+impl<S: Fn(u32) -> bool, E: Fn(AssignmentId) -> bool> Meant for Belonging<'_, S, E> {
+    const BY_MARKS: bool = true;
+
+    fn among<'p>(&self, processes: &'p [Process]) -> Vec<&'p Process> {
+        let mut meant = self.kin.members(processes, &self.is_everything_meant);
+        let known: HashSet<u32> = meant.iter().map(|process| process.pid).collect();
+        let in_sessions = processes.iter().filter(|process| (self.is_session_meant)(process.stat.session));
+        meant.extend(in_sessions.filter(|process| !known.contains(&process.pid)));
+        meant
+    }
 }
 
 impl Table {
@@ -63,6 +92,9 @@ impl Table {
             held.exit_untold = held.child.exit.is_some();
             self.note_news(assignment);
             return Ok(());
+        }
+        if self.held.len() - self.running >= ENDED_MAX {
+            return Err(Failed { step: SpawnStep::Fork, errno: libc::EAGAIN });
         }
         // Free again as soon as the process runs: without descriptors its start time could not be read, nor its session
         // be found when it is to be ended.
@@ -83,6 +115,7 @@ impl Table {
             number: self.spawned,
             pidfd: Some(started.pidfd),
             stopped: false,
+            everything: false,
             start_untold: true,
             exit_untold: false,
             in_news: false,
@@ -130,25 +163,95 @@ impl Table {
         }
     }
 
-    /// Sends a signal and returns 0 or why it could not be sent, as errno(3). `recent` is for
-    /// [`processes::signal_sessions`].
-    pub(super) fn signal(&self, assignment: AssignmentId, signal: i32, scope: Scope, recent: &mut Option<Seen>) -> i32 {
-        let Some(held) = self.held.get(&assignment) else { return libc::ESRCH };
+    /// Sends a signal and returns 0 or why it could not be sent, as errno(3). `recent` is for [`processes::signal`].
+    pub(super) fn signal(
+        &mut self,
+        assignment: AssignmentId,
+        signal: i32,
+        scope: Scope,
+        apexd: Option<u32>,
+        recent: &mut Option<Seen>,
+    ) -> i32 {
+        let Some(held) = self.held.get_mut(&assignment) else { return libc::ESRCH };
+        let leader = held.child.pid;
         match scope {
             Scope::Leader => held.pidfd.as_ref().map_or(libc::ESRCH, |pidfd| processes::send(pidfd, signal)),
+            Scope::Everything if !fault::is_sabotaged(6) => {
+                held.everything |= !matches!(signal, 0 | libc::SIGCONT | libc::SIGSTOP);
+                let is_alone = held.child.exit.is_some() && !self.has_strangers(apexd);
+                if is_alone {
+                    return libc::ESRCH;
+                }
+                let origins = self.origins();
+                let is_everything_meant = |other| other == assignment;
+                let meant = Belonging {
+                    kin: self.kin(&origins, apexd),
+                    is_session_meant: |session| session == leader,
+                    is_everything_meant,
+                };
+                processes::signal(&meant, signal, recent)
+            }
             // The entry pins the pid, running or zombie, so nobody else's session can have this id.
-            Scope::Session => processes::signal_sessions(|session| session == held.child.pid, signal, recent),
+            Scope::Session | Scope::Everything => {
+                processes::signal(&Sessions(|session| session == leader), signal, recent)
+            }
         }
     }
 
-    /// Sends a signal that ends to the sessions of all held processes. From now on their ends are the guardian's doing.
-    pub(super) fn stop_all(&mut self, signal: i32) {
+    /// Returns whether this process has children that nobody here has started: what is left of a task whose first
+    /// process has ended comes here, or has a parent that did.
+    fn has_strangers(&self, apexd: Option<u32>) -> bool {
+        processes::children().into_iter().any(|pid| !self.holds(pid) && Some(pid) != apexd)
+    }
+
+    /// Sends a signal that ends to all held processes and what belongs to them; of those that had ended by themselves
+    /// only to the session. From now on their ends are the guardian's doing.
+    pub(super) fn stop_all(&mut self, signal: i32, apexd: Option<u32>) {
         for held in self.held.values_mut() {
             held.stopped = true;
+            held.everything |= held.child.exit.is_none();
         }
-        processes::signal_sessions(|session| self.by_pid.contains_key(&session), signal, &mut None);
-        // A stopped process would never see it.
-        processes::signal_sessions(|session| self.by_pid.contains_key(&session), libc::SIGCONT, &mut None);
+        let origins = self.origins();
+        let meant = self.all_that_ends(&origins, apexd);
+        let mut recent = None;
+        processes::signal(&meant, signal, &mut recent);
+        if signal != libc::SIGKILL {
+            // A stopped process would never see it.
+            processes::signal(&meant, libc::SIGCONT, &mut recent);
+        }
+    }
+
+    /// Returns whether anything is left of what [`Self::stop_all`] ends.
+    pub(super) fn has_leftovers(&self, apexd: Option<u32>) -> bool {
+        let origins = self.origins();
+        !self.is_empty() && processes::is_any(&self.all_that_ends(&origins, apexd))
+    }
+
+    fn all_that_ends<'a>(&'a self, origins: &'a [Origin], apexd: Option<u32>) -> impl Meant + 'a {
+        Belonging {
+            kin: self.kin(origins, apexd),
+            is_session_meant: |session| self.by_pid.contains_key(&session),
+            is_everything_meant: |assignment| {
+                self.held.get(&assignment).is_some_and(|held| held.everything) && !fault::is_sabotaged(6)
+            },
+        }
+    }
+
+    fn kin<'a>(&'a self, origins: &'a [Origin], apexd: Option<u32>) -> Kin<'a> {
+        Kin { guardian: std::process::id(), apexd, leaders: &self.by_pid, origins, murky_until: self.murky_until }
+    }
+
+    fn origins(&self) -> Vec<Origin> {
+        let origin = |held: &Held| Origin { assignment: held.child.assignment, start_ticks: held.child.start_ticks };
+        self.held.values().map(origin).collect()
+    }
+
+    /// An orphan that started at `start_ticks` has ended. If it was of a task that is forgotten, what it may have made
+    /// meanwhile is nobody's.
+    pub(super) fn note_end_of_orphan(&mut self, start_ticks: u64) {
+        if start_ticks <= self.murky_until {
+            self.murky_until = ticks_now();
+        }
     }
 
     /// Reaps an ended process and forgets it. One that has not ended is kept: nothing of it can be committed.
@@ -159,6 +262,7 @@ impl Table {
         if let Some(held) = self.held.remove(&assignment) {
             processes::reap(held.child.pid);
             self.by_pid.remove(&held.child.pid);
+            self.murky_until = ticks_now();
         }
         if self.held.is_empty() {
             self.held.shrink_to(64);

@@ -5,6 +5,7 @@
 
 mod background;
 mod ending;
+mod escapes;
 mod hold;
 mod lives;
 mod relay;

@@ -88,6 +88,19 @@ pub fn boottime_now() -> Moment {
     Moment(seconds * 1_000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000)
 }
 
+/// Returns how many clock ticks make a second.
+///
+/// Source: sysconf(3), `_SC_CLK_TCK`.
+pub fn ticks_per_second() -> u64 {
+    let ticks = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok().flatten();
+    ticks.and_then(|ticks| u64::try_from(ticks).ok()).filter(|ticks| *ticks > 0).unwrap_or(100)
+}
+
+/// Returns the clock tick that begins next, on the clock of [`Stat::start_ticks`].
+pub fn ticks_now() -> u64 {
+    boottime_now().0.saturating_mul(ticks_per_second()) / 1_000 + 1
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,6 +117,14 @@ mod tests {
         let text = |threads| format!("17 (a) Z 4 17 9 0 -1 4194560 1 0 0 0 5 6 0 0 20 0 {threads} 0 7788 1 2\n");
         assert!(Stat::parse(text(1).as_bytes()).unwrap().zombie);
         assert!(!Stat::parse(text(2).as_bytes()).unwrap().zombie);
+    }
+
+    #[test]
+    fn nothing_that_runs_started_after_now() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let start_ticks = Stat::of(child.id()).unwrap().start_ticks;
+        assert!((start_ticks..start_ticks + 3_600 * ticks_per_second()).contains(&ticks_now()));
+        child.wait().unwrap();
     }
 
     #[test]

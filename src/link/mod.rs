@@ -83,7 +83,13 @@ pub enum Scope {
     Leader,
     /// Every process of its session.
     Session,
+    /// Every process of its session, and those that left it: known by their parents or by [`MARK`].
+    Everything,
 }
+
+/// The variable that the guardian puts into the environment of every task: the assignment's id, which is never used
+/// again. Processes inherit it, so one that made a session of its own is still known to be of that task.
+pub const MARK: &str = "APEX_ASSIGNMENT_ID";
 
 /// Everything that is needed to start a process. All strings are raw bytes without NUL.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -23,13 +23,15 @@ pub fn is_alive(identity: ProcessIdentity) -> bool {
         && Stat::of(identity.pid).is_ok_and(|stat| stat.start_ticks == identity.start_ticks && !stat.zombie)
 }
 
-/// Returns when a process of this run of the machine started, on the clock of [`machine::boottime_now`].
+/// Returns when a process of this run of the machine started, on the clock of [`machine::boottime_now`]; `None` if that
+/// could not be read when it was started.
 ///
-/// Source: proc_pid_stat(5), field 22; sysconf(3), `_SC_CLK_TCK`.
-pub fn started(identity: ProcessIdentity) -> Moment {
-    let per_second = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok().flatten();
-    let per_second = per_second.and_then(|ticks| u64::try_from(ticks).ok()).filter(|ticks| *ticks > 0).unwrap_or(100);
-    Moment(identity.start_ticks.saturating_mul(1_000) / per_second)
+/// Source: proc_pid_stat(5), field 22.
+pub fn started(identity: ProcessIdentity) -> Option<Moment> {
+    if identity.start_ticks == 0 {
+        return None;
+    }
+    Some(Moment(identity.start_ticks.saturating_mul(1_000) / machine::ticks_per_second()))
 }
 
 #[cfg(test)]
@@ -37,6 +39,17 @@ mod tests {
     use super::*;
     use std::process::{Command, Stdio};
     use uuid::Uuid;
+
+    #[test]
+    fn a_start_that_could_not_be_read_is_not_taken_for_the_start_of_the_machine() {
+        let pid = std::process::id();
+        let mut identity = ProcessIdentity { boot: boot_id().unwrap(), pid, start_ticks: 0 };
+        assert_eq!(started(identity), None);
+        assert!(!is_alive(identity));
+        identity.start_ticks = Stat::of(pid).unwrap().start_ticks;
+        let ago = started(identity).unwrap().until(machine::boottime_now());
+        assert!(started(identity).unwrap() > Moment(0) && ago < std::time::Duration::from_secs(24 * 3600), "{ago:?}");
+    }
 
     #[test]
     fn a_process_is_alive_until_it_is_a_zombie() {

@@ -71,7 +71,9 @@ fn a_cancel_is_a_signal_a_grace_and_a_kill() {
     assert_eq!(machine.step(at(5_099), Event::Tick), [Effect::WakeAt(at(5_100))]);
     assert_eq!(machine.step(at(5_100), Event::Tick), [Effect::Signal(SIGKILL)]);
     assert_eq!(machine.step(at(5_200), Event::Tick), [], "one kill is enough");
-    let effects = machine.step(at(5_201), exit(ExitStatus::Signal(SIGKILL), false));
+    assert_eq!(machine.step(at(5_201), exit(ExitStatus::Signal(SIGKILL), false)), [Effect::Signal(SIGKILL)]);
+    assert!(machine.ends_everything());
+    let effects = machine.step(at(5_202), Event::Swept { empty: true });
     assert_eq!(recorded_state(&effects), Some(State::Cancelled));
 }
 
@@ -86,7 +88,8 @@ fn the_first_cause_stands() {
             let mut machine = running();
             machine.step(at(1), Event::StopAsked(first));
             assert_eq!(machine.step(at(2), Event::StopAsked(second)), []);
-            let effects = machine.step(at(3), exit(ExitStatus::Code(0), false));
+            assert_eq!(machine.step(at(3), exit(ExitStatus::Code(0), false)), [Effect::Signal(0)]);
+            let effects = machine.step(at(4), Event::Swept { empty: true });
             assert_eq!(recorded_state(&effects), Some(state), "{first:?} then {second:?}");
         }
     }
@@ -128,7 +131,8 @@ fn what_a_normal_end_leaves_behind_is_ended_and_the_outcome_stands() {
     assert_eq!(machine.step(at(32), Event::Swept { empty: false }), [Effect::WakeAt(at(52))]);
     assert_eq!(machine.step(at(5_010), Event::Tick), [Effect::Signal(SIGKILL)]);
     assert_eq!(machine.step(at(5_011), Event::Swept { empty: false }), [Effect::WakeAt(at(5_031))]);
-    assert_eq!(machine.step(at(5_031), Event::Tick), [Effect::Signal(0)]);
+    assert_eq!(machine.step(at(5_031), Event::Tick), [Effect::Signal(SIGKILL)], "whoever was made meanwhile");
+    assert!(!machine.ends_everything(), "it ended by itself");
     let effects = machine.step(at(5_032), Event::Swept { empty: true });
     assert_eq!(recorded_state(&effects), Some(State::Succeeded));
 }
@@ -174,6 +178,20 @@ fn leftovers_after_a_cancel_have_what_is_left_of_the_grace() {
 }
 
 #[test]
+fn what_left_the_session_of_a_cancelled_one_has_what_is_left_of_the_grace_too() {
+    let mut machine = running();
+    assert!(!machine.ends_everything());
+    machine.step(at(0), Event::StopAsked(StopCause::Cancel));
+    assert_eq!(machine.step(at(1_000), exit(ExitStatus::Signal(SIGTERM), false)), [Effect::Signal(0)]);
+    assert_eq!(machine.step(at(1_001), Event::Swept { empty: false }), [Effect::WakeAt(at(1_021))]);
+    assert_eq!(machine.step(at(5_000), Event::Tick), [Effect::Signal(SIGKILL)]);
+    assert_eq!(machine.step(at(5_001), Event::Swept { empty: false }), [Effect::WakeAt(at(5_021))]);
+    assert_eq!(machine.step(at(5_021), Event::Tick), [Effect::Signal(SIGKILL)]);
+    let effects = machine.step(at(5_022), Event::Swept { empty: true });
+    assert_eq!(recorded_state(&effects), Some(State::Cancelled));
+}
+
+#[test]
 fn a_time_limit_is_a_stop_with_a_cause_of_its_own() {
     let mut machine = Machine::starting(Policy { timeout: Some(Duration::from_millis(1_000)), ..POLICY });
     assert_eq!(machine.step(at(50), Event::Started), [Effect::RecordStart, Effect::WakeAt(at(1_050))]);
@@ -184,7 +202,8 @@ fn a_time_limit_is_a_stop_with_a_cause_of_its_own() {
     );
     assert_eq!(machine.stop_cause(), Some(StopCause::Timeout));
     assert_eq!(machine.step(at(6_050), Event::Tick), [Effect::Signal(SIGKILL)]);
-    let effects = machine.step(at(6_051), exit(ExitStatus::Signal(SIGKILL), false));
+    assert_eq!(machine.step(at(6_051), exit(ExitStatus::Signal(SIGKILL), false)), [Effect::Signal(SIGKILL)]);
+    let effects = machine.step(at(6_052), Event::Swept { empty: true });
     assert_eq!(recorded_state(&effects), Some(State::TimedOut));
 }
 

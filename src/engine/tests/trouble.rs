@@ -212,8 +212,7 @@ async fn what_a_drain_ended_while_apexd_was_dead_was_cut_off() {
         held.stop_requests = requests;
         held.children = vec![child(assignment, Some(exit(status, false)))];
         let mut stage = Stage::with(stage.store, stage.dir, held, Vec::new(), 1, |_| true).await;
-        let forget = Order::Forget { assignment };
-        while stage.order().await != forget {}
+        stage.until_forgotten(assignment).await;
         let task = stage.store.task(id).await.unwrap().unwrap();
         assert_eq!(task.state, expected, "{status:?} after {requests} requests");
     }

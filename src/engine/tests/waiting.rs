@@ -146,6 +146,7 @@ async fn a_time_limit_stands_still_while_a_task_is_paused() {
     assert!((660_000..660_200).contains(&ran), "{ran}");
     assert_eq!(stage.answer_signal(0).await, 18);
     stage.exited(assignment, ExitStatus::Signal(15), false).await;
+    stage.nothing_is_left().await;
     assert_eq!(stage.order().await, Order::Forget { assignment });
     assert_eq!(stage.task(id).await.state, State::TimedOut);
 }
@@ -168,9 +169,27 @@ async fn the_next_engine_stops_what_is_paused_and_times_what_runs() {
     assert!((60_000..60_500).contains(&moment().0), "{}", moment().0);
     assert_eq!(stage.answer_signal(0).await, 18);
     stage.exited(second, ExitStatus::Signal(15), false).await;
+    stage.nothing_is_left().await;
     assert_eq!(stage.order().await, Order::Forget { assignment: second });
     assert_eq!(stage.task(running).await.state, State::TimedOut);
     assert_eq!(stage.task(paused).await.state, State::Paused);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_time_limit_begins_anew_if_nobody_knows_when_the_process_started() {
+    let mut stage = Stage::new(1).await;
+    let (id, assignment) = stage.running(TaskSpec { timeout: Some(Duration::from_secs(60)), ..spec() }).await;
+    stage.engine.abort();
+    tokio::time::sleep(Duration::from_secs(100)).await;
+    let mut held = guardian(1);
+    held.children = vec![Child { start_ticks: 0, ..child(assignment, None) }];
+    let mut stage = Stage::with(stage.store, stage.dir, held, Vec::new(), 1, |_| true).await;
+    let began = moment();
+    assert_eq!(stage.answer_signal(0).await, 15);
+    assert!((60_000..60_200).contains(&(moment().0 - began.0)), "{}", moment().0 - began.0);
+    stage.exited(assignment, ExitStatus::Signal(15), false).await;
+    stage.until_forgotten(assignment).await;
+    assert_eq!(stage.task(id).await.state, State::TimedOut);
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@ use std::time::Duration;
 use nix::libc;
 use nix::sys::signal::{SigSet, Signal, raise};
 
-use super::world::{World, await_file, await_pid, id};
+use super::world::{World, await_file, await_pid, id, number};
 use crate::domain::outcome::ExitStatus;
 use crate::link::machine::Stat;
 use crate::link::{Order, Scope};
@@ -15,7 +15,7 @@ const KILL: ExitStatus = ExitStatus::Signal(9);
 fn ends(world: &World) -> Vec<(u128, ExitStatus)> {
     let words = world.last_words();
     let children = &words.last().unwrap().children;
-    children.iter().map(|child| (child.assignment.0.as_u128(), child.exit.unwrap().status)).collect()
+    children.iter().map(|child| (number(child.assignment), child.exit.unwrap().status)).collect()
 }
 
 #[test]

@@ -3,12 +3,12 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use nix::libc;
 
-use super::world::{World, id};
+use super::world::{World, id, number};
 use crate::domain::outcome::ExitStatus;
 use crate::domain::task::{Limit, Resource};
 use crate::guardian::processes;
 use crate::guardian::spawn::{Failed, Spawner};
-use crate::link::{Spawn, SpawnStep};
+use crate::link::{MARK, Spawn, SpawnStep};
 
 /// Runs a task to its end, without a guardian.
 fn run(spawn: &Spawn) -> Result<ExitStatus, Failed> {
@@ -19,7 +19,7 @@ fn run(spawn: &Spawn) -> Result<ExitStatus, Failed> {
 
 fn output_of(world: &World, spawn: &Spawn) -> String {
     assert_eq!(run(spawn), Ok(ExitStatus::Code(0)));
-    world.output(spawn.assignment.0.as_u128())
+    world.output(number(spawn.assignment))
 }
 
 fn program(world: &World, argv: &[&str]) -> Spawn {
@@ -28,11 +28,13 @@ fn program(world: &World, argv: &[&str]) -> Spawn {
 }
 
 #[test]
-fn a_task_has_exactly_its_own_environment() {
+fn a_task_has_exactly_its_own_environment_and_the_mark() {
     let world = World::new();
-    let env = vec![("B".into(), "1=2".into()), ("A".into(), "".into()), ("B".into(), "x\ny".into())];
+    let mut env = vec![("B".into(), "1=2".into()), ("A".into(), "".into()), ("B".into(), "x\ny".into())];
+    env.push((MARK.into(), id(9).0.to_string().into()));
     let spawn = Spawn { env, ..program(&world, &["/usr/bin/env"]) };
-    assert_eq!(output_of(&world, &spawn), "B=1=2\nA=\nB=x\ny\n");
+    let expected = format!("B=1=2\nA=\nB=x\ny\n{MARK}={}\n", id(1).0);
+    assert_eq!(output_of(&world, &spawn), expected, "its own mark, and no other's");
 }
 
 #[test]

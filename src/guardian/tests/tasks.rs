@@ -3,7 +3,7 @@ use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use super::world::{Apexd, World, await_end, await_pid, id};
+use super::world::{Apexd, World, await_end, await_pid, id, number};
 use crate::domain::outcome::ExitStatus;
 use crate::guardian::processes;
 use crate::link::machine::Stat;
@@ -231,7 +231,7 @@ fn ends_wait_for_an_apexd_that_does_not_look() {
         .map(|_| match apexd.next() {
             Some(Fact::Exited { assignment, exit }) => {
                 assert!(exit.usage.is_some());
-                (assignment.0.as_u128(), exit.status)
+                (number(assignment), exit.status)
             }
             other => panic!("{other:?}"),
         })
@@ -247,16 +247,42 @@ fn ends_wait_for_an_apexd_that_does_not_look() {
 }
 
 #[test]
+fn an_apexd_that_stores_no_end_is_given_no_more_starts_until_it_does() {
+    let (mut world, mut apexd) = World::serving();
+    let brief = |n| Spawn { stdout: "/dev/null".into(), program: "/bin/true".into(), ..world.shell(n, "") };
+    let mut count = 0;
+    let refused = loop {
+        apexd.send(&Order::Spawn(Box::new(brief(count))));
+        match apexd.next() {
+            Some(Fact::Spawned(_)) => assert_eq!(apexd.exit(count).status, ExitStatus::Code(0)),
+            other => break other,
+        }
+        count += 1;
+        assert!(count < 1_000);
+    };
+    let again_later = Fact::NotSpawned { assignment: id(count), step: SpawnStep::Fork, errno: libc::EAGAIN };
+    assert_eq!(refused, Some(again_later));
+    apexd.forget(0);
+    apexd.spawn(brief(count));
+    assert_eq!(apexd.exit(count).status, ExitStatus::Code(0));
+    for n in 1..=count {
+        apexd.forget(n);
+    }
+    apexd.end(0);
+    assert_eq!(world.end(), 0);
+}
+
+#[test]
 fn one_that_asks_without_reading_is_answered_in_full_and_costs_no_memory() {
     let (mut world, mut apexd) = World::serving();
     let count: u128 = 100_000;
     let mut writer = apexd.writer();
+    let mut bytes = Vec::new();
+    for n in 0..count {
+        let order = Order::Signal { assignment: id(n), signal: 0, scope: Scope::Leader };
+        crate::link::codec::encode(&order, &mut bytes).unwrap();
+    }
     let asking = std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        for n in 0..count {
-            let order = Order::Signal { assignment: id(n), signal: 0, scope: Scope::Leader };
-            crate::link::codec::encode(&order, &mut bytes).unwrap();
-        }
         std::io::Write::write_all(&mut writer, &bytes).unwrap();
     });
     for n in 0..count {

@@ -30,8 +30,19 @@ use crate::link::{Fact, Order, Scope, Spawn, VERSION};
 /// Longer than anything takes; only so that a broken test ends.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+thread_local! {
+    /// What the ids of this test have in common, and with no other's: processes are known by them.
+    static OF_TEST: u128 = Uuid::new_v4().as_u128() << 32;
+}
+
+/// The assignment that a test knows as number `n`. To be called in the test's own thread.
 pub(super) fn id(n: u128) -> AssignmentId {
-    AssignmentId(Uuid::from_u128(n))
+    AssignmentId(Uuid::from_u128(OF_TEST.with(|of_test| of_test | n)))
+}
+
+/// The number of an assignment.
+pub(super) fn number(assignment: AssignmentId) -> u128 {
+    assignment.0.as_u128() & u128::from(u32::MAX)
 }
 
 pub(super) struct World {

@@ -106,7 +106,7 @@ macro_rules! enumerations {
 }
 
 enumerations! {
-    Scope { Leader = 1, Session = 2 }
+    Scope { Leader = 1, Session = 2, Everything = 3 }
     SpawnStep { Fork = 1, Chdir = 2, Stdin = 3, Output = 4, Exec = 5, Setup = 6 }
     Resource { As = 1, Core = 2, Cpu = 3, Data = 4, Fsize = 5, Memlock = 6, Nofile = 7, Nproc = 8, Stack = 9 }
 }

@@ -52,7 +52,7 @@ fn spawn() -> impl Strategy<Value = Spawn> {
 
 fn order() -> impl Strategy<Value = Order> {
     let duration = (any::<u64>(), 0..1_000_000_000_u32).prop_map(|(s, ns)| Duration::new(s, ns));
-    let scope = prop_oneof![Just(Scope::Leader), Just(Scope::Session)];
+    let scope = prop_oneof![Just(Scope::Leader), Just(Scope::Session), Just(Scope::Everything)];
     prop_oneof![
         any::<u16>().prop_map(|version| Order::Hello { version }),
         Just(Order::Ready),

@@ -74,7 +74,7 @@ impl World {
             },
             project: dir.path().to_owned(),
             socket: dir.path().join("s"),
-            world: Machine { now, moment, is_alive: |_| false, started: |_| crate::domain::time::Moment(0) },
+            world: Machine { now, moment, is_alive: |_| false, started: |_| None },
             trusted: true,
         };
         let (engine, handle) = Engine::start(setup).await.unwrap();
