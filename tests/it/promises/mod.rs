@@ -6,6 +6,8 @@
 use std::process::Command;
 
 mod p01_power_cut;
+mod p06_ended;
+mod p07_identity;
 
 /// A promise, what keeps it, and what shows that it is kept.
 struct Promise {
@@ -16,11 +18,23 @@ struct Promise {
     test: &'static str,
 }
 
-const PROMISES: &[Promise] = &[Promise {
-    number: 1,
-    mechanism: "`synchronous = FULL`: a commit is synced before it is answered",
-    test: "promises::p01_power_cut::what_was_answered_survives_a_power_cut",
-}];
+const PROMISES: &[Promise] = &[
+    Promise {
+        number: 1,
+        mechanism: "`synchronous = FULL`: a commit is synced before it is answered",
+        test: "promises::p01_power_cut::what_was_answered_survives_a_power_cut",
+    },
+    Promise {
+        number: 6,
+        mechanism: "what left its session is known by its mark, its parents, or as an orphan of the only task",
+        test: "promises::p06_ended::what_is_ended_leaves_no_process_behind",
+    },
+    Promise {
+        number: 7,
+        mechanism: "a pid counts only together with the start time of its process",
+        test: "promises::p07_identity::a_stranger_with_the_pid_of_a_task_is_left_alone",
+    },
+];
 
 #[test]
 fn sabotage_of_any_mechanism_is_noticed() {
