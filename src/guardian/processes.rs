@@ -28,6 +28,9 @@ const PASSES_MAX: usize = 64;
 /// is always a child of its reaper, and is caught only by a look that is shorter than its life.
 const SHORT_LOOKS_MAX: usize = 16;
 
+/// How often an empty environment is looked at again: for a moment within exec it is empty in any case.
+const EXEC_LOOKS: usize = 2;
+
 /// Returns whether a signal keeps those that get it from making new processes. It then goes to those as well that are
 /// made while it is being sent. One that may be caught goes to whoever is there, once: a shell that runs one command
 /// after the other would make somebody new to signal for every one that the signal ended.
@@ -146,7 +149,8 @@ impl Seen {
 
     fn read_marks(&mut self) {
         if !self.has_marks {
-            for process in &mut self.processes {
+            // Children of the second process are the kernel's own threads.
+            for process in self.processes.iter_mut().filter(|process| process.stat.parent != 2) {
                 process.mark = mark_of(process.pid);
             }
             self.has_marks = true;
@@ -159,7 +163,14 @@ impl Seen {
 ///
 /// Source: proc_pid_environ(5).
 fn mark_of(pid: u32) -> Option<AssignmentId> {
-    let environ = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let path = format!("/proc/{pid}/environ");
+    let mut environ = fs::read(&path).ok()?;
+    for _ in 0..EXEC_LOOKS {
+        if environ.is_empty() {
+            std::thread::yield_now();
+            environ = fs::read(&path).ok()?;
+        }
+    }
     // The first one, as getenv(3) takes it. Only what stands at the beginning of a variable is one.
     let name = [MARK.as_bytes(), b"="].concat();
     let mut rest = environ.as_slice();
@@ -339,6 +350,9 @@ mod tests {
         let mark_in = |variables: &[(&str, &str)]| {
             let mut child =
                 Command::new("/bin/sleep").arg("1000").env_clear().envs(variables.to_vec()).spawn().unwrap();
+            let environ = format!("/proc/{}/environ", child.id());
+            // It is empty for a moment, although exec has succeeded.
+            while fs::read(&environ).unwrap().is_empty() {}
             let mark = mark_of(child.id());
             child.kill().unwrap();
             child.wait().unwrap();
