@@ -245,7 +245,8 @@ async fn run(
     let (engine, handle) = Engine::start(setup).await.map_err(Failure::passing)?;
     let excluding = configuration.clone();
     let handle = handle.keeping_out(move |name| excluding.is_kept_out(name));
-    let handle = handle.reloading(move || configuration.read_again());
+    let following = configuration.clone();
+    let handle = handle.reloading(move || configuration.read_again(), move || following.follow());
     if let Err(error) = process::forget_last_words(&exits) {
         warn!(%error, "What the last guardian wrote down is recorded; reading it again changes nothing");
     }

@@ -14,6 +14,8 @@ pub(super) struct Configuration {
     read: Box<dyn Fn() -> Result<Config, config::Error> + Send + Sync>,
     set_level: Box<dyn Fn(telemetry::Level) + Send + Sync>,
     in_force: Mutex<Config>,
+    /// What was read last and is not followed yet.
+    next: Mutex<Option<Config>>,
     exclusion: RwLock<Exclusion>,
 }
 
@@ -25,7 +27,13 @@ impl Configuration {
         set_level: impl Fn(telemetry::Level) + Send + Sync + 'static,
     ) -> Self {
         let exclusion = RwLock::new(config.env.exclusion());
-        Self { read: Box::new(read), set_level: Box::new(set_level), in_force: Mutex::new(config), exclusion }
+        Self {
+            read: Box::new(read),
+            set_level: Box::new(set_level),
+            in_force: Mutex::new(config),
+            next: Mutex::default(),
+            exclusion,
+        }
     }
 
     /// Returns what is in force.
@@ -38,18 +46,26 @@ impl Configuration {
         self.exclusion.read().unwrap_or_else(PoisonError::into_inner).matches(name)
     }
 
-    /// Reads the configuration again and follows it, except for what is the engine's to follow, and for what needs
-    /// another start: that stays as it was, and is told again each time.
+    /// Reads the configuration again; nothing changes before [`Self::follow`]. What needs another start stays as it was,
+    /// and is told again each time.
     ///
-    /// Errors: it cannot be used; nothing has changed then.
+    /// Errors: it cannot be used.
     pub(super) fn read_again(&self) -> Result<Reloaded, Problem> {
         let read = (self.read)().map_err(problem)?;
-        let mut in_force = self.in_force.lock().unwrap_or_else(PoisonError::into_inner);
+        let in_force = self.in_force();
         let changed = config::changed(&in_force, &read);
-        *in_force = config::in_force(&in_force, &read);
-        *self.exclusion.write().unwrap_or_else(PoisonError::into_inner) = in_force.env.exclusion();
-        (self.set_level)(level(&in_force));
-        Ok(Reloaded { settings: settings(&in_force), queues: in_force.explicit_queues(), changed })
+        let next = config::in_force(&in_force, &read);
+        let reloaded = Reloaded { settings: settings(&next), queues: next.explicit_queues(), changed };
+        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Some(next);
+        Ok(reloaded)
+    }
+
+    /// Follows what was read last, except for what is the engine's to follow.
+    pub(super) fn follow(&self) {
+        let Some(next) = self.next.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+        *self.exclusion.write().unwrap_or_else(PoisonError::into_inner) = next.env.exclusion();
+        (self.set_level)(level(&next));
+        *self.in_force.lock().unwrap_or_else(PoisonError::into_inner) = next;
     }
 }
 
@@ -134,6 +150,9 @@ mod tests {
         let keys: Vec<&str> = changed.iter().map(|change| change.key.as_str()).collect();
         assert_eq!(keys, ["daemon.log_level", "shutdown.grace", "env.exclude"], "a flag of the start holds");
         assert_eq!((settings.max_concurrent, settings.grace.as_secs()), (7, 1));
+        assert!(!stage.configuration.is_kept_out("GH_TOKEN".as_ref()), "only read so far");
+        assert_eq!(*stage.level.lock().unwrap(), None);
+        stage.configuration.follow();
         assert!(stage.configuration.is_kept_out("GH_TOKEN".as_ref()));
         assert_eq!(*stage.level.lock().unwrap(), Some(telemetry::Level::Debug));
         assert_eq!(stage.configuration.read_again().unwrap().changed, []);
@@ -145,6 +164,7 @@ mod tests {
         stage.write("[log]\nkeep = 9\n");
         for _ in 0..2 {
             let changed = stage.configuration.read_again().unwrap().changed;
+            stage.configuration.follow();
             assert!(changed.len() == 1 && changed[0].needs_restart, "{changed:?}");
         }
         stage.write("");
@@ -157,6 +177,7 @@ mod tests {
         stage.write("[daemon]\nlog_level = \"debug\"\nmax_concurent = 9\n");
         let before = stage.configuration.in_force();
         let problem = stage.configuration.read_again().unwrap_err();
+        stage.configuration.follow();
         assert_eq!(problem.kind, ErrorKind::Invalid);
         assert!(problem.message.ends_with("the nearest is `daemon.max_concurrent`"), "{problem:?}");
         assert_eq!((stage.configuration.in_force(), *stage.level.lock().unwrap()), (before, None));

@@ -5,13 +5,12 @@ use std::time::Duration;
 use tracing::{error, info, warn};
 
 use crate::domain::attempt::{Machine, Policy};
-use crate::domain::outcome::StopCause;
 use crate::domain::queue;
 use crate::domain::task::TaskSpec;
 use crate::engine::core::{Core, Now};
 use crate::engine::handle::is_passing;
 use crate::engine::job::{Job, Preparation};
-use crate::engine::supervise::{ABOUT_TO_END, Supervised};
+use crate::engine::supervise::{ABOUT_TO_END, CANCELLED, Supervised};
 use crate::engine::timer::Target;
 use crate::engine::wait::LEASE;
 use crate::store;
@@ -54,19 +53,21 @@ impl Core {
 
     /// Takes in what a claim brought.
     pub(super) fn claimed(&mut self, claimed: Result<Vec<Claimed>, store::Error>, asked: usize) {
-        self.claiming = false;
         match claimed {
             // Nothing is started any more.
             Ok(claimed) if self.is_closing() => {
+                self.claiming = false;
                 for Claimed { attempt, .. } in claimed {
                     self.release(attempt.assignment, ABOUT_TO_END.to_owned());
                 }
             }
             Ok(claimed) => {
                 let all_there_was = claimed.len() < asked;
+                // What is given back at once must not lead to another claim before all of these are counted.
                 for claimed in claimed {
                     self.begin(claimed);
                 }
+                self.claiming = false;
                 if !all_there_was || self.claim_again {
                     self.claim();
                 }
@@ -77,6 +78,7 @@ impl Core {
                 } else {
                     error!(%error, "Cannot take tasks");
                 }
+                self.claiming = false;
                 let again = self.now.moment + CLAIM_AGAIN_AFTER;
                 self.claim_not_before = Some(again);
                 self.wake_at(again, Target::Claim);
@@ -93,9 +95,10 @@ impl Core {
         info!("Starting task {}", task.id);
         let machine = Machine::starting(self.policy(&task.spec));
         let (id, number, slot, spec) = (task.id, attempt.number, attempt.slot, task.spec.clone());
-        self.supervise(Supervised::new(task, attempt, machine));
+        self.supervise(Supervised::preparing(task, attempt, machine));
         if self.early_stops.remove(&assignment) {
-            self.stop_attempt(assignment, StopCause::Cancel);
+            self.give_back(assignment, CANCELLED);
+            return;
         }
         self.job(Job::Prepare(Box::new(Preparation { id, number, slot, assignment, spec, env })));
     }

@@ -83,6 +83,8 @@ pub(super) enum Effect {
     Order(Order),
     /// Begun, and its end told.
     Job(Job),
+    /// What a start needs is wanted no more: the job that looks it up is not waited for, and is to change nothing.
+    Abandon(AssignmentId),
     /// Done before anything else goes on: only at the start.
     Past(Past),
     /// Told to whoever waits.
@@ -287,7 +289,7 @@ impl Core {
         for effect in self.drain.step(self.now.moment, event) {
             match effect {
                 // Whoever is asked for work looks at `is_draining`.
-                drain::Effect::RefuseWork => {}
+                drain::Effect::RefuseWork => self.give_back_what_is_prepared(),
                 drain::Effect::WakeAt(at) => self.wake_at(at, Target::Drain),
                 drain::Effect::StopAttempts => self.stop_all(),
                 drain::Effect::KillAttempts => self.kill_all(),
@@ -323,6 +325,10 @@ impl Core {
 
     pub(super) fn job(&mut self, job: Job) {
         self.effects.push(Effect::Job(job));
+    }
+
+    pub(super) fn abandon(&mut self, assignment: AssignmentId) {
+        self.effects.push(Effect::Abandon(assignment));
     }
 
     pub(super) fn past(&mut self, past: Past) {

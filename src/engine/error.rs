@@ -34,7 +34,7 @@ pub enum Error {
     #[error("cannot cancel task `{}`: it has already ended as `{}`", .0.id, .0.state.shown().as_str())]
     AlreadyEnded(Box<Task>),
     /// A task is not in a state that allows this.
-    #[error("cannot {verb} task `{}`: it is `{}`, not {wanted}", .task.id, .task.state.shown().as_str())]
+    #[error("cannot {verb} task `{}`: {}, not {wanted}", .task.id, standing(.task.state))]
     Wrong {
         /// What was to be done.
         verb: &'static str,
@@ -157,6 +157,9 @@ impl Error {
             Self::AlreadyEnded(task) => {
                 problem.with_hint(format!("see how it ended with `apex task show {}`", task.id)).with_id(task.id)
             }
+            Self::Wrong { task, .. } if task.state == State::Starting => {
+                problem.with_hint("try again in a moment".to_owned()).with_id(task.id)
+            }
             Self::Wrong { task, .. } => {
                 problem.with_hint(format!("see how it stands with `apex task show {}`", task.id)).with_id(task.id)
             }
@@ -200,5 +203,13 @@ impl Error {
             Refused::Dependency(on) => Self::WouldBeSkipped { id, on },
             Refused::Needed(waiting) => Self::Needed { id, waiting },
         }
+    }
+}
+
+fn standing(state: State) -> String {
+    match state {
+        // It shows as running, but has no process yet.
+        State::Starting => "it is just being started".to_owned(),
+        state => format!("it is `{}`", state.shown().as_str()),
     }
 }

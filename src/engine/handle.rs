@@ -1,5 +1,6 @@
 //! What may be asked of the engine, from any number of places at once.
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -79,6 +80,8 @@ pub(super) struct Shared {
     pub(super) trusted: tokio::sync::RwLock<bool>,
     /// One at a time: pausing and resuming a task are two steps each, which must not mix.
     pub(super) pausing: tokio::sync::Mutex<()>,
+    /// Starts that are being prepared and are not wanted any more.
+    pub(super) abandoned: Mutex<HashSet<AssignmentId>>,
     pub(super) run_time: Mutex<RunTime>,
     pub(super) pulse: Mutex<Pulse>,
     pub(super) closing: watch::Sender<Closing>,
@@ -87,6 +90,15 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn pulse(&self) -> Pulse {
         *self.pulse.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wants a start no more that is being prepared.
+    pub(super) fn abandon(&self, assignment: AssignmentId) {
+        self.abandoned.lock().unwrap_or_else(PoisonError::into_inner).insert(assignment);
+    }
+
+    pub(super) fn is_abandoned(&self, assignment: AssignmentId) -> bool {
+        self.abandoned.lock().unwrap_or_else(PoisonError::into_inner).contains(&assignment)
     }
 
     pub(super) fn set_pulse(&self, change: impl FnOnce(&mut Pulse)) {

@@ -1,7 +1,7 @@
 //! What takes time: what the core wants done by the store, the files and the machine, and how that is done.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tracing::{error, warn};
@@ -175,7 +175,7 @@ async fn finish(shared: &Arc<Shared>, record: Record) -> Result<Finished, Error>
 fn measure(shared: &Shared, finished: &Finished) {
     if let (true, Some(started)) = (finished.recorded, finished.task.started_at) {
         let length: Duration = finished.task.ended_at.unwrap_or(finished.task.updated_at).since(started);
-        shared.run_time.lock().unwrap_or_else(std::sync::PoisonError::into_inner).observe(length);
+        shared.run_time.lock().unwrap_or_else(PoisonError::into_inner).observe(length);
     }
 }
 

@@ -29,6 +29,8 @@ pub struct Reloaded {
 /// How the configuration is read again.
 pub(super) struct Reload {
     read: Box<dyn Fn() -> Result<Reloaded, Problem> + Send + Sync>,
+    /// Lets what was read last be followed by what is not the engine's.
+    follow: Box<dyn Fn() + Send + Sync>,
     /// One at a time, or what was read first might be followed last.
     turn: Mutex<()>,
 }
@@ -36,7 +38,7 @@ pub(super) struct Reload {
 impl Default for Reload {
     fn default() -> Self {
         let nothing = || Err(Problem::new(ErrorKind::Internal, "there is no configuration to read again"));
-        Self { read: Box::new(nothing), turn: Mutex::default() }
+        Self { read: Box::new(nothing), follow: Box::new(|| ()), turn: Mutex::default() }
     }
 }
 
@@ -48,22 +50,30 @@ impl Shared {
 }
 
 impl Handle {
-    /// Returns a handle through which the configuration can be read again, by `read`, which may block.
+    /// Returns a handle through which the configuration can be read again, by `read`, which may block and changes
+    /// nothing. `follow` is called once the store has taken what concerns it, so that all of it is followed or nothing.
     #[must_use]
-    pub fn reloading(self, read: impl Fn() -> Result<Reloaded, Problem> + Send + Sync + 'static) -> Self {
-        Self { reload: Arc::new(Reload { read: Box::new(read), turn: Mutex::default() }), ..self }
+    pub fn reloading(
+        self,
+        read: impl Fn() -> Result<Reloaded, Problem> + Send + Sync + 'static,
+        follow: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
+        let reload = Reload { read: Box::new(read), follow: Box::new(follow), turn: Mutex::default() };
+        Self { reload: Arc::new(reload), ..self }
     }
 
     /// Reads the configuration again and follows it; returns what is another than before. `received` is what the log
     /// says was received.
     ///
-    /// Errors: [`Error::Configuration`] if it cannot be used, and nothing has changed then; [`Error::Stopped`].
+    /// Errors: [`Error::Configuration`] if it cannot be used, or the store's if it cannot keep the queues, and nothing has
+    /// changed then; [`Error::Stopped`].
     pub async fn reload(&self, received: &'static str) -> Result<Vec<ChangedSetting>, Error> {
         let _turn = self.reload.turn.lock().await;
         let reload = self.reload.clone();
         let read = tokio::task::spawn_blocking(move || (reload.read)()).await.map_err(|_| Error::Stopped)?;
         let Reloaded { settings, queues, changed } = read.map_err(Error::Configuration)?;
         self.shared.store.configure_queues(queues, (self.shared.world.now)()).await?;
+        (self.reload.follow)();
         self.apply(settings).await?;
         info!(changed = changed.len(), "Received {received}, configuration reloaded");
         for ChangedSetting { key, from, to, needs_restart } in &changed {

@@ -13,7 +13,7 @@ use crate::engine::adopt::Known;
 use crate::engine::core::{Answer, Core, Effect, Event, Now, Ticket, Wake};
 use crate::engine::handle::{Closing, Command, Handle, Pulse, Shared};
 use crate::engine::hash::Hashing;
-use crate::engine::job::{self, Done};
+use crate::engine::job::{self, Done, Job};
 use crate::engine::reload::Reload;
 use crate::engine::{Error, Setup, World};
 use crate::link::{Fact, Order};
@@ -45,6 +45,8 @@ pub struct Engine {
     orders: Box<dyn Fn(Order) + Send + Sync>,
     facts: mpsc::Receiver<Fact>,
     jobs: JoinSet<Done>,
+    /// What looks up what starts need. Nobody waits for it in the end: it may hang on a disk that does not answer.
+    preparing: JoinSet<Done>,
     askers: HashMap<Ticket, Asker>,
     tickets: u64,
 }
@@ -72,6 +74,7 @@ impl Engine {
             unsettled: false.into(),
             trusted: tokio::sync::RwLock::new(setup.trusted),
             pausing: tokio::sync::Mutex::default(),
+            abandoned: std::sync::Mutex::default(),
             run_time: std::sync::Mutex::default(),
             pulse: std::sync::Mutex::new(Pulse::default()),
             closing,
@@ -84,6 +87,7 @@ impl Engine {
             orders: setup.orders,
             facts: setup.facts,
             jobs: JoinSet::new(),
+            preparing: JoinSet::new(),
             askers: HashMap::new(),
             tickets: 0,
         };
@@ -137,10 +141,18 @@ impl Engine {
             biased;
             fact = self.facts.recv(), if !ending => self.told(fact),
             Some(done) = self.jobs.join_next(), if !self.jobs.is_empty() => came_to(done),
+            Some(done) = self.preparing.join_next(), if !ending && !self.preparing.is_empty() => self.prepared(done),
             Some(command) = self.commands.recv() => self.asked(command),
             () = self.shared.wake.notified(), if !ending => Event::Woken(self.shared.take_wake()),
             () = tokio::time::sleep(pause.unwrap_or(Duration::from_secs(3600))), if !ending => Event::TimeHasCome,
         }
+    }
+
+    fn prepared(&self, done: Result<Done, JoinError>) -> Event {
+        if let Ok(Done::Prepared { assignment, .. }) = &done {
+            self.shared.abandoned.lock().unwrap_or_else(PoisonError::into_inner).remove(assignment);
+        }
+        came_to(done)
     }
 
     fn told(&self, fact: Option<Fact>) -> Event {
@@ -193,6 +205,10 @@ impl Engine {
     fn perform(&mut self, effect: Effect) {
         match effect {
             Effect::Order(order) => (self.orders)(order),
+            Effect::Job(job @ Job::Prepare(_)) => {
+                drop(self.preparing.spawn(job::perform(Arc::clone(&self.shared), job)));
+            }
+            Effect::Abandon(assignment) => self.shared.abandon(assignment),
             Effect::Job(job) => drop(self.jobs.spawn(job::perform(Arc::clone(&self.shared), job))),
             Effect::Reply(asker, answer) => self.answer(asker, answer),
             Effect::Past(past) => warn!("Nobody waits for the past any more: {past:?}"),

@@ -48,6 +48,10 @@ pub(super) fn prepare(shared: &Shared, facts: &Preparation) -> Result<Spawn, Not
             .map_err(|error| NotStartable::Failed { code: error.exit_code(), reason: error.to_string() })?;
         (program, spec.argv.clone())
     };
+    if shared.is_abandoned(facts.assignment) {
+        // It took so long to come here that another start may write into these files already.
+        return Err(NotStartable::Refused { reason: "it was given back meanwhile".to_owned() });
+    }
     let files = shared
         .outputs
         .prepare(facts.id, facts.number, spec.split_output)

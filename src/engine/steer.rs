@@ -43,26 +43,26 @@ impl Handle {
     /// sent.
     pub async fn pause(&self, ids: Vec<TaskId>, by: Actor) -> Result<PerTask<(), Error>, Error> {
         // The wish is stored before the deed: an apexd that takes over stops what should stand still once more.
-        let _turn = self.shared.pausing.lock().await;
         let patience = Instant::now() + START_PATIENCE;
         let mut changes = self.changes();
         let mut answers: PerTask<AssignmentId> = ids.iter().map(|id| (*id, Err(Refused::NotFound))).collect();
         let mut open: Vec<usize> = (0..ids.len()).collect();
         loop {
             changes.mark_unchanged();
+            // One that is just being started holds nobody else up, here or elsewhere.
+            let turn = self.shared.pausing.lock().await;
             let pending = open.iter().filter_map(|place| ids.get(*place).copied()).collect();
             for (place, answer) in open.iter().zip(self.shared.store.pause(self.pause_of(pending, by.clone())).await?) {
+                if let Ok(assignment) = &answer.1 {
+                    self.tell_attempt(*assignment, true).await?;
+                }
                 answers[*place] = answer;
             }
+            drop(turn);
             let is_starting = |answer: &Result<AssignmentId, Refused>| matches!(answer, Err(Refused::State(task)) if task.state == State::Starting);
             open.retain(|place| is_starting(&answers[*place].1));
             if open.is_empty() || !matches!(timeout_at(patience, changes.changed()).await, Ok(Ok(()))) {
                 break;
-            }
-        }
-        for (_, answer) in &answers {
-            if let Ok(assignment) = answer {
-                self.tell_attempt(*assignment, true).await?;
             }
         }
         Ok(refusals(without_value(answers), "pause", "running"))

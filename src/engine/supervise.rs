@@ -19,7 +19,7 @@ use crate::engine::handle::is_passing;
 use crate::engine::job::{Done, Job, Record};
 use crate::engine::spawn::{self, NotStartable};
 use crate::engine::timer::Target;
-use crate::link::{Order, Scope, SpawnStep};
+use crate::link::{Order, Scope, Spawn, SpawnStep};
 use crate::store;
 use crate::store::task::{Finished, Start, Unclaim};
 
@@ -29,6 +29,8 @@ const ROOM_AGAIN_AFTER: Duration = Duration::from_millis(500);
 const ROOM_AGAIN_AFTER_MAX: Duration = Duration::from_secs(5);
 /// How long to wait before the store is offered again what it could not take.
 const STORE_AGAIN_AFTER: Duration = Duration::from_millis(500);
+/// Why a claim is given back that was cancelled before its start was ordered.
+pub(super) const CANCELLED: &str = "it was cancelled before it was started";
 /// Why a claim is given back that could have been started.
 pub(super) const ABOUT_TO_END: &str = "the daemon was about to end";
 /// How often a process that nobody is the parent of is looked at.
@@ -50,6 +52,9 @@ pub(super) struct Supervised {
     machine: Machine,
     process: Option<(ProcessIdentity, Timestamp)>,
     askers: VecDeque<Asker>,
+    /// What its start needs is still being looked up: nothing of it exists. That can take for ever, on the disk of a
+    /// machine that is gone.
+    is_preparing: bool,
     /// Why it could not be started, for the log and the feed.
     refused: Option<String>,
     /// The guardian that started it is gone, so nobody can stop it.
@@ -62,7 +67,22 @@ impl Supervised {
     pub(super) fn new(task: Task, attempt: Attempt, machine: Machine) -> Self {
         let process = attempt.identity.zip(attempt.started_at);
         let askers = VecDeque::new();
-        Self { task, attempt, machine, process, askers, refused: None, is_orphan: false, is_unrecorded: false }
+        Self {
+            task,
+            attempt,
+            machine,
+            process,
+            askers,
+            is_preparing: false,
+            refused: None,
+            is_orphan: false,
+            is_unrecorded: false,
+        }
+    }
+
+    /// Begins one that is to be started.
+    pub(super) fn preparing(task: Task, attempt: Attempt, machine: Machine) -> Self {
+        Self { is_preparing: true, ..Self::new(task, attempt, machine) }
     }
 
     /// Takes over an attempt whose guardian is gone.
@@ -122,10 +142,7 @@ impl Core {
     pub(super) fn done(&mut self, done: Done) {
         match done {
             Done::Claimed { claimed, asked } => self.claimed(claimed, asked),
-            Done::Prepared { assignment, order: Ok(_) } if self.is_closing() => self.give_back(assignment),
-            // Whoever stopped it before it began is heard when it runs.
-            Done::Prepared { order: Ok(spawn), .. } => self.order(Order::Spawn(spawn)),
-            Done::Prepared { assignment, order: Err(failure) } => self.not_startable(assignment, failure),
+            Done::Prepared { assignment, order } => self.prepared(assignment, order),
             // Ended before the start was written, or written with the end: the end says when it started.
             Done::Started { started: Ok(()) | Err(store::Error::Stale(_)), .. } => {}
             Done::Started { assignment, started: Err(error) } => {
@@ -145,6 +162,20 @@ impl Core {
                 warn!(%error, "Cannot give a task back to the queue yet");
                 self.wake_at(self.now.moment + STORE_AGAIN_AFTER, Target::Release(assignment, reason));
             }
+        }
+    }
+
+    fn prepared(&mut self, assignment: AssignmentId, order: Result<Box<Spawn>, NotStartable>) {
+        let is_closing = self.is_closing();
+        // One that is not known was given back because this took too long.
+        let Some(supervised) = self.attempts.get_mut(&assignment) else { return };
+        match order {
+            Ok(_) if is_closing => self.give_back(assignment, ABOUT_TO_END),
+            Ok(spawn) => {
+                supervised.is_preparing = false;
+                self.order(Order::Spawn(spawn));
+            }
+            Err(failure) => self.not_startable(assignment, failure),
         }
     }
 
@@ -192,12 +223,24 @@ impl Core {
         self.wake_at(now + pause, Target::Claim);
     }
 
-    /// Gives back a claim that could have been started.
-    fn give_back(&mut self, assignment: AssignmentId) {
+    /// Gives back a claim whose start was not ordered.
+    pub(super) fn give_back(&mut self, assignment: AssignmentId, reason: &str) {
         if let Some(supervised) = self.attempts.get_mut(&assignment) {
-            supervised.refused = Some(ABOUT_TO_END.to_owned());
+            supervised.refused = Some(reason.to_owned());
+            if supervised.is_preparing {
+                self.abandon(assignment);
+            }
         }
         self.feed(assignment, Event::Refused);
+    }
+
+    /// Gives back every claim whose start was not ordered yet: nobody waits for a disk that may not answer.
+    pub(super) fn give_back_what_is_prepared(&mut self) {
+        let is_preparing =
+            |(assignment, supervised): (&AssignmentId, &Supervised)| supervised.is_preparing.then_some(*assignment);
+        for assignment in self.attempts.iter().filter_map(is_preparing).collect::<Vec<_>>() {
+            self.give_back(assignment, ABOUT_TO_END);
+        }
     }
 
     pub(super) fn exited(&mut self, assignment: AssignmentId, exit: Exit) {
@@ -248,6 +291,11 @@ impl Core {
             if self.claiming {
                 self.early_stops.insert(assignment);
             }
+            self.reply(asker, Answer::Done);
+            return;
+        }
+        if self.attempts.get(&assignment).is_some_and(|supervised| supervised.is_preparing) {
+            self.give_back(assignment, CANCELLED);
             self.reply(asker, Answer::Done);
             return;
         }

@@ -30,6 +30,8 @@ pub(super) struct Waiting {
     look_again: bool,
     settling: bool,
     settle_again: bool,
+    /// When it is tried again, because it failed.
+    settle_at: Option<Moment>,
     /// When the clock is looked at next.
     next: Option<Moment>,
     /// The wall clock, in milliseconds, when the other one stood at 0.
@@ -130,7 +132,13 @@ impl Core {
             Ok(false) => self.look_at_clock(),
             Err(error) => {
                 tell("Cannot tell tasks what they depend on", &error);
-                self.wake_at(self.now.moment + AGAIN_AFTER, Target::Settle);
+                // However many want it: one more try at a time.
+                let now = self.now.moment;
+                if self.waiting.settle_at.is_none_or(|at| at <= now) {
+                    let at = now + AGAIN_AFTER;
+                    self.waiting.settle_at = Some(at);
+                    self.wake_at(at, Target::Settle);
+                }
             }
         }
         if self.waiting.settle_again {

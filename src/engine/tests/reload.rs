@@ -70,7 +70,7 @@ async fn what_cannot_be_read_changes_nothing_and_a_sighup_is_passed_on() {
     let stage = Stage::new(1).await;
     let problem = Problem::new(ErrorKind::Invalid, "line 2: no");
     let told = problem.clone();
-    let handle = stage.handle.clone().reloading(move || Err(told.clone()));
+    let handle = stage.handle.clone().reloading(move || Err(told.clone()), || unreachable!());
     let error = handle.reload("a test").await.unwrap_err();
     assert_eq!((error.kind(), error.problem()), (ErrorKind::Invalid, problem));
     assert_eq!(stage.handle.status().await.unwrap().max_concurrent, 1);
@@ -86,7 +86,16 @@ async fn what_cannot_be_read_changes_nothing_and_a_sighup_is_passed_on() {
     let queues = [("gpu".to_owned(), 2)].into();
     let settings = Settings { max_concurrent: 7, ..SETTINGS };
     let reloaded = Reloaded { settings, queues, changed: vec![changed.clone()] };
-    let handle = handle.reloading(move || Ok(reloaded.clone()));
+    let followed = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let follow = followed.clone();
+    let handle = handle
+        .reloading(move || Ok(reloaded.clone()), move || follow.store(true, std::sync::atomic::Ordering::Relaxed));
+    stage.store.full_for(&[troubled::Verb::ConfigureQueues]);
+    assert_eq!(handle.reload("SIGHUP").await.unwrap_err().kind(), ErrorKind::Exhausted);
+    assert!(!followed.load(std::sync::atomic::Ordering::Relaxed), "all of it is followed or nothing");
+    assert_eq!(stage.handle.status().await.unwrap().max_concurrent, 1);
+    stage.store.full_for(&[]);
     assert_eq!(handle.reload("SIGHUP").await.unwrap(), [changed]);
     assert_eq!(stage.handle.status().await.unwrap().max_concurrent, 7);
+    assert!(followed.load(std::sync::atomic::Ordering::Relaxed));
 }

@@ -30,12 +30,15 @@ pub(super) enum Verb {
     Unclaim,
     Finish,
     KeepHash,
+    Settle,
+    ConfigureQueues,
 }
 
 pub(super) struct Troubled {
     memory: Memory,
     full: Mutex<HashSet<Verb>>,
     pub(super) claims: AtomicUsize,
+    pub(super) settles: AtomicUsize,
     /// What was claimed is told when it has a permit.
     pub(super) claimed: Semaphore,
     /// What was finished is told when it has a permit.
@@ -48,6 +51,7 @@ impl Troubled {
             memory: Memory::new(),
             full: Mutex::default(),
             claims: AtomicUsize::new(0),
+            settles: AtomicUsize::new(0),
             claimed: Semaphore::new(Semaphore::MAX_PERMITS),
             finished: Semaphore::new(Semaphore::MAX_PERMITS),
         }
@@ -157,7 +161,11 @@ impl TaskStore for Troubled {
     }
 
     fn settle(&self, now: Timestamp) -> Reply<'_, bool> {
-        self.memory.settle(now)
+        self.settles.fetch_add(1, Ordering::Relaxed);
+        Box::pin(async move {
+            self.check(Verb::Settle)?;
+            self.memory.settle(now).await
+        })
     }
 
     fn distrust(&self, now: Timestamp) -> Reply<'_, usize> {
@@ -222,7 +230,10 @@ impl QueueStore for Troubled {
     }
 
     fn configure_queues(&self, slots: BTreeMap<String, u32>, now: Timestamp) -> Reply<'_, ()> {
-        self.memory.configure_queues(slots, now)
+        Box::pin(async move {
+            self.check(Verb::ConfigureQueues)?;
+            self.memory.configure_queues(slots, now).await
+        })
     }
 }
 
