@@ -149,7 +149,9 @@ async fn serve(project: &Project, configuration: Arc<Configuration>, held: proce
 
 /// Returns whether the project is its user's own, and enters it as such if it is. Who cannot be asked has accepted nothing.
 fn is_own(project: &Project, opened: &sqlite::Opened) -> bool {
-    let origin = match (opened.created, opened.unnamed) {
+    // What holds no task cannot have brought any along: it is as if it were made now. So is one that was, before its
+    // maker could enter it.
+    let origin = match (opened.created || opened.empty, opened.unnamed) {
         (true, _) => paths::Origin::Made,
         (false, true) => paths::Origin::Unnamed,
         (false, false) => paths::Origin::Found,

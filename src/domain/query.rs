@@ -33,6 +33,8 @@ pub enum Refused {
     State(Box<Task>),
     /// It was skipped, and still would be: this one of those it depends on did not succeed.
     Dependency(TaskId),
+    /// The same, and that one is forgotten: it cannot be tried again.
+    Forgotten(TaskId),
     /// Others that wait depend on it; this is the first of them.
     Needed(TaskId),
 }
@@ -69,6 +71,8 @@ pub struct TaskFilter {
     pub recent: Option<u32>,
     /// At most so many; the newest (highest ids) are kept.
     pub limit: Option<u32>,
+    /// Only those with a lower id: what comes after a page in which the lowest was this one.
+    pub below: Option<TaskId>,
 }
 
 /// A list of tasks, by ascending id, without their attempts.

@@ -51,6 +51,14 @@ pub enum Error {
         /// The one it depends on.
         on: TaskId,
     },
+    /// The same, and the other one cannot be tried again.
+    #[error("cannot retry task `{id}`: task `{on}`, on which it depends, did not succeed and was removed")]
+    NeverToRun {
+        /// The task.
+        id: TaskId,
+        /// The one it depended on.
+        on: TaskId,
+    },
     /// A task cannot be forgotten while others wait for it.
     #[error("cannot remove task `{id}`: task `{waiting}` waits and depends on it")]
     Needed {
@@ -126,6 +134,7 @@ impl Error {
             Self::AlreadyEnded(_)
             | Self::Wrong { .. }
             | Self::WouldBeSkipped { .. }
+            | Self::NeverToRun { .. }
             | Self::Needed { .. }
             | Self::Untrusted
             | Self::QueueInUse { .. }
@@ -166,6 +175,7 @@ impl Error {
             Self::WouldBeSkipped { id, on } => {
                 problem.with_hint(format!("try that one again with `apex task retry {on}`")).with_id(id)
             }
+            Self::NeverToRun { id, .. } => problem.with_hint("add it again without that dependency").with_id(id),
             Self::Needed { id, waiting } => {
                 problem.with_hint(format!("cancel that one first with `apex task cancel {waiting}`")).with_id(id)
             }
@@ -201,6 +211,7 @@ impl Error {
             Refused::NotFound => Self::NoSuchTask(id),
             Refused::State(task) => Self::Wrong { verb, wanted, task },
             Refused::Dependency(on) => Self::WouldBeSkipped { id, on },
+            Refused::Forgotten(on) => Self::NeverToRun { id, on },
             Refused::Needed(waiting) => Self::Needed { id, waiting },
         }
     }

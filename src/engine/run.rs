@@ -239,7 +239,13 @@ fn came_to(done: Result<Done, JoinError>) -> Event {
 /// Lets go what was held because the project came from elsewhere, or holds what waits.
 async fn accept_or_hold(shared: &Shared, trusted: bool) -> Result<(), Error> {
     let now = (shared.world.now)();
-    let changed = if trusted { shared.store.trust(now).await? } else { shared.store.distrust(now).await? };
+    let mut changed = 0;
+    loop {
+        match if trusted { shared.store.trust(now).await? } else { shared.store.distrust(now).await? } {
+            0 => break,
+            some => changed += some,
+        }
+    }
     match (trusted, changed) {
         (true, 0) => {}
         (true, n) => info!("The project was accepted; {n} task(s) go on"),

@@ -1,6 +1,5 @@
 //! Verbs that steer tasks: hold, release, pause, resume, retry, remove.
 
-use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -100,17 +99,17 @@ impl Handle {
     /// Does the same with all that failed, timed out, were lost or interrupted, and tells which. Many go in pieces.
     pub async fn retry_failed(&self, by: Actor) -> Result<PerTask<(), Error>, Error> {
         let states = vec![State::Failed, State::TimedOut, State::Lost, State::Interrupted];
-        let filter = TaskFilter { states, limit: Some(RETRY_MAX), ..TaskFilter::default() };
+        let mut filter = TaskFilter { states, limit: Some(RETRY_MAX), ..TaskFilter::default() };
         let mut all: PerTask<(), Error> = Vec::new();
-        let mut tried: HashSet<TaskId> = HashSet::new();
         loop {
             let page = self.shared.store.tasks(filter.clone()).await?;
-            // One that is refused stays among them.
-            let ids: Vec<TaskId> = page.tasks.iter().map(|task| task.id).filter(|id| tried.insert(*id)).collect();
-            if ids.is_empty() {
+            let ids: Vec<TaskId> = page.tasks.iter().map(|task| task.id).collect();
+            // One that is refused stays among them: what comes next are those before.
+            let Some(lowest) = ids.first() else {
                 all.sort_by_key(|(id, _)| *id);
                 return Ok(all);
-            }
+            };
+            filter.below = Some(*lowest);
             all.extend(self.retry(ids, by.clone()).await?);
         }
     }

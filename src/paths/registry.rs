@@ -27,7 +27,7 @@ pub enum Entry {
 /// Where the database of a project comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
-    /// It was made just now.
+    /// It was made just now, or holds no task.
     Made,
     /// It was there, and was of a version that named no project yet.
     Unnamed,
@@ -97,7 +97,14 @@ pub fn register(project: &Project, places: &Places, database: Option<Uuid>) -> R
     // What a process of the same pid left behind.
     let _ = fs::remove_file(&new);
     init::write_new(&new, &content).map_err(Error::io("write", &new))?;
-    fs::rename(&new, &path).map_err(|source| {
+    // A power cut must not make a project foreign to its own user: entry and name are on the disk before this returns.
+    let sync = |path: &Path| fs::File::open(path).and_then(|file| file.sync_all());
+    let entered = sync(&new).and_then(|()| fs::rename(&new, &path)).and_then(|()| {
+        // Those above it may have been made just now, too; as far up as this user may open them.
+        dir.ancestors().skip(1).take(2).for_each(|above| drop(sync(above)));
+        sync(&dir)
+    });
+    entered.map_err(|source| {
         let _ = fs::remove_file(&new);
         Error::Io { operation: "write", path, source }
     })

@@ -76,6 +76,7 @@ pub trait QueueStore {
     fn remove_queues(&self, remove: SteerQueues) -> Reply<'_, PerQueue>;
 
     /// Makes the queues that the configuration names, and gives them its slots where they differ from what it said last
-    /// time: what people set in between holds until the configuration says something else.
+    /// time: what people set in between holds until the configuration says something else. A queue that it names no
+    /// longer stays, without a limit of its own unless people have given it another one.
     fn configure_queues(&self, slots: BTreeMap<String, u32>, now: Timestamp) -> Reply<'_, ()>;
 }

@@ -226,7 +226,7 @@ pub trait TaskStore {
     fn resume(&self, resume: Pause) -> Reply<'_, PerTask<AssignmentId>>;
 
     /// Begins tasks anew that have ended, counted afresh; refused for what has not ended, and for what would be skipped
-    /// at once. What was skipped because of them waits again once that is settled.
+    /// at once, because of a task that is there or one that is forgotten. What was skipped because of them waits again once that is settled.
     fn retry(&self, retry: Steer) -> Reply<'_, PerTask<()>>;
 
     /// Forgets tasks that have ended, and their environment with the last task that has it; refused for what has not
@@ -240,10 +240,12 @@ pub trait TaskStore {
     /// themselves for the first few. Returns whether there are more to be told.
     fn settle(&self, now: Timestamp) -> Reply<'_, bool>;
 
-    /// Holds everything that waits, because the project came from elsewhere. Returns how many tasks that were.
+    /// Holds what waits, because the project came from elsewhere: as many tasks as one transaction should. Returns how
+    /// many that were; only 0 means that there is nothing left.
     fn distrust(&self, now: Timestamp) -> Reply<'_, usize>;
 
-    /// Lets everything go that was held for that. Returns how many tasks that were.
+    /// Lets go what was held for that, as many tasks as one transaction should. Returns how many that were; only 0 means
+    /// that there is nothing left.
     fn trust(&self, now: Timestamp) -> Reply<'_, usize>;
 
     /// Says that the owner still has what it claimed, and returns what others claimed whose time is over.

@@ -70,6 +70,7 @@ fn filter(args: &List) -> TaskFilter {
         name: args.name.clone(),
         recent,
         limit: args.limit,
+        below: None,
     }
 }
 

@@ -170,6 +170,9 @@ fn skipped(task: &Task, needs: &[Task]) -> String {
             let (id, how, why) = (need.id, how_it_ended(need.state), reason(need));
             format!("was skipped because task {id} {how}{why}; `apex task retry {id}` runs both")
         }
+        None if task.spec.after.iter().any(|id| !needs.iter().any(|need| need.id == *id)) => {
+            format!("was skipped{}, and what it depended on is gone: add it again to run it", reason(task))
+        }
         None => format!("was skipped{}; `apex task retry {}` runs it", reason(task), task.id),
     }
 }

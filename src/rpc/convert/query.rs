@@ -28,6 +28,7 @@ pub(in crate::rpc) fn filter_from_proto(request: proto::ListTasksRequest) -> Res
         name: request.name,
         recent: request.recent,
         limit: request.limit,
+        below: None,
     })
 }
 

@@ -243,7 +243,7 @@ pub(in crate::rpc) fn filter() -> impl Strategy<Value = TaskFilter> {
             if let Some(place) = states.iter().position(|state| *state == State::Running) {
                 states.insert(place, State::Starting);
             }
-            TaskFilter { states, queue, labels, name, recent, limit }
+            TaskFilter { states, queue, labels, name, recent, limit, below: None }
         },
     )
 }

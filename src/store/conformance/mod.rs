@@ -52,6 +52,7 @@ macro_rules! conformance {
                 counts_follow_every_change,
                 lists_are_filtered,
                 lists_keep_the_newest,
+                lists_go_on_below_the_lowest,
                 recent_keeps_what_ended_last;
             wait: what_is_due_becomes_ready_and_the_next_time_is_told,
                 a_further_attempt_is_due_like_anything_else,
@@ -67,6 +68,7 @@ macro_rules! conformance {
                 many_dependants_are_told_in_pieces,
                 a_cause_that_changes_while_it_is_told_is_told_as_it_stands_last,
                 nothing_of_an_untrusted_project_is_ready,
+                many_tasks_are_accepted_in_pieces,
                 claims_are_renewed_by_their_owner_and_expire_for_others;
             steer: whatever_waits_is_held_and_goes_back_where_it_was,
                 what_runs_or_has_ended_is_not_held,
@@ -89,6 +91,8 @@ macro_rules! conformance {
                 a_pause_ends_by_itself,
                 a_queue_is_removed_when_nothing_of_it_is_left_to_run,
                 the_last_to_speak_decides_how_many_slots_there_are,
+                what_the_configuration_no_longer_names_has_no_limit_of_its_own,
+                a_queue_that_comes_back_is_told,
                 tasks_are_counted_by_queue_and_state,
                 what_comes_back_from_a_skip_brings_its_queue_back,
                 two_queues_share_the_limit_and_no_slot_is_idle;

@@ -12,7 +12,7 @@ use crate::domain::change::ChangeKind;
 use crate::domain::id::{AssignmentId, Seq, TaskId, TaskUuid};
 use crate::domain::identity::GuardianId;
 use crate::domain::outcome::{Outcome, ReasonCode, StopCause};
-use crate::domain::task::{OnInterrupt, RetryPolicy, State};
+use crate::domain::task::{OnInterrupt, RetryPolicy, State, Stdin};
 use crate::domain::time::{Moment, Timestamp};
 use crate::store::conformance::world::{BY, OWNER, World};
 use crate::store::queue::{PauseQueues, SetQueue, SteerQueues};
@@ -22,30 +22,86 @@ use crate::store::{Error, Store};
 /// One thing that somebody asks of the store. Small numbers stand for tasks and claims, so that they meet often.
 #[derive(Debug, Clone)]
 pub(crate) enum Act {
-    Add { uuid: u8, priority: i32, kind: u8, retry: u8 },
-    Claim { most: usize },
-    Start { claim: u8 },
-    Unclaim { claim: u8 },
-    Finish { claim: u8, how: u8, started: bool },
-    Cancel { ids: Vec<u8>, reason: bool },
-    Release { ids: Vec<u8> },
-    Hold { ids: Vec<u8> },
-    Pause { ids: Vec<u8>, resume: bool },
-    Retry { ids: Vec<u8> },
-    Remove { ids: Vec<u8> },
-    Due { all: bool },
+    Add {
+        uuid: u8,
+        priority: i32,
+        kind: u8,
+        retry: u8,
+    },
+    Claim {
+        most: usize,
+    },
+    Start {
+        claim: u8,
+    },
+    Unclaim {
+        claim: u8,
+    },
+    Finish {
+        claim: u8,
+        how: u8,
+        started: bool,
+    },
+    Cancel {
+        ids: Vec<u8>,
+        reason: bool,
+    },
+    Release {
+        ids: Vec<u8>,
+    },
+    Hold {
+        ids: Vec<u8>,
+    },
+    Pause {
+        ids: Vec<u8>,
+        resume: bool,
+    },
+    Retry {
+        ids: Vec<u8>,
+    },
+    Remove {
+        ids: Vec<u8>,
+    },
+    Due {
+        all: bool,
+    },
     Settle,
-    Trust { trust: bool },
-    Queue { name: u8, how: u8 },
-    Renew { late: bool },
-    Hash { claim: u8 },
-    List { states: u8, recent: Option<u8>, limit: Option<u8> },
+    Trust {
+        trust: bool,
+    },
+    Queue {
+        name: u8,
+        how: u8,
+    },
+    Renew {
+        late: bool,
+    },
+    Hash {
+        claim: u8,
+    },
+    List {
+        states: u8,
+        recent: Option<u8>,
+        limit: Option<u8>,
+        narrow: u8,
+    },
+    Tidy {
+        most: u8,
+    },
+    /// The store is closed and opened again, or everybody dies and what is on the disk is opened.
+    Reopen {
+        crash: bool,
+    },
+    /// The next act fails in the database: after so many steps of its machine, or when it commits.
+    Fail {
+        steps: Option<u16>,
+    },
 }
 
 pub(crate) fn act() -> impl Strategy<Value = Act> {
     let ids = || proptest::collection::vec(1_u8..12, 1..4);
     prop_oneof![
-        6 => (0_u8..16, -1..2_i32, 0_u8..9, 0_u8..4)
+        6 => (0_u8..16, -1..2_i32, 0_u8..13, 0_u8..4)
             .prop_map(|(uuid, priority, kind, retry)| Act::Add { uuid, priority, kind, retry }),
         4 => (0_usize..4).prop_map(|most| Act::Claim { most }),
         3 => (0_u8..12).prop_map(|claim| Act::Start { claim }),
@@ -60,25 +116,77 @@ pub(crate) fn act() -> impl Strategy<Value = Act> {
         2 => any::<bool>().prop_map(|all| Act::Due { all }),
         1 => Just(Act::Settle),
         1 => any::<bool>().prop_map(|trust| Act::Trust { trust }),
-        2 => (0_u8..3, 0_u8..7).prop_map(|(name, how)| Act::Queue { name, how }),
+        2 => (0_u8..3, 0_u8..8).prop_map(|(name, how)| Act::Queue { name, how }),
         1 => any::<bool>().prop_map(|late| Act::Renew { late }),
         1 => (0_u8..12).prop_map(|claim| Act::Hash { claim }),
-        1 => (any::<u8>(), proptest::option::of(0_u8..4), proptest::option::of(0_u8..6))
-            .prop_map(|(states, recent, limit)| Act::List { states, recent, limit }),
+        1 => (any::<u8>(), proptest::option::of(0_u8..4), proptest::option::of(0_u8..6), 0_u8..5)
+            .prop_map(|(states, recent, limit, narrow)| Act::List { states, recent, limit, narrow }),
+        1 => (0_u8..3).prop_map(|most| Act::Tidy { most }),
+        1 => any::<bool>().prop_map(|crash| Act::Reopen { crash }),
+        2 => prop_oneof![4 => (0_u16..2_500).prop_map(Some), 1 => Just(None)].prop_map(|steps| Act::Fail { steps }),
     ]
 }
 
-/// Does all of it and tells every answer, then everything that is stored.
-pub(crate) async fn story(store: Arc<dyn Store>, acts: &[Act]) -> Vec<String> {
-    let world = World::of(store);
-    let mut claims: Vec<AssignmentId> = Vec::new();
-    let mut told = Vec::new();
-    for act in acts {
-        told.push(perform(&world, &mut claims, act).await);
-    }
-    told.extend(dump(&*world.store).await);
-    told
+/// A store that things happen to, besides what is asked of it.
+pub(crate) trait Subject {
+    /// Opens it again.
+    async fn reopen(&mut self, crash: bool) -> Arc<dyn Store>;
+    /// Makes what is asked of it next fail.
+    async fn fail(&mut self, steps: Option<u16>);
+    /// Lets it be.
+    async fn let_be(&mut self);
 }
+
+/// What somebody saw who did all of it.
+#[derive(Default)]
+pub(crate) struct Story {
+    /// Every answer, then everything that is stored.
+    pub(crate) told: Vec<String>,
+    /// Which acts failed because they were made to.
+    pub(crate) failed: Vec<usize>,
+}
+
+/// Does all of it but `without`, and tells every answer, and everything that is stored whenever the store is opened again
+/// and at the end.
+pub(crate) async fn story(store: Arc<dyn Store>, subject: &mut impl Subject, acts: &[Act], without: &[usize]) -> Story {
+    let mut world = World::of(store);
+    let mut claims: Vec<AssignmentId> = Vec::new();
+    let mut story = Story::default();
+    let mut fails = false;
+    for (number, act) in acts.iter().enumerate() {
+        // So that names do not depend on what was left out.
+        world.count_from(1 + 1_000 * number as u64);
+        let told = match act {
+            _ if without.contains(&number) => MADE_TO_FAIL.to_owned(),
+            Act::Reopen { crash } => {
+                world.store = subject.reopen(*crash).await;
+                dump(&*world.store).await.join("\n")
+            }
+            Act::Fail { steps } => {
+                subject.fail(*steps).await;
+                fails = true;
+                continue;
+            }
+            act => perform(&world, &mut claims, act).await,
+        };
+        if std::mem::take(&mut fails) {
+            subject.let_be().await;
+            if told.starts_with("Err(Closed") || told.starts_with("Err(Sqlite") {
+                story.failed.push(number);
+                story.told.push(MADE_TO_FAIL.to_owned());
+                continue;
+            }
+        }
+        story.told.push(told);
+    }
+    if fails {
+        subject.let_be().await;
+    }
+    story.told.extend(dump(&*world.store).await);
+    story
+}
+
+const MADE_TO_FAIL: &str = "made to fail";
 
 async fn perform(world: &World, claims: &mut Vec<AssignmentId>, act: &Act) -> String {
     let now = world.now();
@@ -98,6 +206,10 @@ async fn perform(world: &World, claims: &mut Vec<AssignmentId>, act: &Act) -> St
                 4 => task.spec.queue = "gpu".to_owned(),
                 5 => task.spec.after = [2, 3].into_iter().filter_map(TaskId::new).collect(),
                 6 => task.spec.after_any = TaskId::new(2).into_iter().collect(),
+                8 => (task.spec.name, task.spec.run_at) = (Some("nightly".to_owned()), Some(Timestamp(now.0 + 5_000))),
+                9 => task.spec.labels = [("team".to_owned(), "x".to_owned())].into(),
+                10 => task.spec.stdin = Stdin::Upload(Uuid::from_u128(u128::from(*uuid))),
+                11 => task.env.0.push(("N".into(), uuid.to_string().into())),
                 7 => {
                     task.spec.after = TaskId::new(4).into_iter().collect();
                     task.spec.after_any = [4, 5].into_iter().filter_map(TaskId::new).collect();
@@ -109,12 +221,12 @@ async fn perform(world: &World, claims: &mut Vec<AssignmentId>, act: &Act) -> St
             let on_codes = if *retry == 3 { vec![3] } else { Vec::new() };
             let delay = Duration::from_millis(10);
             task.spec.retry = RetryPolicy { max_attempts, on_interrupt, on_codes, delay, ..RetryPolicy::default() };
-            tell(world.store.add(Add { task, by: BY, now, untrusted: false }).await)
+            tell(world.store.add(Add { task, by: BY, now, untrusted: *kind == 12 }).await)
         }
         Act::Claim { most } => {
-            let claimed = world.claim(*most).await;
-            claims.extend(claimed.iter().map(|claimed| claimed.attempt.assignment));
-            format!("{claimed:?}")
+            let claimed = world.try_claim(*most).await;
+            claims.extend(claimed.iter().flatten().map(|claimed| claimed.attempt.assignment));
+            tell(claimed)
         }
         Act::Start { claim } => {
             let assignment = claim_of(claim);
@@ -159,16 +271,27 @@ async fn perform(world: &World, claims: &mut Vec<AssignmentId>, act: &Act) -> St
             tell(world.store.renew(Renew { owner, now, lease_until: Timestamp(now.0 + 60_000) }).await)
         }
         Act::Hash { claim } => tell(world.store.keep_hash(claim_of(claim), Stream::Merged, [7; 32]).await),
-        Act::List { states, recent, limit } => {
+        Act::List { states, recent, limit, narrow } => {
             let states = State::ALL.into_iter().enumerate().filter(|(place, _)| states & 0x10 != 0 && place % 4 == 3);
             let filter = TaskFilter {
                 states: states.map(|(_, state)| state).collect(),
                 recent: recent.map(u32::from),
                 limit: limit.map(u32::from),
-                ..TaskFilter::default()
+                queue: (*narrow == 1).then(|| "gpu".to_owned()),
+                labels: if *narrow == 2 { vec![("team".to_owned(), None)] } else { Vec::new() },
+                name: (*narrow == 3).then(|| "night*".to_owned()),
+                below: TaskId::new(5).filter(|_| *narrow == 4),
             };
             tell(world.store.tasks(filter).await)
         }
+        Act::Tidy { most } => {
+            let mut paths = world.store.litter(usize::MAX).await.unwrap_or_default();
+            paths.sort_unstable();
+            paths.dedup();
+            paths.truncate(usize::from(*most));
+            tell(world.store.tidied(paths).await)
+        }
+        Act::Reopen { .. } | Act::Fail { .. } => unreachable!("nobody asks this of a store"),
     }
 }
 
@@ -183,7 +306,8 @@ async fn steer_queue(world: &World, name: &str, how: u8, now: Timestamp) -> Stri
         3 => tell(world.store.pause_queues(PauseQueues { names, reason: None, until: None, by, now }).await),
         4 => tell(world.store.resume_queues(SteerQueues { names, by, now }).await),
         5 => tell(world.store.remove_queues(SteerQueues { names, by, now }).await),
-        _ => tell(world.store.configure_queues([(name.to_owned(), 3)].into(), now).await),
+        6 => tell(world.store.configure_queues([(name.to_owned(), 3)].into(), now).await),
+        _ => tell(world.store.configure_queues([(name.to_owned(), 1), ("gpu".to_owned(), 2)].into(), now).await),
     }
 }
 
@@ -207,6 +331,9 @@ pub(crate) async fn dump(store: &dyn Store) -> Vec<String> {
     litter.sort_unstable();
     litter.dedup();
     told.push(format!("{litter:?}"));
+    let mut uploads: Vec<Uuid> = store.uploads().await.unwrap().into_iter().collect();
+    uploads.sort_unstable();
+    told.push(format!("{uploads:?}"));
     told.push(format!("{:?}", store.oldest().await.unwrap()));
     for mut change in store.changes(Seq(0), usize::MAX).await.unwrap() {
         if change.kind == ChangeKind::Hashed {

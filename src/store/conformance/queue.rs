@@ -166,9 +166,9 @@ pub(crate) async fn the_last_to_speak_decides_how_many_slots_there_are(world: &W
     configure(&[("gpu", 2), ("default", 4)]).await;
     assert_eq!((slots("gpu").await, slots("default").await), (Some(2), Some(4)));
     world.store.set_queue(set(world, "gpu", 7)).await.unwrap();
-    configure(&[("gpu", 2)]).await;
+    configure(&[("gpu", 2), ("default", 4)]).await;
     assert_eq!(slots("gpu").await, Some(7), "the configuration says nothing new");
-    configure(&[("gpu", 3)]).await;
+    configure(&[("gpu", 3), ("default", 4)]).await;
     assert_eq!((slots("gpu").await, slots("default").await), (Some(3), Some(4)));
     assert_eq!(world.changes().await.len(), 4, "added, changed, set, changed");
 }
@@ -262,4 +262,47 @@ pub(crate) async fn what_comes_back_from_a_skip_brings_its_queue_back(world: &Wo
     world.run(0).await;
     assert_eq!(world.run(0).await.id, id);
     assert_eq!(queue(world, "gpu").await.map(|queue| queue.slots), Some(1), "its limit comes back with it");
+}
+
+pub(crate) async fn what_the_configuration_no_longer_names_has_no_limit_of_its_own(world: &World) {
+    let configure = async |slots: &[(&str, u32)]| {
+        let slots = slots.iter().map(|(name, slots)| ((*name).to_owned(), *slots)).collect();
+        world.store.configure_queues(slots, world.now()).await.unwrap();
+    };
+    let slots = async |name: &str| {
+        let queues = world.store.queues().await.unwrap();
+        queues.into_iter().find(|queue| queue.name == name).map(|queue| queue.slots)
+    };
+    configure(&[("default", 2), ("gpu", 1), ("tpu", 3)]).await;
+    let set = SetQueue { name: "tpu".to_owned(), slots: 5, by: BY, now: world.now() };
+    world.store.set_queue(set).await.unwrap();
+    let before = world.changes().await.len();
+    configure(&[("gpu", 1)]).await;
+    assert_eq!(slots("default").await, Some(0));
+    assert_eq!(slots("gpu").await, Some(1));
+    assert_eq!(slots("tpu").await, Some(5), "somebody said so since");
+    let told = world.changes().await.split_off(before);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!((told[0].kind, told[0].queue.as_deref()), (ChangeKind::QueueChanged, Some("default")));
+    configure(&[]).await;
+    assert_eq!(slots("gpu").await, Some(0));
+    configure(&[("gpu", 1)]).await;
+    assert_eq!(slots("gpu").await, Some(1), "it is named anew");
+}
+
+pub(crate) async fn a_queue_that_comes_back_is_told(world: &World) {
+    let set = SetQueue { name: "gpu".to_owned(), slots: 2, by: BY, now: world.now() };
+    world.store.add_queue(set).await.unwrap();
+    let task = world.add(|task| task.spec.queue = "gpu".to_owned()).await.id;
+    world.run(1).await;
+    let names = vec!["gpu".to_owned()];
+    world.store.remove_queues(SteerQueues { names, by: BY, now: world.now() }).await.unwrap();
+    let before = world.changes().await.len();
+    world.retry(&[task]).await;
+    let told = world.changes().await.split_off(before);
+    assert_eq!(
+        told.iter().map(|change| change.kind).collect::<Vec<_>>(),
+        [ChangeKind::Retried, ChangeKind::QueueAdded]
+    );
+    assert_eq!((told[1].queue.as_deref(), &told[1].by), (Some("gpu"), &BY));
 }

@@ -224,7 +224,7 @@ pub(crate) async fn a_skipped_task_whose_cause_is_gone_stays_skipped(world: &Wor
     let test = world.add(|task| task.spec.after = vec![build]).await.id;
     world.run(1).await;
     world.store.remove(steer(world, &[build])).await.unwrap();
-    assert_eq!(world.retry(&[test]).await, [(test, Err(Refused::Dependency(build)))]);
+    assert_eq!(world.retry(&[test]).await, [(test, Err(Refused::Forgotten(build)))]);
     let task = world.task(test).await;
     assert_eq!((task.state, task.reason_code), (State::Skipped, Some(ReasonCode::Dependency)));
 }

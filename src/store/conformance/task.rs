@@ -504,3 +504,15 @@ pub(crate) async fn recent_keeps_what_ended_last(world: &World) {
     let states = TaskFilter { states: vec![State::Succeeded], ..recent(1) };
     assert_eq!(world.list(states).await, (vec![2, 3, 4], false), "with states given, all of them");
 }
+
+pub(crate) async fn lists_go_on_below_the_lowest(world: &World) {
+    for _ in 0..5 {
+        world.queued_task().await;
+    }
+    let below = |id| TaskFilter { limit: Some(2), below: TaskId::new(id), ..TaskFilter::default() };
+    assert_eq!(world.list(below(9)).await, (vec![4, 5], true));
+    assert_eq!(world.list(below(4)).await, (vec![2, 3], true));
+    assert_eq!(world.list(below(2)).await, (vec![1], false));
+    let queued = TaskFilter { states: vec![State::Queued], ..below(3) };
+    assert_eq!(world.list(queued).await, (vec![1, 2], false));
+}

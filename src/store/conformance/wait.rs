@@ -259,3 +259,24 @@ pub(crate) async fn claims_are_renewed_by_their_owner_and_expire_for_others(worl
     let renewed: Task = world.task(claim.task.id).await;
     assert_eq!(renewed.attempts[0].lease_until, Timestamp(lease.0 + 500));
 }
+
+pub(crate) async fn many_tasks_are_accepted_in_pieces(world: &World) {
+    for _ in 0..300 {
+        world.queued_task().await;
+    }
+    let all = async |trust: bool| {
+        let now = world.now();
+        let mut pieces = Vec::new();
+        loop {
+            let changed = if trust { world.store.trust(now).await } else { world.store.distrust(now).await };
+            pieces.push(changed.unwrap());
+            if pieces.ends_with(&[0]) {
+                return pieces;
+            }
+        }
+    };
+    assert_eq!(all(false).await, [256, 44, 0]);
+    assert_eq!(world.store.counts().await.unwrap().of(State::Held), 300);
+    assert_eq!(all(true).await, [256, 44, 0]);
+    assert_eq!(world.store.counts().await.unwrap().of(State::Queued), 300);
+}

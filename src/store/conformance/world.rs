@@ -12,10 +12,10 @@ use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
 use crate::domain::outcome::{ExitStatus, Outcome, StopCause, Usage};
 use crate::domain::task::{Environment, NewTask, State, Task, TaskSpec};
 use crate::domain::time::Timestamp;
-use crate::store::Store;
 use crate::store::task::{
     Add, Added, Cancel, Cancelled, Claim, Claimed, Finish, Finished, PerTask, Start, Steer, TaskFilter, Unclaim,
 };
+use crate::store::{Error, Store};
 
 /// A store with someone who uses it. Names and times are counted up, so that every run is the same.
 pub(crate) struct World {
@@ -35,6 +35,11 @@ impl World {
     /// For a store that another world has used: its names must not come again.
     pub(crate) fn counting_from(store: Arc<dyn Store>, first: u64) -> Self {
         Self { store, next: AtomicU64::new(first) }
+    }
+
+    /// Goes on counting from here, whatever was counted so far.
+    pub(crate) fn count_from(&self, next: u64) {
+        self.next.store(next, Ordering::Relaxed);
     }
 
     fn tick(&self) -> u64 {
@@ -74,10 +79,14 @@ impl World {
     }
 
     pub(crate) async fn claim(&self, most: usize) -> Vec<Claimed> {
+        self.try_claim(most).await.unwrap()
+    }
+
+    pub(crate) async fn try_claim(&self, most: usize) -> Result<Vec<Claimed>, Error> {
         let now = self.now();
         let assignments = (0..most).map(|_| self.assignment()).collect();
         let claim = Claim { owner: OWNER, boot: BOOT, assignments, now, lease_until: Timestamp(now.0 + 60_000) };
-        self.store.claim(claim).await.unwrap()
+        self.store.claim(claim).await
     }
 
     pub(crate) async fn claimed(&self) -> Claimed {

@@ -53,7 +53,8 @@ fn matches(filter: &TaskFilter, task: &Task) -> bool {
     let labelled = |(key, value): &(String, Option<String>)| {
         spec.labels.get(key).is_some_and(|found| value.as_ref().is_none_or(|value| value == found))
     };
-    (filter.states.is_empty() || filter.states.contains(&task.state))
+    filter.below.is_none_or(|below| task.id < below)
+        && (filter.states.is_empty() || filter.states.contains(&task.state))
         && filter.queue.as_ref().is_none_or(|queue| *queue == spec.queue)
         && filter.labels.iter().all(labelled)
         && filter.name.as_ref().is_none_or(|glob| spec.name.as_ref().is_some_and(|name| glob::matches(glob, name)))

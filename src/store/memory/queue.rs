@@ -114,12 +114,16 @@ impl Tables {
     }
 
     /// Brings back the queue of a task that is to run again, if the queue was removed since.
-    pub(super) fn bring_queue_back(&mut self, name: String) {
-        let slots = self.gone.get(&name).copied().unwrap_or(0);
-        self.queues.entry(name).or_insert(Stored { slots, configured: None, pause: None });
+    pub(super) fn bring_queue_back(&mut self, name: &str, by: Actor, now: Timestamp) {
+        if !self.queues.contains_key(name) {
+            let slots = self.gone.get(name).copied().unwrap_or(0);
+            self.queues.insert(name.to_owned(), Stored { slots, configured: None, pause: None });
+            self.note(Note::of_queue(name, ChangeKind::QueueAdded, now, by).because(Some(slots_in_words(slots))));
+        }
     }
 
     pub(super) fn configure_queues(&mut self, slots: &BTreeMap<String, u32>, now: Timestamp) {
+        let mut notes = Vec::new();
         for (name, slots) in slots {
             let kind = match self.queues.get_mut(name) {
                 None => {
@@ -135,9 +139,17 @@ impl Tables {
             };
             if let Some(kind) = kind {
                 let note = Note::of_queue(name, kind, now, Actor::Daemon);
-                self.note(note.because(Some(slots_in_words(*slots))));
+                notes.push(note.because(Some(slots_in_words(*slots))));
             }
         }
+        for (name, queue) in self.queues.iter_mut().filter(|(name, _)| !slots.contains_key(*name)) {
+            let configured = queue.configured.take();
+            if configured == Some(queue.slots) && std::mem::take(&mut queue.slots) != 0 {
+                let note = Note::of_queue(name, ChangeKind::QueueChanged, now, Actor::Daemon);
+                notes.push(note.because(Some(slots_in_words(0))));
+            }
+        }
+        notes.into_iter().for_each(|note| self.note(note));
     }
 
     fn queue(&self, name: &str) -> Result<Queue, Error> {

@@ -102,8 +102,14 @@ impl Tables {
                 queue = Some(entry.task.spec.queue.clone());
                 Ok(((), Some(note)))
             });
+            let forgotten = |on: &TaskId| !self.tasks.contains_key(on);
+            let answer = answer.into_iter().map(|(id, answer)| match answer {
+                Err(Refused::Dependency(on)) if forgotten(&on) => (id, Err(Refused::Forgotten(on))),
+                answer => (id, answer),
+            });
+            let answer: PerTask<()> = answer.collect();
             if let Some(queue) = queue {
-                self.bring_queue_back(queue);
+                self.bring_queue_back(&queue, retry.by.clone(), retry.now);
                 self.settle_soon(*id);
                 let edges = self.tasks.values_mut().flat_map(|entry| &mut entry.edges);
                 edges.filter(|(_, on, _)| on == id).for_each(|(_, _, edge)| *edge = Edge::Waits);

@@ -3,7 +3,8 @@
 use crate::domain::change::{Actor, ChangeKind};
 use crate::domain::dependency::{Standing, standing};
 use crate::domain::id::TaskId;
-use crate::domain::task::State;
+use crate::domain::outcome::ReasonCode;
+use crate::domain::task::{State, Task};
 use crate::domain::time::Timestamp;
 use crate::store::memory::{Entry, Tables};
 use crate::store::task::Due;
@@ -105,7 +106,7 @@ impl Tables {
                 self.settle_soon(dependant);
             }
             if was_ended {
-                self.bring_queue_back(queue);
+                self.bring_queue_back(&queue, Actor::Daemon, now);
             }
         }
     }
@@ -119,12 +120,19 @@ impl Tables {
     }
 
     pub(super) fn distrust(&mut self, now: Timestamp) -> usize {
-        self.for_all(|entry| transition::distrust(&mut entry.task, now))
+        let waiting = transition::DISTRUSTED.into_iter().flat_map(|state| {
+            self.tasks.values().map(|entry| &entry.task).filter(move |task| task.state == state).map(|task| task.id)
+        });
+        let waiting = waiting.take(SETTLE_MAX).collect();
+        self.for_all(waiting, |entry| transition::distrust(&mut entry.task, now))
     }
 
     pub(super) fn trust(&mut self, now: Timestamp) -> usize {
         let mut broken = Vec::new();
-        let changed = self.for_all(|entry| {
+        let untrusted = |task: &&Task| task.state == State::Held && task.reason_code == Some(ReasonCode::Untrusted);
+        let held = self.tasks.values().map(|entry| &entry.task).filter(untrusted).map(|task| task.id);
+        let held = held.take(SETTLE_MAX).collect();
+        let changed = self.for_all(held, |entry| {
             let standing = entry.standing();
             let note = transition::trust(&mut entry.task, standing, now)?;
             broken.push(standing);
@@ -134,8 +142,9 @@ impl Tables {
         changed
     }
 
-    fn for_all(&mut self, change: impl FnMut(&mut Entry) -> Option<Note>) -> usize {
-        let notes: Vec<Note> = self.tasks.values_mut().filter_map(change).collect();
+    fn for_all(&mut self, ids: Vec<TaskId>, mut change: impl FnMut(&mut Entry) -> Option<Note>) -> usize {
+        let changed = ids.into_iter().filter_map(|id| self.tasks.get_mut(&id).and_then(&mut change));
+        let notes: Vec<Note> = changed.collect();
         let changed = notes.len();
         notes.into_iter().for_each(|note| self.note(note));
         changed

@@ -76,6 +76,10 @@ fn query(filter: &TaskFilter, first: &str, value: Option<Value>, order: &str, mo
         sql.push_str(" AND +t.queue = (SELECT id FROM queue WHERE name = ?)");
         values.push(Value::Text(queue.clone()));
     }
+    if let Some(below) = filter.below {
+        sql.push_str(" AND t.id < ?");
+        values.push(Value::Integer(below.as_i64()));
+    }
     if let Some(name) = &filter.name {
         sql.push_str(" AND t.name GLOB ?");
         values.push(Value::Text(name.clone()));

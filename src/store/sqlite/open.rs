@@ -43,6 +43,8 @@ pub struct Opened {
     pub id: Uuid,
     /// Whether it was made just now.
     pub created: bool,
+    /// Whether no task is in it.
+    pub empty: bool,
     /// Whether it had no id until now.
     pub unnamed: bool,
 }
@@ -81,6 +83,7 @@ pub(super) fn open_with(path: &Path, now: Timestamp, migrations: Migrations) -> 
         }
     };
     only_for_owner(&path)?;
+    keep_to_directory(&path)?;
     let fault = |error| fault::of("open", &path, error);
     let db = schema::connect(&path).map_err(fault)?;
     let found = guard::version(&db, &path, known)?;
@@ -89,10 +92,10 @@ pub(super) fn open_with(path: &Path, now: Timestamp, migrations: Migrations) -> 
         backup = Some(schema::back_up(&db, &path, found)?);
         schema::migrate(&db, &path, found, migrations)?;
     }
-    let Taken { epoch, id, unnamed } = take_over(&db, now).map_err(fault)?;
+    let Taken { epoch, id, unnamed, empty } = take_over(&db, now).map_err(fault)?;
     let last = read::last_seq(&db).map_err(fault)?;
     let store = Arc::new(serve(db, path, epoch, last)?);
-    Ok(Opened { store, unclean, backup, id, created, unnamed })
+    Ok(Opened { store, unclean, backup, id, created, empty, unnamed })
 }
 
 /// What taking a database over tells.
@@ -100,17 +103,19 @@ struct Taken {
     epoch: i64,
     id: Uuid,
     unnamed: bool,
+    empty: bool,
 }
 
 /// Makes sure that changes go to a write-ahead log, raises the epoch, and names the database if it has no name.
 fn take_over(db: &Connection, now: Timestamp) -> rusqlite::Result<Taken> {
     db.execute_batch("PRAGMA journal_mode = WAL; BEGIN IMMEDIATE")?;
-    let unnamed = db.query_row("SELECT project IS NULL FROM meta WHERE id = 1", [], |row| row.get(0))?;
+    let sql = "SELECT project IS NULL, NOT EXISTS (SELECT 1 FROM task) FROM meta WHERE id = 1";
+    let (unnamed, empty) = db.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let sql = "UPDATE meta SET epoch = epoch + 1, opened_at = ?1, project = ifnull(project, ?2) WHERE id = 1
         RETURNING epoch, project";
     let taken = db.query_row(sql, params![now.0, Uuid::new_v4().as_bytes()], |row| {
         let mut c = Columns::new(row);
-        Ok(Taken { epoch: c.plain()?, id: c.cell()?, unnamed })
+        Ok(Taken { epoch: c.plain()?, id: c.cell()?, unnamed, empty })
     })?;
     db.execute_batch("COMMIT")?;
     Ok(taken)
@@ -150,6 +155,17 @@ fn serve(mut db: Connection, path: PathBuf, epoch: i64, last: Seq) -> Result<Sql
         #[cfg(test)]
         commits,
     })
+}
+
+/// Has the database keep what it cannot hold in memory for a moment beside its file: the directory for temporary files
+/// may be on another disk, and is open to others.
+///
+/// Shape: what is set is the process's, and there is one store to a process.
+fn keep_to_directory(path: &Path) -> Result<(), Error> {
+    let Some(directory) = path.parent().and_then(Path::to_str) else { return Ok(()) };
+    let fault = |error| fault::of("open", path, error);
+    let db = Connection::open_in_memory().map_err(fault)?;
+    db.pragma_update(None, "temp_store_directory", directory).map_err(fault)
 }
 
 fn only_for_owner(path: &Path) -> Result<(), Error> {

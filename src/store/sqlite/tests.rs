@@ -33,9 +33,9 @@ conformance!(fresh);
 
 impl Sqlite {
     /// Does something with the writer's connection, between two transactions.
-    async fn on_writer<T: Send + 'static>(&self, look: impl FnOnce(&Connection) -> T + Send + 'static) -> T {
+    async fn on_writer<T: Send + 'static>(&self, look: impl FnOnce(&mut Connection) -> T + Send + 'static) -> T {
         let (reply, answer) = oneshot::channel();
-        let look = Box::new(move |db: &Connection| reply.send(look(db)).ok().unwrap());
+        let look = Box::new(move |db: &mut Connection| reply.send(look(db)).ok().unwrap());
         self.writes.send(Message::Probe(look)).await.ok().unwrap();
         answer.await.unwrap()
     }

@@ -31,7 +31,7 @@ pub(super) enum Message {
     Close,
     /// Look at the connection, outside of a transaction.
     #[cfg(test)]
-    Probe(Box<dyn FnOnce(&Connection) + Send>),
+    Probe(Box<dyn FnOnce(&mut Connection) + Send>),
 }
 
 /// A verb, its answer, and who waits for it.
@@ -122,7 +122,7 @@ impl Writer {
                     Message::Work(job) => group.push(job),
                     Message::Close => messages.close(),
                     #[cfg(test)]
-                    Message::Probe(look) => look(&self.db),
+                    Message::Probe(look) => look(&mut self.db),
                 }
                 if group.len() < GROUP_MAX {
                     next = messages.try_recv().ok();

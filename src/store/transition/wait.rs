@@ -91,6 +91,9 @@ fn ended_in(on: TaskId, state: Option<State>) -> String {
     format!("task {on} {how}")
 }
 
+/// What is held when a project came from elsewhere, in the order in which it is.
+pub(in crate::store) const DISTRUSTED: [State; 4] = [State::Queued, State::Retrying, State::Scheduled, State::Blocked];
+
 /// Holds a task that came with a project which nobody has accepted; `None` if it is held already, runs or has ended.
 pub(in crate::store) fn distrust(task: &mut Task, now: Timestamp) -> Option<Note> {
     let from = task.state;

@@ -166,7 +166,7 @@ fn it_was_skipped_because_of_another() {
     insta::assert_snapshot!(skipped(Some(failed(3))), @r#"task 12 was skipped because task 3 failed (exit code 3); `apex task retry 3` runs both"#);
     insta::assert_snapshot!(skipped(Some(task(3, State::Skipped))), @r#"task 12 was skipped because task 3 was skipped; `apex task why 3` tells more"#);
     insta::assert_snapshot!(skipped(Some(task(3, State::Running))), @r#"task 12 was skipped (task 3 failed); `apex task retry 12` runs it"#);
-    insta::assert_snapshot!(skipped(None), @r#"task 12 was skipped (task 3 failed); `apex task retry 12` runs it"#);
+    insta::assert_snapshot!(skipped(None), @r#"task 12 was skipped (task 3 failed), and what it depended on is gone: add it again to run it"#);
 }
 
 #[test]

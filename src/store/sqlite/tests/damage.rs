@@ -2,10 +2,10 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use crate::store::Error;
-use crate::store::Store;
+use crate::domain::task::State;
 use crate::store::sqlite::tests::{NOW, Place};
 use crate::store::sqlite::{SCHEMA, open, open_reader};
+use crate::store::{Error, Store, TaskStore};
 
 /// Spoils a database, and expects that it is refused and left as it was, by the daemon and by a reader.
 async fn refused(spoil: impl FnOnce(&Path)) -> Error {
@@ -172,4 +172,36 @@ async fn half_a_database_from_an_interrupted_start_is_no_obstacle() {
     let (store, _) = place.open();
     store.close().await.unwrap();
     assert_eq!(place.names(), ["apex.db"]);
+}
+
+#[tokio::test]
+async fn one_task_that_cannot_be_read_keeps_no_other_from_ending() {
+    let place = Place::new();
+    let (store, world) = place.open();
+    let cause = world.queued_task().await;
+    let damaged = world.add(|task| task.spec.after = vec![cause]).await.id;
+    let sound = world.add(|task| task.spec.after = vec![cause]).await.id;
+    let spoil = "UPDATE task SET limits = 'nonsense' WHERE id = 2";
+    store.on_writer(move |db| db.execute(spoil, []).unwrap()).await;
+    assert_eq!(damaged.get(), 2);
+    world.run(0).await;
+    assert_eq!(world.state(cause).await, State::Succeeded);
+    assert_eq!(world.state(sound).await, State::Queued);
+    assert!(matches!(store.task(damaged).await, Err(Error::Damaged { .. })));
+    assert!(!store.settle(NOW).await.unwrap(), "it is not tried for ever");
+    assert_eq!(world.run(0).await.id, sound);
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_does_not_fit_into_memory_is_kept_beside_the_database() {
+    let place = Place::new();
+    let (store, _) = place.open();
+    let directory = |db: &mut rusqlite::Connection| {
+        db.pragma_query_value(None, "temp_store_directory", |row| row.get::<_, String>(0)).unwrap()
+    };
+    // It is the process's, and another test may have opened a store since; the directory for everybody it is not.
+    let directory = store.on_writer(directory).await;
+    assert!(!directory.is_empty() && Path::new(&directory) != std::env::temp_dir(), "{directory}");
+    store.close().await.unwrap();
 }

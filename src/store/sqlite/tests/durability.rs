@@ -107,7 +107,7 @@ async fn a_full_disk_refuses_new_work_and_keeps_what_is_there() {
     let place = Place::new();
     let (store, world) = place.open();
     let claim = world.running_task().await;
-    let full = |db: &rusqlite::Connection| {
+    let full = |db: &mut rusqlite::Connection| {
         let pages: i64 = db.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
         db.pragma_query_value(None, "max_page_count", |_| Ok(())).unwrap();
         db.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(())).unwrap();
@@ -127,7 +127,7 @@ async fn a_full_disk_refuses_new_work_and_keeps_what_is_there() {
     let seen = store.watch().borrow().0;
     assert_eq!(seen, u64::try_from(added.len()).unwrap() + 3, "what was undone was told to nobody");
 
-    let unlimited = |db: &rusqlite::Connection| {
+    let unlimited = |db: &mut rusqlite::Connection| {
         db.query_row("PRAGMA max_page_count = 1000000", [], |_| Ok(())).unwrap();
     };
     store.on_writer(unlimited).await;

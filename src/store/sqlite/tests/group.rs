@@ -13,7 +13,7 @@ use crate::store::{ChangeStore, Error, Store, TaskStore};
 async fn held_up(store: &crate::store::sqlite::Sqlite) -> std::sync::mpsc::Sender<()> {
     let (go, wait) = std::sync::mpsc::channel::<()>();
     let (here, arrived) = tokio::sync::oneshot::channel();
-    let look = Box::new(move |_: &rusqlite::Connection| {
+    let look = Box::new(move |_: &mut rusqlite::Connection| {
         here.send(()).unwrap();
         let _ = wait.recv();
     });

@@ -66,6 +66,40 @@ impl Part<'_> {
         Undone::Refused(fault::damaged(self.path, what))
     }
 
+    /// Does something that is undone as a whole if it fails, and nothing else with it.
+    fn undoing<T>(&mut self, act: impl FnOnce(&mut Self) -> Result<T, Undone>) -> Result<T, Undone> {
+        let run = |sql| self.db.prepare_cached(sql)?.execute([]);
+        run("SAVEPOINT piece")?;
+        let last = self.last;
+        let done = act(self);
+        if done.is_err() {
+            if self.db.is_autocommit() {
+                // The whole transaction is gone, and the writer finds that out by itself.
+                return done;
+            }
+            self.last = last;
+            self.db.prepare_cached("ROLLBACK TO piece")?.execute([])?;
+        }
+        self.db.prepare_cached("RELEASE piece")?.execute([])?;
+        done
+    }
+
+    /// Returns what is damaged if that is why something was undone.
+    ///
+    /// Errors: what else it was.
+    fn damage(&self, undone: Undone) -> Result<Error, Undone> {
+        match undone {
+            // Said as it is: the writer asks whether the transaction is still there.
+            Undone::Failed(error) if self.db.is_autocommit() => Err(Undone::Failed(error)),
+            Undone::Failed(error) => match fault::of(fault::WRITE, self.path, error) {
+                damage @ Error::Damaged { .. } => Ok(damage),
+                other => Err(other.into()),
+            },
+            Undone::Refused(damage @ Error::Damaged { .. }) => Ok(damage),
+            refused => Err(refused),
+        }
+    }
+
     pub(super) fn add(&mut self, add: &Add) -> Result<Added, Undone> {
         let new = &add.task;
         let sql = "SELECT id FROM task WHERE uuid = ?1";

@@ -113,6 +113,24 @@ impl Part<'_> {
                 self.note(note.because(Some(slots_in_words(*slots))))?;
             }
         }
+        self.deconfigure_queues(slots, now)
+    }
+
+    /// Takes back what the configuration said of queues that it no longer names, unless people have said otherwise since.
+    fn deconfigure_queues(&mut self, named: &BTreeMap<String, u32>, now: Timestamp) -> Result<(), Undone> {
+        let sql =
+            "SELECT id, name, slots = configured AND slots <> 0 FROM queue WHERE configured IS NOT NULL ORDER BY name";
+        let mut known = self.db.prepare_cached(sql)?;
+        let known = known.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        let known: Vec<(i64, String, bool)> = known.collect::<Result<_, _>>()?;
+        for (id, name, follows) in known.into_iter().filter(|(_, name, _)| !named.contains_key(name)) {
+            let sql = "UPDATE queue SET configured = NULL, slots = iif(?2, 0, slots) WHERE id = ?1";
+            self.db.prepare_cached(sql)?.execute(params![id, follows])?;
+            if follows {
+                let note = Note::of_queue(&name, ChangeKind::QueueChanged, now, Actor::Daemon);
+                self.note(note.because(Some(slots_in_words(0))))?;
+            }
+        }
         Ok(())
     }
 

@@ -90,9 +90,12 @@ impl Part<'_> {
                 let standing = part.standing(task.id)?;
                 match transition::retry(&mut task, &mut cancel_reason, standing, retry) {
                     Ok(note) => part.put(&task, cancel_reason.as_deref(), note)?,
+                    Err(Refused::Dependency(on)) if read::state(part.db, on)?.is_none() => {
+                        return Ok(Err(Refused::Forgotten(on)));
+                    }
                     Err(refused) => return Ok(Err(refused)),
                 }
-                part.bring_queue_back(task.id)?;
+                part.bring_queue_back(task.id, retry.by.clone(), retry.now)?;
                 part.settle_soon(task.id)?;
                 // Another one of the same command may depend on it.
                 let waits = "UPDATE dependency SET edge = 'waits' WHERE on_task = ?1";

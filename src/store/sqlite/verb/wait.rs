@@ -11,7 +11,7 @@ use crate::store::sqlite::code::{Columns, int};
 use crate::store::sqlite::read::{self, Stored};
 use crate::store::sqlite::verb::{Part, Undone};
 use crate::store::task::Due;
-use crate::store::transition::{self, Note, SETTLE_MAX};
+use crate::store::transition::{self, Note, SETTLE_MAX, slots_in_words};
 
 impl Part<'_> {
     pub(in crate::store::sqlite) fn due(&mut self, now: Timestamp) -> Result<Due, Undone> {
@@ -54,22 +54,49 @@ impl Part<'_> {
     }
 
     /// Brings back the queue of a task that is to run again, if the queue was removed since.
-    pub(super) fn bring_queue_back(&mut self, id: TaskId) -> rusqlite::Result<()> {
-        let back = "UPDATE queue SET gone = 0 WHERE gone = 1 AND id = (SELECT queue FROM task WHERE id = ?1)";
-        self.db.prepare_cached(back)?.execute([id.as_i64()])?;
+    pub(super) fn bring_queue_back(&mut self, id: TaskId, by: Actor, now: Timestamp) -> rusqlite::Result<()> {
+        let back = "UPDATE queue SET gone = 0 WHERE gone = 1 AND id = (SELECT queue FROM task WHERE id = ?1)
+            RETURNING name, slots";
+        let back = self.db.prepare_cached(back)?.query_row([id.as_i64()], |row| Ok((row.get(0)?, row.get(1)?)));
+        let back: Option<(String, u32)> = back.optional()?;
+        if let Some((name, slots)) = back {
+            let note = Note::of_queue(&name, ChangeKind::QueueAdded, now, by);
+            self.note(note.because(Some(slots_in_words(slots))))?;
+        }
         Ok(())
     }
 
     /// Tells dependants, at most so many. Returns whether there are more.
+    ///
+    /// Shape: one that cannot be read keeps nobody from ending: it is left out, and the log names it.
     pub(in crate::store::sqlite) fn settle(&mut self, now: Timestamp) -> Result<bool, Undone> {
+        if self.first_unsettled()?.is_none() {
+            return Ok(false);
+        }
+        match self.undoing(|part| part.settle_as(now, false)) {
+            Err(undone) => {
+                self.damage(undone)?;
+                // Once more, and now each in a savepoint of its own.
+                self.settle_as(now, true)
+            }
+            settled => settled,
+        }
+    }
+
+    /// Returns the first task whose dependants are to be told, and up to which of them that was done.
+    fn first_unsettled(&self) -> rusqlite::Result<Option<(TaskId, i64)>> {
+        let sql = "SELECT task, told FROM unsettled ORDER BY seq LIMIT 1";
+        let first = self.db.prepare_cached(sql)?.query_row([], |row| {
+            let mut c = Columns::new(row);
+            Ok((c.cell::<TaskId>()?, c.plain::<i64>()?))
+        });
+        first.optional()
+    }
+
+    fn settle_as(&mut self, now: Timestamp, careful: bool) -> Result<bool, Undone> {
         let mut left = SETTLE_MAX;
         loop {
-            let sql = "SELECT task, told FROM unsettled ORDER BY seq LIMIT 1";
-            let first = self.db.prepare_cached(sql)?.query_row([], |row| {
-                let mut c = Columns::new(row);
-                Ok((c.cell::<TaskId>()?, c.plain::<i64>()?))
-            });
-            let Some((id, told)) = first.optional()? else { return Ok(false) };
+            let Some((id, told)) = self.first_unsettled()? else { return Ok(false) };
             if left == 0 {
                 return Ok(true);
             }
@@ -79,7 +106,12 @@ impl Part<'_> {
                 .collect::<Result<_, _>>()?;
             let state = read::state(self.db, id)?;
             for dependant in &dependants {
-                self.tell(*dependant, id, state, now)?;
+                if !careful {
+                    self.tell(*dependant, id, state, now)?;
+                } else if let Err(undone) = self.undoing(|part| part.tell(*dependant, id, state, now)) {
+                    let damage = self.damage(undone)?;
+                    tracing::error!("Cannot tell task {dependant} that task {id} has ended: {damage}");
+                }
             }
             match dependants.last() {
                 Some(last) if dependants.len() == left => {
@@ -117,20 +149,31 @@ impl Part<'_> {
                 self.settle_soon(dependant)?;
             }
             if was_ended {
-                self.bring_queue_back(dependant)?;
+                self.bring_queue_back(dependant, Actor::Daemon, now)?;
             }
         }
         Ok(())
     }
 
     pub(in crate::store::sqlite) fn distrust(&mut self, now: Timestamp) -> Result<usize, Undone> {
-        let sql = "SELECT id FROM task WHERE state IN ('scheduled', 'blocked', 'queued', 'retrying') ORDER BY id";
-        self.for_all(sql, |_, task| Ok(transition::distrust(task, now)))
+        let mut ids = Vec::new();
+        for state in transition::DISTRUSTED {
+            let sql = "SELECT id FROM task WHERE state = ?1 ORDER BY id LIMIT ?2";
+            let mut of_state = self.db.prepare_cached(sql)?;
+            let left = int(SETTLE_MAX.saturating_sub(ids.len()) as u64);
+            for id in of_state.query_map(params![state.as_str(), left], |row| Columns::new(row).cell())? {
+                ids.push(id?);
+            }
+        }
+        self.for_all(ids, |_, task| Ok(transition::distrust(task, now)))
     }
 
     pub(in crate::store::sqlite) fn trust(&mut self, now: Timestamp) -> Result<usize, Undone> {
-        let sql = "SELECT id FROM task WHERE state = 'held' AND reason_code = 'untrusted' ORDER BY id";
-        self.for_all(sql, |part, task| {
+        let sql = "SELECT id FROM task WHERE state = 'held' AND reason_code = 'untrusted' ORDER BY id LIMIT ?1";
+        let mut held = self.db.prepare_cached(sql)?;
+        let held = held.query_map([int(SETTLE_MAX as u64)], |row| Columns::new(row).cell())?;
+        let held = held.collect::<Result<_, _>>()?;
+        self.for_all(held, |part, task| {
             let standing = part.standing(task.id)?;
             let note = transition::trust(task, standing, now);
             if note.is_some() {
@@ -142,11 +185,9 @@ impl Part<'_> {
 
     fn for_all(
         &mut self,
-        sql: &str,
+        ids: Vec<TaskId>,
         mut change: impl FnMut(&mut Self, &mut crate::domain::task::Task) -> Result<Option<Note>, Undone>,
     ) -> Result<usize, Undone> {
-        let mut ids = self.db.prepare_cached(sql)?;
-        let ids: Vec<TaskId> = ids.query_map([], |row| Columns::new(row).cell())?.collect::<Result<_, _>>()?;
         let mut changed = 0;
         for id in ids {
             let Some(Stored { mut task, cancel_reason }) = read::task(self.db, id)? else { continue };
