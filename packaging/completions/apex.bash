@@ -31,6 +31,9 @@ _apex() {
             apex,daemon)
                 cmd="apex__subcmd__daemon"
                 ;;
+            apex,doctor)
+                cmd="apex__subcmd__doctor"
+                ;;
             apex,events)
                 cmd="apex__subcmd__events"
                 ;;
@@ -170,7 +173,7 @@ _apex() {
 
     case "${cmd}" in
         apex)
-            opts="-q -v -C -g -h -V --json --quiet --verbose --color --project --global --no-start --deadline --help --version init run status events trust version completions add ls logs wait cancel task queue daemon config"
+            opts="-q -v -C -g -h -V --json --quiet --verbose --color --project --global --no-start --deadline --help --version init run status events trust doctor version completions add ls logs wait cancel task queue daemon config"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -852,6 +855,36 @@ _apex() {
         apex__subcmd__daemon__subcmd__uninstall)
             opts="-q -v -C -g -h --json --quiet --verbose --color --project --global --no-start --deadline --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --project)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -C)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --deadline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        apex__subcmd__doctor)
+            opts="-q -v -C -g -h --json --quiet --verbose --color --project --global --no-start --deadline --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

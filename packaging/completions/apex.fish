@@ -41,6 +41,7 @@ complete -c apex -n "__fish_apex_needs_command" -f -a "run" -d 'Adds a task and 
 complete -c apex -n "__fish_apex_needs_command" -f -a "status" -d 'Shows the whole project on one screen'
 complete -c apex -n "__fish_apex_needs_command" -f -a "events" -d 'Prints every change of a task or a queue, in order'
 complete -c apex -n "__fish_apex_needs_command" -f -a "trust" -d 'Accepts a project that came from elsewhere'
+complete -c apex -n "__fish_apex_needs_command" -f -a "doctor" -d 'Says what is wrong, and what to do about it'
 complete -c apex -n "__fish_apex_needs_command" -f -a "version" -d 'Prints the versions of the program, the wire, the JSON and the database'
 complete -c apex -n "__fish_apex_needs_command" -f -a "completions" -d 'Prints the completions of a shell'
 complete -c apex -n "__fish_apex_needs_command" -f -a "add" -d 'Adds a task'
@@ -134,6 +135,17 @@ complete -c apex -n "__fish_apex_using_subcommand trust" -s v -l verbose -d 'Say
 complete -c apex -n "__fish_apex_using_subcommand trust" -s g -l global -d 'Use the per-user project'
 complete -c apex -n "__fish_apex_using_subcommand trust" -l no-start -d 'Do not start the daemon'
 complete -c apex -n "__fish_apex_using_subcommand trust" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand doctor" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand doctor" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand doctor" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand doctor" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand doctor" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand doctor" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand doctor" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand doctor" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c apex -n "__fish_apex_using_subcommand version" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
 always\t'Always'
 never\t'Never'"

@@ -15,7 +15,7 @@ use crate::paths::Project;
 pub type Serve = fn(&Project, Overrides) -> i32;
 
 /// The word by which it is known.
-const WORD: &str = "__apexd";
+pub(in crate::cli) const WORD: &str = "__apexd";
 const ABSENT: &str = "-";
 
 /// Returns the arguments by which apexd is called for a project.

@@ -11,7 +11,7 @@ use crate::config::{self, Overrides};
 use crate::domain::error::{ErrorKind, Problem};
 use crate::exit::Exit;
 use crate::paths::{Project, SocketPath, short_socket};
-use crate::rpc::client::{self, Client};
+use crate::rpc::client::{self, Client, Options};
 
 /// A connection to a project's daemon.
 #[derive(Debug)]
@@ -52,6 +52,15 @@ pub async fn if_running(session: &Session, project: &Project) -> Result<Result<C
         Err(error @ client::Error::NotRunning { .. }) => Ok(Err(error)),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Connects to the daemon with a patience of one's own; that it is not running is an error like any other.
+///
+/// Errors: those of [`Client::connect`]; the path of the socket cannot be made short enough.
+pub async fn within(project: &Project, options: Options) -> Result<Connection, client::Error> {
+    let socket = short_socket(project).map_err(|error| client::Error::Answered(Problem::from(&error)))?;
+    let client = Client::connect(socket.path(), options).await?;
+    Ok(Connection { client, _socket: socket })
 }
 
 fn auto_start(session: &Session, project: &Project) -> bool {

@@ -11,6 +11,7 @@ pub mod args;
 pub mod caller;
 pub mod command;
 pub mod connect;
+pub mod doctor;
 pub mod environment;
 pub mod error;
 pub mod harmless;

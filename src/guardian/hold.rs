@@ -183,7 +183,10 @@ fn make_listener(places: &Places) -> io::Result<OwnedFd> {
 /// guardian, only the lock tells.
 pub fn pid_in(path: &Path) -> Option<u32> {
     let mut text = String::new();
-    File::open(path).ok()?.take(32).read_to_string(&mut text).ok()?;
+    // Whatever has that name: a link is not followed, and a named pipe is not waited for.
+    let mut open = OpenOptions::new();
+    let file = open.read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path);
+    file.ok()?.take(32).read_to_string(&mut text).ok()?;
     text.strip_suffix('\n')?.parse().ok().filter(|pid| *pid > 0)
 }
 

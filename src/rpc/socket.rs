@@ -7,6 +7,7 @@
 use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -35,6 +36,9 @@ pub(super) enum Error {
     /// Somebody else listens.
     #[error("`{}` belongs to a process of user {uid}, not {expected}", .socket.display())]
     Foreign { socket: PathBuf, uid: u32, expected: u32 },
+    /// Something that is no socket has its name. It was not touched.
+    #[error("`{}` is no socket", .socket.display())]
+    InTheWay { socket: PathBuf },
     /// Anything else.
     #[error("cannot connect to `{}`", .socket.display())]
     Connect {
@@ -56,6 +60,7 @@ impl Error {
             Self::Foreign { socket, uid, expected } => {
                 Self::Foreign { socket: socket.clone(), uid: *uid, expected: *expected }
             }
+            Self::InTheWay { socket } => Self::InTheWay { socket: socket.clone() },
             Self::Connect { socket, source } => Self::Connect { socket: socket.clone(), source: again(source) },
         }
     }
@@ -78,6 +83,12 @@ pub(super) async fn connect(socket: &Path, expected: u32) -> Result<UnixStream, 
             _ => Error::Connect { socket, source },
         }
     };
+    // A link would be followed by connect(2), and of anything else it would say that nobody listens.
+    match std::fs::symlink_metadata(socket) {
+        Ok(found) if !found.file_type().is_socket() => return Err(Error::InTheWay { socket: socket.to_owned() }),
+        // What is wrong otherwise, connecting tells.
+        _ => {}
+    }
     let (address, _directory) = short(socket).map_err(failed)?;
     let mut pause = FULL_RETRY.0;
     let stream = loop {
@@ -148,6 +159,21 @@ mod tests {
         for socket in [dir.path().join("none"), dir.path().join("no/where"), dir.path().join("file/x"), stale] {
             let error = connect(&socket, me()).await.unwrap_err();
             assert!(matches!(error, Error::NobodyThere { .. }), "{}: {error}", socket.display());
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_no_socket_is_in_the_way_and_a_link_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let real = dir.path().join("real");
+        let _listener = UnixListener::bind(&real).unwrap();
+        let (file, link, directory) = (dir.path().join("file"), dir.path().join("link"), dir.path().join("directory"));
+        std::fs::write(&file, "precious").unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        std::fs::create_dir(&directory).unwrap();
+        for socket in [file, link, directory] {
+            let error = connect(&socket, me()).await.unwrap_err();
+            assert!(matches!(error, Error::InTheWay { .. }), "{}: {error}", socket.display());
         }
     }
 }

@@ -13,6 +13,8 @@ pub enum Command {
     Status,
     /// `trust`
     Trust,
+    /// `doctor`
+    Doctor,
     /// `completions`
     Completions(project::Completions),
     /// `run`

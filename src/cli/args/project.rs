@@ -22,6 +22,15 @@ pub struct Init {
 #[command(after_help = "Examples:\n  apex trust\n  apex -C ~/src/copy trust")]
 pub struct Trust {}
 
+/// Says what is wrong, and what to do about it.
+///
+/// Looks at permissions, files, settings, the daemon, the database, room on the disk, limits, the clock and the unit that
+/// starts the daemon. Exits with 1 if something is wrong; a warning alone is no reason to. Never starts the daemon, and
+/// changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(after_help = "Examples:\n  apex doctor\n  apex -q doctor        only what is not as it should be")]
+pub struct Doctor {}
+
 /// Prints the versions of the program, the wire, the JSON and the database.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Version {}

@@ -25,7 +25,7 @@ impl Verb {
 }
 
 /// Commands that begin with themselves. The last five are short forms of commands of [`TASK`].
-pub(super) const TOP: [Verb; 12] = [
+pub(super) const TOP: [Verb; 13] = [
     Verb {
         word: "init",
         about: "Makes a project of a directory",
@@ -59,6 +59,12 @@ pub(super) const TOP: [Verb; 12] = [
         about: "Accepts a project that came from elsewhere",
         build: project::Trust::augment_args,
         read: |_, _| Ok(Command::Trust),
+    },
+    Verb {
+        word: "doctor",
+        about: "Says what is wrong, and what to do about it",
+        build: project::Doctor::augment_args,
+        read: |_, _| Ok(Command::Doctor),
     },
     Verb {
         word: "version",

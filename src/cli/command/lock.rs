@@ -2,10 +2,10 @@
 //!
 //! Linux only: pidfd_open(2), `/proc/PID/fd`.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use nix::libc;
@@ -27,7 +27,7 @@ pub fn is_held(project: &Project) -> Result<bool, Failure> {
 }
 
 fn is_locked(path: &Path) -> Result<bool, Failure> {
-    let file = match File::open(path) {
+    let file = match open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(Failure::io(format!("cannot open `{}`", path.display()), &error)),
@@ -41,6 +41,14 @@ fn is_locked(path: &Path) -> Result<bool, Failure> {
         }
     }
     Ok(!free)
+}
+
+/// Opens a file of the daemon's for reading. Whatever stands in its place: a link is not followed, and a named pipe is not
+/// waited for.
+///
+/// Source: open(2), `O_NOFOLLOW`, `O_NONBLOCK`.
+pub(in crate::cli) fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)
 }
 
 /// The guardian of a project, pinned: whatever happens to its pid, this is the same process.

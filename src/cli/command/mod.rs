@@ -5,6 +5,7 @@ pub mod completions;
 pub mod config;
 pub mod daemon;
 pub mod daemon_log;
+pub mod doctor;
 pub mod event;
 pub mod follow;
 pub mod init;
@@ -34,6 +35,7 @@ pub fn run(globals: &Globals, command: Command) -> Result<i32, Failure> {
         Command::Version => version::run(&session),
         Command::Status => status::run(&session),
         Command::Trust => trust::run(&session),
+        Command::Doctor => doctor::run(&session),
         Command::Completions(args) => completions::run(&session, &args),
         Command::Run(args) => run::run(&session, &args),
         Command::Add(args) => add::run(&session, &args),

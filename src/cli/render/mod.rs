@@ -5,6 +5,7 @@
 
 pub mod config;
 pub mod daemon;
+pub mod doctor;
 pub mod event;
 pub mod queue;
 pub mod sheet;

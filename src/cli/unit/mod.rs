@@ -91,6 +91,14 @@ impl Supervisor {
             Self::Launchd => launchd::text(&unit.name, binary, project),
         }
     }
+
+    /// Returns the program that a unit of this text starts; `None` if that cannot be told.
+    pub fn program_in(self, text: &str) -> Option<PathBuf> {
+        match self {
+            Self::Systemd => systemd::program_in(text),
+            Self::Launchd => None,
+        }
+    }
 }
 
 /// Returns what is harmless in a name: ASCII letters in lower case, digits and underscores, with one dash for whatever

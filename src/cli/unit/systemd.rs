@@ -1,8 +1,9 @@
 //! The text of a systemd unit.
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
 
 use crate::cli::unit::Unspeakable;
 use crate::cli::unit::template::fill;
@@ -56,6 +57,26 @@ fn quoted(bytes: &[u8], in_arguments: bool) -> String {
     }
     word.push('"');
     word
+}
+
+/// Returns the program that a unit of this text starts, if it stands there as [`text`] writes it.
+pub(super) fn program_in(text: &str) -> Option<PathBuf> {
+    let line = text.lines().find_map(|line| line.strip_prefix("ExecStart=\""))?;
+    let word = line.split('"').next()?;
+    let (mut bytes, mut rest) = (Vec::with_capacity(word.len()), word.as_bytes());
+    while let Some((first, after)) = rest.split_first() {
+        let (byte, left) = match (first, after) {
+            (b'%', [b'%', after @ ..]) => (b'%', after),
+            (b'\\', [b'x', high, low, after @ ..]) => {
+                let digits = [*high, *low];
+                (u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?, after)
+            }
+            (byte, after) => (*byte, after),
+        };
+        bytes.push(byte);
+        rest = left;
+    }
+    Some(PathBuf::from(OsString::from_vec(bytes)))
 }
 
 /// Returns a path for people. It may not stand at the end of a line: a backslash there would take in the next one.
@@ -131,6 +152,16 @@ mod tests {
             assert!(text("x", Path::new(path), Path::new("/p")).is_err(), "{path:?}");
         }
         assert!(text("x", Path::new(OsStr::from_bytes(b"/bad\xff %$/apex")), Path::new("/p")).is_ok());
+    }
+
+    #[test]
+    fn the_program_is_read_as_it_was_written() {
+        for path in [&b"/usr/bin/apex"[..], b"/50% $x/apex", b"/bad\xff/apex", "/Größe/apex".as_bytes()] {
+            let path = Path::new(OsStr::from_bytes(path));
+            let unit = text("x", path, Path::new("/p")).unwrap();
+            assert_eq!(program_in(&unit).as_deref(), Some(path));
+        }
+        assert_eq!(program_in("[Service]\nExecStart=/usr/bin/apex daemon run\n"), None);
     }
 
     #[test]

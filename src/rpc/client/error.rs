@@ -31,6 +31,12 @@ pub enum Error {
         /// Whose it should be: the caller's effective user.
         expected: u32,
     },
+    /// Something that is no socket stands in its place. It was neither followed nor touched.
+    #[error("`{}` is in the way: it is no socket", .socket.display())]
+    InTheWay {
+        /// Where the daemon would listen.
+        socket: PathBuf,
+    },
     /// The socket is there and cannot be used.
     #[error("cannot connect to the daemon through `{}`: {source}", .socket.display())]
     Connect {
@@ -78,6 +84,7 @@ impl Error {
         match self {
             Self::NotRunning { .. } | Self::NoAnswer { .. } | Self::Broken { .. } => ErrorKind::Unavailable,
             Self::Foreign { .. } => ErrorKind::Denied,
+            Self::InTheWay { .. } => ErrorKind::Conflict,
             Self::Connect { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => ErrorKind::Denied,
             Self::Connect { .. } => ErrorKind::Unavailable,
             Self::Answer { .. } => ErrorKind::Internal,
@@ -99,6 +106,10 @@ impl Error {
             Self::NotRunning { .. } => problem().with_hint("start it with `apex daemon start`"),
             Self::Foreign { .. } => {
                 problem().with_hint("nothing was sent to it; run apex as the user whom the project belongs to")
+            }
+            Self::InTheWay { socket } => {
+                let path = socket.display();
+                problem().with_hint(format!("move it away with `mv '{path}' '{path}.old'`"))
             }
             Self::Connect { .. } => problem().with_hint("see what the daemon says with `apex daemon logs`"),
             Self::NoAnswer { .. } => problem().with_hint(
@@ -149,6 +160,7 @@ impl From<socket::Error> for Error {
         match error {
             socket::Error::NobodyThere { socket, source } => Self::NotRunning { socket, source },
             socket::Error::Foreign { socket, uid, expected } => Self::Foreign { socket, uid, expected },
+            socket::Error::InTheWay { socket } => Self::InTheWay { socket },
             socket::Error::Connect { socket, source } => Self::Connect { socket, source },
         }
     }

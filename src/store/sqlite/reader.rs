@@ -86,6 +86,15 @@ impl Reader {
         self.read(|db| read::changes(db, since, limit))
     }
 
+    /// Looks through the whole file and returns what is wrong with it, the first few faults.
+    pub fn check(&mut self) -> Result<Vec<String>, Error> {
+        let found: Vec<String> = self.read(|db| {
+            let mut check = db.prepare("PRAGMA quick_check(5)")?;
+            check.query_map([], |row| row.get(0))?.collect()
+        })?;
+        Ok(if found == ["ok"] { Vec::new() } else { found })
+    }
+
     /// Returns the number of the last change; 0 if there was none.
     pub fn last_seq(&mut self) -> Result<Seq, Error> {
         self.read(read::last_seq)

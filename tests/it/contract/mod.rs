@@ -13,6 +13,7 @@ mod command;
 mod config;
 mod daemon;
 mod dependency;
+mod doctor;
 mod environment;
 mod event;
 mod exit;

@@ -203,6 +203,7 @@ fn what_needs_no_daemon_starts_none() {
         (&["daemon", "status"], 3),
         (&["daemon", "stop"], 0),
         (&["daemon", "logs"], 0),
+        (&["doctor"], 0),
     ] {
         world.apex(args).expect(code);
         assert_eq!(world.processes(), [0; 0], "{args:?} started something");

@@ -10,6 +10,7 @@ pub mod stop;
 use std::io::Read as _;
 use std::path::Path;
 
+use crate::cli::command::lock;
 use crate::cli::connect;
 use crate::cli::error::Failure;
 use crate::cli::render;
@@ -70,9 +71,9 @@ pub(super) fn view(status: Option<&DaemonStatus>, project: &Project) -> DaemonVi
 }
 
 /// Returns why the last daemon gave up, if it did.
-fn reason(path: &Path) -> Option<String> {
+pub(in crate::cli) fn reason(path: &Path) -> Option<String> {
     let mut text = Vec::new();
-    std::fs::File::open(path).ok()?.take(REASON_BYTES_MAX).read_to_end(&mut text).ok()?;
+    lock::open(path).ok()?.take(REASON_BYTES_MAX).read_to_end(&mut text).ok()?;
     let text = String::from_utf8_lossy(&text);
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
@@ -90,7 +91,7 @@ pub(super) fn tell_if_older(session: &Session, status: &DaemonStatus) {
 }
 
 /// Returns whether `version` comes before `other`; never for one that cannot be read.
-fn is_older(version: &str, other: &str) -> bool {
+pub(in crate::cli) fn is_older(version: &str, other: &str) -> bool {
     let read = |text: &str| -> Option<Vec<u64>> {
         let core = text.split(['-', '+']).next()?;
         core.split('.').map(|part| part.parse().ok()).collect()

@@ -7,6 +7,7 @@ use crate::cli::args::daemon::{Overrides as Flags, Run, Start};
 use crate::cli::command::daemon::{reason, view};
 use crate::cli::command::lock::Guardian;
 use crate::cli::connect;
+use crate::cli::doctor::gather;
 use crate::cli::error::Failure;
 use crate::cli::session::{Session, runtime};
 use crate::config::{self, Overrides};
@@ -134,6 +135,7 @@ pub fn in_foreground(session: &Session, args: &Run) -> Result<i32, Failure> {
 fn options(session: &Session, project: &Project, flags: &Flags) -> Result<Options, Failure> {
     let overrides = Overrides { max_concurrent: flags.max_concurrent, poll_interval: flags.poll_interval };
     config::load(&project.config_file(), overrides)?;
+    gather::nothing_is_in_the_way(project)?;
     let mut options = Options::new(Places {
         root: project.root().to_owned(),
         dir: project.data().to_owned(),
