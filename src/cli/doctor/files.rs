@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::cli::doctor::{Check, Facts, quoted};
 use crate::cli::render::counted;
@@ -39,7 +40,9 @@ impl Kind {
 /// Something in `.apex/`, not followed if it is a link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Where, from `.apex/` on; empty for that itself.
+    /// `.apex/`, or the directory that holds the data of a project whose `.apex/` is on a network file system.
+    pub dir: Arc<Path>,
+    /// Where, from there on; empty for that itself.
     pub path: PathBuf,
     /// What it is.
     pub kind: Kind,
@@ -53,7 +56,8 @@ pub struct Entry {
 
 impl Entry {
     fn shown(&self) -> String {
-        format!("`{}`", Path::new(".apex").join(&self.path).components().as_path().display())
+        let dir = if self.dir.ends_with(".apex") { Path::new(".apex") } else { &self.dir };
+        format!("`{}`", dir.join(&self.path).components().as_path().display())
     }
 }
 
@@ -64,7 +68,7 @@ pub fn expected(path: &Path) -> Option<Kind> {
         [] | ["output" | "input"] | ["output", _] => Some(Kind::Directory),
         ["output", _, _] | ["input", _] => Some(Kind::File),
         ["daemon.sock"] => Some(Kind::Socket),
-        ["config.toml" | ".gitignore" | "guardian.exits"] => Some(Kind::File),
+        ["config.toml" | ".gitignore" | "location" | "guardian.exits"] => Some(Kind::File),
         ["daemon.pid" | "daemon.lock" | "daemon.failed" | "daemon.log"] => Some(Kind::File),
         [name] if *name == "apex.db" || name.starts_with("apex.db-") || name.starts_with("apex.db.backup-") => {
             Some(Kind::File)
@@ -80,7 +84,6 @@ pub fn expected(path: &Path) -> Option<Kind> {
 /// Says what is not the user's alone.
 pub(super) fn permissions(facts: &Facts) -> Vec<Check> {
     const NAME: &str = "permissions";
-    let dir = quoted(&facts.dir);
     let (mut foreign, mut closed, mut open, mut open_inside) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for entry in &facts.entries {
         // A link has no permissions of its own.
@@ -98,29 +101,29 @@ pub(super) fn permissions(facts: &Facts) -> Vec<Check> {
         checks.push(Check::wrong(
             NAME,
             format!("{} belongs to user {}, not to user {} who asks{more}", first.shown(), first.owner, facts.user),
-            format!("take it back with `sudo chown -R {} {dir}`", facts.user),
+            format!("take it back with `sudo chown -R {} {}`", facts.user, quoted(&first.dir)),
         ));
     }
     if let Some((first, more)) = first_of(&closed) {
         checks.push(Check::wrong(
             NAME,
             format!("{} is closed to its owner (mode {:04o}){more}", first.shown(), first.mode),
-            format!("open it with `chmod -R u+rwX {dir}`"),
+            format!("open it with `chmod -R u+rwX {}`", quoted(&first.dir)),
         ));
     }
-    let private = format!("make it yours alone with `chmod -R go= {dir}`");
+    let private = |entry: &Entry| format!("make it yours alone with `chmod -R go= {}`", quoted(&entry.dir));
     if let Some((first, _)) = first_of(&open) {
         checks.push(Check::wrong(
             NAME,
             format!("{} is open to other users (mode {:04o}); it should have mode 0700", first.shown(), first.mode),
-            &private,
+            private(first),
         ));
     }
     if let Some((first, more)) = first_of(&open_inside) {
         checks.push(Check::warning(
             NAME,
             format!("{} has permissions for other users (mode {:04o}){more}", first.shown(), first.mode),
-            &private,
+            private(first),
         ));
     }
     if checks.is_empty() {
@@ -145,7 +148,7 @@ fn first_of<'a>(entries: &[&'a Entry]) -> Option<(&'a Entry, String)> {
 
 /// Says what stands in the place of something else.
 pub(super) fn places(facts: &Facts) -> Vec<Check> {
-    let wrong = |entry: &Entry| Some(Check::wrong("files", in_the_way(entry)?, move_away(&facts.dir, entry)));
+    let wrong = |entry: &Entry| Some(Check::wrong("files", in_the_way(entry)?, move_away(entry)));
     let checks: Vec<Check> = facts.entries.iter().filter_map(wrong).collect();
     if checks.is_empty() { vec![Check::fine("files", "everything is what it should be")] } else { checks }
 }
@@ -165,8 +168,8 @@ pub fn in_the_way(entry: &Entry) -> Option<String> {
 }
 
 /// Returns what to do with it.
-pub fn move_away(dir: &Path, entry: &Entry) -> String {
-    let path = dir.join(&entry.path);
+pub fn move_away(entry: &Entry) -> String {
+    let path = entry.dir.join(&entry.path);
     format!("move it away with `mv {} {}`", quoted(&path), quoted(&away(&path)))
 }
 

@@ -7,6 +7,7 @@ use std::fs;
 use std::io::Read as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::statvfs::{FsFlags, statvfs};
@@ -35,7 +36,12 @@ const ASK_FOR: Duration = Duration::from_secs(2);
 
 /// Looks at a project and the machine it is on.
 pub fn facts(session: &Session, project: &Project) -> Result<Facts, Failure> {
-    let (entries, is_cut) = entries(project.dir());
+    let (mut all, mut is_cut) = entries(project.dir());
+    if project.data() != project.dir() {
+        let (data, is_data_cut) = entries(project.data());
+        all.extend(data);
+        is_cut |= is_data_cut;
+    }
     let (daemon, from_daemon) = daemon(session, project)?;
     let (configuration, settings) = match config::load(&project.config_file(), Overrides::default()) {
         Ok(settings) => (None, settings),
@@ -45,8 +51,8 @@ pub fn facts(session: &Session, project: &Project) -> Result<Facts, Failure> {
         user: geteuid().as_raw(),
         now: now(),
         version: env!("CARGO_PKG_VERSION"),
-        dir: project.dir().to_owned(),
-        entries,
+        data: project.data().to_owned(),
+        entries: all,
         is_cut,
         limits: limits(daemon.guardian),
         daemon,
@@ -54,10 +60,10 @@ pub fn facts(session: &Session, project: &Project) -> Result<Facts, Failure> {
         untrusted: trust::is_untrusted(project).ok(),
         configuration,
         max_concurrent: from_daemon.unwrap_or(settings.daemon.max_concurrent),
-        space: space(project.dir()),
+        space: space(project.data()),
         filesystem: fs::read_to_string("/proc/self/mountinfo")
             .ok()
-            .and_then(|mounts| filesystem_in(&mounts, project.dir())),
+            .and_then(|mounts| filesystem_in(&mounts, project.data())),
         not_writable: not_writable(project),
         temporary: temporary(),
         unit: unit(project),
@@ -68,13 +74,14 @@ pub fn facts(session: &Session, project: &Project) -> Result<Facts, Failure> {
 ///
 /// Errors: something that is not what it should be. It was neither followed nor touched.
 pub fn nothing_is_in_the_way(project: &Project) -> Result<(), Failure> {
-    let inside = fs::read_dir(project.dir()).into_iter().flatten().flatten();
+    let dir: Arc<Path> = project.data().into();
+    let inside = fs::read_dir(&dir).into_iter().flatten().flatten();
     // The database is looked at by whoever opens it.
     let is_database = |name: &OsString| name.as_encoded_bytes().starts_with(b"apex.db");
     for name in inside.map(|entry| entry.file_name()).filter(|name| !is_database(name)) {
-        let entry = expected(Path::new(&name)).and_then(|_| entry(project.dir(), Path::new(&name)));
+        let entry = expected(Path::new(&name)).and_then(|_| entry(&dir, Path::new(&name)));
         if let Some((entry, why)) = entry.and_then(|entry| in_the_way(&entry).map(|why| (entry, why))) {
-            return Err(Failure::new(ErrorKind::Conflict, why).with_hint(move_away(project.dir(), &entry)));
+            return Err(Failure::new(ErrorKind::Conflict, why).with_hint(move_away(&entry)));
         }
     }
     Ok(())
@@ -82,15 +89,16 @@ pub fn nothing_is_in_the_way(project: &Project) -> Result<(), Failure> {
 
 /// Returns what is in `.apex/` as far as it is apex's, and whether there was more.
 fn entries(dir: &Path) -> (Vec<Entry>, bool) {
+    let dir: Arc<Path> = dir.into();
     let (mut found, mut open) = (Vec::new(), vec![PathBuf::new()]);
-    found.extend(entry(dir, Path::new("")));
+    found.extend(entry(&dir, Path::new("")));
     while let Some(directory) = open.pop() {
         // One that cannot be read says so by its permissions.
         let Ok(inside) = fs::read_dir(dir.join(&directory)) else { continue };
         for name in inside.flatten().map(|entry| entry.file_name()) {
             let path = directory.join(name);
             let Some(kind) = expected(&path) else { continue };
-            let Some(entry) = entry(dir, &path) else { continue };
+            let Some(entry) = entry(&dir, &path) else { continue };
             if found.len() == ENTRIES_MAX {
                 return (found, true);
             }
@@ -104,7 +112,7 @@ fn entries(dir: &Path) -> (Vec<Entry>, bool) {
     (found, false)
 }
 
-fn entry(dir: &Path, path: &Path) -> Option<Entry> {
+fn entry(dir: &Arc<Path>, path: &Path) -> Option<Entry> {
     let metadata = fs::symlink_metadata(dir.join(path)).ok()?;
     let kind = match metadata.file_type() {
         kind if kind.is_file() => Kind::File,
@@ -115,7 +123,14 @@ fn entry(dir: &Path, path: &Path) -> Option<Entry> {
         _ => Kind::Device,
     };
     let is_foreign_text = kind == Kind::File && path == Path::new("daemon.pid") && !is_pid_file(&dir.join(path));
-    Some(Entry { path: path.to_owned(), kind, owner: metadata.uid(), mode: metadata.mode() & 0o7777, is_foreign_text })
+    Some(Entry {
+        dir: Arc::clone(dir),
+        path: path.to_owned(),
+        kind,
+        owner: metadata.uid(),
+        mode: metadata.mode() & 0o7777,
+        is_foreign_text,
+    })
 }
 
 /// Returns whether a file holds a pid, or nothing: it may have been cut off by a power cut.
@@ -255,7 +270,7 @@ fn not_writable(project: &Project) -> Vec<(PathBuf, String)> {
         let errno = is_directory.then(|| access(&path, AccessFlags::W_OK | AccessFlags::X_OK).err()).flatten()?;
         Some((path, errno.desc().to_lowercase()))
     };
-    [project.dir().to_owned(), project.output_dir()].into_iter().filter_map(fault).collect()
+    [project.data().to_owned(), project.output_dir()].into_iter().filter_map(fault).collect()
 }
 
 fn temporary() -> Temporary {

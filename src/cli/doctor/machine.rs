@@ -121,13 +121,14 @@ pub(super) fn disk(facts: &Facts) -> Vec<Check> {
 
 pub(super) fn filesystem(facts: &Facts) -> Check {
     const NAME: &str = "filesystem";
+    let data = facts.data.display();
     match facts.filesystem.as_deref() {
         Some(kind) if NETWORK.contains(&kind) => Check::wrong(
             NAME,
-            format!("`.apex` is on a network file system ({kind}), where the database can be damaged"),
-            "make the project on a local disk with `apex init`, and name it with `-C DIR`",
+            format!("`{data}` is on a network file system ({kind}), where the database can be damaged"),
+            "let `XDG_STATE_HOME` name a directory on a local disk",
         ),
-        Some(kind) => Check::fine(NAME, format!("local ({kind})")),
+        Some(kind) => Check::fine(NAME, format!("`{data}` is on a local one ({kind})")),
         None => Check::fine(NAME, "what kind it is cannot be told"),
     }
 }

@@ -82,9 +82,9 @@ pub struct Facts {
     pub now: Timestamp,
     /// The version of this program.
     pub version: &'static str,
-    /// The project's `.apex/`.
-    pub dir: PathBuf,
-    /// That directory itself and what is in it, as far as it is apex's.
+    /// Where the project's data are: its `.apex/`, or another directory if that is on a network file system.
+    pub data: PathBuf,
+    /// Both directories themselves and what is in them, as far as it is apex's.
     pub entries: Vec<Entry>,
     /// There was more than could be looked at.
     pub is_cut: bool,
@@ -98,7 +98,7 @@ pub struct Facts {
     pub configuration: Option<String>,
     /// How many tasks may run at once.
     pub max_concurrent: u32,
-    /// Room on the file system of `.apex/`.
+    /// Room on the file system of the data.
     pub space: Option<Space>,
     /// The kind of that file system, as mount(8) names it.
     pub filesystem: Option<String>,

@@ -16,7 +16,7 @@ pub struct Database {
 
 pub(super) fn database(facts: &Facts) -> Check {
     const NAME: &str = "database";
-    let path = facts.dir.join("apex.db");
+    let path = facts.data.join("apex.db");
     let replace = format!(
         "put a backup in its place, or move it away to start anew: `mv {} {}`",
         quoted(&path),

@@ -8,7 +8,7 @@ use crate::store::Error;
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
 
 fn entry(path: &str, kind: Kind, mode: u32) -> Entry {
-    Entry { path: path.into(), kind, owner: 1000, mode, is_foreign_text: false }
+    Entry { dir: Path::new("/p/.apex").into(), path: path.into(), kind, owner: 1000, mode, is_foreign_text: false }
 }
 
 /// A project in which nothing is wrong, and whose daemon runs.
@@ -17,7 +17,7 @@ fn well() -> Facts {
         user: 1000,
         now: NOW,
         version: "0.2.0",
-        dir: "/p/.apex".into(),
+        data: "/p/.apex".into(),
         entries: vec![
             entry("", Kind::Directory, 0o700),
             entry("apex.db", Kind::File, 0o600),
@@ -119,13 +119,13 @@ fn permissions_and_files_in_words() {
       open it with `chmod -R u+rwX /p/.apex`
     ");
     let foreign = told(|facts| {
-        facts.dir = "/it's/.apex".into();
+        facts.entries[1].dir = Path::new("/it's/data").into();
         facts.entries[1].owner = 0;
         facts.entries[2].owner = 0;
     });
     insta::assert_snapshot!(foreign, @r#"
-    fail permissions: `.apex/apex.db` belongs to user 0, not to user 1000 who asks, and 1 more
-      take it back with `sudo chown -R 1000 '/it'\''s/.apex'`
+    fail permissions: `/it's/data/apex.db` belongs to user 0, not to user 1000 who asks, and 1 more
+      take it back with `sudo chown -R 1000 '/it'\''s/data'`
     "#);
     insta::assert_snapshot!(put(entry("output", Kind::Link, 0o777)), @r"
     fail files: `.apex/output` is in the way: it is a symbolic link and should be a directory
@@ -306,8 +306,8 @@ fn the_machine_in_words() {
       make it writable, or use a project elsewhere
     ");
     insta::assert_snapshot!(told(|facts| facts.filesystem = Some("nfs4".to_owned())), @r"
-    fail filesystem: `.apex` is on a network file system (nfs4), where the database can be damaged
-      make the project on a local disk with `apex init`, and name it with `-C DIR`
+    fail filesystem: `/p/.apex` is on a network file system (nfs4), where the database can be damaged
+      let `XDG_STATE_HOME` name a directory on a local disk
     ");
     let limits = told(|facts| {
         facts.max_concurrent = 200;
