@@ -10,7 +10,68 @@
 
 /// The points at which a process can be made to die, in the order in which an attempt comes by. The first word is the
 /// process it happens in: `apexd` or `guardian`.
-pub const POINTS: &[&str] = &[];
+pub const POINTS: &[&str] = &[
+    // How a start goes.
+    "guardian.locked",
+    "guardian.listening",
+    "guardian.apexd.started",
+    "apexd.store.opened",
+    "guardian.roll_call.begun",
+    "guardian.roll_call.under_way",
+    "apexd.roll_call.heard",
+    "apexd.past.decided",
+    "apexd.past.settled",
+    "apexd.ready.told",
+    // How an attempt goes. `written` is before the commit that makes it last, `committed` after it, before anybody is told.
+    "apexd.add.written",
+    "apexd.commit.before",
+    "apexd.commit.after",
+    "apexd.add.committed",
+    "apexd.due.written",
+    "apexd.claim.written",
+    "apexd.claim.committed",
+    "apexd.spawn.prepared",
+    "apexd.spawn.ordered",
+    "apexd.unclaim.written",
+    "apexd.unclaim.committed",
+    "apexd.link.half_written",
+    "apexd.link.written",
+    "guardian.spawn.ordered",
+    "guardian.spawn.done",
+    "guardian.spawn.held",
+    "guardian.link.half_told",
+    "guardian.link.told",
+    "apexd.spawn.told",
+    "apexd.start.written",
+    "apexd.start.committed",
+    "apexd.pause.written",
+    "apexd.pause.committed",
+    "apexd.resume.signalled",
+    "apexd.cancel.written",
+    "apexd.cancel.committed",
+    "apexd.signal.ordered",
+    "guardian.signal.ordered",
+    "guardian.signal.sent",
+    "guardian.exit.seen",
+    "guardian.exit.noted",
+    "apexd.exit.told",
+    "apexd.output.sealed",
+    "apexd.dependant.told",
+    "apexd.finish.written",
+    "apexd.finish.committed",
+    "apexd.forget.ordered",
+    "guardian.forget.ordered",
+    "guardian.reaped",
+    // How one apexd makes room for another, and how everything stops.
+    "apexd.replace.ordered",
+    "guardian.replace.ordered",
+    "guardian.stop.asked",
+    "apexd.drain.begun",
+    "apexd.store.closed",
+    "apexd.link.closed",
+    "guardian.apexd.ended",
+    "guardian.last_words.written",
+];
 
 /// Kills this process if it was asked to die here.
 ///
@@ -21,6 +82,19 @@ pub fn crash_point(name: &'static str) {
     armed::crash_point(name);
     #[cfg(not(debug_assertions))]
     let _ = name;
+}
+
+/// Returns whether this process is to die at a point at some time, so that what comes before it can be done by half.
+#[inline]
+#[must_use]
+pub fn is_armed(name: &'static str) -> bool {
+    #[cfg(debug_assertions)]
+    return armed::is_armed(name);
+    #[cfg(not(debug_assertions))]
+    {
+        let _ = name;
+        false
+    }
 }
 
 /// Returns whether the mechanism behind a promise is to be left out.
@@ -90,6 +164,11 @@ mod armed {
 
     pub(super) fn is_sabotaged(promise: u8) -> bool {
         armed().sabotaged.contains(&promise)
+    }
+
+    pub(super) fn is_armed(name: &'static str) -> bool {
+        debug_assert!(super::POINTS.contains(&name), "`{name}` is not in the list of points");
+        armed().crash.as_ref().is_some_and(|(wanted, _)| wanted == name)
     }
 
     pub(super) fn is_taken_for_network(path: &Path) -> bool {

@@ -18,6 +18,7 @@ use crate::daemon::reload::{Configuration, log_settings, settings};
 use crate::domain::backoff::{EXIT_CONFIG, EXIT_DRAINED, EXIT_REPLACE};
 use crate::domain::error::ErrorKind;
 use crate::engine::{Ended, Engine, Guardian, Handle, Setup, World};
+use crate::fault::crash_point;
 use crate::link::machine::{boottime_now, wall_now};
 use crate::link::{Fact, Order};
 use crate::output::Outputs;
@@ -119,11 +120,14 @@ fn assemble(project: &Project, overrides: Overrides) -> Result<i32, Failure> {
 async fn serve(project: &Project, configuration: Arc<Configuration>, held: process::Inherited) -> Result<i32, Failure> {
     let (link, facts) = process::Link::take(held.link).map_err(Failure::passing)?;
     let database = project.database();
-    let opened = tokio::task::spawn_blocking(move || sqlite::open(&database, wall_now())).await;
+    let announced = project.clone();
+    let open = move || sqlite::open_announced(&database, wall_now(), |id| announce(&announced, id));
+    let opened = tokio::task::spawn_blocking(open).await;
     let opened = opened.map_err(Failure::passing)?.map_err(|error| match error.kind() {
         ErrorKind::Exhausted | ErrorKind::Unavailable => Failure::passing(error),
         _ => Failure::lasting(error),
     })?;
+    crash_point("apexd.store.opened");
     let trusted = is_own(project, &opened);
     let sqlite::Opened { store, unclean, backup, .. } = opened;
     if let Some(backup) = backup {
@@ -141,10 +145,20 @@ async fn serve(project: &Project, configuration: Arc<Configuration>, held: proce
     if matches!(result, Ok(EXIT_DRAINED)) {
         info!("Daemon stopped");
     }
+    crash_point("apexd.store.closed");
     // What was ordered last, reaping above all, is in the guardian's hands before this process ends.
     link.close().await;
+    crash_point("apexd.link.closed");
     drop(held.lock);
     result
+}
+
+/// Enters a project with the database that is about to be made for it: killed in between, it would pass for one that came
+/// from elsewhere. What goes wrong is told when it is entered once more.
+fn announce(project: &Project, database: uuid::Uuid) {
+    if let Ok(places) = paths::Places::from_env() {
+        let _ = paths::register(project, &places, Some(database));
+    }
 }
 
 /// Returns whether the project is its user's own, and enters it as such if it is. Who cannot be asked has accepted nothing.
@@ -214,6 +228,7 @@ async fn run(
 ) -> Result<i32, Failure> {
     let config = configuration.in_force();
     let greeting = process::handshake(link, &mut facts).await.map_err(Failure::passing)?;
+    crash_point("apexd.roll_call.heard");
     let exits = project.exits_file();
     let last_words = process::last_words(&exits).map_err(Failure::lasting)?;
     let boot = process::boot_id().map_err(Failure::passing)?;
@@ -256,6 +271,7 @@ async fn run(
         signals::Signals::listen(handle.clone()).context("cannot listen for signals").map_err(Failure::passing)?;
     let server = Server::start(listener, &handle, project.log_file());
     link.send(Order::Ready);
+    crash_point("apexd.ready.told");
     info!(
         "Daemon started (poll: {}ms, max concurrent: {})",
         config.daemon.poll_interval.as_millis(),

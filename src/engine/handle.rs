@@ -20,6 +20,7 @@ use crate::domain::time::Timestamp;
 use crate::engine::hash::Hashing;
 use crate::engine::reload::Reload;
 use crate::engine::{Error, Guardian, Settings, World};
+use crate::fault::crash_point;
 use crate::output::Outputs;
 use crate::store::{Store, task as verb};
 
@@ -138,6 +139,7 @@ impl Handle {
         let trusted = self.shared.trusted.read().await;
         let now = (self.shared.world.now)();
         let added = self.shared.store.add(verb::Add { task, by, now, untrusted: !*trusted }).await?;
+        crash_point("apexd.add.committed");
         drop(trusted);
         match added.task.state {
             State::Scheduled => self.clock_changed(),
@@ -193,6 +195,7 @@ impl Handle {
     ) -> Result<PerTask<Cancelled, Error>, Error> {
         let now = (self.shared.world.now)();
         let answers = self.shared.store.cancel(verb::Cancel { ids, reason, by, now }).await?;
+        crash_point("apexd.cancel.committed");
         let mut results = Vec::with_capacity(answers.len());
         for (id, answer) in answers {
             if let Ok(Cancelled::Asked(assignment)) = answer {

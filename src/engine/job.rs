@@ -17,6 +17,7 @@ use crate::engine::handle::{Shared, is_passing};
 use crate::engine::spawn::{self, NotStartable};
 use crate::engine::supervise::tell_end;
 use crate::engine::{Error, jitter};
+use crate::fault::crash_point;
 use crate::link::Spawn;
 use crate::store;
 use crate::store::task::{Claim, Claimed, Due, Finish, Finished, InFlight, Renew, Start, Unclaim};
@@ -117,20 +118,27 @@ pub(super) async fn perform(shared: Arc<Shared>, job: Job) -> Done {
         Job::Claim { room, owner, boot, now, lease_until } => {
             let assignments = (0..room).map(|_| AssignmentId(Uuid::now_v7())).collect();
             let claim = Claim { owner, boot, assignments, now, lease_until };
-            Done::Claimed { claimed: store.claim(claim).await, asked: room }
+            let claimed = store.claim(claim).await;
+            crash_point("apexd.claim.committed");
+            Done::Claimed { claimed, asked: room }
         }
         Job::Prepare(preparation) => {
             let assignment = preparation.assignment;
             let order = on_disk(&shared, move |shared| spawn::prepare(shared, &preparation).map(Box::new)).await;
+            crash_point("apexd.spawn.prepared");
             Done::Prepared { assignment, order }
         }
         Job::Start(start) => {
             let assignment = start.assignment;
-            Done::Started { assignment, started: store.start(start).await }
+            let started = store.start(start).await;
+            crash_point("apexd.start.committed");
+            Done::Started { assignment, started }
         }
         Job::Unclaim(unclaim) => {
             let (assignment, reason) = (unclaim.assignment, unclaim.reason.clone());
-            Done::Released { assignment, released: store.unclaim(unclaim).await, reason }
+            let released = store.unclaim(unclaim).await;
+            crash_point("apexd.unclaim.committed");
+            Done::Released { assignment, released, reason }
         }
         Job::Record(record) => {
             let assignment = record.assignment;
@@ -167,7 +175,9 @@ pub(super) async fn settle_past(shared: &Arc<Shared>, past: Past) -> Result<(), 
 async fn finish(shared: &Arc<Shared>, record: Record) -> Result<Finished, Error> {
     let (id, number, split) = (record.id, record.number, record.split_output);
     let outputs = on_disk(shared, move |shared| shared.outputs.seal(id, number, split)).await?;
+    crash_point("apexd.output.sealed");
     let finished = shared.store.finish(record.into_finish(outputs, jitter())).await?;
+    crash_point("apexd.finish.committed");
     tell_end(&finished.task);
     Ok(finished)
 }

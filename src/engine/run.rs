@@ -16,6 +16,7 @@ use crate::engine::hash::Hashing;
 use crate::engine::job::{self, Done, Job};
 use crate::engine::reload::Reload;
 use crate::engine::{Error, Setup, World};
+use crate::fault::crash_point;
 use crate::link::{Fact, Order};
 
 /// Why the loop ended.
@@ -101,11 +102,13 @@ impl Engine {
             world: shared.world,
         };
         for effect in engine.core.adopt(shared.world.time(), known) {
+            crash_point("apexd.past.decided");
             match effect {
                 Effect::Past(past) => job::settle_past(&shared, past).await?,
                 effect => engine.perform(effect),
             }
         }
+        crash_point("apexd.past.settled");
         accept_or_hold(&shared, setup.trusted).await?;
         let effects = engine.core.open(shared.world.time());
         engine.follow(effects);
@@ -156,8 +159,11 @@ impl Engine {
     }
 
     fn told(&self, fact: Option<Fact>) -> Event {
-        if fact == Some(Fact::Reload) {
-            self.shared.reload_asked.notify_one();
+        match &fact {
+            Some(Fact::Reload) => self.shared.reload_asked.notify_one(),
+            Some(Fact::Spawned(_)) => crash_point("apexd.spawn.told"),
+            Some(Fact::Exited { .. }) => crash_point("apexd.exit.told"),
+            _ => {}
         }
         fact.map_or(Event::GuardianGone, Event::Fact)
     }
@@ -204,7 +210,7 @@ impl Engine {
 
     fn perform(&mut self, effect: Effect) {
         match effect {
-            Effect::Order(order) => (self.orders)(order),
+            Effect::Order(order) => self.order(order),
             Effect::Job(job @ Job::Prepare(_)) => {
                 drop(self.preparing.spawn(job::perform(Arc::clone(&self.shared), job)));
             }
@@ -213,6 +219,19 @@ impl Engine {
             Effect::Reply(asker, answer) => self.answer(asker, answer),
             Effect::Past(past) => warn!("Nobody waits for the past any more: {past:?}"),
         }
+    }
+
+    fn order(&self, order: Order) {
+        let point = match &order {
+            Order::Spawn(_) => "apexd.spawn.ordered",
+            Order::Signal { .. } => "apexd.signal.ordered",
+            Order::Forget { .. } => "apexd.forget.ordered",
+            Order::Replace { .. } => "apexd.replace.ordered",
+            Order::Draining => "apexd.drain.begun",
+            _ => return (self.orders)(order),
+        };
+        (self.orders)(order);
+        crash_point(point);
     }
 
     fn answer(&mut self, asker: Ticket, answer: Answer) {

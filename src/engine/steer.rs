@@ -12,6 +12,7 @@ use crate::domain::query::{PerTask, Refused, TaskFilter};
 use crate::domain::task::State;
 use crate::engine::handle::Command;
 use crate::engine::{Error, Handle, job};
+use crate::fault::crash_point;
 use crate::store::task as verb;
 
 /// How long a pause waits for a process that is just being started.
@@ -53,6 +54,7 @@ impl Handle {
             let pending = open.iter().filter_map(|place| ids.get(*place).copied()).collect();
             for (place, answer) in open.iter().zip(self.shared.store.pause(self.pause_of(pending, by.clone())).await?) {
                 if let Ok(assignment) = &answer.1 {
+                    crash_point("apexd.pause.committed");
                     self.tell_attempt(*assignment, true).await?;
                 }
                 answers[*place] = answer;
@@ -79,6 +81,7 @@ impl Handle {
                 self.tell_attempt(attempt.assignment, false).await?;
             }
         }
+        crash_point("apexd.resume.signalled");
         let answers = self.shared.store.resume(self.pause_of(ids, by)).await?;
         Ok(refusals(without_value(answers), "resume", "paused"))
     }

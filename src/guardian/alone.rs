@@ -8,6 +8,7 @@ use nix::libc;
 
 use crate::domain::adoption::LastWords;
 use crate::domain::time::Moment;
+use crate::fault::crash_point;
 use crate::guardian::apexd::Apexd;
 use crate::guardian::hold::replace_file;
 use crate::guardian::log::Level;
@@ -53,6 +54,7 @@ impl Guardian {
     /// SIGTERM or SIGINT has come.
     pub(super) fn ask_to_stop(&mut self) {
         self.stops = self.stops.saturating_add(1);
+        crash_point("guardian.stop.asked");
         let now = boottime_now();
         if let Some(alone) = &mut self.alone {
             alone.kill_at = now;
@@ -137,6 +139,7 @@ impl Guardian {
         }
         let words = LastWords { guardian: self.id, children };
         let result = self.write_last_words(&words);
+        crash_point("guardian.last_words.written");
         for child in words.children {
             self.table.forget(child.assignment);
         }

@@ -10,6 +10,7 @@ use nix::libc;
 use crate::domain::backoff::{EXIT_DRAINED, EXIT_REPLACE, Life as Lived, Restarts, Verdict};
 use crate::domain::outcome::{ExitStatus, SignalName};
 use crate::domain::time::Moment;
+use crate::fault::crash_point;
 use crate::guardian::hold::{remove, replace_file};
 use crate::guardian::log::Level;
 use crate::guardian::peer::Peer;
@@ -96,6 +97,7 @@ impl Guardian {
                 let peer = Some(peer);
                 let life = Life { pid, pidfd, peer, since: now, greeted: false, ready: false, due, end_by: None };
                 self.apexd = Apexd::Alive(Box::new(life));
+                crash_point("guardian.apexd.started");
                 if watched.is_err() {
                     self.kill_apexd();
                     self.lose_apexd();
@@ -135,6 +137,7 @@ impl Guardian {
         let Apexd::Alive(life) = &self.apexd else { return };
         let Ok(Some((exit, _))) = processes::take(&life.pidfd) else { return };
         let (pid, since, greeted) = (life.pid, life.since, life.greeted);
+        crash_point("guardian.apexd.ended");
         // What it said last counts where it says what is; what it wanted done is for the next one to want again.
         self.read_last_orders();
         let ready = self.lose_apexd();

@@ -12,6 +12,7 @@ use nix::libc;
 use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket};
 use nix::sys::stat::{Mode, fchmod};
 
+use crate::fault::crash_point;
 use crate::guardian::{Error, Places};
 
 /// Descriptors that apexd is to get are kept above this number, so that putting them where apexd expects them never
@@ -40,9 +41,13 @@ impl Hold {
     pub(super) fn take(places: &Places) -> Result<Self, Error> {
         let directory = lock_directory(places)?;
         let lock = take_lock(places)?;
+        crash_point("guardian.locked");
         let mut hold = Self { lock, _directory: directory, listener: None, socket: None, places: places.clone() };
         match hold.make() {
-            Ok(()) => Ok(hold),
+            Ok(()) => {
+                crash_point("guardian.listening");
+                Ok(hold)
+            }
             Err(error) => {
                 hold.release();
                 Err(error)

@@ -1,5 +1,6 @@
 //! What apexd asks for, and what it is told.
 
+use crate::fault::crash_point;
 use crate::guardian::apexd::{Apexd, END_WITHIN};
 use crate::guardian::log::Level;
 use crate::guardian::poll::Source;
@@ -84,6 +85,7 @@ impl Guardian {
         match order {
             Order::Spawn(spawn) => {
                 self.may_own_claims = true;
+                crash_point("guardian.spawn.ordered");
                 // It does not know this one.
                 *recent = None;
                 if let Err(failed) = self.table.spawn(&self.poll, &self.spawner, &spawn) {
@@ -92,7 +94,9 @@ impl Guardian {
                 }
             }
             Order::Signal { assignment, signal, scope } => {
+                crash_point("guardian.signal.ordered");
                 let errno = self.table.signal(assignment, signal, scope, self.apexd.pid(), recent);
+                crash_point("guardian.signal.sent");
                 self.answer(&Fact::Signalled { assignment, signal, errno });
             }
             statement => self.note(statement),
@@ -104,6 +108,7 @@ impl Guardian {
         match order {
             Order::Hello { .. } => {
                 self.table.begin_roll_call();
+                crash_point("guardian.roll_call.begun");
                 self.hello_by = None;
                 if let Apexd::Alive(life) = &mut self.apexd {
                     life.greeted = true;
@@ -117,7 +122,10 @@ impl Guardian {
                 self.draining = true;
                 self.hello_by = None;
             }
-            Order::Replace { binary } => self.replacement = Some(binary),
+            Order::Replace { binary } => {
+                self.replacement = Some(binary);
+                crash_point("guardian.replace.ordered");
+            }
             Order::Spawn(_) | Order::Signal { .. } => {}
         }
     }

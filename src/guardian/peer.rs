@@ -6,6 +6,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, socketpair};
 
+use crate::fault;
 use crate::guardian::hold::lift;
 use crate::link::codec::{Error, Reader, encode};
 use crate::link::{Fact, Order};
@@ -82,10 +83,18 @@ impl Peer {
     /// Sends what waits, as far as the kernel takes it. What cannot be sent because the other side is gone is
     /// dropped; its end is told in another way.
     pub(super) fn flush(&mut self) {
+        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+        if self.has_unsent() && fault::is_armed("guardian.link.half_told") {
+            let half = self.sent + (self.out.len() - self.sent) / 2;
+            self.sent += send(self.socket.as_raw_fd(), &self.out[self.sent..half], flags).unwrap_or(0);
+            fault::crash_point("guardian.link.half_told");
+        }
         while self.has_unsent() {
-            let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
             match send(self.socket.as_raw_fd(), &self.out[self.sent..], flags) {
-                Ok(count) => self.sent += count,
+                Ok(count) => {
+                    self.sent += count;
+                    fault::crash_point("guardian.link.told");
+                }
                 Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) => break,
                 // Nobody reads any more. What was asked before that still stands in the socket.

@@ -12,7 +12,7 @@ use nix::libc;
 use crate::domain::adoption::Child;
 use crate::domain::id::AssignmentId;
 use crate::domain::outcome::Exit;
-use crate::fault;
+use crate::fault::{self, crash_point};
 use crate::guardian::kin::{Kin, Origin, Process};
 use crate::guardian::poll::{Poll, Source};
 use crate::guardian::processes::{self, Meant, Seen, Sessions};
@@ -102,6 +102,7 @@ impl Table {
         let reserve = reserve
             .map_err(|error| Failed { step: SpawnStep::Fork, errno: error.raw_os_error().unwrap_or(libc::EMFILE) })?;
         let started = spawner.start_task(spawn)?;
+        crash_point("guardian.spawn.done");
         drop(reserve);
         let started_at = wall_now();
         // A start time of 0 is no process's: one that could not be read is never mistaken for another process.
@@ -124,6 +125,7 @@ impl Table {
         self.by_pid.insert(started.pid, assignment);
         self.running += 1;
         self.spawned += 1;
+        crash_point("guardian.spawn.held");
         self.note_news(assignment);
         Ok(())
     }
@@ -141,6 +143,7 @@ impl Table {
             return false;
         };
         let Some((status, usage)) = ended else { return false };
+        crash_point("guardian.exit.seen");
         poll.remove(pidfd);
         self.unwatched.retain(|unwatched| *unwatched != pid);
         held.pidfd = None;
@@ -159,6 +162,7 @@ impl Table {
             let Some(exit) = &mut held.child.exit else { continue };
             exit.leftovers = live_sessions.contains(pid);
             held.exit_untold = true;
+            crash_point("guardian.exit.noted");
             self.note_news(assignment);
         }
     }
@@ -260,7 +264,9 @@ impl Table {
             return;
         }
         if let Some(held) = self.held.remove(&assignment) {
+            crash_point("guardian.forget.ordered");
             processes::reap(held.child.pid);
+            crash_point("guardian.reaped");
             self.by_pid.remove(&held.child.pid);
             self.murky_until = ticks_now();
         }
@@ -285,6 +291,7 @@ impl Table {
         while let Some(assignment) = self.roll_call.pop() {
             if let Some(held) = self.held.get_mut(&assignment) {
                 (held.start_untold, held.exit_untold) = (false, false);
+                crash_point("guardian.roll_call.under_way");
                 return Some(held.child);
             }
         }

@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use crate::domain::adoption::Child;
 use crate::domain::identity::GuardianId;
 use crate::domain::time::Timestamp;
+use crate::fault;
 use crate::link::codec::{Error as CodecError, Reader, encode};
 use crate::link::{Fact, Order, SpawnStep, VERSION};
 use crate::process::Error;
@@ -130,10 +131,16 @@ async fn write_orders(
             }
             next = if bytes.len() < BATCH_BYTES { queue.try_recv().ok() } else { None };
         }
+        if fault::is_armed("apexd.link.half_written") {
+            let _ = link.write_all(&bytes[..bytes.len() / 2]).await;
+            fault::crash_point("apexd.link.half_written");
+            bytes.drain(..bytes.len() / 2);
+        }
         if link.write_all(&bytes).await.is_err() {
             // The guardian is gone; the reader finds that out too. Dropping the queue answers whoever flushes.
             return;
         }
+        fault::crash_point("apexd.link.written");
         bytes.clear();
         bytes.shrink_to(4 * BATCH_BYTES);
         for done in flushed.drain(..) {

@@ -43,7 +43,7 @@ mod verb;
 mod write;
 mod writer;
 
-pub use open::{Opened, SCHEMA, open};
+pub use open::{Opened, SCHEMA, open, open_announced};
 pub use reader::{Reader, open_reader};
 
 use pool::Pool;

@@ -58,10 +58,21 @@ pub struct Opened {
 /// [`Error::Damaged`] leave everything as it was; [`Error::Full`], [`Error::Io`] and [`Error::Sqlite`] for what the
 /// operating system and the database refuse. Blocks the thread.
 pub fn open(path: &Path, now: Timestamp) -> Result<Opened, Error> {
-    open_with(path, now, MIGRATIONS)
+    open_announced(path, now, |_| {})
 }
 
-pub(super) fn open_with(path: &Path, now: Timestamp, migrations: Migrations) -> Result<Opened, Error> {
+/// Does the same, and tells the id of a database that has to be made before it is there: whoever keeps the ids of one's
+/// own knows it even if this process is killed in between.
+pub fn open_announced(path: &Path, now: Timestamp, announce: impl FnOnce(Uuid)) -> Result<Opened, Error> {
+    open_with(path, now, MIGRATIONS, announce)
+}
+
+pub(super) fn open_with(
+    path: &Path,
+    now: Timestamp,
+    migrations: Migrations,
+    announce: impl FnOnce(Uuid),
+) -> Result<Opened, Error> {
     if rusqlite::version_number() < SQLITE_SAFE {
         return Err(Error::Unsafe { found: rusqlite::version() });
     }
@@ -70,7 +81,9 @@ pub(super) fn open_with(path: &Path, now: Timestamp, migrations: Migrations) -> 
     let mut created = false;
     let unclean = match guard::look(&path, known)? {
         Found::Nothing => {
-            schema::create(&path, now, migrations)?;
+            let id = Uuid::new_v4();
+            announce(id);
+            schema::create(&path, now, migrations, id)?;
             created = true;
             false
         }

@@ -6,6 +6,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
+use uuid::Uuid;
 
 use crate::domain::time::Timestamp;
 use crate::fault::is_sabotaged;
@@ -19,13 +20,16 @@ pub(super) type Migrations = &'static [&'static str];
 /// Every migration there is.
 pub(super) const MIGRATIONS: Migrations = &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
 
+/// The version since which a database has an id.
+const NAMED_SINCE: u32 = 2;
+
 /// Returns the version of the schema that these lead to.
 pub(super) fn latest(migrations: Migrations) -> u32 {
     u32::try_from(migrations.len()).unwrap_or(u32::MAX)
 }
 
 /// Makes a new database: under another name first, so that under its own there is never half of one.
-pub(super) fn create(path: &Path, now: Timestamp, migrations: Migrations) -> Result<(), Error> {
+pub(super) fn create(path: &Path, now: Timestamp, migrations: Migrations, id: Uuid) -> Result<(), Error> {
     let new = beside(path, ".new");
     for left in ["-journal", "-wal", "-shm"] {
         remove(&beside(path, left))?;
@@ -43,6 +47,9 @@ pub(super) fn create(path: &Path, now: Timestamp, migrations: Migrations) -> Res
     migrate(&db, path, 0, migrations)?;
     let fill = || {
         db.execute("INSERT INTO meta (id, epoch, created_at, opened_at) VALUES (1, 0, ?1, ?1)", [now.0])?;
+        if latest(migrations) >= NAMED_SINCE {
+            db.execute("UPDATE meta SET project = ?1", [id.as_bytes()])?;
+        }
         // Kept in the header: from now on every connection finds it so.
         db.execute_batch("PRAGMA journal_mode = WAL")
     };

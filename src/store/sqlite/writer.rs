@@ -12,6 +12,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::domain::id::Seq;
+use crate::fault::crash_point;
 use crate::store::Error;
 use crate::store::sqlite::fault;
 use crate::store::sqlite::verb::{Part, Undone};
@@ -191,7 +192,9 @@ impl Writer {
             }
             run("RELEASE part")?;
         }
+        crash_point("apexd.commit.before");
         run("COMMIT")?;
+        crash_point("apexd.commit.after");
         Ok(last)
     }
 

@@ -90,7 +90,7 @@ const SECOND_BROKEN: schema::Migrations =
 async fn an_older_database_is_copied_and_then_migrated() {
     let place = Place::new();
     fs::copy(fixture(), place.db()).unwrap();
-    let opened = open_with(&place.db(), NOW, TWO_MORE).unwrap();
+    let opened = open_with(&place.db(), NOW, TWO_MORE, |_| {}).unwrap();
     let backup = opened.backup.clone().unwrap();
     assert!(backup.ends_with("apex.db.backup-1"), "{}", backup.display());
     assert_eq!(mode(&backup), 0o600);
@@ -104,7 +104,7 @@ async fn an_older_database_is_copied_and_then_migrated() {
     let kept = dump(&*opened.store).await;
     opened.store.close().await.unwrap();
 
-    let again = open_with(&place.db(), NOW, TWO_MORE).unwrap();
+    let again = open_with(&place.db(), NOW, TWO_MORE, |_| {}).unwrap();
     assert_eq!(again.backup, None, "once");
     again.store.close().await.unwrap();
     assert!(matches!(open(&place.db(), NOW), Err(Error::Newer { found: 4, known: 2, .. })));
@@ -120,7 +120,7 @@ async fn a_migration_that_fails_leaves_the_database_as_it_was() {
     let place = Place::new();
     fs::copy(fixture(), place.db()).unwrap();
     for further in ["", ".1"] {
-        let error = open_with(&place.db(), NOW, SECOND_BROKEN).unwrap_err();
+        let error = open_with(&place.db(), NOW, SECOND_BROKEN, |_| {}).unwrap_err();
         assert!(matches!(error, Error::Sqlite { operation: "migrate", .. }), "{error:?}");
         assert!(place.dir.path().join(format!("apex.db.backup-1{further}")).exists());
     }
@@ -134,7 +134,7 @@ async fn a_migration_that_fails_leaves_the_database_as_it_was() {
 #[tokio::test]
 async fn a_new_database_goes_through_every_migration() {
     let place = Place::new();
-    let opened = open_with(&place.db(), NOW, TWO_MORE).unwrap();
+    let opened = open_with(&place.db(), NOW, TWO_MORE, |_| {}).unwrap();
     assert_eq!(opened.backup, None);
     let world = World::of(Arc::clone(&opened.store) as Arc<dyn Store>);
     world.queued_task().await;

@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::domain::dependency::{Edge, Standing, Want, standing, wants};
 use crate::domain::id::{AssignmentId, Seq, TaskId};
 use crate::domain::task::{State, Task};
+use crate::fault::crash_point;
 use crate::store::Error;
 use crate::store::sqlite::code::Columns;
 use crate::store::sqlite::read::{self, Stored, StoredAttempt};
@@ -131,6 +132,7 @@ impl Part<'_> {
             write::task(self.db, &task, None)?;
         }
         self.note(transition::add_note(&task, add))?;
+        crash_point("apexd.add.written");
         Ok(Added { task, created: true })
     }
 

@@ -7,6 +7,7 @@ use rusqlite::params;
 use crate::domain::attempt::Stream;
 use crate::domain::id::{AssignmentId, TaskId};
 use crate::domain::queue::{free_in_queue, lowest_free_slot};
+use crate::fault::crash_point;
 use crate::store::Error;
 use crate::store::sqlite::code::Columns;
 use crate::store::sqlite::read::{self, Stored};
@@ -44,6 +45,7 @@ impl Part<'_> {
             write::new_attempt(self.db, id, &attempt, claim.boot)?;
             self.note(note)?;
             claimed.push(Claimed { task, attempt, env });
+            crash_point("apexd.claim.written");
         }
         Ok(claimed)
     }
@@ -58,6 +60,7 @@ impl Part<'_> {
             write::task(self.db, &task, cancel_reason.as_deref())?;
             write::attempt(self.db, of.row, &of.attempt)?;
             self.note(note)?;
+            crash_point("apexd.start.written");
         }
         Ok(())
     }
@@ -75,6 +78,7 @@ impl Part<'_> {
         for note in notes {
             self.note(note)?;
         }
+        crash_point("apexd.unclaim.written");
         if task.state.is_ended() {
             self.settle_soon(task.id)?;
             self.settle(unclaim.now)?;
@@ -101,6 +105,7 @@ impl Part<'_> {
         } else {
             false
         };
+        crash_point("apexd.finish.written");
         Ok(Finished { task, recorded: true, unsettled })
     }
 

@@ -5,6 +5,7 @@ use rusqlite::params;
 use crate::domain::attempt::Attempt;
 use crate::domain::id::AssignmentId;
 use crate::domain::task::Task;
+use crate::fault::crash_point;
 use crate::store::sqlite::code::Columns;
 use crate::store::sqlite::read::{self, Stored};
 use crate::store::sqlite::verb::{Part, Undone};
@@ -32,6 +33,7 @@ impl Part<'_> {
             Ok(Ok(answer))
         })?;
         self.settle(cancel.now)?;
+        crash_point("apexd.cancel.written");
         Ok(answers)
     }
 
@@ -76,6 +78,7 @@ impl Part<'_> {
                     if let (Some(note), Some(of)) = (note, of) {
                         write::attempt(part.db, of.row, &of.attempt)?;
                         part.put(&task, cancel_reason.as_deref(), note)?;
+                        crash_point("apexd.pause.written");
                     }
                     Ok(Ok(assignment))
                 }

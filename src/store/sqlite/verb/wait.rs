@@ -7,6 +7,7 @@ use crate::domain::dependency::{self, Standing, Turn, Want};
 use crate::domain::id::TaskId;
 use crate::domain::task::State;
 use crate::domain::time::Timestamp;
+use crate::fault::crash_point;
 use crate::store::sqlite::code::{Columns, int};
 use crate::store::sqlite::read::{self, Stored};
 use crate::store::sqlite::verb::{Part, Undone};
@@ -25,6 +26,7 @@ impl Part<'_> {
             let Stored { mut task, cancel_reason } = stored;
             if let Some(note) = transition::due(&mut task, now) {
                 self.put(&task, cancel_reason.as_deref(), note)?;
+                crash_point("apexd.due.written");
                 woken += 1;
             }
         }
@@ -145,6 +147,7 @@ impl Part<'_> {
         let was_ended = task.state.is_ended();
         if let Some(note) = transition::settle(&mut task, standing, broken_state, now) {
             self.put(&task, cancel_reason.as_deref(), note)?;
+            crash_point("apexd.dependant.told");
             if was_ended != task.state.is_ended() {
                 self.settle_soon(dependant)?;
             }

@@ -1,5 +1,9 @@
 //! apexd is killed over and over while tasks of every sort run, wait and are tried again: no ending changes.
 
+mod feed;
+pub mod oracle;
+pub mod probe;
+
 use std::collections::BTreeMap;
 
 use nix::sys::signal::Signal;

@@ -1,5 +1,7 @@
 //! The plug is pulled: apexd, the guardian's stop, the connection, each in the middle of something.
 
+mod points;
+
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;

@@ -1,0 +1,273 @@
+//! Every named point in turn: a process dies there, in the middle of work of every sort, and nothing comes of it.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::Instant;
+
+use apex::fault::POINTS;
+use nix::sys::signal::Signal;
+
+use crate::storm::oracle::{self, Ledger};
+use crate::storm::probe::{self, Fate, Probe, effects};
+use crate::support::{PATIENCE, Run, World, eventually, process_state, signal};
+
+/// So many worlds at once: each of them mostly waits.
+const WORLDS: usize = 6;
+
+const CONFIG: &str = "[daemon]\nmax_concurrent = 6\n[queues.one]\nslots = 1\n[shutdown]\nkill_grace = \"200ms\"\n";
+
+/// What a process comes by only once in its life, when it starts or when it ends.
+const ONCE_IN_A_LIFE: [&str; 14] = [
+    "guardian.locked",
+    "guardian.listening",
+    "guardian.roll_call.begun",
+    "apexd.store.opened",
+    "apexd.roll_call.heard",
+    "apexd.past.decided",
+    "apexd.past.settled",
+    "apexd.ready.told",
+    "apexd.replace.ordered",
+    "guardian.stop.asked",
+    "apexd.drain.begun",
+    "apexd.store.closed",
+    "apexd.link.closed",
+    "guardian.last_words.written",
+];
+
+/// Who dies, and when.
+#[derive(Debug, Clone, Copy)]
+struct Case {
+    point: &'static str,
+    hit: u32,
+    /// Only when much is under way.
+    late: bool,
+}
+
+impl Case {
+    fn all() -> VecDeque<Case> {
+        let of = |point: &&'static str| {
+            let is_once = ONCE_IN_A_LIFE.contains(point);
+            let second = Case { point, hit: if is_once { 1 } else { 2 }, late: is_once };
+            [Case { point, hit: 1, late: false }, second]
+        };
+        POINTS.iter().flat_map(of).collect()
+    }
+}
+
+/// A world with a fault in it, and what its clients do.
+struct Play {
+    world: World,
+    case: Case,
+    /// Is made by the process that dies.
+    died: PathBuf,
+    ledger: Ledger,
+}
+
+impl Play {
+    fn new(case: Case) -> Play {
+        let mut world = World::with_config(CONFIG);
+        probe::install(&world.root());
+        let died = world.path("died");
+        world.set_variable("APEX_FAULT_CRASH", &format!("{}:{}", case.point, case.hit));
+        world.set_variable("APEX_FAULT_ONCE", &died.to_string_lossy());
+        let guardian_died = case.point.starts_with("guardian.");
+        let ledger = Ledger { guardian_died, limits: (6, 1), ..Ledger::default() };
+        Play { world, case, died, ledger }
+    }
+
+    /// Runs a command, again for as long as there is no daemon to answer it.
+    fn insist(&self, args: &[&str]) -> Run {
+        let began = Instant::now();
+        loop {
+            let run = self.world.apex(args);
+            if run.code != 3 {
+                return run;
+            }
+            assert!(began.elapsed() < PATIENCE, "nobody ever answered {args:?}: {run:?}");
+        }
+    }
+
+    /// Adds a probe until that is acknowledged, each time under another name, and returns the task's number.
+    fn add(&mut self, probe: Probe) -> u64 {
+        for round in 0.. {
+            let named = Probe { name: format!("{}-{round}", probe.name), ..probe.clone() };
+            let run = self.world.apex(named.add());
+            self.ledger.probes.insert(named.name.clone(), named.clone());
+            match run.code {
+                0 => {
+                    let id = run.stdout.trim().parse().unwrap();
+                    self.ledger.acknowledged.insert(id, named.name);
+                    return id;
+                }
+                3 if round < 100 => {}
+                _ => panic!("{run:?}"),
+            }
+        }
+        unreachable!()
+    }
+
+    /// Waits until a probe has written that it started, or never will.
+    fn until_started(&self, id: u64) {
+        let mut looks = 0;
+        eventually("it runs", || {
+            looks += 1;
+            let (effects, _) = effects(&self.world.root());
+            effects.iter().any(|effect| effect.task == id) || (looks % 100 == 0 && self.has_ended(id))
+        });
+    }
+
+    fn has_ended(&self, id: u64) -> bool {
+        let run = self.insist(&["task", "wait", "--timeout", "100ms", &id.to_string()]);
+        run.code != 75
+    }
+
+    /// Does a bit of everything that tasks are for, and returns when all of it has ended.
+    fn perform(&mut self) {
+        if self.case.late {
+            std::fs::write(&self.died, "").unwrap();
+        }
+        self.insist(&["daemon", "start"]);
+        self.refuse_starts();
+        let gated = |name: &str| Probe { gate: true, lines: 50, ..Probe::new(name, 0) };
+        let paused = self.add(gated("paused"));
+        let stubborn = self.add(Probe { stubborn: true, fate: Fate::Cancelled, ..gated("stubborn") });
+        let again = self.add(Probe { ends: vec![5], ..gated("again") }.flags(&["--on-interrupt", "rerun"]));
+        let held = self.add(Probe { fate: Fate::Cancelled, ..Probe::new("held", 0) }.flags(&["--hold"]));
+        for id in [paused, stubborn, again] {
+            self.until_started(id);
+        }
+        self.ledger.interfered.insert(stubborn);
+        for _ in 0..2 {
+            self.insist(&["task", "pause", &paused.to_string()]);
+            self.insist(&["task", "resume", &paused.to_string()]);
+        }
+        self.insist(&["task", "cancel", &stubborn.to_string()]);
+        if self.insist(&["task", "cancel", &held.to_string()]).code == 0 {
+            let length = std::fs::metadata(self.world.path(probe::EFFECTS)).unwrap().len();
+            self.ledger.cancelled.insert(held, length);
+        }
+        let first = self.add(gated("first"));
+        let second = self.add(Probe::new("second", 4).flags(&["--after", &first.to_string()]));
+        let skipped = Probe { fate: Fate::Skipped, ..Probe::new("skipped", 0) };
+        self.add(skipped.flags(&["--after", &second.to_string()]));
+        self.add(Probe::new("thrice", 0).retried(2, &[3, 3, 0]));
+        if self.case.late {
+            std::fs::remove_file(&self.died).unwrap();
+        }
+        // Whoever is to come by a second time must live so long.
+        let is_replaced = self.case.hit == 1 || self.case.point.starts_with("guardian.");
+        for _ in 0..if is_replaced { 2 } else { 0 } {
+            // It may have been replaced by its death.
+            self.world.apex(["daemon", "restart"]);
+        }
+        self.add(Probe::new("later", 0).flags(&["--in", "100ms", "-Q", "one"]));
+        self.add(Probe { nap: "0.03", ..Probe::new("one", 7) }.flags(&["-Q", "one"]));
+        let endless = Probe { nap: "1000", fate: Fate::TimedOut, ..Probe::new("endless", 0) };
+        self.add(endless.flags(&["--timeout", "150ms"]));
+        self.add(Probe { child: true, block: 100_000, ..Probe::new("parent", 9) }.split());
+        self.add(Probe::new("suicide", -9));
+        let gate = probe::open_gate(&self.world.root());
+        if self.case.point == "guardian.last_words.written" {
+            self.leave_the_guardian_alone();
+        }
+        if self.ledger.guardian_died {
+            self.wake_whom_nobody_can_signal();
+        }
+        let all: Vec<String> = self.ledger.acknowledged.keys().map(u64::to_string).collect();
+        let wait: Vec<&str> =
+            ["task", "wait", "--timeout", "30s"].into_iter().chain(all.iter().map(String::as_str)).collect();
+        self.insist(&wait);
+        drop(gate);
+    }
+
+    /// Nothing can be started for a while, so that what was claimed is given back.
+    fn refuse_starts(&mut self) {
+        if !self.case.point.starts_with("apexd.unclaim.") {
+            return;
+        }
+        let output = self.world.dot_apex().join("output");
+        std::fs::create_dir_all(&output).unwrap();
+        std::fs::write(output.join("0"), "").unwrap();
+        self.add(Probe::new("refused", 0));
+        eventually("a claim was given back", || self.died.exists());
+        std::fs::remove_file(output.join("0")).unwrap();
+    }
+
+    /// The guardian finds no apexd any more, and writes down how the tasks end.
+    fn leave_the_guardian_alone(&self) {
+        self.world.forbid_starts();
+        let guardian = self.world.guardian_pid();
+        signal(self.world.apexd_pid(), Signal::SIGKILL);
+        eventually("it gives up", || self.world.dot_apex().join("daemon.failed").exists());
+        signal(guardian, Signal::SIGTERM);
+        eventually("it died with its last words written", || self.died.exists());
+        self.world.allow_starts();
+    }
+
+    /// Lets processes go on that were paused when the guardian died: nobody else can.
+    fn wake_whom_nobody_can_signal(&self) {
+        for pid in self.world.processes() {
+            if process_state(pid) == Some('T') {
+                signal(pid, Signal::SIGCONT);
+            }
+        }
+    }
+
+    /// Stops the daemon as its point wants it, and starts it again.
+    fn stop(&self) {
+        if self.case.point == "guardian.stop.asked" {
+            let guardian = self.world.guardian_pid();
+            signal(guardian, Signal::SIGTERM);
+            eventually("it is gone", || process_state(guardian).is_none_or(|state| state == 'Z'));
+        }
+        self.insist(&["daemon", "stop"]);
+        self.insist(&["daemon", "start"]);
+    }
+}
+
+/// Plays one case, and returns what is wrong afterwards.
+fn play(case: Case) -> Vec<String> {
+    let mut play = Play::new(case);
+    play.perform();
+    // The way down has its points as well; then it is looked at what is left.
+    play.stop();
+    let mut wrong = oracle::check(&play.world, &play.ledger);
+    if !play.died.exists() {
+        wrong.push("nobody came by this point".to_owned());
+    }
+    if !wrong.is_empty() {
+        wrong.push(play.world.log());
+    }
+    wrong
+}
+
+/// `APEX_POINT=word` plays only the points with this word in their names.
+#[test]
+fn dying_at_any_point_changes_nothing_that_was_promised() {
+    let cases = Mutex::new(Case::all());
+    let wrong = Mutex::new(Vec::new());
+    let only = std::env::var("APEX_POINT").ok();
+    std::thread::scope(|scope| {
+        for _ in 0..WORLDS {
+            scope.spawn(|| {
+                while let Some(case) = { cases.lock().unwrap().pop_front() } {
+                    if only.as_ref().is_some_and(|only| !case.point.contains(only.as_str())) {
+                        continue;
+                    }
+                    let began = Instant::now();
+                    let found = std::panic::catch_unwind(|| play(case)).unwrap_or_else(|panic| {
+                        let told = panic.downcast_ref::<String>().cloned();
+                        vec![told.unwrap_or_else(|| "a panic".to_owned())]
+                    });
+                    eprintln!("{case:?} took {:?}, {} wrong", began.elapsed(), found.len());
+                    if !found.is_empty() {
+                        wrong.lock().unwrap().push(format!("{case:?}:\n  {}", found.join("\n  ")));
+                    }
+                }
+            });
+        }
+    });
+    let wrong = wrong.into_inner().unwrap();
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n\n"));
+}
