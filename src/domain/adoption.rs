@@ -4,10 +4,11 @@
 //! This is not a special recovery: apexd always starts like this, and on a first start there is nothing to compare.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use crate::domain::id::AssignmentId;
 use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
-use crate::domain::outcome::{Exit, ReasonCode};
+use crate::domain::outcome::{Exit, ReasonCode, StopCause};
 use crate::domain::time::Timestamp;
 
 /// A process that the guardian started and has not forgotten.
@@ -124,6 +125,17 @@ pub fn reconcile(
     decisions
 }
 
+/// Returns why a process was stopped that ended while no apexd was there, if it was: for a person who had cancelled it, for
+/// its time limit, else for a drain. `ran` is how long it had run, pauses left out.
+pub fn cause_of_end(exit: &Exit, is_cancelled: bool, timeout: Option<Duration>, ran: Duration) -> Option<StopCause> {
+    if is_cancelled {
+        return Some(StopCause::Cancel);
+    }
+    let is_over = timeout.is_some_and(|limit| ran >= limit);
+    // How it ended says nothing: many programs end in order when they are asked to.
+    exit.stopped.then_some(if is_over { StopCause::Timeout } else { StopCause::Drain })
+}
+
 /// Decides about an attempt whose process nobody names.
 fn decide_unknown(
     here: Here,
@@ -170,6 +182,27 @@ mod tests {
     fn under_way(owner: GuardianId, boot: BootId, started: bool) -> UnderWay {
         let identity = started.then_some(ProcessIdentity { boot, pid: 100, start_ticks: 5 });
         UnderWay { assignment: id(7), owner, boot, identity }
+    }
+
+    #[test]
+    fn what_was_asked_to_stop_did_not_end_by_itself() {
+        let exit = |stopped| Exit { stopped, ..child(7, true).exit.unwrap() };
+        let (limit, ran) = (Duration::from_secs(60), Duration::from_secs(61));
+        for (stopped, cancelled, limit, expected) in [
+            (false, false, None, None),
+            (false, false, Some(limit), None),
+            (false, true, None, Some(StopCause::Cancel)),
+            (true, true, Some(limit), Some(StopCause::Cancel)),
+            (true, false, Some(limit), Some(StopCause::Timeout)),
+            (true, false, Some(limit * 2), Some(StopCause::Drain)),
+            (true, false, None, Some(StopCause::Drain)),
+        ] {
+            assert_eq!(
+                cause_of_end(&exit(stopped), cancelled, limit, ran),
+                expected,
+                "{stopped} {cancelled} {limit:?}"
+            );
+        }
     }
 
     /// Every combination of who claimed, in which boot, whether the start was recorded, who names the process and

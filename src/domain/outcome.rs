@@ -48,7 +48,8 @@ pub struct Exit {
     pub at: Timestamp,
     /// Whether other processes of its session may still be alive.
     pub leftovers: bool,
-    /// Whether the guardian itself had asked it to stop, because it was told to end and no apexd was there.
+    /// Whether it had been asked to stop before it ended: by apexd, which cancels, limits and drains, or by the guardian
+    /// itself, because it was told to end and no apexd was there.
     pub stopped: bool,
 }
 

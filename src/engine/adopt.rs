@@ -1,6 +1,7 @@
 //! How every start begins: what the store remembers as under way is compared with what the guardian holds.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use tracing::{info, warn};
 
@@ -8,7 +9,7 @@ use crate::domain::adoption::{self, Child, Decision, Here, LastWords, UnderWay};
 use crate::domain::attempt::{Clock, Event, Machine, Policy};
 use crate::domain::id::AssignmentId;
 use crate::domain::identity::ProcessIdentity;
-use crate::domain::outcome::{ExitStatus, Outcome, StopCause};
+use crate::domain::outcome::{Outcome, StopCause};
 use crate::domain::task::State;
 use crate::domain::time::Timestamp;
 use crate::engine::World;
@@ -100,14 +101,14 @@ impl Core {
             // Its grace began when it was asked.
             policy.grace = policy.grace.saturating_sub(self.now.wall.since(asked));
         }
-        // It was told to stop by an apexd that did not live to record it: what ended by the signal did not fail.
-        let is_draining = self.stop_requests > 0;
-        let is_cut_off = is_draining && child.exit.is_some_and(|exit| is_by_stop(exit.status, policy.signal));
-        // The same of its time limit; and what has ended does not reach it by the time that has passed since.
-        let is_timed_out = child.exit.zip(policy.timeout).is_some_and(|(exit, limit)| {
-            let ran = exit.at.since(child.started_at).saturating_sub(attempt.paused_for);
-            ran >= limit && is_by_stop(exit.status, policy.signal)
+        // It may have been told to stop by an apexd that did not live to record that.
+        let stopped = child.exit.and_then(|exit| {
+            let pause = attempt.paused_at.map_or(Duration::ZERO, |at| at.until(self.now.moment));
+            let paused = attempt.paused_for + pause.saturating_sub(self.now.wall.since(exit.at));
+            let ran = exit.at.since(child.started_at).saturating_sub(paused);
+            adoption::cause_of_end(&exit, cancel.is_some(), policy.timeout, ran)
         });
+        // What has ended does not reach its limit by the time that has passed since.
         policy.timeout = policy.timeout.filter(|_| child.exit.is_none());
         let identity = ProcessIdentity { boot: self.boot, pid: child.pid, start_ticks: child.start_ticks };
         // If it is not known a time limit begins anew: too late is better than at once.
@@ -121,12 +122,8 @@ impl Core {
         };
         self.supervise(Supervised::new(task, attempt, machine));
         self.spawned(Child { exit: None, ..child });
-        if cancel.is_some() {
-            self.stop_attempt(assignment, StopCause::Cancel);
-        } else if is_cut_off {
-            self.stop_attempt(assignment, StopCause::Drain);
-        } else if is_timed_out {
-            self.stop_attempt(assignment, StopCause::Timeout);
+        if let Some(cause) = stopped.or(cancel.map(|_| StopCause::Cancel)) {
+            self.stop_attempt(assignment, cause);
         }
         match child.exit {
             Some(exit) => self.feed(assignment, Event::Exited(exit)),
@@ -139,13 +136,9 @@ impl Core {
     /// Records an end that a guardian saw which is itself gone.
     fn record_end(&mut self, entry: &InFlight, child: Child) {
         let Some(exit) = child.exit else { return };
-        let cause = if entry.task.cancel_requested_at.is_some_and(|asked| exit.at >= asked) {
-            Some(StopCause::Cancel)
-        } else if exit.stopped {
-            Some(StopCause::Drain)
-        } else {
-            None
-        };
+        let is_cancelled = entry.task.cancel_requested_at.is_some_and(|asked| exit.at >= asked);
+        let ran = exit.at.since(child.started_at).saturating_sub(entry.attempt.paused_for);
+        let cause = adoption::cause_of_end(&exit, is_cancelled, entry.task.spec.timeout, ran);
         let identity = ProcessIdentity { boot: entry.boot, pid: child.pid, start_ticks: child.start_ticks };
         let outcome = Outcome::of_exit(exit.status, cause, exit.usage, exit.at);
         self.past_end(entry, outcome, Some((identity, child.started_at)));
@@ -162,9 +155,4 @@ impl Core {
             now: self.now.wall,
         })));
     }
-}
-
-/// Returns whether an end may be the work of apex, which asks by this signal and then kills.
-fn is_by_stop(status: ExitStatus, signal: i32) -> bool {
-    matches!(status, ExitStatus::Signal(by) if by == signal || by == nix::libc::SIGKILL)
 }

@@ -431,7 +431,8 @@ async fn a_time_limit_counts_until_the_end_and_not_until_the_next_engine() {
     let in_time = child(spawns[0], Some(exit(DONE, false)));
     tokio::time::sleep(Duration::from_secs(2)).await;
     // The other one was told to end by the engine before, which did not live to hear of the end.
-    let over = Child { started_at: in_time.started_at, ..child(spawns[1], Some(exit(ExitStatus::Signal(15), false))) };
+    let stopped = Exit { stopped: true, ..exit(ExitStatus::Code(0), false) };
+    let over = Child { started_at: in_time.started_at, ..child(spawns[1], Some(stopped)) };
     held.children = vec![in_time, over];
     tokio::time::sleep(Duration::from_secs(2)).await;
     let mut stage = Stage::with(stage.store, stage.dir, held, Vec::new(), 2, |_| true).await;

@@ -147,7 +147,7 @@ impl Table {
         poll.remove(pidfd);
         self.unwatched.retain(|unwatched| *unwatched != pid);
         held.pidfd = None;
-        let stopped = held.stopped;
+        let stopped = held.stopped || held.everything;
         held.child.exit = Some(Exit { status, usage: Some(usage), at: wall_now(), leftovers: false, stopped });
         self.running -= 1;
         true

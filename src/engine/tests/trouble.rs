@@ -200,21 +200,22 @@ async fn left_running(change: fn(&mut TaskSpec)) -> (Stage, TaskId, AssignmentId
 
 #[tokio::test(start_paused = true)]
 async fn what_a_drain_ended_while_apexd_was_dead_was_cut_off() {
-    for (status, requests, expected) in [
-        (ExitStatus::Signal(15), 1, State::Interrupted),
-        (ExitStatus::Signal(9), 2, State::Interrupted),
-        (ExitStatus::Signal(11), 1, State::Failed),
-        (ExitStatus::Code(0), 1, State::Succeeded),
-        (ExitStatus::Signal(15), 0, State::Failed),
+    for (status, stopped, expected) in [
+        (ExitStatus::Signal(15), true, State::Interrupted),
+        (ExitStatus::Code(143), true, State::Interrupted),
+        (ExitStatus::Code(0), true, State::Interrupted),
+        (ExitStatus::Signal(11), false, State::Failed),
+        (ExitStatus::Code(0), false, State::Succeeded),
+        (ExitStatus::Signal(15), false, State::Failed),
     ] {
         let (stage, id, assignment) = left_running(|_| ()).await;
         let mut held = guardian(1);
-        held.stop_requests = requests;
-        held.children = vec![child(assignment, Some(exit(status, false)))];
+        held.stop_requests = 1;
+        held.children = vec![child(assignment, Some(Exit { stopped, ..exit(status, false) }))];
         let mut stage = Stage::with(stage.store, stage.dir, held, Vec::new(), 1, |_| true).await;
         stage.until_forgotten(assignment).await;
         let task = stage.store.task(id).await.unwrap().unwrap();
-        assert_eq!(task.state, expected, "{status:?} after {requests} requests");
+        assert_eq!(task.state, expected, "{status:?}, asked to stop: {stopped}");
     }
 }
 
