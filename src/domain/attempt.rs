@@ -120,7 +120,7 @@ const SIGSTOP: i32 = 19;
 const SWEEP_EVERY: Duration = Duration::from_millis(20);
 /// How long after SIGKILL a session is looked at. What is still there then is beyond our reach: it belongs to another
 /// user, or hangs in the kernel.
-const UNREACHABLE_AFTER: Duration = Duration::from_secs(5);
+pub const UNREACHABLE_AFTER: Duration = Duration::from_secs(5);
 /// How long to wait before an outcome that could not be stored is offered again.
 const RECORD_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
@@ -203,6 +203,11 @@ impl Machine {
     /// ended, and did not end by itself. What made a session of its own is not touched otherwise.
     pub fn ends_everything(&self) -> bool {
         self.stop.is_some_and(|stop| stop.everything)
+    }
+
+    /// Returns whether its process was killed and is still there after a time in which everything dies that can.
+    pub fn is_beyond_reach(&self, now: Moment) -> bool {
+        self.phase == Phase::Running && self.stop.is_some_and(|stop| stop.is_over(now))
     }
 
     /// Leaves another time between the first signal and SIGKILL from now on; a stop that has begun keeps its own.

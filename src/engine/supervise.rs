@@ -6,7 +6,7 @@ use std::time::Duration;
 use tracing::{error, info, warn};
 
 use crate::domain::adoption::Child;
-use crate::domain::attempt::{Attempt, Effect, Event, Leftovers, Machine};
+use crate::domain::attempt::{Attempt, Effect, Event, Leftovers, Machine, UNREACHABLE_AFTER};
 use crate::domain::id::{AssignmentId, TaskId};
 use crate::domain::identity::ProcessIdentity;
 use crate::domain::outcome::{Exit, Outcome, ReasonCode, StopCause};
@@ -61,6 +61,8 @@ pub(super) struct Supervised {
     is_orphan: bool,
     /// The store could not take its end when it was last offered.
     is_unrecorded: bool,
+    /// It was killed, and is there all the same.
+    is_beyond_reach: bool,
 }
 
 impl Supervised {
@@ -77,6 +79,7 @@ impl Supervised {
             refused: None,
             is_orphan: false,
             is_unrecorded: false,
+            is_beyond_reach: false,
         }
     }
 
@@ -90,10 +93,10 @@ impl Supervised {
         Self { is_orphan: true, ..Self::new(task, attempt, machine) }
     }
 
-    /// Returns whether a drain waits for its end. What nobody can stop is left running; an end that cannot be stored is
-    /// left to the guardian, which writes it down for the next apexd.
+    /// Returns whether a drain waits for its end. What nobody can stop, or end, is left running; an end that cannot be
+    /// stored is left to the guardian, which writes it down for the next apexd.
     pub(super) fn holds_up_a_drain(&self) -> bool {
-        !self.is_orphan && !self.is_unrecorded
+        !self.is_orphan && !self.is_unrecorded && !self.is_beyond_reach
     }
 
     /// Follows another setting for what a normal end leaves behind.
@@ -127,7 +130,12 @@ impl Core {
 
     fn perform(&mut self, assignment: AssignmentId, effect: Effect) {
         match effect {
-            Effect::Signal(signal) => self.signal(assignment, signal, Asker::Machine),
+            Effect::Signal(signal) => {
+                self.signal(assignment, signal, Asker::Machine);
+                if signal == nix::libc::SIGKILL {
+                    self.wake_at(self.now.moment + UNREACHABLE_AFTER, Target::Attempt(assignment));
+                }
+            }
             Effect::RecordStart => self.record_start(assignment),
             Effect::Release => {
                 let reason = self.attempts.get_mut(&assignment).and_then(|supervised| supervised.refused.take());
@@ -336,6 +344,15 @@ impl Core {
 
     pub(super) fn tick(&mut self, assignment: AssignmentId) {
         self.feed(assignment, Event::Tick);
+        let now = self.now.moment;
+        if let Some(supervised) = self.attempts.get_mut(&assignment)
+            && supervised.machine.is_beyond_reach(now)
+            && !supervised.is_beyond_reach
+        {
+            warn!("Task {} was killed and does not end: it hangs in the kernel", supervised.task.id);
+            supervised.is_beyond_reach = true;
+            self.attempts_changed();
+        }
     }
 
     /// Looks whether a process that nobody is the parent of is still there.

@@ -24,12 +24,17 @@ const HEARD_WITHIN: Duration = Duration::from_secs(10);
 /// How often it is looked whether anything is left: nothing tells the end of a process whose parent is not ours.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
+/// How long after SIGKILL it is waited. What is still there then is beyond our reach: it hangs in the kernel, or belongs
+/// to another user.
+const UNREACHABLE_AFTER: Duration = Duration::from_secs(5);
+
 /// The guardian stops the tasks itself.
 #[derive(Debug)]
 pub(super) struct Alone {
     /// Then the rest is killed.
     kill_at: Moment,
-    is_killing: bool,
+    /// Since then everything is killed.
+    killing_since: Option<Moment>,
     next_look: Moment,
 }
 
@@ -91,7 +96,7 @@ impl Guardian {
             self.table.stop_all(libc::SIGTERM, self.apexd.pid());
         }
         let kill_at = if is_urgent { now } else { now + self.kill_grace };
-        self.alone = Some(Alone { kill_at, is_killing: false, next_look: now });
+        self.alone = Some(Alone { kill_at, killing_since: None, next_look: now });
     }
 
     /// apexd has drained and ended: whatever is left, which should be nothing, is killed.
@@ -102,7 +107,7 @@ impl Guardian {
             let running = self.table.running();
             self.log.line(Level::Error, &format!("apexd left tasks behind; killing them running={running}"));
         }
-        self.alone = Some(Alone { kill_at: now, is_killing: false, next_look: now });
+        self.alone = Some(Alone { kill_at: now, killing_since: None, next_look: now });
     }
 
     /// Goes on stopping; returns the exit code when nothing is left.
@@ -111,10 +116,15 @@ impl Guardian {
         if self.table.running() == 0 && is_apexd_gone && !self.table.has_leftovers(self.apexd.pid()) {
             return Some(self.finish(EXIT_DONE));
         }
-        if now >= alone.kill_at && (now >= alone.next_look || !alone.is_killing) {
-            if !alone.is_killing {
+        if is_apexd_gone && alone.killing_since.is_some_and(|since| now >= since + UNREACHABLE_AFTER) {
+            let left = self.table.running();
+            self.log.line(Level::Error, &format!("ending although something cannot be killed running={left}"));
+            return Some(self.finish(EXIT_DONE));
+        }
+        if now >= alone.kill_at && (now >= alone.next_look || alone.killing_since.is_none()) {
+            if alone.killing_since.is_none() {
                 self.log.line(Level::Warn, &format!("killing what is left running={}", self.table.running()));
-                alone.is_killing = true;
+                alone.killing_since = Some(now);
             }
             self.kill_apexd();
             self.table.stop_all(libc::SIGKILL, self.apexd.pid());
@@ -127,7 +137,9 @@ impl Guardian {
 
     /// Writes down what nobody has been told, and lets go of it. Returns `code`, or another if that failed.
     pub(super) fn finish(&mut self, code: i32) -> i32 {
-        let children = self.table.children();
+        // One that cannot be killed has no end to be told. The next apexd finds out whether it is still there.
+        let mut children = self.table.children();
+        children.retain(|child| child.exit.is_some());
         // Ended means ended, also where no apexd is left to see to it.
         if children.iter().any(|child| child.exit.is_some_and(|exit| exit.leftovers)) {
             self.table.stop_all(libc::SIGKILL, self.apexd.pid());

@@ -11,7 +11,8 @@
 //! memory, and be replaced with it.
 //!
 //! Reading order: `run` (the loop) → `apexd` (its lives) → `orders` (what it asks) → `table` (what is held) → `spawn`
-//! and `processes` (the system calls; `kin` decides who belongs to whom) → `alone` (the end without an apexd) → `hold` (lock, socket, pid file)
+//! and `processes` (the system calls; `kin` decides who belongs to whom,
+//! `mounts` and `starting` are for what may hang) → `alone` (the end without an apexd) → `hold` (lock, socket, pid file)
 //! → `supervisor` (what systemd is told).
 
 mod alone;
@@ -21,6 +22,7 @@ mod error;
 mod hold;
 mod kin;
 mod log;
+mod mounts;
 mod orders;
 mod peer;
 mod poll;
@@ -29,6 +31,7 @@ mod readiness;
 mod run;
 mod signals;
 mod spawn;
+mod starting;
 mod supervisor;
 mod table;
 #[cfg(test)]

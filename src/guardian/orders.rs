@@ -6,6 +6,7 @@ use crate::guardian::log::Level;
 use crate::guardian::poll::Source;
 use crate::guardian::processes::Seen;
 use crate::guardian::run::Guardian;
+use crate::guardian::spawn::Failed;
 use crate::link::codec::Error;
 use crate::link::machine::boottime_now;
 use crate::link::{Fact, Order, VERSION};
@@ -88,7 +89,7 @@ impl Guardian {
                 crash_point("guardian.spawn.ordered");
                 // It does not know this one.
                 *recent = None;
-                if let Err(failed) = self.table.spawn(&self.poll, &self.spawner, &spawn) {
+                if let Err(failed) = self.table.spawn(&self.poll, &mut self.spawner, &spawn) {
                     let (assignment, step, errno) = (spawn.assignment, failed.step, failed.errno);
                     self.answer(&Fact::NotSpawned { assignment, step, errno });
                 }
@@ -147,6 +148,13 @@ impl Guardian {
                 Err(Error::UnknownKind { .. } | Error::Malformed { .. }) => {}
                 Ok(Some(_)) | Err(Error::TooLong { .. } | Error::Empty) => return,
             }
+        }
+    }
+
+    /// Looks how a start goes that could not be waited for.
+    pub(super) fn look_at_start(&mut self, pid: u32) {
+        if let Some((assignment, Failed { step, errno })) = self.table.look_at_start(&self.poll, pid) {
+            self.answer(&Fact::NotSpawned { assignment, step, errno });
         }
     }
 

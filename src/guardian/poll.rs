@@ -16,12 +16,16 @@ pub(super) enum Source {
     Link,
     /// apexd has ended.
     Apexd,
+    /// There is news of how the task with this pid is being started.
+    Start(u32),
     /// The task with this pid has ended.
     Task(u32),
 }
 
 /// Set in the number of a [`Source::Task`], whose low half is the pid.
 const TASK: u64 = 1 << 32;
+/// The same of a [`Source::Start`].
+const START: u64 = 1 << 33;
 
 impl Source {
     fn to_number(self) -> u64 {
@@ -29,6 +33,7 @@ impl Source {
             Self::Signals => 0,
             Self::Link => 1,
             Self::Apexd => 2,
+            Self::Start(pid) => START | u64::from(pid),
             Self::Task(pid) => TASK | u64::from(pid),
         }
     }
@@ -38,6 +43,7 @@ impl Source {
             0 => Some(Self::Signals),
             1 => Some(Self::Link),
             2 => Some(Self::Apexd),
+            _ if number & START != 0 => u32::try_from(number ^ START).ok().map(Self::Start),
             _ => u32::try_from(number ^ TASK).ok().map(Self::Task),
         }
     }
@@ -58,7 +64,7 @@ impl Poll {
     /// waited for, but its pidfd is readable, and would be told without a pause.
     pub(super) fn add(&self, fd: impl AsFd, source: Source) -> io::Result<()> {
         let flags = match source {
-            Source::Signals | Source::Link => EpollFlags::EPOLLIN,
+            Source::Signals | Source::Link | Source::Start(_) => EpollFlags::EPOLLIN,
             Source::Apexd | Source::Task(_) => EpollFlags::EPOLLIN | EpollFlags::EPOLLET,
         };
         Ok(self.0.add(fd, EpollEvent::new(flags, source.to_number()))?)
@@ -122,7 +128,9 @@ mod tests {
 
     #[test]
     fn every_source_has_a_number_of_its_own() {
-        for source in [Source::Signals, Source::Link, Source::Apexd, Source::Task(0), Source::Task(u32::MAX)] {
+        let few = [Source::Signals, Source::Link, Source::Apexd];
+        let tasks = [0, 7, u32::MAX].into_iter().flat_map(|pid| [Source::Start(pid), Source::Task(pid)]);
+        for source in few.into_iter().chain(tasks) {
             assert_eq!(Source::from_number(source.to_number()), Some(source));
         }
         assert_eq!(Source::from_number(u64::MAX), None);

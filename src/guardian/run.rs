@@ -200,8 +200,15 @@ impl Guardian {
             match *source {
                 Source::Signals => child_ended |= self.read_signals(),
                 Source::Link => self.read_link(),
-                Source::Task(pid) if self.table.look(&self.poll, pid) => ended.push(pid),
-                Source::Task(_) | Source::Apexd => {}
+                Source::Start(pid) => self.look_at_start(pid),
+                Source::Task(pid) => {
+                    // One whose start has failed was never there.
+                    self.look_at_start(pid);
+                    if self.table.look(&self.poll, pid) {
+                        ended.push(pid);
+                    }
+                }
+                Source::Apexd => {}
             }
         }
         if child_ended {
@@ -263,6 +270,7 @@ impl Guardian {
     /// Does what is due by now.
     fn act_on_time(&mut self, now: Moment) {
         self.supervisor.retry(now);
+        self.table.tell_slow_starts(now);
         if self.is_stopping() {
             self.supervisor.stopping(self.table.running(), now);
         }
@@ -293,6 +301,7 @@ impl Guardian {
     /// Returns when [`Self::act_on_time`] has something to do, if nothing else happens.
     fn next_deadline(&self) -> Option<Moment> {
         let of_supervisor = self.supervisor.next_deadline(self.is_stopping());
+        let of_supervisor = [of_supervisor, self.table.next_slow_start()].into_iter().flatten().min();
         if let Some(alone) = &self.alone {
             return [Some(alone.next_look()), of_supervisor].into_iter().flatten().min();
         }

@@ -3,19 +3,25 @@
 //! The child runs in the guardian's own memory on a stack of its own until it calls exec, while the guardian stands
 //! still (`CLONE_VM | CLONE_VFORK`). So nothing in [`in_child`] may allocate, lock or panic: every string is made before.
 //! Measured in November 2026: 94 µs a call, where posix_spawn takes 110 and std with `pre_exec` 230.
+//!
+//! Where a path may lead to a file system that does not answer ([`mounts`](super::mounts)) the guardian must not stand
+//! still: the child is then a copy of its own, made by fork, that says how it went ([`starting`](super::starting)).
 
 use std::ffi::{CString, OsStr, OsString};
 use std::io;
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::ptr;
 
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use nix::libc::{self, c_char, c_int, c_void};
 use nix::sys::resource::{Resource as Number, getrlimit, setrlimit};
+use nix::unistd::pipe2;
 
 use crate::domain::task::Resource;
+use crate::guardian::mounts::Mounts;
 use crate::guardian::supervisor::VARIABLE;
 use crate::link::{MARK, Spawn, SpawnStep};
 
@@ -148,10 +154,14 @@ fn soft(soft: Option<u64>) -> libc::rlim_t {
     soft.unwrap_or(libc::RLIM_INFINITY)
 }
 
+/// The number under which a child that was made by fork has the pipe for its news, closed on exec.
+const NEWS_FD: RawFd = 3;
+
 /// Starts processes, one at a time.
 #[derive(Debug)]
 pub(super) struct Spawner {
     stack: Stack,
+    mounts: Mounts,
     /// Signals that this process ignores; a child would inherit that.
     ignored: Vec<c_int>,
     /// The soft limit of descriptors that tasks get, if it is not this process's own.
@@ -161,16 +171,44 @@ pub(super) struct Spawner {
 impl Spawner {
     /// Makes the stack, and notes which signals are ignored now: this must not change later.
     pub(super) fn new(nofile: Option<libc::rlim_t>) -> io::Result<Self> {
-        Ok(Self { stack: Stack::new()?, ignored: super::signals::ignored(), nofile })
+        Ok(Self { stack: Stack::new()?, mounts: Mounts::default(), ignored: super::signals::ignored(), nofile })
     }
 
-    /// Starts a task.
-    pub(super) fn start_task(&self, spawn: &Spawn) -> Result<Started, Failed> {
+    /// Starts a task. One that may hang on the way to its program is only begun; the descriptor tells how that goes, see
+    /// [`starting`](super::starting).
+    pub(super) fn start_task(&mut self, spawn: &Spawn) -> Result<(Started, Option<OwnedFd>), Failed> {
         let mut plan = Plan::for_task(spawn)?;
         if let Some(nofile) = self.nofile {
             plan.limits.insert(0, (number(Resource::Nofile), nofile));
         }
-        self.start(&plan)
+        if self.mounts.can_hang(spawn) {
+            return self.begin(&plan).map(|(started, news)| (started, Some(news)));
+        }
+        self.start(&plan).map(|started| (started, None))
+    }
+
+    /// Begins to start what `plan` describes in a process that shares nothing with this one.
+    fn begin(&self, plan: &Plan) -> Result<(Started, OwnedFd), Failed> {
+        let failed = |errno: Errno| Failed { step: SpawnStep::Fork, errno: errno as i32 };
+        let (news, writer) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(failed)?;
+        let unblocked = Blocked::all();
+        // SAFETY: the child only makes system calls and touches what was prepared before.
+        let pid = unsafe { libc::fork() };
+        if pid == 0 {
+            become_program(plan, &self.ignored, writer.as_raw_fd());
+        }
+        let errno = Errno::last();
+        drop(unblocked);
+        let pid = u32::try_from(pid).map_err(|_| failed(errno))?;
+        match super::processes::open(pid) {
+            Ok(pidfd) => Ok((Started { pid, pidfd }, news)),
+            Err(error) => {
+                // It is our child and not reaped, so the pid is its own. It is reaped like an orphan.
+                // SAFETY: no memory is touched.
+                unsafe { libc::kill(pid.cast_signed(), libc::SIGKILL) };
+                Err(Failed { step: SpawnStep::Fork, errno: error.raw_os_error().unwrap_or(libc::EMFILE) })
+            }
+        }
     }
 
     /// Starts what `plan` describes, and returns when it has begun to run or has failed to.
@@ -210,7 +248,7 @@ struct Job<'a> {
 extern "C" fn child_main(job: *mut c_void) -> c_int {
     let job = job.cast::<Job<'_>>();
     // SAFETY: the parent passed a valid job and does not touch it before this process has gone.
-    let step = in_child(unsafe { (*job).plan }, unsafe { (*job).ignored });
+    let step = in_child(unsafe { (*job).plan }, unsafe { (*job).ignored }, false);
     let failed = Failed { step, errno: Errno::last_raw() };
     // SAFETY: as above.
     unsafe { ptr::write_volatile(&raw mut (*job).failed, Some(failed)) };
@@ -218,9 +256,28 @@ extern "C" fn child_main(job: *mut c_void) -> c_int {
     unsafe { libc::_exit(127) }
 }
 
-/// Becomes the program. Returns only if that failed: at which step; errno(3) says why.
-fn in_child(plan: &Plan, ignored: &[c_int]) -> SpawnStep {
-    match prepare(plan, ignored) {
+/// Becomes the program in a process of its own, or says why not and ends with the shell's code for that.
+fn become_program(plan: &Plan, ignored: &[c_int], news: RawFd) -> ! {
+    // SAFETY: plain system calls on valid arguments. From the moment when the signals are let through this process can
+    // be ended, however long it waits for a file system.
+    unsafe {
+        libc::prctl(libc::PR_SET_NAME, c"apex-start".as_ptr());
+        if news != NEWS_FD {
+            libc::dup2(news, NEWS_FD);
+            libc::fcntl(NEWS_FD, libc::F_SETFD, libc::FD_CLOEXEC);
+        }
+    }
+    let step = in_child(plan, ignored, true);
+    let errno = Errno::last_raw();
+    super::starting::report(NEWS_FD, Failed { step, errno });
+    // SAFETY: ends this process without running what the guardian has registered for its own end.
+    unsafe { libc::_exit(if matches!(errno, libc::ENOENT | libc::ENOTDIR) { 127 } else { 126 }) }
+}
+
+/// Becomes the program. Returns only if that failed: at which step; errno(3) says why. `apart` says that the memory is
+/// this process's own and that [`NEWS_FD`] is to be kept.
+fn in_child(plan: &Plan, ignored: &[c_int], apart: bool) -> SpawnStep {
+    match prepare(plan, ignored, apart) {
         Err(step) => step,
         Ok(()) => {
             // SAFETY: all pointers are to NUL-terminated strings, the arrays end with a null pointer.
@@ -236,19 +293,23 @@ fn in_child(plan: &Plan, ignored: &[c_int]) -> SpawnStep {
     }
 }
 
-fn prepare(plan: &Plan, ignored: &[c_int]) -> Result<(), SpawnStep> {
+fn prepare(plan: &Plan, ignored: &[c_int], apart: bool) -> Result<(), SpawnStep> {
     // SAFETY: plain system calls on valid arguments, all of them async-signal-safe; signal-safety(7).
     unsafe {
         succeed(libc::setsid(), SpawnStep::Setup)?;
-        succeed(libc::chdir(plan.cwd.as_ptr()), SpawnStep::Chdir)?;
-        // Before the files are opened: until here this process has as many descriptors as the guardian, perhaps all.
-        let mut first_closed = 3;
+        // Before anything is opened: until here this process has as many descriptors as the guardian, perhaps all. And
+        // one that hangs must hold neither the lock nor the listening socket.
+        let mut first_closed = if apart { NEWS_FD + 1 } else { 3 };
         for (from, to) in &plan.fds {
             succeed(libc::dup2(*from, *to), SpawnStep::Setup)?;
             first_closed = first_closed.max(*to + 1);
         }
         let closed = libc::syscall(libc::SYS_close_range, first_closed, libc::c_uint::MAX, 0);
         succeed(if closed == 0 { 0 } else { -1 }, SpawnStep::Setup)?;
+        if apart {
+            reset_signals(ignored)?;
+        }
+        succeed(libc::chdir(plan.cwd.as_ptr()), SpawnStep::Chdir)?;
         open(&plan.stdin, libc::O_RDONLY, 0, SpawnStep::Stdin)?;
         if let Some((stdout, stderr)) = &plan.output {
             let flags = libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT | libc::O_NOFOLLOW;
@@ -264,9 +325,17 @@ fn prepare(plan: &Plan, ignored: &[c_int]) -> Result<(), SpawnStep> {
             let (_, hard) = getrlimit(*resource).map_err(|_| SpawnStep::Setup)?;
             setrlimit(*resource, if *soft < hard { *soft } else { hard }, hard).map_err(|_| SpawnStep::Setup)?;
         }
-        for signal in ignored {
-            super::signals::set_default(*signal);
-        }
+        reset_signals(ignored)
+    }
+}
+
+/// Lets all signals through, and gives those that this process ignored their default action.
+fn reset_signals(ignored: &[c_int]) -> Result<(), SpawnStep> {
+    for signal in ignored {
+        super::signals::set_default(*signal);
+    }
+    // SAFETY: plain system calls on valid arguments; a zeroed set is one.
+    unsafe {
         let mut none = std::mem::zeroed();
         libc::sigemptyset(&raw mut none);
         succeed(libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut()), SpawnStep::Setup)

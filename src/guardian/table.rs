@@ -12,12 +12,14 @@ use nix::libc;
 use crate::domain::adoption::Child;
 use crate::domain::id::AssignmentId;
 use crate::domain::outcome::Exit;
+use crate::domain::time::Moment;
 use crate::fault::{self, crash_point};
 use crate::guardian::kin::{Kin, Origin, Process};
 use crate::guardian::poll::{Poll, Source};
 use crate::guardian::processes::{self, Meant, Seen, Sessions};
 use crate::guardian::spawn::{Failed, Spawner};
-use crate::link::machine::{Stat, ticks_now, wall_now};
+use crate::guardian::starting::{Progress, Starting};
+use crate::link::machine::{Stat, boottime_now, ticks_now, wall_now};
 use crate::link::{Fact, Scope, Spawn, SpawnStep};
 
 /// So many descriptors stay free whatever is started: three to go through `/proc` and signal what is found there, one
@@ -39,6 +41,8 @@ struct Held {
     stopped: bool,
     /// It is being ended with all that belongs to it, what left its session included.
     everything: bool,
+    /// Its program does not run yet, as far as is known.
+    starting: Option<Starting>,
     start_untold: bool,
     exit_untold: bool,
     /// It stands in [`Table::news`], where each stands at most once.
@@ -56,6 +60,8 @@ pub(super) struct Table {
     roll_call: Vec<AssignmentId>,
     /// Those whose end the kernel would not promise to tell, for want of memory: looked at with every SIGCHLD.
     unwatched: Vec<u32>,
+    /// Those whose start is under way, or was when this was last looked at.
+    starting: Vec<AssignmentId>,
     /// How many have not ended.
     running: usize,
     /// How many were ever started.
@@ -85,12 +91,15 @@ impl<S: Fn(u32) -> bool, E: Fn(AssignmentId) -> bool> Meant for Belonging<'_, S,
 
 impl Table {
     /// Starts a process, unless the assignment is known already; in both cases its start is told (again).
-    pub(super) fn spawn(&mut self, poll: &Poll, spawner: &Spawner, spawn: &Spawn) -> Result<(), Failed> {
+    pub(super) fn spawn(&mut self, poll: &Poll, spawner: &mut Spawner, spawn: &Spawn) -> Result<(), Failed> {
         let assignment = spawn.assignment;
         if let Some(held) = self.held.get_mut(&assignment) {
-            held.start_untold = true;
-            held.exit_untold = held.child.exit.is_some();
-            self.note_news(assignment);
+            // What is just being started is told as soon as there is something to tell.
+            if held.starting.as_ref().is_none_or(|starting| starting.tell_at.is_none()) {
+                held.start_untold = true;
+                held.exit_untold = held.child.exit.is_some();
+                self.note_news(assignment);
+            }
             return Ok(());
         }
         if self.held.len() - self.running >= ENDED_MAX {
@@ -101,7 +110,7 @@ impl Table {
         let reserve: io::Result<Vec<OwnedFd>> = (0..FREE_FDS_MIN).map(|_| poll.as_fd().try_clone_to_owned()).collect();
         let reserve = reserve
             .map_err(|error| Failed { step: SpawnStep::Fork, errno: error.raw_os_error().unwrap_or(libc::EMFILE) })?;
-        let started = spawner.start_task(spawn)?;
+        let (started, news) = spawner.start_task(spawn)?;
         crash_point("guardian.spawn.done");
         drop(reserve);
         let started_at = wall_now();
@@ -110,6 +119,10 @@ impl Table {
         if poll.add(&started.pidfd, Source::Task(started.pid)).is_err() {
             self.unwatched.push(started.pid);
         }
+        // If nobody tells how the start goes it counts as done.
+        let starting = news.map(|news| Starting::new(news, boottime_now()));
+        let starting = starting.filter(|starting| poll.add(starting, Source::Start(started.pid)).is_ok());
+        let is_starting = starting.is_some();
         let child = Child { assignment, pid: started.pid, start_ticks, started_at, exit: None };
         let held = Held {
             child,
@@ -117,7 +130,8 @@ impl Table {
             pidfd: Some(started.pidfd),
             stopped: false,
             everything: false,
-            start_untold: true,
+            starting,
+            start_untold: !is_starting,
             exit_untold: false,
             in_news: false,
         };
@@ -126,8 +140,65 @@ impl Table {
         self.running += 1;
         self.spawned += 1;
         crash_point("guardian.spawn.held");
-        self.note_news(assignment);
+        if is_starting {
+            self.starting.push(assignment);
+        } else {
+            self.note_news(assignment);
+        }
         Ok(())
+    }
+
+    /// Looks how the start of the process `pid` goes. Returns why it failed, if it has before it was told; nothing is
+    /// held of it then.
+    pub(super) fn look_at_start(&mut self, poll: &Poll, pid: u32) -> Option<(AssignmentId, Failed)> {
+        let assignment = *self.by_pid.get(&pid)?;
+        let held = self.held.get_mut(&assignment)?;
+        let progress = held.starting.as_ref()?.look();
+        if progress == Progress::UnderWay {
+            return None;
+        }
+        let starting = held.starting.take()?;
+        poll.remove(&starting);
+        self.starting.retain(|starting| *starting != assignment);
+        match progress {
+            // It ends by itself, with a code that says it.
+            _ if starting.tell_at.is_none() => None,
+            Progress::Failed(failed) => {
+                let held = self.held.remove(&assignment)?;
+                if let Some(pidfd) = &held.pidfd {
+                    poll.remove(pidfd);
+                }
+                self.by_pid.remove(&pid);
+                self.unwatched.retain(|unwatched| *unwatched != pid);
+                self.running -= 1;
+                processes::reap_ending(pid);
+                Some((assignment, failed))
+            }
+            Progress::Over | Progress::UnderWay => {
+                held.start_untold = true;
+                self.note_news(assignment);
+                None
+            }
+        }
+    }
+
+    /// Tells those starts that take long as done.
+    pub(super) fn tell_slow_starts(&mut self, now: Moment) {
+        for assignment in self.starting.clone() {
+            let starting = self.held.get_mut(&assignment).and_then(|held| held.starting.as_mut());
+            if starting.is_some_and(|starting| starting.tell_at.take_if(|at| *at <= now).is_some()) {
+                if let Some(held) = self.held.get_mut(&assignment) {
+                    held.start_untold = true;
+                }
+                self.note_news(assignment);
+            }
+        }
+    }
+
+    /// Returns when [`Self::tell_slow_starts`] has something to do.
+    pub(super) fn next_slow_start(&self) -> Option<Moment> {
+        let starting = self.starting.iter().filter_map(|assignment| self.held.get(assignment)?.starting.as_ref());
+        starting.filter_map(|starting| starting.tell_at).min()
     }
 
     /// Looks at the process `pid` and notes how it ended, if it has. Returns whether it has ended just now; then
@@ -292,6 +363,9 @@ impl Table {
             if let Some(held) = self.held.get_mut(&assignment) {
                 (held.start_untold, held.exit_untold) = (false, false);
                 crash_point("guardian.roll_call.under_way");
+                if let Some(starting) = &mut held.starting {
+                    starting.tell_at = None;
+                }
                 return Some(held.child);
             }
         }

@@ -6,6 +6,7 @@
 mod background;
 mod ending;
 mod escapes;
+mod hangs;
 mod hold;
 mod lives;
 mod relay;

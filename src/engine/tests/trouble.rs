@@ -230,6 +230,25 @@ async fn a_task_without_its_guardian_does_not_hold_up_a_drain() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_task_that_cannot_be_killed_does_not_hold_up_a_drain_for_ever() {
+    let mut stage = Stage::new(1).await;
+    let id = stage.add().await;
+    let assignment = stage.spawn_order().await.assignment;
+    stage.started(assignment).await;
+    stage.until(id, State::Running).await;
+    stage.handle.stop(Some(Duration::ZERO), "SIGTERM").await.unwrap();
+    assert_eq!(stage.order().await, Order::Draining);
+    for signal in [15, 18, 9] {
+        assert_eq!(stage.answer_signal(0).await, signal);
+    }
+    let began = moment();
+    let ended = tokio::time::timeout(Duration::from_secs(600), &mut stage.engine).await;
+    assert_eq!(ended.expect("it ends").unwrap(), Ended::Drained);
+    assert!((5_000..6_000).contains(&(moment().0 - began.0)), "it had some time: {}", moment().0 - began.0);
+    assert_eq!(stage.store.task(id).await.unwrap().unwrap().state, State::Running, "it has not ended");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_end_of_one_attempt_does_not_hide_the_next() {
     let rerun = |spec: &mut TaskSpec| spec.retry.on_interrupt = OnInterrupt::Rerun;
     let (stage, id, _) = left_running(rerun).await;
