@@ -16,7 +16,7 @@ use crate::engine::hash::Hashing;
 use crate::engine::job::{self, Done, Job};
 use crate::engine::reload::Reload;
 use crate::engine::{Error, Setup, World};
-use crate::fault::crash_point;
+use crate::fault::{crash_point, is_sabotaged};
 use crate::link::{Fact, Order};
 
 /// Why the loop ended.
@@ -96,7 +96,7 @@ impl Engine {
         let guardian = &shared.guardian;
         let known = Known {
             in_flight,
-            children: &guardian.children,
+            children: if is_sabotaged(3) { &[] } else { &guardian.children },
             last_words: &setup.last_words,
             stop_requests: guardian.stop_requests,
             world: shared.world,

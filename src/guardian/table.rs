@@ -386,6 +386,9 @@ impl Table {
                 if let Some(exit) = held.child.exit.filter(|_| untold) {
                     let assignment = *assignment;
                     self.news.pop_front();
+                    if fault::is_sabotaged(2) {
+                        self.forget(assignment);
+                    }
                     return Some(Fact::Exited { assignment, exit });
                 }
             }

@@ -6,6 +6,8 @@
 use std::process::Command;
 
 mod p01_power_cut;
+mod p02_killed;
+mod p03_once;
 mod p06_ended;
 mod p07_identity;
 
@@ -23,6 +25,16 @@ const PROMISES: &[Promise] = &[
         number: 1,
         mechanism: "`synchronous = FULL`: a commit is synced before it is answered",
         test: "promises::p01_power_cut::what_was_answered_survives_a_power_cut",
+    },
+    Promise {
+        number: 2,
+        mechanism: "the guardian keeps an ended process, and how it ended, until that is stored",
+        test: "promises::p02_killed::killing_apexd_touches_no_running_task_and_loses_nothing",
+    },
+    Promise {
+        number: 3,
+        mechanism: "every start compares what the store has under way with what the guardian holds",
+        test: "promises::p03_once::what_was_started_and_not_recorded_is_not_started_again",
     },
     Promise {
         number: 6,

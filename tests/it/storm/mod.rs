@@ -1,106 +1,105 @@
-//! apexd is killed over and over while tasks of every sort run, wait and are tried again: no ending changes.
+//! apexd is killed over and over while tasks of every sort run, wait and are tried again, while it is replaced, and while
+//! clients are killed as well: nothing that was promised changes.
 
+mod clients;
 mod feed;
 pub mod oracle;
 pub mod probe;
 
-use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
-use nix::sys::signal::Signal;
-use serde_json::{Value, json};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
-use crate::support::{World, eventually, long, signal};
+use crate::storm::clients::Client;
+use crate::storm::oracle::Ledger;
+use crate::support::{World, eventually, long};
 
-/// A pseudo-random number generator, so that a run that failed can be repeated.
-struct Dice(u64);
+/// So often is apexd killed, and so many tasks are added for each of these.
+const KILLS: u32 = 50;
+const TASKS_PER_KILL: u32 = 4;
+/// So many clients work at once.
+const CLIENTS: u64 = 3;
+
+const CONFIG: &str = "[daemon]\nmax_concurrent = 4\n[queues.one]\nslots = 1\n[shutdown]\nkill_grace = \"200ms\"\n";
+
+/// A pseudo-random number generator, so that what was rolled in a run that failed can be rolled again.
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
+    pub fn roll(&mut self, sides: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % sides
     }
 }
 
-/// How a task is to end, and after how many attempts.
-type Ending = (&'static str, u64, Value);
-
-struct Storm {
-    world: World,
-    dice: Dice,
-    kills: u32,
-    endings: BTreeMap<u64, Ending>,
+/// A world in which everything happens at once.
+pub struct Storm {
+    pub world: World,
+    pub ledger: Mutex<Ledger>,
+    pub kills: AtomicU32,
+    pub added: AtomicU32,
 }
 
 impl Storm {
-    /// Adds a task that writes down each time it is started, and what is expected of it. Every now and then apexd is
-    /// killed right after that.
-    fn add(&mut self, flags: &[&str], line: &str, ending: Ending) -> u64 {
-        let id = self.world.add_with(flags, &format!("echo $APEX_TASK_ID.$APEX_ATTEMPT >> started; {line}"));
-        self.endings.insert(id, ending);
-        if self.dice.roll(4) == 0 {
-            self.kill();
+    fn new() -> Storm {
+        let world = World::with_config(CONFIG);
+        probe::install(&world.root());
+        world.apex(["daemon", "start"]).expect(0);
+        let ledger = Mutex::new(Ledger { limits: (4, 1), ..Ledger::default() });
+        Storm { world, ledger, kills: AtomicU32::new(0), added: AtomicU32::new(0) }
+    }
+
+    /// Kills apexd so many times, each at another moment of its life.
+    fn rage(&self, kills: u32, dice: &mut Dice) {
+        let guardian = self.world.guardian_pid();
+        while self.kills.load(Ordering::SeqCst) < kills {
+            // Most of the time it has come to serving, and is in the midst of something; else it has just begun. Never
+            // twice in a row: who does not come to serving for five times is given up.
+            let has_served = !self.kills.load(Ordering::SeqCst).is_multiple_of(3);
+            if has_served {
+                eventually("it serves", || self.world.apex(["daemon", "status"]).code == 0);
+            }
+            std::thread::park_timeout(Duration::from_micros(dice.roll(60_000)));
+            eventually("there is one to kill", || {
+                let pid = apexd_of(guardian);
+                pid.is_some_and(|pid| kill(Pid::from_raw(pid), Signal::SIGKILL).is_ok())
+            });
+            self.kills.fetch_add(1, Ordering::SeqCst);
         }
-        id
-    }
-
-    fn kill(&mut self) {
-        // It may have ended between the question and the answer: another round finds the next one.
-        if let Some(pid) = self.world.status()["pid"].as_i64() {
-            signal(i32::try_from(pid).unwrap(), Signal::SIGKILL);
-            self.kills += 1;
-        }
-    }
-
-    fn ended(&self) -> u64 {
-        self.world.status()["tasks_processed"].as_u64().unwrap_or(0)
-    }
-
-    /// Tasks of every sort.
-    fn add_everything(&mut self) {
-        let build = self.add(&[], "echo built", ("succeeded", 1, json!(0))).to_string();
-        let test = self.add(&["--after", &build], "echo oops; exit 3", ("failed", 1, json!(3))).to_string();
-        let package = self.add(&["--after", &test], "true", ("skipped", 0, Value::Null)).to_string();
-        self.add(&["--after", &package], "true", ("skipped", 0, Value::Null));
-        self.add(&["--after-any", &package, "-Q", "one"], "true", ("succeeded", 1, json!(0)));
-        let again = &["--retries", "2", "--retry-delay", "30ms"];
-        self.add(again, "[ $APEX_ATTEMPT = 3 ]", ("succeeded", 3, json!(0)));
-        let never = &["--retries", "1", "--retry-delay", "30ms", "--retry-backoff", "fixed"];
-        self.add(never, "exit 7", ("failed", 2, json!(7)));
-        self.add(&["--timeout", "200ms"], "exec sleep 1000", ("timed_out", 1, Value::Null));
-        self.add(&["--in", "300ms", "-Q", "one"], "true", ("succeeded", 1, json!(0)));
-        self.add(&["-Q", "one", "-p", "5"], "sleep 0.05; exit 4", ("failed", 1, json!(4)));
+        assert_eq!(self.world.guardian_pid(), guardian, "the guardian was there all the time");
     }
 }
 
-#[test]
-fn killing_apexd_at_any_moment_changes_no_ending() {
-    let world = World::with_config("[daemon]\nmax_concurrent = 4\n[queues.one]\nslots = 1\n");
-    world.apex(["daemon", "start"]).expect(0);
-    let guardian = world.guardian_pid();
-    let mut storm = Storm { world, dice: Dice(0xA9E), kills: 0, endings: BTreeMap::new() };
-    for _ in 0..4 * long() {
-        storm.add_everything();
-    }
-    let total = storm.endings.len() as u64;
-    while storm.ended() < total {
-        let target = (storm.ended() + storm.dice.roll(3)).min(total);
-        eventually("some more have ended", || storm.ended() >= target);
-        storm.kill();
-    }
-    let Storm { world, kills, endings, .. } = storm;
-    assert!(kills >= 5, "it was over after {kills} kills");
-    assert_eq!(world.guardian_pid(), guardian, "the guardian was there all the time");
+/// Returns the apexd that a guardian has at the moment.
+///
+/// Source: proc_pid_task_tid_children(5).
+fn apexd_of(guardian: i32) -> Option<i32> {
+    let children = std::fs::read_to_string(format!("/proc/{guardian}/task/{guardian}/children")).ok()?;
+    let is_apexd =
+        |pid: &&str| std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "apexd\n");
+    children.split_whitespace().find(is_apexd)?.parse().ok()
+}
 
-    let started = std::fs::read_to_string(world.path("started")).unwrap();
-    let mut expected = Vec::new();
-    for (id, (state, attempts, code)) in &endings {
-        let task = world.show(*id);
-        assert_eq!((&task["state"], &task["attempt"]), (&json!(state), &json!(attempts)), "{task}");
-        assert_eq!(&task["exit_code"], code, "{task}");
-        expected.extend((1..=*attempts).map(|attempt| format!("{id}.{attempt}")));
-    }
-    let mut seen: Vec<_> = started.lines().map(str::to_owned).collect();
-    expected.sort_unstable();
-    seen.sort_unstable();
-    assert_eq!(seen, expected, "each attempt was started once");
+/// The long form, `APEX_LONG=20`, is a thousand kills over four thousand tasks.
+#[test]
+fn killing_apexd_at_any_moment_changes_nothing_that_was_promised() {
+    let began = Instant::now();
+    let storm = Storm::new();
+    let kills = KILLS * long();
+    std::thread::scope(|scope| {
+        for number in 0..CLIENTS {
+            let storm = &storm;
+            scope.spawn(move || Client::new(storm, number).work(kills * TASKS_PER_KILL, TASKS_PER_KILL));
+        }
+        storm.rage(kills, &mut Dice(0xA9E));
+    });
+    let raged = began.elapsed();
+    let ledger = storm.ledger.into_inner().unwrap();
+    let wrong = oracle::check(&storm.world, &ledger);
+    let (tasks, wrongs) = (ledger.probes.len(), wrong.len());
+    eprintln!("{kills} kills over {tasks} tasks in {raged:?}, {:?} altogether: {wrongs} wrong", began.elapsed());
+    assert!(wrong.is_empty(), "\n{}\n{}", wrong.join("\n"), storm.world.log());
 }

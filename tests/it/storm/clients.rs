@@ -1,0 +1,142 @@
+//! Clients that add, steer and go away at random.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::storm::probe::{self, Fate, Probe};
+use crate::storm::{Dice, Storm};
+use crate::support::Running;
+
+/// Somebody who uses apex.
+pub struct Client<'a> {
+    storm: &'a Storm,
+    number: u64,
+    dice: Dice,
+    /// The last task of this client that nobody interferes with, and whether it is to succeed.
+    last: Option<(u64, bool)>,
+    names: u32,
+}
+
+impl Client<'_> {
+    pub fn new(storm: &Storm, number: u64) -> Client<'_> {
+        Client { storm, number, dice: Dice(0x5EED + number), last: None, names: 0 }
+    }
+
+    /// Adds and steers until all clients together have added so many, `pace` of them for each kill.
+    pub fn work(mut self, tasks: u32, pace: u32) {
+        loop {
+            let added = self.storm.added.load(Ordering::SeqCst);
+            if added >= tasks {
+                return;
+            }
+            if added > (self.storm.kills.load(Ordering::SeqCst) + 1) * pace {
+                std::thread::park_timeout(Duration::from_millis(2));
+                continue;
+            }
+            self.storm.added.fetch_add(1, Ordering::SeqCst);
+            self.do_something();
+        }
+    }
+
+    fn do_something(&mut self) {
+        let name = format!("c{}.{}", self.number, self.names);
+        self.names += 1;
+        let plain = |end| Probe::new(name.clone(), end);
+        match self.dice.roll(16) {
+            0 => self.add(plain(0).retried(2, &[3, 3, 0])),
+            1 => self.add(plain(0).retried(1, &[7, 7])),
+            2 => {
+                let endless = Probe { nap: "1000", fate: Fate::TimedOut, ..plain(0) };
+                self.add(endless.flags(&["--timeout", "150ms"]))
+            }
+            3 => self.add(Probe { child: true, block: 30_000, ..plain(9) }.split()),
+            4 => self.add(plain(-9)),
+            5 => self.add(Probe { nap: "0.1", ..plain(4) }.flags(&["-Q", "one", "-p", "5"])),
+            6 => self.add(plain(0).flags(&["--in", "200ms", "-Q", "one"])),
+            7 => self.cancel_one_that_waits(plain(0)),
+            8 => self.cancel_one_that_runs(plain(0)),
+            9 => self.pause_and_resume(Probe { nap: "0.05", ..plain(0) }),
+            10 => self.go_away(&plain(0)),
+            11 => {
+                self.add(plain(0));
+                self.storm.world.apex(["daemon", "restart"]);
+            }
+            12 | 13 => self.follow_up(plain(6)),
+            14 => self.add(Probe { nap: "0.4", lines: 60, ..plain(1) }.flags(&["--on-interrupt", "rerun"])),
+            _ => self.add(Probe { lines: 30, ..plain(0) }),
+        }
+    }
+
+    /// Adds a probe, and expects that to be acknowledged whoever dies meanwhile.
+    fn send(&mut self, probe: Probe) -> u64 {
+        self.storm.ledger.lock().unwrap().probes.insert(probe.name.clone(), probe.clone());
+        let run = self.storm.world.apex(probe.add()).expect(0);
+        let id = run.stdout.trim().parse().unwrap();
+        self.storm.ledger.lock().unwrap().acknowledged.insert(id, probe.name);
+        id
+    }
+
+    fn add(&mut self, probe: Probe) {
+        let is_to_succeed = probe.fate == Fate::ByItself && probe.end(probe.attempts()) == 0;
+        let id = self.send(probe);
+        self.last = Some((id, is_to_succeed));
+    }
+
+    /// Adds one that depends on the last.
+    fn follow_up(&mut self, probe: Probe) {
+        let Some((on, is_to_succeed)) = self.last else { return self.add(probe) };
+        let on = on.to_string();
+        match (is_to_succeed, self.dice.roll(2)) {
+            (_, 0) => self.add(probe.flags(&["--after-any", &on])),
+            (true, _) => self.add(probe.flags(&["--after", &on])),
+            (false, _) => {
+                let id = self.send(Probe { fate: Fate::Skipped, ..probe }.flags(&["--after", &on]));
+                self.last = Some((id, false));
+            }
+        }
+    }
+
+    fn cancel_one_that_waits(&mut self, probe: Probe) {
+        let id = self.send(Probe { fate: Fate::Cancelled, ..probe }.flags(&["--hold"]));
+        self.cancel(id);
+        let length = std::fs::metadata(self.storm.world.path(probe::EFFECTS)).unwrap().len();
+        self.storm.ledger.lock().unwrap().cancelled.insert(id, length);
+    }
+
+    fn cancel_one_that_runs(&mut self, probe: Probe) {
+        let stubborn = self.dice.roll(2) == 0;
+        let id = self.send(Probe { nap: "1000", stubborn, fate: Fate::Cancelled, ..probe });
+        self.storm.ledger.lock().unwrap().interfered.insert(id);
+        std::thread::park_timeout(Duration::from_millis(self.dice.roll(100)));
+        self.cancel(id);
+    }
+
+    fn cancel(&self, id: u64) {
+        let run = self.storm.world.apex(["task", "cancel", &id.to_string()]);
+        // The answer may have been lost with apexd; asked again, the next one says that it is done already.
+        let is_done = run.code == 0 || run.stderr.contains("it has already ended as `cancelled`");
+        assert!(is_done, "{run:?}");
+    }
+
+    fn pause_and_resume(&mut self, probe: Probe) {
+        let id = self.send(probe).to_string();
+        // Whether there is something to pause depends on who is faster.
+        let paused = self.storm.world.apex(["task", "pause", &id]);
+        assert!([0, 1, 3].contains(&paused.code), "{paused:?}");
+        let resumed = loop {
+            let run = self.storm.world.apex(["task", "resume", &id]);
+            if run.code != 3 {
+                break run;
+            }
+        };
+        assert!([0, 1].contains(&resumed.code), "{resumed:?}");
+    }
+
+    /// Is killed in the middle of an add: whether there is a task then is nobody's to say, but there is at most one.
+    fn go_away(&mut self, probe: &Probe) {
+        self.storm.ledger.lock().unwrap().probes.insert(probe.name.clone(), probe.clone());
+        let child: Running = self.storm.world.spawn(probe.add());
+        std::thread::park_timeout(Duration::from_micros(self.dice.roll(20_000)));
+        drop(child);
+    }
+}
