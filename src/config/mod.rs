@@ -14,7 +14,9 @@ mod value;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::io;
+use std::fs::OpenOptions;
+use std::io::{self, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -306,12 +308,33 @@ pub fn user_file() -> Option<PathBuf> {
     Some(dirs::config_dir()?.join("apex").join("config.toml"))
 }
 
+/// Largest file of settings that is read, in bytes.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
 fn read(path: &Path) -> Result<Option<String>, Error> {
-    match std::fs::read_to_string(path) {
+    match read_file(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(Error::Read { path: path.to_owned(), source }),
     }
+}
+
+/// Reads a plain file, also behind a link, of a size that settings can have: nothing that would have to be waited for.
+fn read_file(path: &Path) -> io::Result<String> {
+    let file = OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+    }
+    let mut text = String::new();
+    if file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)? as u64 > FILE_BYTES_MAX {
+        let bytes = metadata.len();
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("{bytes} bytes are more than settings can have"),
+        ));
+    }
+    Ok(text)
 }
 
 #[cfg(test)]

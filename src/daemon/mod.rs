@@ -16,7 +16,7 @@ use tracing::{error, info, warn};
 use crate::config::{self, Overrides};
 use crate::daemon::reload::{Configuration, log_settings, settings};
 use crate::domain::backoff::{EXIT_CONFIG, EXIT_DRAINED, EXIT_REPLACE};
-use crate::domain::error::ErrorKind;
+use crate::domain::error::{ErrorKind, Problem};
 use crate::engine::{Ended, Engine, Guardian, Handle, Setup, World};
 use crate::fault::crash_point;
 use crate::link::machine::{boottime_now, wall_now};
@@ -75,6 +75,16 @@ pub fn main(project: &Project, overrides: Overrides) -> i32 {
     }
 }
 
+/// Checks that nobody has put something else where the project's directories are, before anything in them is read.
+fn check_places(project: &Project) -> Result<(), Failure> {
+    let of = |kind: ErrorKind| if kind == ErrorKind::Exhausted { Failure::passing } else { Failure::lasting };
+    for directory in [project.dir(), project.data()] {
+        paths::verify(directory).map_err(|error| of(error.kind())(anyhow::Error::from(error)))?;
+    }
+    let checked = Outputs::new(project.data().to_owned()).check();
+    checked.map_err(|error| of(error.kind())(anyhow::Error::from(error)))
+}
+
 /// Leaves the reason where whoever waits for the start can read it.
 fn leave_reason(path: &Path, reason: &str) {
     use std::io::Write;
@@ -96,6 +106,9 @@ fn leave_reason(path: &Path, reason: &str) {
 fn assemble(project: &Project, overrides: Overrides) -> Result<i32, Failure> {
     // SAFETY: apexd comes here straight from main; nothing has been opened yet.
     let held = unsafe { process::inherited() }.map_err(Failure::lasting)?;
+    // Environments of tasks are in its memory: they are not for a core file, nor for whoever may look into a process.
+    let _ = nix::sys::prctl::set_dumpable(false);
+    check_places(project)?;
     // The kernel has it as `exe`, from /proc/self/exe. A name that cannot be set is no reason not to serve.
     let _ = nix::sys::prctl::set_name(c"apexd");
     let config = config::load(&project.config_file(), overrides).map_err(Failure::lasting)?;
@@ -129,7 +142,7 @@ async fn serve(project: &Project, configuration: Arc<Configuration>, held: proce
     })?;
     crash_point("apexd.store.opened");
     let trusted = is_own(project, &opened);
-    let sqlite::Opened { store, unclean, backup, .. } = opened;
+    let sqlite::Opened { store, unclean, backup, id, .. } = opened;
     if let Some(backup) = backup {
         info!("The task store was migrated; what it was before is kept in `{}`", backup.display());
     }
@@ -138,7 +151,8 @@ async fn serve(project: &Project, configuration: Arc<Configuration>, held: proce
     }
     let store: Arc<dyn Store> = store;
     let listener = UnixListener::from(held.listener);
-    let result = run(project, configuration, listener, &link, facts, store.clone(), trusted).await;
+    let own = Own { database: id, trusted };
+    let result = run(project, configuration, listener, &link, facts, store.clone(), own).await;
     if let Err(error) = store.close().await {
         warn!(%error, "The store was not closed in order; nothing is lost by that");
     }
@@ -153,23 +167,31 @@ async fn serve(project: &Project, configuration: Arc<Configuration>, held: proce
     result
 }
 
+/// Whose the project is.
+#[derive(Debug, Clone, Copy)]
+struct Own {
+    database: uuid::Uuid,
+    trusted: bool,
+}
+
 /// Enters a project with the database that is about to be made for it: killed in between, it would pass for one that came
 /// from elsewhere. What goes wrong is told when it is entered once more.
 fn announce(project: &Project, database: uuid::Uuid) {
-    if let Ok(places) = paths::Places::from_env() {
-        let _ = paths::register(project, &places, Some(database));
-    }
+    let _ = enter(project, database);
+}
+
+/// Enters the project among those of its user, in the place where the next start will look: a client that accepts it may
+/// have another idea of where that is.
+fn enter(project: &Project, database: uuid::Uuid) -> Result<(), Problem> {
+    let entered = paths::Places::from_env().and_then(|places| paths::register(project, &places, Some(database)));
+    entered.map_err(|error| Problem::from(&error))
 }
 
 /// Returns whether the project is its user's own, and enters it as such if it is. Who cannot be asked has accepted nothing.
 fn is_own(project: &Project, opened: &sqlite::Opened) -> bool {
     // What holds no task cannot have brought any along: it is as if it were made now. So is one that was, before its
     // maker could enter it.
-    let origin = match (opened.created || opened.empty, opened.unnamed) {
-        (true, _) => paths::Origin::Made,
-        (false, true) => paths::Origin::Unnamed,
-        (false, false) => paths::Origin::Found,
-    };
+    let origin = if opened.created || opened.empty { paths::Origin::Made } else { paths::Origin::Found };
     let places = match paths::Places::from_env() {
         Ok(places) => places,
         Err(error) => {
@@ -224,7 +246,7 @@ async fn run(
     link: &process::Link,
     mut facts: mpsc::Receiver<Fact>,
     store: Arc<dyn Store>,
-    trusted: bool,
+    own: Own,
 ) -> Result<i32, Failure> {
     let config = configuration.in_force();
     let greeting = process::handshake(link, &mut facts).await.map_err(Failure::passing)?;
@@ -257,13 +279,15 @@ async fn run(
         project: project.root().to_owned(),
         socket: project.socket(),
         world: World { now: wall_now, moment: boottime_now, is_alive: process::is_alive, started: process::started },
-        trusted,
+        trusted: own.trusted,
     };
     let (engine, handle) = Engine::start(setup).await.map_err(Failure::passing)?;
     let excluding = configuration.clone();
     let handle = handle.keeping_out(move |name| excluding.is_kept_out(name));
     let following = configuration.clone();
     let handle = handle.reloading(move || configuration.read_again(), move || following.follow());
+    let entered = project.clone();
+    let handle = handle.entering(move || enter(&entered, own.database));
     if let Err(error) = process::forget_last_words(&exits) {
         warn!(%error, "What the last guardian wrote down is recorded; reading it again changes nothing");
     }

@@ -70,6 +70,9 @@ pub enum Error {
     /// The project came from elsewhere.
     #[error("this project came from elsewhere, and nothing of it is run until you accept it")]
     Untrusted,
+    /// That the project was accepted cannot be remembered.
+    #[error(transparent)]
+    NotEntered(Problem),
     /// The name of a queue cannot be one.
     #[error(transparent)]
     QueueName(#[from] InvalidQueueName),
@@ -141,7 +144,7 @@ impl Error {
             | Self::DefaultQueue
             | Self::NoProcess { .. } => ErrorKind::Conflict,
             Self::Signal { .. } => ErrorKind::Internal,
-            Self::Configuration(problem) => problem.kind,
+            Self::Configuration(problem) | Self::NotEntered(problem) => problem.kind,
             Self::Store(error) => error.kind(),
             Self::Output(error) => error.kind(),
         }
@@ -152,7 +155,7 @@ impl Error {
         if let Self::NoSuchTask(id) = self {
             return Problem::no_such_task(id);
         }
-        if let Self::Configuration(problem) = self {
+        if let Self::Configuration(problem) | Self::NotEntered(problem) = self {
             return problem.clone();
         }
         let mut message = self.to_string();

@@ -32,15 +32,27 @@ impl Handle {
 
     /// Takes the project as one's own from now on: what was held because it came from elsewhere is let go. Fine if that
     /// was done already.
+    ///
+    /// Errors: it cannot be remembered that it was accepted, and then it was not; the store's.
     pub async fn trust(&self) -> Result<(), Error> {
+        let enter = self.enter.clone();
+        let entered = tokio::task::spawn_blocking(move || enter()).await;
+        entered.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())).map_err(Error::NotEntered)?;
         let mut trusted = self.shared.trusted.write().await;
         // In pieces, so that others get their turn in between.
-        while self.shared.store.trust((self.shared.world.now)()).await? > 0 {}
-        *trusted = true;
+        let let_go = loop {
+            match self.shared.store.trust((self.shared.world.now)()).await {
+                Ok(0) => break Ok(()),
+                Ok(_) => {}
+                Err(error) => break Err(error),
+            }
+        };
+        *trusted |= let_go.is_ok();
         drop(trusted);
+        // Also where it failed: a claim that was due in the meantime was passed over.
         self.shared.unsettled.store(true, std::sync::atomic::Ordering::Release);
         self.clock_changed();
-        Ok(())
+        Ok(let_go?)
     }
 
     /// Returns whether the project came from elsewhere and nobody has accepted it yet.

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::domain::change::Actor;
 use crate::domain::daemon::{DaemonStatus, RunTime};
-use crate::domain::error::ErrorKind;
+use crate::domain::error::{ErrorKind, Problem};
 use crate::domain::id::{AssignmentId, Seq, TaskId};
 use crate::domain::query::{Added, Cancelled, PerTask, TaskFilter, TaskPage};
 use crate::domain::task::{Environment, NewTask, State, Stdin, Task, TaskSpec};
@@ -113,6 +113,7 @@ pub struct Handle {
     pub(super) shared: Arc<Shared>,
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) is_kept_out: Arc<dyn Fn(&OsStr) -> bool + Send + Sync>,
+    pub(super) enter: Arc<dyn Fn() -> Result<(), Problem> + Send + Sync>,
     pub(super) reload: Arc<Reload>,
 }
 
@@ -122,6 +123,12 @@ impl Handle {
     #[must_use]
     pub fn keeping_out(self, is_kept_out: impl Fn(&OsStr) -> bool + Send + Sync + 'static) -> Self {
         Self { is_kept_out: Arc::new(is_kept_out), ..self }
+    }
+
+    /// Returns a handle that calls `enter` before the project is accepted: to remember that beyond this apexd. It may block.
+    #[must_use]
+    pub fn entering(self, enter: impl Fn() -> Result<(), Problem> + Send + Sync + 'static) -> Self {
+        Self { enter: Arc::new(enter), ..self }
     }
 
     /// Adds a task. Resolves when it is stored for good; it may start before that is known to the caller.

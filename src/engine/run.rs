@@ -113,7 +113,10 @@ impl Engine {
         let effects = engine.core.open(shared.world.time());
         engine.follow(effects);
         let reload = Arc::new(Reload::default());
-        Ok((engine, Handle { shared, commands: sender, is_kept_out: Arc::new(|_| false), reload }))
+        Ok((
+            engine,
+            Handle { shared, commands: sender, is_kept_out: Arc::new(|_| false), enter: Arc::new(|| Ok(())), reload },
+        ))
     }
 
     /// Runs until the engine has ended, and returns why. Everything that was recorded is stored then.

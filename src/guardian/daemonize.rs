@@ -14,10 +14,11 @@ use std::time::Duration;
 use nix::fcntl::OFlag;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, poll};
+use nix::sys::stat::{Mode, umask};
 
 use crate::guardian::readiness::{Answer, Readiness, wait};
 use crate::guardian::run::run;
-use crate::guardian::{EXIT_FAULT, Error, Options, processes, signals};
+use crate::guardian::{EXIT_FAULT, Error, Options, hold, processes, signals};
 
 pub use ::daemonize::Error as CrateError;
 
@@ -50,12 +51,15 @@ pub fn daemonize(options: Options) -> Result<Started, Error> {
     }
     // With SIGCHLD ignored, which may be inherited, the crate could not wait for its first child.
     signals::reset().map_err(system("signals"))?;
+    hold::check_places(&options.places)?;
+    // A strange umask of the caller's would make a log that the daemon cannot open.
+    umask(Mode::S_IRWXG | Mode::S_IRWXO);
     let (reader, writer) = nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(|errno| system("a pipe")(errno.into()))?;
     let log = OpenOptions::new()
         .append(true)
         .create(true)
         .mode(0o600)
-        .custom_flags(libc::O_NOFOLLOW)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
         .open(&options.places.log)
         .map_err(|source| Error::Write { path: options.places.log.clone(), source })?;
     let stdout = log.try_clone().map_err(system("the log"))?;

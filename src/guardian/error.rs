@@ -28,11 +28,18 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    /// Something that is no socket has the socket's name. It was not touched.
-    #[error("`{path}` is in the way: it is no socket; move it with `mv {path} {path}.old`")]
+    /// The project's `.apex` is not what it was when it was found, or not as it should be.
+    #[error(transparent)]
+    Place(#[from] crate::paths::Error),
+    /// Something else has the name of a file of ours. It was not touched, nor what it leads to.
+    #[error("`{path}` is in the way: it is {found}, not {wanted}; move it with `mv {path} {path}.old`")]
     InTheWay {
         /// Its path.
         path: PathBuf,
+        /// What it is.
+        found: &'static str,
+        /// What is expected there.
+        wanted: &'static str,
     },
     /// The listening socket could not be made.
     #[error("cannot listen on `{path}`")]
@@ -96,6 +103,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::AlreadyRunning { .. } | Self::InTheWay { .. } => ErrorKind::Conflict,
+            Self::Place(error) => error.kind(),
             Self::Lock { source, .. } | Self::Listen { source, .. } | Self::Write { source, .. } => of_io(source),
             Self::System { .. } | Self::Daemonize(_) => ErrorKind::Exhausted,
             Self::Threads { .. } => ErrorKind::Internal,
@@ -107,7 +115,7 @@ impl Error {
     /// not help, 70 where it may.
     pub fn exit_code(&self) -> i32 {
         match self {
-            Self::AlreadyRunning { .. } | Self::InTheWay { .. } => EXIT_GAVE_UP,
+            Self::AlreadyRunning { .. } | Self::InTheWay { .. } | Self::Place(_) => EXIT_GAVE_UP,
             _ => EXIT_FAULT,
         }
     }

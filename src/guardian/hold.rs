@@ -1,6 +1,6 @@
 //! What the guardian holds for as long as it lives: the lock, the listening socket, the pid file.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, FileType, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
@@ -14,6 +14,7 @@ use nix::sys::stat::{Mode, fchmod};
 
 use crate::fault::crash_point;
 use crate::guardian::{Error, Places};
+use crate::paths;
 
 /// Descriptors that apexd is to get are kept above this number, so that putting them where apexd expects them never
 /// overwrites one that is still needed.
@@ -39,7 +40,9 @@ impl Hold {
     ///
     /// Errors: [`Error::AlreadyRunning`] if the lock is held; then nothing was touched.
     pub(super) fn take(places: &Places) -> Result<Self, Error> {
-        let directory = lock_directory(places)?;
+        let directory = open_directory(places)?;
+        check_places(places)?;
+        lock_directory(places, &directory)?;
         let lock = take_lock(places)?;
         crash_point("guardian.locked");
         let mut hold = Self { lock, _directory: directory, listener: None, socket: None, places: places.clone() };
@@ -59,7 +62,7 @@ impl Hold {
     pub(super) fn make(&mut self) -> Result<(), Error> {
         let places = &self.places;
         remove(&places.failed).map_err(|source| Error::Write { path: places.failed.clone(), source })?;
-        check_place(&places.socket)?;
+        check_places(places)?;
         let listener = make_listener(places).map_err(|source| Error::Listen { path: places.socket.clone(), source })?;
         self.socket = fs::symlink_metadata(&places.socket).ok().map(|found| (found.dev(), found.ino()));
         self.listener = Some(listener);
@@ -110,22 +113,47 @@ fn take_lock(places: &Places) -> Result<OwnedFd, Error> {
         .open(&places.lock)
         .map_err(failed)?;
     let lock = lift(&file).map_err(failed)?;
+    // Before the record is locked: closing any descriptor of the file would undo that.
+    drop(file);
     match try_lock(&lock) {
-        Ok(()) => Ok(lock),
+        Ok(()) => {
+            name_holder(&lock);
+            Ok(lock)
+        }
         Err(Errno::EWOULDBLOCK) => Err(already_running(places)),
         Err(errno) => Err(failed(errno.into())),
     }
 }
 
+/// Locks the file's first byte by record as well, so that the kernel tells whoever asks which process the guardian is:
+/// nobody but root may look what files it has open. apexd, which has the same file open, does not share this lock. Where
+/// records cannot be locked one is left to the pid file.
+///
+/// Source: fcntl(2), F_GETLK.
+fn name_holder(lock: &OwnedFd) {
+    let _ = fcntl(lock, FcntlArg::F_SETLK(&paths::first_byte()));
+}
+
+/// Opens the project's `.apex`, and keeps everybody else out of it whatever its mode was.
+///
+/// Errors: [`Error::Place`] if it belongs to somebody else, or others can write it.
+fn open_directory(places: &Places) -> Result<File, Error> {
+    let directory = paths::verify(&places.dir)?;
+    let failed = |source| Error::Write { path: places.dir.clone(), source };
+    if directory.metadata().map_err(failed)?.mode() & 0o077 != 0 {
+        fchmod(&directory, Mode::S_IRWXU).map_err(|errno| failed(errno.into()))?;
+    }
+    Ok(directory)
+}
+
 /// Locks the project's directory as well. A lock file that somebody removes, perhaps because it looks stale, would let
 /// a second guardian in beside us; the directory cannot be removed without everything that two could quarrel about.
 /// apexd does not hold this lock: it is for as long as a guardian lives.
-fn lock_directory(places: &Places) -> Result<File, Error> {
-    let directory = File::open(&places.dir).map_err(|source| Error::Lock { path: places.dir.clone(), source })?;
-    match try_lock(&directory) {
+fn lock_directory(places: &Places, directory: &File) -> Result<(), Error> {
+    match try_lock(directory) {
         Err(Errno::EWOULDBLOCK) => Err(already_running(places)),
         // Some file systems do not lock directories; there the file alone must do.
-        _ => Ok(directory),
+        _ => Ok(()),
     }
 }
 
@@ -146,14 +174,32 @@ pub(super) fn lift(fd: impl std::os::fd::AsFd) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(copy) })
 }
 
-/// Checks that nothing stands in the socket's place, or a socket. That of a dead guardian may be replaced: that it is
-/// dead is known, because we have the lock.
-fn check_place(path: &Path) -> Result<(), Error> {
+/// Checks that what has the names of our files is ours, or nothing. A link could lead anywhere, and opening a FIFO waits
+/// for somebody. Whatever a dead guardian left may be replaced: that it is dead is known once we have the lock.
+pub(super) fn check_places(places: &Places) -> Result<(), Error> {
+    for path in [&places.lock, &places.pid_file, &places.log, &places.failed, &places.exits] {
+        check_place(path, "a regular file", FileType::is_file)?;
+    }
+    check_place(&places.socket, "a socket", FileType::is_socket)
+}
+
+fn check_place(path: &Path, wanted: &'static str, is_wanted: fn(&FileType) -> bool) -> Result<(), Error> {
     match fs::symlink_metadata(path) {
-        Ok(found) if found.file_type().is_socket() => Ok(()),
-        Ok(_) => Err(Error::InTheWay { path: path.to_owned() }),
+        Ok(found) if is_wanted(&found.file_type()) => Ok(()),
+        Ok(found) => Err(Error::InTheWay { path: path.to_owned(), found: in_words(found.file_type()), wanted }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(source) => Err(Error::Listen { path: path.to_owned(), source }),
+        Err(source) => Err(Error::Write { path: path.to_owned(), source }),
+    }
+}
+
+fn in_words(kind: FileType) -> &'static str {
+    match kind {
+        kind if kind.is_symlink() => "a symbolic link",
+        kind if kind.is_dir() => "a directory",
+        kind if kind.is_fifo() => "a FIFO",
+        kind if kind.is_socket() => "a socket",
+        kind if kind.is_file() => "a regular file",
+        _ => "a device",
     }
 }
 

@@ -128,6 +128,9 @@ impl Guardian {
     fn begin(options: Options, echo: bool) -> Result<Self, Error> {
         let system = |what| move |source: io::Error| Error::System { what, source };
         umask(Mode::S_IRWXG | Mode::S_IRWXO);
+        // Environments of tasks pass through its memory: they are not for a core file, nor for whoever may look into a
+        // process. Tasks begin with exec, which takes this back.
+        let _ = prctl::set_dumpable(false);
         // Before there is anything to leave behind: a request to stop that comes now is read by the loop.
         let signals = signals::listen().map_err(system("signals"))?;
         // Then the lock: whoever does not get it has changed nothing.

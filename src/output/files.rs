@@ -38,11 +38,19 @@ impl Outputs {
         Self { dir: Arc::new(dir), watcher: Arc::new(Watcher::default()) }
     }
 
+    /// Checks that what tasks write and are given to read has directories of its own, or none yet.
+    ///
+    /// Errors: [`Error::InTheWay`].
+    pub fn check(&self) -> Result<(), Error> {
+        ["output", "input"].into_iter().try_for_each(|name| self.within(&Path::new(name).join("_")).map(drop))
+    }
+
     /// Makes room for the output of an attempt that is about to start.
     ///
     /// What an earlier start under the same number left (it was claimed, but never ran) is removed. The files
     /// themselves are made by the process that writes them.
     pub fn prepare(&self, task: TaskId, attempt: AttemptNumber, split_output: bool) -> Result<Files, Error> {
+        self.within(&part(task, attempt, Stream::Merged))?;
         let directory = self.absolute(&directory(task));
         let make = |path: &Path| DirBuilder::new().mode(0o700).recursive(true).create(path);
         make(&directory).map_err(|source| Error::MakeDirectory { path: directory.clone(), source })?;
@@ -72,6 +80,7 @@ impl Outputs {
     /// Shape: a stream that nothing was written to has no file and no entry. Idempotent: after a crash in between, the
     /// second call finds what the first one did.
     pub fn seal(&self, task: TaskId, attempt: AttemptNumber, split_output: bool) -> Result<Vec<Output>, Error> {
+        self.within(&part(task, attempt, Stream::Merged))?;
         let mut outputs = Vec::new();
         for stream in Stream::of(split_output).iter().copied() {
             let (from, name) = (self.absolute(&part(task, attempt, stream)), sealed(task, attempt, stream));
@@ -102,6 +111,7 @@ impl Outputs {
 
     /// Opens one stream of an attempt; `None` if nothing has been written to it, or it was not started.
     pub fn open(&self, task: TaskId, attempt: AttemptNumber, stream: Stream) -> Result<Option<Reader>, Error> {
+        self.within(&part(task, attempt, stream))?;
         // The name may change between two looks, once and in this direction.
         let names = [part(task, attempt, stream), sealed(task, attempt, stream)];
         for name in names {
@@ -120,12 +130,14 @@ impl Outputs {
 
     /// Returns the SHA-256 of an output; `path` is relative to `.apex/`, as in [`Output`].
     pub async fn sha256(&self, path: &Path) -> Result<[u8; 32], Error> {
-        let path = self.absolute(path);
+        let path = self.within(path)?;
         let hashed = tokio::task::spawn_blocking({
             let path = path.clone();
             move || -> io::Result<[u8; 32]> {
                 let mut hasher = Hasher(Sha256::new());
-                io::copy(&mut open(&path)?, &mut hasher)?;
+                let flags = nix::libc::O_NOFOLLOW | nix::libc::O_CLOEXEC;
+                let mut file = OpenOptions::new().read(true).custom_flags(flags).open(&path)?;
+                io::copy(&mut file, &mut hasher)?;
                 Ok(hasher.0.finalize().into())
             }
         });
@@ -136,14 +148,32 @@ impl Outputs {
     /// Deletes an output whose path is stored so; returns whether it is gone. What lies elsewhere is left alone, and
     /// counts as gone.
     pub fn remove(&self, path: &Path) -> bool {
-        let is_ours = path.starts_with("output") && !path.components().any(|part| part == Component::ParentDir);
-        if !is_ours {
+        if !path.starts_with("output") {
             return true;
         }
-        match fs::remove_file(self.absolute(path)) {
+        let Ok(path) = self.within(path) else { return true };
+        match fs::remove_file(path) {
             Ok(()) => true,
             Err(error) => matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory),
         }
+    }
+
+    /// Returns the absolute path of a file in `.apex/`, which no directory on the way leads out of.
+    ///
+    /// Errors: [`Error::InTheWay`].
+    fn within(&self, path: &Path) -> Result<PathBuf, Error> {
+        let mut directory = self.dir.as_ref().clone();
+        let mut parts = path.components().peekable();
+        while let Some(part) = parts.next() {
+            directory.push(part);
+            let is_last = parts.peek().is_none();
+            // What is not there yet leads nowhere; what cannot be looked at fails where it is used.
+            let leads_out = || !is_last && fs::symlink_metadata(&directory).is_ok_and(|found| !found.is_dir());
+            if !matches!(part, Component::Normal(_)) || leads_out() {
+                return Err(Error::InTheWay { path: directory });
+            }
+        }
+        Ok(directory)
     }
 
     /// Returns the absolute path of something in `.apex/`.
@@ -201,7 +231,9 @@ fn remove(path: &Path) -> io::Result<()> {
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_CLOEXEC).open(path)
+    // A FIFO in its place is not waited for.
+    let flags = nix::libc::O_NOFOLLOW | nix::libc::O_CLOEXEC | nix::libc::O_NONBLOCK;
+    OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
 #[cfg(test)]
@@ -256,6 +288,35 @@ mod tests {
         std::os::unix::fs::symlink(dir.path().join("secret"), &files.stdout).unwrap();
         assert!(matches!(outputs.open(task, 1, Stream::Merged), Err(Error::Read { .. })));
         assert_eq!(outputs.current(task, 1, false), []);
+    }
+
+    #[tokio::test]
+    async fn nothing_leads_out_of_the_directory() {
+        let (dir, outputs, task) = world();
+        let elsewhere = tempfile::tempdir().unwrap();
+        outputs.check().unwrap();
+        outputs.prepare(task, 1, false).unwrap();
+        outputs.check().unwrap();
+        let victim = elsewhere.path().join("1234.1.log");
+        std::fs::write(&victim, "not ours").unwrap();
+        std::fs::remove_dir(dir.path().join("output/1")).unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), dir.path().join("output/1")).unwrap();
+        let stored = Path::new("output/1/1234.1.log");
+        assert!(matches!(outputs.prepare(task, 1, false), Err(Error::InTheWay { .. })));
+        assert!(matches!(outputs.seal(task, 1, false), Err(Error::InTheWay { .. })));
+        assert!(matches!(outputs.open(task, 1, Stream::Merged), Err(Error::InTheWay { .. })));
+        assert!(matches!(outputs.sha256(stored).await, Err(Error::InTheWay { .. })));
+        assert!(outputs.remove(stored), "what lies elsewhere is none of ours");
+        for path in [victim.as_path(), Path::new("/etc/passwd"), Path::new("output/../../passwd")] {
+            assert!(matches!(outputs.sha256(path).await, Err(Error::InTheWay { .. })), "{path:?}");
+        }
+        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "not ours");
+        for name in ["output", "input"] {
+            let _ = std::fs::remove_dir_all(dir.path().join(name));
+            std::os::unix::fs::symlink(elsewhere.path(), dir.path().join(name)).unwrap();
+            assert!(matches!(outputs.check(), Err(Error::InTheWay { path }) if path.ends_with(name)));
+            std::fs::remove_file(dir.path().join(name)).unwrap();
+        }
     }
 
     #[tokio::test]

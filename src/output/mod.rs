@@ -45,6 +45,12 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// Something else is where a directory of ours should be: a link could lead anywhere.
+    #[error("`{}` is in the way: it is no directory of its own, and links are not followed", .path.display())]
+    InTheWay {
+        /// Its path.
+        path: PathBuf,
+    },
     /// An output could not be given its final name.
     #[error("cannot finish output `{}`", .path.display())]
     Seal {
@@ -86,6 +92,7 @@ impl Error {
             | Self::Read { source, .. }
             | Self::Keep { source, .. } => source,
             Self::NoSuchUpload(_) => return ErrorKind::NotFound,
+            Self::InTheWay { .. } => return ErrorKind::Denied,
         };
         match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::OutOfMemory => {

@@ -40,6 +40,7 @@ impl Drop for Part {
 impl Outputs {
     /// Begins to take in standard input under a name of its own.
     pub async fn upload(&self, id: Uuid) -> Result<Upload, Error> {
+        self.check()?;
         let directory = self.absolute(Path::new("input"));
         std::fs::DirBuilder::new()
             .mode(0o700)

@@ -110,6 +110,9 @@ impl Error {
             Self::NotADirectory(path) | Self::Symlink(path) if path.ends_with(super::DIR_NAME) => {
                 Some(format!("move `{}` away, then `apex init`", path.display()))
             }
+            Self::Owner { owner, user: 0, .. } => Some(format!(
+                "root is a stranger here like anybody else: ask as its owner, `sudo -u '#{owner}' apex …`"
+            )),
             Self::Owner { .. } => Some("use a project of your own: `apex init` in a directory of yours".to_owned()),
             Self::Writable { path, .. } => {
                 Some(format!("if nobody meddled with it: `chmod go-w '{}'`", path.display()))

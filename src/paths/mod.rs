@@ -5,6 +5,7 @@
 
 mod discover;
 mod error;
+mod holder;
 mod init;
 mod location;
 mod registry;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 pub use discover::{Found, How, discover, global, verify};
 pub use error::{Error, kind_of};
+pub use holder::{first_byte, holder};
 pub use init::{Created, Init, init};
 pub use registry::{Entry, Origin, entry, fingerprint, is_own, register};
 pub use socket::{SOCKET_BYTES_MAX, SocketPath, short_socket};

@@ -2,16 +2,21 @@
 //! project is told apart from one that came from elsewhere: it names the path, and the database that was made there.
 
 use std::ffi::OsString;
-use std::fs;
-use std::io;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use nix::libc;
+use nix::unistd::geteuid;
 
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use crate::fault;
 use crate::paths::error::Error;
-use crate::paths::{Places, Project, init};
+use crate::paths::{Places, Project, discover, init};
 
 /// What is entered about a project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,35 +34,65 @@ pub enum Entry {
 pub enum Origin {
     /// It was made just now, or holds no task.
     Made,
-    /// It was there, and was of a version that named no project yet.
-    Unnamed,
     /// It was there.
     Found,
 }
 
+/// Longest entry that is read, in bytes; a path has 4 KiB at most.
+const ENTRY_BYTES_MAX: u64 = 64 << 10;
+
 /// Returns whether a project is its user's own: made or accepted here, and with this very database. What was cloned or
-/// copied is not, until it is accepted; nor is a known directory into which another database was put.
+/// copied is not, until it is accepted; nor is a known directory into which another database was put, be it one that
+/// names no project: whoever put it there chose what it says.
 pub fn is_own(entry: Entry, database: Uuid, origin: Origin) -> bool {
     match (entry, origin) {
         // Nothing can have come along.
         (_, Origin::Made) => true,
-        (Entry::Of(known), _) => known == database,
-        (Entry::Named, Origin::Unnamed) => true,
-        (Entry::Absent | Entry::Named, _) => false,
+        (Entry::Of(known), Origin::Found) => known == database,
+        (Entry::Absent | Entry::Named, Origin::Found) => fault::is_sabotaged(13),
     }
 }
 
 /// Returns what is entered about a project.
 ///
 /// Shape: an entry that cannot be understood counts as absent.
-/// Errors: the file is there and cannot be read.
+/// Errors: the file is there and cannot be read; somebody else could have made it.
 pub fn entry(project: &Project, places: &Places) -> Result<Entry, Error> {
     let path = file(project, places);
-    match fs::read(&path) {
-        Ok(content) => Ok(parse(&content, project.root())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Entry::Absent),
-        Err(source) => Err(Error::Io { operation: "read", path, source }),
+    match discover::verify(&places.registry_dir()) {
+        Ok(_) => {}
+        Err(Error::NotAProject { .. }) => return Ok(Entry::Absent),
+        Err(error) => return Err(error),
     }
+    match read(&path) {
+        Ok(Some(content)) => Ok(parse(&content, project.root())),
+        Ok(None) => Ok(Entry::Absent),
+        Err(Refused::Read(source)) => Err(Error::Io { operation: "read", path, source }),
+        Err(Refused::Check(error)) => Err(error),
+    }
+}
+
+enum Refused {
+    Read(io::Error),
+    Check(Error),
+}
+
+/// Reads an entry; `None` if there is none. What is no plain file says nothing that is understood.
+fn read(path: &Path) -> Result<Option<Vec<u8>>, Refused> {
+    // A FIFO in its place must not stop anybody.
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC;
+    let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Refused::Read(error)),
+    };
+    let metadata = file.metadata().map_err(Refused::Read)?;
+    discover::check(path, metadata.uid(), metadata.mode(), geteuid().as_raw()).map_err(Refused::Check)?;
+    let mut content = Vec::new();
+    if metadata.is_file() {
+        file.take(ENTRY_BYTES_MAX).read_to_end(&mut content).map_err(Refused::Read)?;
+    }
+    Ok(Some(content))
 }
 
 fn parse(content: &[u8], root: &Path) -> Entry {
@@ -87,7 +122,7 @@ pub fn register(project: &Project, places: &Places, database: Option<Uuid>) -> R
     if let Some(id) = database {
         content.extend_from_slice(format!("{id}\n").as_bytes());
     }
-    if fs::read(&path).is_ok_and(|there| there == content) {
+    if matches!(read(&path), Ok(Some(there)) if there == content) {
         return Ok(());
     }
     init::make_directories(&dir)?;
@@ -140,6 +175,32 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_that_somebody_else_could_have_made_is_refused() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let loosened = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let places = Places::new(dir.path());
+        let project = Project::new("/home/me/a");
+        register(&project, &places, None).unwrap();
+        let path = file(&project, &places);
+        loosened(&path, 0o622);
+        assert!(matches!(entry(&project, &places), Err(Error::Writable { path: named, .. }) if named == path));
+        loosened(&path, 0o600);
+        loosened(&places.registry_dir(), 0o777);
+        assert!(matches!(entry(&project, &places), Err(Error::Writable { path, .. }) if path == places.registry_dir()));
+        loosened(&places.registry_dir(), 0o700);
+        assert_eq!(entry(&project, &places).unwrap(), Entry::Named);
+
+        let kept = dir.path().join("kept");
+        fs::rename(&path, &kept).unwrap();
+        std::os::unix::fs::symlink(&kept, &path).unwrap();
+        assert!(entry(&project, &places).is_err(), "a link is not followed");
+        fs::remove_file(&path).unwrap();
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::from_bits_truncate(0o600)).unwrap();
+        assert_eq!(entry(&project, &places).unwrap(), Entry::Absent, "nothing is waited for");
+    }
+
+    #[test]
     fn what_is_not_understood_is_no_entry() {
         let root = Path::new("/p");
         for content in ["", "/p", "/q\n", "/p\nnonsense\n", "/pp\n"] {
@@ -153,8 +214,6 @@ mod tests {
         for entry in [Entry::Absent, Entry::Named, Entry::Of(own), Entry::Of(other)] {
             assert!(is_own(entry, own, Origin::Made));
             assert_eq!(is_own(entry, own, Origin::Found), entry == Entry::Of(own), "{entry:?}");
-            let expected = matches!(entry, Entry::Named) || entry == Entry::Of(own);
-            assert_eq!(is_own(entry, own, Origin::Unnamed), expected, "{entry:?}");
         }
     }
 }

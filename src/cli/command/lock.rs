@@ -12,7 +12,7 @@ use nix::libc;
 
 use crate::cli::error::Failure;
 use crate::guardian;
-use crate::paths::Project;
+use crate::paths::{self, Project};
 
 /// Returns whether a guardian or an apexd of the project lives.
 ///
@@ -60,17 +60,27 @@ pub struct Guardian {
 }
 
 impl Guardian {
-    /// Finds the guardian by its pid file; `None` if that names no process that has the project's lock file open.
+    /// Finds the guardian: the process of which the kernel says that it holds the lock. Where the kernel does not say, it is
+    /// the one that the pid file names, if that has the lock file open; `None` if there is no such process.
     pub fn find(project: &Project) -> Option<Self> {
+        if let Ok(lock) = open(&project.lock_file())
+            && let Some(pid) = paths::holder(&lock)
+        {
+            // Asked again after it was pinned: the first one may have ended in between.
+            return Self::pin(pid).filter(|_| paths::holder(&lock) == Some(pid));
+        }
         let pid = guardian::pid_in(&project.pid_file())?;
+        // Looked at after it was pinned: a pid that was used again would show another process here.
+        Self::pin(pid).filter(|_| has_open(pid, project))
+    }
+
+    fn pin(pid: u32) -> Option<Self> {
         let raw = libc::pid_t::try_from(pid).ok()?;
         // SAFETY: a plain system call; what it returns is checked before it is taken for a descriptor.
         let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, raw, 0) };
         let fd = i32::try_from(fd).ok().filter(|fd| *fd >= 0)?;
         // SAFETY: made by the call above, and nobody else's.
-        let pidfd = unsafe { OwnedFd::from_raw_fd(fd) };
-        // Looked at after it was pinned: a pid that was used again would show another process here.
-        has_open(pid, project).then_some(Self { pid, pidfd })
+        Some(Self { pid, pidfd: unsafe { OwnedFd::from_raw_fd(fd) } })
     }
 
     /// Sends it a signal: SIGTERM or SIGINT to drain, SIGHUP to read the configuration again.

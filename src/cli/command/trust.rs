@@ -67,7 +67,7 @@ fn is_own(project: &Project, places: &Places, database: Option<Database>) -> Res
     Ok(match database {
         None => entry != paths::Entry::Absent,
         Some(Database { id: Some(id) }) => paths::is_own(entry, id, Origin::Found),
-        // Any id will do: it has none.
-        Some(Database { id: None }) => paths::is_own(entry, Uuid::nil(), Origin::Unnamed),
+        // It is of nobody's project.
+        Some(Database { id: None }) => paths::is_own(entry, Uuid::nil(), Origin::Found),
     })
 }

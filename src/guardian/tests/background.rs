@@ -63,10 +63,13 @@ fn the_caller_returns_when_the_daemon_is_ready_and_keeps_nothing_of_it() {
     assert_eq!(text, format!("Some({guardian}) false"));
     let stat = Stat::of(guardian).unwrap();
     assert!(stat.session != guardian && stat.session != Stat::of(std::process::id()).unwrap().session);
-    assert_eq!(std::fs::read_link(format!("/proc/{guardian}/cwd")).unwrap().to_str(), Some("/"));
-    for n in 1..3 {
-        let output = std::fs::read_link(format!("/proc/{guardian}/fd/{n}")).unwrap();
-        assert_eq!(output, world.places().log.canonicalize().unwrap());
+    // Nobody but root looks into a daemon.
+    if nix::unistd::geteuid().is_root() {
+        assert_eq!(std::fs::read_link(format!("/proc/{guardian}/cwd")).unwrap().to_str(), Some("/"));
+        for n in 1..3 {
+            let output = std::fs::read_link(format!("/proc/{guardian}/fd/{n}")).unwrap();
+            assert_eq!(output, world.places().log.canonicalize().unwrap());
+        }
     }
     assert_eq!(told(start(&world)), format!("Some({guardian}) true"));
     let pidfd = processes::open(guardian).unwrap();
@@ -84,7 +87,7 @@ fn the_caller_is_told_why_there_is_no_daemon() {
     world.expect_left(&["daemon.failed", "daemon.lock", "daemon.log"]);
     std::fs::create_dir(&world.places().socket).unwrap();
     let text = told(start(&world));
-    assert!(text.contains("is in the way: it is no socket"), "{text}");
+    assert!(text.contains("is in the way: it is a directory, not a socket"), "{text}");
 }
 
 #[test]

@@ -97,7 +97,8 @@ fn what_is_no_socket_is_named_and_left_alone() {
 fn a_lock_that_is_a_link_is_refused() {
     let world = World::new();
     symlink(world.file("elsewhere"), &world.places().lock).unwrap();
-    assert!(matches!(Hold::take(world.places()).unwrap_err(), Error::Lock { .. }));
+    let error = Hold::take(world.places()).unwrap_err();
+    assert!(matches!(error, Error::InTheWay { found: "a symbolic link", .. }), "{error}");
     assert!(!world.file("elsewhere").exists());
 }
 

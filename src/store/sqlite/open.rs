@@ -43,10 +43,8 @@ pub struct Opened {
     pub id: Uuid,
     /// Whether it was made just now.
     pub created: bool,
-    /// Whether no task is in it.
+    /// Whether no task is in it, nor anything that could put one there.
     pub empty: bool,
-    /// Whether it had no id until now.
-    pub unnamed: bool,
 }
 
 /// Opens the database at `path`, or makes it, and takes it over: whoever opened it before can write no more.
@@ -105,30 +103,30 @@ pub(super) fn open_with(
         backup = Some(schema::back_up(&db, &path, found)?);
         schema::migrate(&db, &path, found, migrations)?;
     }
-    let Taken { epoch, id, unnamed, empty } = take_over(&db, now).map_err(fault)?;
+    let Taken { epoch, id, empty } = take_over(&db, now, migrations).map_err(fault)?;
     let last = read::last_seq(&db).map_err(fault)?;
     let store = Arc::new(serve(db, path, epoch, last)?);
-    Ok(Opened { store, unclean, backup, id, created, empty, unnamed })
+    Ok(Opened { store, unclean, backup, id, created, empty })
 }
 
 /// What taking a database over tells.
 struct Taken {
     epoch: i64,
     id: Uuid,
-    unnamed: bool,
     empty: bool,
 }
 
 /// Makes sure that changes go to a write-ahead log, raises the epoch, and names the database if it has no name.
-fn take_over(db: &Connection, now: Timestamp) -> rusqlite::Result<Taken> {
+fn take_over(db: &Connection, now: Timestamp, migrations: Migrations) -> rusqlite::Result<Taken> {
     db.execute_batch("PRAGMA journal_mode = WAL; BEGIN IMMEDIATE")?;
-    let sql = "SELECT project IS NULL, NOT EXISTS (SELECT 1 FROM task) FROM meta WHERE id = 1";
-    let (unnamed, empty) = db.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    // Looked at first: a trigger that came along may add what it likes from the first change on.
+    let empty = db.query_row("SELECT NOT EXISTS (SELECT 1 FROM task)", [], |row| row.get(0))?
+        && schema::is_as_made(db, migrations)?;
     let sql = "UPDATE meta SET epoch = epoch + 1, opened_at = ?1, project = ifnull(project, ?2) WHERE id = 1
         RETURNING epoch, project";
     let taken = db.query_row(sql, params![now.0, Uuid::new_v4().as_bytes()], |row| {
         let mut c = Columns::new(row);
-        Ok(Taken { epoch: c.plain()?, id: c.cell()?, unnamed, empty })
+        Ok(Taken { epoch: c.plain()?, id: c.cell()?, empty })
     })?;
     db.execute_batch("COMMIT")?;
     Ok(taken)

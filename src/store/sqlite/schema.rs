@@ -96,6 +96,19 @@ pub(super) fn migrate(db: &Connection, path: &Path, from: u32, migrations: Migra
     Ok(())
 }
 
+/// Returns whether the tables, indexes, triggers and views are those that the migrations make, and no others.
+pub(super) fn is_as_made(db: &Connection, migrations: Migrations) -> rusqlite::Result<bool> {
+    let made = Connection::open_in_memory()?;
+    migrations.iter().try_for_each(|sql| made.execute_batch(sql))?;
+    Ok(objects(db)? == objects(&made)?)
+}
+
+fn objects(db: &Connection) -> rusqlite::Result<Vec<(String, String, Option<String>)>> {
+    let mut objects = db.prepare("SELECT type, name, sql FROM sqlite_schema ORDER BY type, name")?;
+    let objects = objects.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    objects.collect()
+}
+
 /// Copies the database to `<path>.backup-<version>`, or with a further number if that is taken, and returns the name.
 pub(super) fn back_up(db: &Connection, path: &Path, version: u32) -> Result<PathBuf, Error> {
     let mut target = beside(path, &format!(".backup-{version}"));

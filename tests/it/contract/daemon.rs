@@ -6,7 +6,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use crate::contract::{UNTIL_GO, go, shell};
-use crate::support::{PATIENCE, World, eventually, run, signal};
+use crate::support::{PATIENCE, World, eventually, may_look_into_daemons, run, signal};
 use crate::wire::add_many;
 
 /// Row: daemon / daemon start
@@ -187,7 +187,9 @@ fn a_restart_puts_the_program_that_asks_in_the_place_of_the_daemon() {
     run(restart).expect(0);
     assert_eq!(world.guardian_pid(), guardian);
     assert_ne!(world.apexd_pid(), apexd);
-    assert_eq!(std::fs::read_link(format!("/proc/{}/exe", world.apexd_pid())).unwrap(), other);
+    if may_look_into_daemons() {
+        assert_eq!(std::fs::read_link(format!("/proc/{}/exe", world.apexd_pid())).unwrap(), other);
+    }
     assert_eq!(world.state(id), "running");
     go(&world);
     let task = world.ended(id);

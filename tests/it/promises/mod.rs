@@ -10,6 +10,8 @@ mod p02_killed;
 mod p03_once;
 mod p06_ended;
 mod p07_identity;
+mod p12_owner;
+mod p13_trust;
 
 /// A promise, what keeps it, and what shows that it is kept.
 struct Promise {
@@ -45,6 +47,16 @@ const PROMISES: &[Promise] = &[
         number: 7,
         mechanism: "a pid counts only together with the start time of its process",
         test: "promises::p07_identity::a_stranger_with_the_pid_of_a_task_is_left_alone",
+    },
+    Promise {
+        number: 12,
+        mechanism: "asking the kernel whose process connects",
+        test: "promises::p12_owner::nobody_but_the_owner_gets_in",
+    },
+    Promise {
+        number: 13,
+        mechanism: "comparing the database with the one that was entered for the path",
+        test: "promises::p13_trust::what_came_from_elsewhere_runs_nothing_until_it_is_trusted",
     },
 ];
 

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::Read;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -57,6 +58,8 @@ pub struct World {
     mark: String,
     /// Variables that its commands, and the daemon they start, have besides the usual ones.
     variables: Vec<(String, String)>,
+    /// As whom its commands run, if not as whoever runs the test.
+    user: Option<u32>,
 }
 
 impl World {
@@ -64,7 +67,7 @@ impl World {
     pub fn bare() -> World {
         let home = tempfile::Builder::new().prefix("apex-").tempdir().unwrap();
         std::fs::create_dir(home.path().join("project")).unwrap();
-        let mut world = World { mark: uuid::Uuid::new_v4().to_string(), home, variables: Vec::new() };
+        let mut world = World { mark: uuid::Uuid::new_v4().to_string(), home, variables: Vec::new(), user: None };
         // What `promises` takes out is to be out in the daemon as well.
         if let Ok(sabotage) = std::env::var("APEX_SABOTAGE") {
             world.set_variable("APEX_SABOTAGE", &sabotage);
@@ -77,6 +80,17 @@ impl World {
         let world = World::bare();
         world.apex(["init"]).expect(0);
         world
+    }
+
+    /// Makes a project that belongs to another user, as whom its commands run; `None` where a test may not be anybody else.
+    pub fn of_user(user: u32) -> Option<World> {
+        let mut world = World::bare();
+        for path in [world.home.path().to_owned(), world.root()] {
+            std::os::unix::fs::chown(path, Some(user), Some(user)).ok()?;
+        }
+        world.user = Some(user);
+        world.apex(["init"]).expect(0);
+        Some(world)
     }
 
     /// Makes a project with this configuration.
@@ -126,6 +140,9 @@ impl World {
             .env(MARK, &self.mark)
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null());
+        if let Some(user) = self.user {
+            command.uid(user).gid(user);
+        }
         command
     }
 
@@ -229,11 +246,18 @@ impl World {
     /// Returns the pids of all live processes of this world, zombies left out.
     pub fn processes(&self) -> Vec<i32> {
         let needle = format!("{MARK}={}", self.mark);
+        let guardian = std::fs::read_to_string(self.dot_apex().join("daemon.pid")).ok();
+        let guardian: Option<i32> = guardian.and_then(|pid| pid.trim().parse().ok());
         let mut pids = Vec::new();
         for entry in std::fs::read_dir("/proc").unwrap().flatten() {
             let Ok(pid) = entry.file_name().to_string_lossy().parse::<i32>() else { continue };
-            let environ = std::fs::read(entry.path().join("environ")).unwrap_or_default();
-            if environ.split(|byte| *byte == 0).any(|variable| variable == needle.as_bytes()) {
+            let read = |name: &str| std::fs::read(entry.path().join(name)).unwrap_or_default();
+            let has = |bytes: &[u8], word: &str| bytes.split(|byte| *byte == 0).any(|part| part == word.as_bytes());
+            // Only root sees the environment of a daemon. Its arguments everybody sees; the guardian need not have any.
+            let is_ours = has(&read("environ"), &needle)
+                || has(&read("cmdline"), &self.root().to_string_lossy())
+                || (guardian == Some(pid) && read("comm") == b"apex-guardian\n");
+            if is_ours && process_state(pid) != Some('Z') {
                 pids.push(pid);
             }
         }
@@ -347,6 +371,45 @@ pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
 fn pause() {
     std::thread::park_timeout(Duration::from_millis(5));
 }
+
+/// Returns whether this test may look into daemons, at what files they have open for example: nobody but root may.
+pub fn may_look_into_daemons() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+/// A user who has no business here.
+pub const STRANGER: u32 = 65_533;
+
+/// Does something as another user; `None` where a test may not be anybody else, because it is not run by root.
+pub fn as_user<T: Send + 'static>(user: u32, job: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    use nix::libc::{SYS_setgroups, SYS_setresgid, SYS_setresuid, syscall};
+    let done = std::thread::spawn(move || {
+        // SAFETY: plain system calls. Made directly they are about this thread alone, which ends with the job.
+        let is_other = unsafe {
+            syscall(SYS_setgroups, 0, std::ptr::null::<u32>()) == 0
+                && syscall(SYS_setresgid, user, user, user) == 0
+                && syscall(SYS_setresuid, user, user, user) == 0
+        };
+        is_other.then(job)
+    });
+    done.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// Runs a command to its end, and fails if that does not come soon.
+#[track_caller]
+pub fn run_soon(mut command: Command) -> Run {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut running = Running::new(child);
+    let began = Instant::now();
+    while running.child.as_mut().unwrap().try_wait().unwrap().is_none() {
+        assert!(began.elapsed() < SOON, "it does not end: {command:?}");
+        pause();
+    }
+    running.wait()
+}
+
+/// Longer than a command takes that waits for nothing.
+const SOON: Duration = Duration::from_secs(20);
 
 /// Sends a signal to a process that this test knows.
 pub fn signal(pid: i32, signal: Signal) {

@@ -137,7 +137,10 @@ impl Draft {
         let bytes = original.as_deref().unwrap_or(TEMPLATE.as_bytes());
         let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
         written
-            .and_then(|mut copy| copy.write_all(bytes))
+            // A umask can have taken away what the owner needs.
+            .and_then(|mut copy| {
+                copy.write_all(bytes).and_then(|()| copy.set_permissions(Permissions::from_mode(0o600)))
+            })
             .map_err(|error| Failure::io(format!("cannot write `{}`", path.display()), &error))?;
         Ok(Self { target, path, original })
     }
