@@ -9,6 +9,7 @@ mod launchd;
 mod systemd;
 mod template;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::paths::{self, Project};
@@ -17,6 +18,12 @@ use crate::paths::{self, Project};
 const SLUG_BYTES_MAX: usize = 40;
 /// How many hexadecimal digits of the project's fingerprint are in a unit's name.
 const HASH_DIGITS: usize = 8;
+
+/// Where a user's own files are, if they are not where they usually are. The daemon looks for them itself, so a service has
+/// to have the same idea of it as whoever installs it.
+///
+/// Source: XDG Base Directory Specification 0.8.
+pub const PLACES: [&str; 2] = ["XDG_CONFIG_HOME", "XDG_STATE_HOME"];
 
 /// What starts services on this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,12 +89,19 @@ impl Supervisor {
         Unit { name, path: directory.join(file) }
     }
 
-    /// Returns what stands in the unit's file: that `binary` runs the project's daemon.
+    /// Returns what stands in the unit's file: that `binary` runs the project's daemon, with these of [`PLACES`].
     ///
     /// Errors: a path that cannot be said.
-    pub fn text(self, unit: &Unit, binary: &Path, project: &Project) -> Result<String, Unspeakable> {
+    pub fn text(
+        self,
+        unit: &Unit,
+        binary: &Path,
+        project: &Project,
+        places: &[(&'static str, OsString)],
+    ) -> Result<String, Unspeakable> {
         match self {
-            Self::Systemd => systemd::text(&unit.name, binary, project.root()),
+            Self::Systemd => systemd::text(&unit.name, binary, project.root(), places),
+            // There they are where they usually are, whatever these variables say.
             Self::Launchd => launchd::text(&unit.name, binary, project),
         }
     }

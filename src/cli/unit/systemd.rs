@@ -14,7 +14,12 @@ const TEMPLATE: &str = include_str!("../../../packaging/apex.service");
 /// Returns the unit `name` that runs `binary` for the project at `root`.
 ///
 /// Errors: [`Unspeakable::Program`].
-pub(super) fn text(name: &str, binary: &Path, root: &Path) -> Result<String, Unspeakable> {
+pub(super) fn text(
+    name: &str,
+    binary: &Path,
+    root: &Path,
+    places: &[(&'static str, OsString)],
+) -> Result<String, Unspeakable> {
     let path = binary.as_os_str().as_bytes();
     // Source: `string_is_safe` in systemd's basic/string-util.c; also seen with systemd 252.
     if path.iter().any(|byte| byte.is_ascii_control() || b"\"'\\".contains(byte)) {
@@ -26,8 +31,21 @@ pub(super) fn text(name: &str, binary: &Path, root: &Path) -> Result<String, Uns
         // Variables are not looked for in the path of the program, so its `$` is not doubled.
         "binary" => Some(quoted(path, false)),
         "root" => Some(quoted(root.as_os_str().as_bytes(), true)),
+        "places" => Some(places.iter().map(|(name, value)| assignment(name, value.as_bytes())).collect()),
         _ => None,
     }))
+}
+
+/// Returns a further line that sets a variable. One that systemd would not take is left out: it says nothing then.
+///
+/// Source: systemd.exec(5), "Environment="; what has control characters in it or is no UTF-8 is ignored there.
+fn assignment(name: &str, value: &[u8]) -> String {
+    let is_text = str::from_utf8(value).is_ok_and(|text| !text.contains(char::is_control));
+    if !is_text {
+        return String::new();
+    }
+    // Variables are not looked for here, so a `$` is not doubled.
+    format!("\nEnvironment={}", quoted(&[name.as_bytes(), b"=", value].concat(), false))
 }
 
 /// Returns a word of a command line in double quotes.
@@ -92,7 +110,7 @@ mod tests {
 
     #[test]
     fn the_unit_says_what_it_is_to_say() {
-        let unit = text("apex-web-0.service", Path::new("/usr/bin/apex"), Path::new("/home/me/50% $x")).unwrap();
+        let unit = text("apex-web-0.service", Path::new("/usr/bin/apex"), Path::new("/home/me/50% $x"), &[]).unwrap();
         insta::assert_snapshot!(unit, @r#"
         # Made by `apex daemon install`, which also brings it up to date. Settings of your own belong into what
         # `systemctl --user edit apex-web-0.service` opens.
@@ -149,9 +167,20 @@ mod tests {
     #[test]
     fn a_program_that_systemd_would_not_start_is_refused() {
         for path in ["/it's/apex", "/a\"b/apex", "/a\\b/apex", "/a\nb/apex"] {
-            assert!(text("x", Path::new(path), Path::new("/p")).is_err(), "{path:?}");
+            assert!(text("x", Path::new(path), Path::new("/p"), &[]).is_err(), "{path:?}");
         }
-        assert!(text("x", Path::new(OsStr::from_bytes(b"/bad\xff %$/apex")), Path::new("/p")).is_ok());
+        assert!(text("x", Path::new(OsStr::from_bytes(b"/bad\xff %$/apex")), Path::new("/p"), &[]).is_ok());
+    }
+
+    #[test]
+    fn where_the_users_files_are_is_taken_along() {
+        let places = [
+            ("XDG_CONFIG_HOME", "/home/me/50% \"$x\"".into()),
+            ("XDG_STATE_HOME", "/s\n[Service]\nExecStart=/x".into()),
+        ];
+        let unit = text("x", Path::new("/apex"), Path::new("/p"), &places).unwrap();
+        assert!(unit.contains("UMask=0077\nEnvironment=\"XDG_CONFIG_HOME=/home/me/50%% \\\"$x\\\"\"\n\n"), "{unit}");
+        assert!(!unit.contains("STATE"), "{unit}");
     }
 
     #[test]

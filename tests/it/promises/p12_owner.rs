@@ -241,12 +241,14 @@ fn a_directory_that_somebody_else_planted_is_neither_read_nor_run() {
 }
 
 /// What stands in the place of a file or a directory.
-fn impostors(victim: &Path) -> [(&'static str, Box<dyn Fn(&Path) + '_>); 3] {
-    [
-        ("link", Box::new(move |path| symlink(victim, path).unwrap())),
-        ("fifo", Box::new(|path| nix::unistd::mkfifo(path, Mode::S_IRWXU).unwrap())),
-        ("dangling", Box::new(|path| symlink(path.with_file_name("nowhere"), path).unwrap())),
-    ]
+const IMPOSTORS: [&str; 3] = ["link", "dangling link", "fifo"];
+
+fn put(kind: &str, path: &Path, victim: &Path) {
+    match kind {
+        "link" => symlink(victim, path).unwrap(),
+        "dangling link" => symlink(path.with_file_name("nowhere"), path).unwrap(),
+        _ => nix::unistd::mkfifo(path, Mode::S_IRWXU).unwrap(),
+    }
 }
 
 #[test]
@@ -260,9 +262,9 @@ fn what_stands_in_the_place_of_a_file_is_named_and_never_followed() {
         ["daemon.pid", "daemon.lock", "daemon.log", "daemon.failed", "guardian.exits", "apex.db", "daemon.sock"];
     for name in files.iter().chain(&["output", "input"]) {
         let leads_to = if files.contains(name) { &victim } else { &directory };
-        for (kind, make) in impostors(leads_to) {
+        for kind in IMPOSTORS {
             let path = world.dot_apex().join(name);
-            make(&path);
+            put(kind, &path, leads_to);
             let is_there = fs::symlink_metadata(&path).unwrap();
             let what = format!("{name} is a {kind}");
             let error = run_soon(world.command(["--json", "daemon", "start"])).expect(3).error();

@@ -1,5 +1,6 @@
 //! `daemon install`, `daemon uninstall`: the daemon as a service of the user. Neither starts one by itself.
 
+use std::ffi::OsString;
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -10,7 +11,7 @@ use crate::cli::command::lock::{self, Guardian};
 use crate::cli::error::Failure;
 use crate::cli::session::Session;
 use crate::cli::unit::ask::{self, Ask};
-use crate::cli::unit::{Supervisor, Unit};
+use crate::cli::unit::{PLACES, Supervisor, Unit};
 use crate::domain::error::ErrorKind;
 use crate::domain::text::neutralize;
 use crate::exit::Exit;
@@ -26,7 +27,7 @@ pub fn install(session: &Session, args: &Install) -> Result<i32, Failure> {
     let supervisor = Supervisor::of_this_system();
     let unit = unit(supervisor, &project)?;
     let binary = std::env::current_exe().map_err(|error| Failure::io("cannot tell which program this is", &error))?;
-    let text = supervisor.text(&unit, &binary, &project).map_err(|error| {
+    let text = supervisor.text(&unit, &binary, &project, &places()).map_err(|error| {
         Failure::new(ErrorKind::Invalid, error.to_string()).while_doing(format!("cannot install `{}`", unit.name))
     })?;
     let changed = write(&unit.path, &text)?;
@@ -56,6 +57,12 @@ pub fn install(session: &Session, args: &Install) -> Result<i32, Failure> {
         session.ui.note("nothing is started yet; `apex daemon install --enable --now` starts it at login and now");
     }
     Ok(Exit::Done.code())
+}
+
+/// Returns what says where this user's own files are, as far as it says something: what is no absolute path does not.
+fn places() -> Vec<(&'static str, OsString)> {
+    let set = PLACES.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+    set.filter(|(_, value)| Path::new(value).is_absolute()).collect()
 }
 
 fn enable(session: &Session, supervisor: Supervisor, unit: &Unit) -> Result<(), Failure> {
