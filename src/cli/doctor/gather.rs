@@ -13,7 +13,7 @@ use std::time::Duration;
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{AccessFlags, access, geteuid};
 
-use crate::cli::command::daemon::reason;
+use crate::cli::command::daemon::{install, reason};
 use crate::cli::command::lock::{self, Guardian};
 use crate::cli::command::trust;
 use crate::cli::connect;
@@ -289,7 +289,7 @@ fn unit(project: &Project) -> Option<Installed> {
     let unit = supervisor.unit(project.root(), &supervisor.directory()?);
     let text = fs::read_to_string(&unit.path).ok()?;
     let this = std::env::current_exe().unwrap_or_default();
-    let is_current = supervisor.text(&unit, &this, project).is_ok_and(|current| current == text);
+    let is_current = supervisor.text(&unit, &this, project, &install::places()).is_ok_and(|current| current == text);
     let program = supervisor.program_in(&text).map(|program| {
         let is_there = program.is_file();
         (program, is_there)

@@ -187,7 +187,7 @@ mod tests {
     fn the_program_is_read_as_it_was_written() {
         for path in [&b"/usr/bin/apex"[..], b"/50% $x/apex", b"/bad\xff/apex", "/Größe/apex".as_bytes()] {
             let path = Path::new(OsStr::from_bytes(path));
-            let unit = text("x", path, Path::new("/p")).unwrap();
+            let unit = text("x", path, Path::new("/p"), &[]).unwrap();
             assert_eq!(program_in(&unit).as_deref(), Some(path));
         }
         assert_eq!(program_in("[Service]\nExecStart=/usr/bin/apex daemon run\n"), None);

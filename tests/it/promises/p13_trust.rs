@@ -116,28 +116,37 @@ fn what_came_from_elsewhere_runs_nothing_until_it_is_trusted() {
 #[test]
 fn a_database_that_is_put_into_a_known_project_runs_nothing() {
     let source = World::new();
-    let id = source.add_with(&["--hold"], "echo > ran");
+    let id = source.add_with(&["--hold"], "true");
     source.apex(["daemon", "stop"]).expect(0);
-    let database = source.dot_apex().join("apex.db");
-    {
-        let db = Connection::open(&database).unwrap();
-        db.execute("UPDATE task SET state = 'queued' WHERE id = ?1", [id]).unwrap();
+    let with = |name: &str, sql: &str| {
+        let path = source.root().with_file_name(name);
+        fs::copy(source.dot_apex().join("apex.db"), &path).unwrap();
+        let db = Connection::open(&path).unwrap();
+        db.execute_batch(sql).unwrap();
+        db.close().unwrap();
+        path
+    };
+    for database in [
         // As one of an earlier version, or one that somebody made so.
-        db.execute("UPDATE meta SET project = NULL", []).unwrap();
-        db.pragma_update(None, "wal_checkpoint", "TRUNCATE").unwrap();
-    }
-    for is_older in [false, true] {
+        with(
+            "unnamed.db",
+            &format!("UPDATE meta SET project = NULL; UPDATE task SET state = 'queued' WHERE id = {id}"),
+        ),
+        // No task comes along, but something that adds one.
+        with(
+            "empty.db",
+            "CREATE TABLE kept AS SELECT * FROM task; DELETE FROM task; CREATE TRIGGER t AFTER UPDATE ON meta
+            BEGIN INSERT INTO task SELECT * FROM kept; UPDATE task SET state = 'queued'; END",
+        ),
+        PathBuf::from("tests/fixtures/schema-1.db"),
+    ] {
         let world = World::new();
-        let target = world.dot_apex().join("apex.db");
-        if is_older {
-            fs::copy("tests/fixtures/schema-1.db", target).unwrap();
-        } else {
-            fs::copy(&database, target).unwrap();
-        }
+        fs::copy(&database, world.dot_apex().join("apex.db")).unwrap();
         world.apex(["daemon", "start"]).expect(0);
-        assert_eq!(world.apex(["status", "--json"]).json()["daemon"]["untrusted"], json!(true), "older: {is_older}");
+        let is_untrusted = || world.apex(["status", "--json"]).json()["daemon"]["untrusted"].clone();
+        assert_eq!(is_untrusted(), json!(true), "{database:?}");
         world.apex(["trust"]).expect(0);
-        assert_eq!(world.apex(["status", "--json"]).json()["daemon"]["untrusted"], json!(false));
+        assert_eq!(is_untrusted(), json!(false));
     }
 }
 
@@ -166,6 +175,7 @@ fn own(path: &Path) {
 #[test]
 fn trust_is_kept_where_the_daemon_looks_for_it() {
     let source = World::started();
+    source.add_with(&["--hold"], "true");
     source.apex(["daemon", "stop"]).expect(0);
     let world = World::new();
     fs::copy(source.dot_apex().join("apex.db"), world.dot_apex().join("apex.db")).unwrap();
@@ -183,6 +193,7 @@ fn trust_is_kept_where_the_daemon_looks_for_it() {
 #[test]
 fn trust_that_cannot_be_kept_is_not_given() {
     let source = World::started();
+    source.add_with(&["--hold"], "true");
     source.apex(["daemon", "stop"]).expect(0);
     let mut world = World::new();
     fs::copy(source.dot_apex().join("apex.db"), world.dot_apex().join("apex.db")).unwrap();

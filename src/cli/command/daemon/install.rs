@@ -60,7 +60,7 @@ pub fn install(session: &Session, args: &Install) -> Result<i32, Failure> {
 }
 
 /// Returns what says where this user's own files are, as far as it says something: what is no absolute path does not.
-fn places() -> Vec<(&'static str, OsString)> {
+pub(in crate::cli) fn places() -> Vec<(&'static str, OsString)> {
     let set = PLACES.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
     set.filter(|(_, value)| Path::new(value).is_absolute()).collect()
 }
