@@ -10,6 +10,7 @@ mod hangs;
 mod hold;
 mod lives;
 mod relay;
+mod rubbish;
 mod spawn;
 mod supervisor;
 mod tasks;

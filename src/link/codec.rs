@@ -9,7 +9,7 @@
 
 mod field;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::marker::PhantomData;
 

@@ -17,6 +17,8 @@ use crate::domain::task::{Limit, Resource};
 use crate::domain::time::Timestamp;
 use crate::link::{Scope, Spawn, SpawnStep};
 
+mod rubbish;
+
 fn assignment() -> impl Strategy<Value = AssignmentId> {
     any::<u128>().prop_map(|n| AssignmentId(Uuid::from_u128(n)))
 }
@@ -50,7 +52,8 @@ fn spawn() -> impl Strategy<Value = Spawn> {
     )
 }
 
-fn order() -> impl Strategy<Value = Order> {
+/// Any order.
+pub(crate) fn order() -> impl Strategy<Value = Order> {
     let duration = (any::<u64>(), 0..1_000_000_000_u32).prop_map(|(s, ns)| Duration::new(s, ns));
     let scope = prop_oneof![Just(Scope::Leader), Just(Scope::Session), Just(Scope::Everything)];
     prop_oneof![
