@@ -295,6 +295,8 @@ async fn run(
         signals::Signals::listen(handle.clone()).context("cannot listen for signals").map_err(Failure::passing)?;
     let server = Server::start(listener, &handle, project.log_file());
     link.send(Order::Ready);
+    // From now on the loop answers when it is asked.
+    link.send(Order::Present);
     crash_point("apexd.ready.told");
     info!(
         "Daemon started (poll: {}ms, max concurrent: {})",

@@ -240,6 +240,7 @@ impl Core {
             Fact::Signalled { assignment, signal: _, errno } => self.signalled(assignment, errno),
             // Whoever reads the configuration is told elsewhere.
             Fact::Reload => {}
+            Fact::Ask => self.order(Order::Present),
             Fact::Welcome { .. } | Fact::Child(_) | Fact::Complete => {
                 warn!("The guardian introduced itself twice");
             }

@@ -18,6 +18,7 @@ use crate::guardian::poll::Source;
 use crate::guardian::processes;
 use crate::guardian::run::{Guardian, HELLO_WITHIN};
 use crate::guardian::spawn::{Failed, Plan, Started};
+use crate::guardian::watch::Watch;
 use crate::link::machine::boottime_now;
 use crate::link::{LINK_FD, LISTEN_FD, LOCK_FD, SpawnStep};
 
@@ -69,6 +70,8 @@ pub(super) struct Life {
     pub(super) due: Due,
     /// By then it must have ended, or it is killed.
     pub(super) end_by: Option<Moment>,
+    /// The watch over it, if it is one that answers when it is asked.
+    pub(super) watch: Option<Watch>,
 }
 
 /// What apexd is to be told besides how its tasks are.
@@ -78,6 +81,7 @@ pub(super) struct Due {
     pub(super) complete: bool,
     pub(super) terminate: bool,
     pub(super) reload: bool,
+    pub(super) ask: bool,
 }
 
 impl Guardian {
@@ -95,7 +99,8 @@ impl Guardian {
                 let watched = self.poll.add(&pidfd, Source::Apexd).and(self.poll.add(peer.socket(), Source::Link));
                 let due = Due::default();
                 let peer = Some(peer);
-                let life = Life { pid, pidfd, peer, since: now, greeted: false, ready: false, due, end_by: None };
+                let life =
+                    Life { pid, pidfd, peer, since: now, greeted: false, ready: false, due, end_by: None, watch: None };
                 self.apexd = Apexd::Alive(Box::new(life));
                 crash_point("guardian.apexd.started");
                 if watched.is_err() {
@@ -153,6 +158,9 @@ impl Guardian {
                 self.poll.remove(&life.pidfd);
                 if let Some(peer) = &life.peer {
                     self.poll.remove(peer.socket());
+                }
+                if let Some(listener) = self.hold.listener() {
+                    self.poll.remove(listener);
                 }
                 self.hello_by = None;
                 life.ready

@@ -13,7 +13,7 @@
 //! Reading order: `run` (the loop) → `apexd` (its lives) → `orders` (what it asks) → `table` (what is held) → `spawn`
 //! and `processes` (the system calls; `kin` decides who belongs to whom,
 //! `mounts` and `starting` are for what may hang) → `alone` (the end without an apexd) → `hold` (lock, socket, pid file)
-//! → `supervisor` (what systemd is told).
+//! → `supervisor` (what systemd is told). `watch` finds out that apexd hangs.
 
 mod alone;
 mod apexd;
@@ -36,6 +36,7 @@ mod supervisor;
 mod table;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -89,6 +90,8 @@ pub struct Options {
     pub apexd_args: Vec<OsString>,
     /// How long [`daemonize`] waits for [`Order::Ready`](crate::link::Order::Ready).
     pub ready_within: Duration,
+    /// How long apexd may leave everybody without an answer before it is aborted and another one started.
+    pub patience: Duration,
     /// The socket of the supervisor that started this very process, as `NOTIFY_SOCKET` names it: it is told when the
     /// daemon is ready and when it stops. `None` for a daemon in the background: the variable would be another's.
     ///
@@ -102,6 +105,13 @@ impl Options {
     /// Source: proc_pid_exe(5): the link works also when the file was replaced or removed meanwhile.
     pub fn new(places: Places) -> Self {
         let binary = PathBuf::from("/proc/self/exe");
-        Self { places, binary, apexd_args: Vec::new(), ready_within: READY_WITHIN, notify: None }
+        let patience = patience();
+        Self { places, binary, apexd_args: Vec::new(), ready_within: READY_WITHIN, patience, notify: None }
     }
+}
+
+/// Returns how long apexd may hang. In a build with debug assertions it can be said in the environment, in milliseconds.
+fn patience() -> Duration {
+    let said = std::env::var("APEX_PATIENCE_MS").ok().filter(|_| cfg!(debug_assertions));
+    said.and_then(|ms| ms.parse().ok()).map_or(watch::PATIENCE, Duration::from_millis)
 }

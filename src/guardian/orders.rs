@@ -8,7 +8,7 @@ use crate::guardian::processes::Seen;
 use crate::guardian::run::Guardian;
 use crate::guardian::spawn::Failed;
 use crate::link::codec::Error;
-use crate::link::machine::boottime_now;
+use crate::link::machine::{boottime_now, monotonic_now};
 use crate::link::{Fact, Order, VERSION};
 
 impl Guardian {
@@ -63,6 +63,7 @@ impl Guardian {
             let Some(peer) = life.peer.as_mut().filter(|peer| peer.has_room()) else { return count };
             match peer.next_order() {
                 Ok(None) => return count,
+                Ok(Some(Order::Present)) if life.greeted => self.note_present(),
                 Ok(Some(order)) if life.greeted || matches!(order, Order::Hello { .. }) => {
                     self.carry_out(order, &mut recent);
                 }
@@ -77,6 +78,11 @@ impl Guardian {
                     self.drop_link();
                     return count;
                 }
+            }
+            if let Apexd::Alive(life) = &mut self.apexd
+                && let Some(watch) = &mut life.watch
+            {
+                watch.hear();
             }
             count += 1;
         }
@@ -127,7 +133,7 @@ impl Guardian {
                 self.replacement = Some(binary);
                 crash_point("guardian.replace.ordered");
             }
-            Order::Spawn(_) | Order::Signal { .. } => {}
+            Order::Spawn(_) | Order::Signal { .. } | Order::Present => {}
         }
     }
 
@@ -192,7 +198,12 @@ impl Guardian {
                     Fact::Terminate { requests: stop_requests }
                 } else if std::mem::take(&mut due.reload) {
                     Fact::Reload
+                } else if std::mem::take(&mut due.ask) {
+                    Fact::Ask
                 } else if let Some(fact) = self.table.next_news() {
+                    if let Some(watch) = &mut life.watch {
+                        watch.stir(monotonic_now());
+                    }
                     fact
                 } else {
                     break;

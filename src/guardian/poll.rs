@@ -16,6 +16,8 @@ pub(super) enum Source {
     Link,
     /// apexd has ended.
     Apexd,
+    /// A client has connected.
+    Client,
     /// There is news of how the task with this pid is being started.
     Start(u32),
     /// The task with this pid has ended.
@@ -33,6 +35,7 @@ impl Source {
             Self::Signals => 0,
             Self::Link => 1,
             Self::Apexd => 2,
+            Self::Client => 4,
             Self::Start(pid) => START | u64::from(pid),
             Self::Task(pid) => TASK | u64::from(pid),
         }
@@ -43,11 +46,15 @@ impl Source {
             0 => Some(Self::Signals),
             1 => Some(Self::Link),
             2 => Some(Self::Apexd),
+            4 => Some(Self::Client),
             _ if number & START != 0 => u32::try_from(number ^ START).ok().map(Self::Start),
             _ => u32::try_from(number ^ TASK).ok().map(Self::Task),
         }
     }
 }
+
+/// A client is told once: whoever takes it in is another one.
+const ONCE: EpollFlags = EpollFlags::EPOLLIN.union(EpollFlags::EPOLLONESHOT);
 
 /// The descriptors that are waited for.
 #[derive(Debug)]
@@ -66,6 +73,7 @@ impl Poll {
         let flags = match source {
             Source::Signals | Source::Link | Source::Start(_) => EpollFlags::EPOLLIN,
             Source::Apexd | Source::Task(_) => EpollFlags::EPOLLIN | EpollFlags::EPOLLET,
+            Source::Client => ONCE,
         };
         Ok(self.0.add(fd, EpollEvent::new(flags, source.to_number()))?)
     }
@@ -76,6 +84,11 @@ impl Poll {
         flags.set(EpollFlags::EPOLLIN, read);
         flags.set(EpollFlags::EPOLLOUT, write);
         Ok(self.0.modify(fd, &mut EpollEvent::new(flags, source.to_number()))?)
+    }
+
+    /// Waits for the next client, after one was told.
+    pub(super) fn await_client(&self, listener: impl AsFd) -> io::Result<()> {
+        Ok(self.0.modify(listener, &mut EpollEvent::new(ONCE, Source::Client.to_number()))?)
     }
 
     /// Waits for `fd` no longer. To be called before it is closed: a copy of it in a child that is just being started
@@ -128,7 +141,7 @@ mod tests {
 
     #[test]
     fn every_source_has_a_number_of_its_own() {
-        let few = [Source::Signals, Source::Link, Source::Apexd];
+        let few = [Source::Signals, Source::Link, Source::Apexd, Source::Client];
         let tasks = [0, 7, u32::MAX].into_iter().flat_map(|pid| [Source::Start(pid), Source::Task(pid)]);
         for source in few.into_iter().chain(tasks) {
             assert_eq!(Source::from_number(source.to_number()), Some(source));

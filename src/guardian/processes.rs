@@ -299,6 +299,16 @@ impl Round {
     }
 }
 
+/// Returns whether a process does not run because somebody wants it so: it was stopped by a signal, or is traced.
+///
+/// Source: proc_pid_status(5), `State` and `TracerPid`.
+pub(super) fn is_halted(pid: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim_start);
+    field("State:").is_some_and(|state| state.starts_with(['T', 't']))
+        || field("TracerPid:").is_some_and(|tracer| tracer != "0")
+}
+
 /// Opens process `pid`, whoever that is now.
 pub(super) fn open(pid: u32) -> io::Result<OwnedFd> {
     // SAFETY: the call makes a descriptor, which closes on exec by itself, or fails.

@@ -203,6 +203,7 @@ impl Guardian {
             match *source {
                 Source::Signals => child_ended |= self.read_signals(),
                 Source::Link => self.read_link(),
+                Source::Client => self.stir_apexd(),
                 Source::Start(pid) => self.look_at_start(pid),
                 Source::Task(pid) => {
                     // One whose start has failed was never there.
@@ -274,6 +275,7 @@ impl Guardian {
     fn act_on_time(&mut self, now: Moment) {
         self.supervisor.retry(now);
         self.table.tell_slow_starts(now);
+        self.watch_apexd();
         if self.is_stopping() {
             self.supervisor.stopping(self.table.running(), now);
         }
@@ -304,7 +306,8 @@ impl Guardian {
     /// Returns when [`Self::act_on_time`] has something to do, if nothing else happens.
     fn next_deadline(&self) -> Option<Moment> {
         let of_supervisor = self.supervisor.next_deadline(self.is_stopping());
-        let of_supervisor = [of_supervisor, self.table.next_slow_start()].into_iter().flatten().min();
+        let of_supervisor =
+            [of_supervisor, self.table.next_slow_start(), self.next_watch()].into_iter().flatten().min();
         if let Some(alone) = &self.alone {
             return [Some(alone.next_look()), of_supervisor].into_iter().flatten().min();
         }

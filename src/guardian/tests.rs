@@ -14,4 +14,5 @@ mod rubbish;
 mod spawn;
 mod supervisor;
 mod tasks;
+mod watch;
 mod world;

@@ -162,6 +162,7 @@ impl sealed::Fields for Order {
             Self::Forget { assignment } => (6, assignment.put(out)).0,
             Self::Draining => 7,
             Self::Replace { binary } => (8, binary.put(out)).0,
+            Self::Present => 30,
         }
     }
 
@@ -179,10 +180,11 @@ impl sealed::Fields for Order {
                 },
                 6 => Self::Forget { assignment: Field::take(input)? },
                 7 => Self::Draining,
-                _ => Self::Replace { binary: Field::take(input)? },
+                8 => Self::Replace { binary: Field::take(input)? },
+                _ => Self::Present,
             })
         };
-        (1..=8).contains(&kind).then(&mut fields)
+        matches!(kind, 1..=8 | 30).then(&mut fields)
     }
 }
 
@@ -220,6 +222,7 @@ impl sealed::Fields for Fact {
             }
             Self::Terminate { requests } => (72, requests.put(out)).0,
             Self::Reload => 73,
+            Self::Ask => 94,
         }
     }
 
@@ -249,9 +252,10 @@ impl sealed::Fields for Fact {
                     errno: Field::take(input)?,
                 },
                 72 => Self::Terminate { requests: Field::take(input)? },
-                _ => Self::Reload,
+                73 => Self::Reload,
+                _ => Self::Ask,
             })
         };
-        (65..=73).contains(&kind).then(&mut fields)
+        matches!(kind, 65..=73 | 94).then(&mut fields)
     }
 }

@@ -87,9 +87,18 @@ pub fn wall_now() -> Timestamp {
 
 /// Returns the present time of the clock that goes on while the machine sleeps.
 pub fn boottime_now() -> Moment {
+    clock(libc::CLOCK_BOOTTIME)
+}
+
+/// Returns the present time of the clock that stands still while the machine sleeps.
+pub fn monotonic_now() -> Moment {
+    clock(libc::CLOCK_MONOTONIC)
+}
+
+fn clock(clock: libc::clockid_t) -> Moment {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `time` is a valid place for the answer. The call cannot fail: the clock exists since Linux 2.6.39.
-    unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut time) };
+    // SAFETY: `time` is a valid place for the answer. The call cannot fail: the clocks exist since Linux 2.6.39.
+    unsafe { libc::clock_gettime(clock, &raw mut time) };
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     Moment(seconds * 1_000 + u64::try_from(time.tv_nsec).unwrap_or(0) / 1_000_000)
 }

@@ -69,6 +69,8 @@ pub enum Order {
     },
     /// apexd has begun to drain. An apexd started after this one is told to drain as well.
     Draining,
+    /// The answer to [`Fact::Ask`]. Said once unasked by an apexd that will answer: only then is it asked.
+    Present,
     /// The next apexd is this binary: sent before apexd ends with exit code 71.
     Replace {
         /// Absolute path of an executable that was found to work.
@@ -172,6 +174,8 @@ pub enum Fact {
     },
     /// The guardian got SIGHUP: read the configuration again.
     Reload,
+    /// Are you there? Answered by [`Order::Present`] by whoever takes in facts; one that does not for long is aborted.
+    Ask,
 }
 
 /// The steps of starting a process that can fail.

@@ -68,6 +68,7 @@ pub(crate) fn order() -> impl Strategy<Value = Order> {
         }),
         assignment().prop_map(|assignment| Order::Forget { assignment }),
         Just(Order::Draining),
+        Just(Order::Present),
         path().prop_map(|binary| Order::Replace { binary }),
     ]
 }
@@ -131,6 +132,7 @@ fn fact() -> impl Strategy<Value = Fact> {
         }),
         any::<u32>().prop_map(|requests| Fact::Terminate { requests }),
         Just(Fact::Reload),
+        Just(Fact::Ask),
     ]
 }
 
