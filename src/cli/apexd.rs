@@ -1,7 +1,10 @@
 //! How apexd itself is called: by the guardian, never by hand.
 //!
 //! `apexd __apexd ROOT MAX_CONCURRENT POLL_INTERVAL_MS DATA`: two are `-` where the configuration decides, the last where
-//! the data are in the project's own `.apex/`. The form is kept by the guardian over restarts of apexd, also by a newer program: it may only be added to.
+//! the data are in the project's own `.apex/`. The form is kept by the guardian over restarts of apexd, also by a newer
+//! program: it may only be added to.
+//!
+//! A guardian that takes the place of another one is called in the same way; see [`guardian::resume`].
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -9,6 +12,7 @@ use std::time::Duration;
 
 use crate::config::Overrides;
 use crate::exit::Exit;
+use crate::guardian;
 use crate::paths::Project;
 
 /// Runs apexd for a project to its end, and returns its exit code.
@@ -26,9 +30,17 @@ pub fn arguments(project: &Project, overrides: Overrides) -> Vec<OsString> {
     vec![WORD.into(), project.root().into(), max.into(), poll.into(), data]
 }
 
-/// Runs apexd if it was called; `None` if something else was.
+/// Runs apexd, or the guardian in place of another one, if that was called; `None` if something else was.
 pub fn dispatch(raw: &[OsString], serve: Serve) -> Option<i32> {
-    if raw.get(1).is_none_or(|word| word != WORD) {
+    let word = raw.get(1)?;
+    let further = |place: usize| raw.get(place).map(OsString::as_os_str);
+    if word == guardian::RESUME {
+        return Some(guardian::resume(further(2), further(3)));
+    }
+    if word == guardian::CHECK {
+        return Some(guardian::check(further(2)));
+    }
+    if word != WORD {
         return None;
     }
     Some(read(&raw[2..]).map_or(Exit::Config.code(), |(project, overrides)| serve(&project, overrides)))

@@ -4,6 +4,7 @@
 //! started last is stopped first. apexd is always started by the guardian, which hands it three descriptors: the link,
 //! the listening socket and the lock.
 
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use crate::domain::backoff::{EXIT_CONFIG, EXIT_DRAINED, EXIT_REPLACE};
 use crate::domain::error::{ErrorKind, Problem};
 use crate::engine::{Ended, Engine, Guardian, Handle, Setup, World};
 use crate::fault::crash_point;
+use crate::guardian;
 use crate::link::machine::{boottime_now, wall_now};
 use crate::link::{Fact, Order};
 use crate::output::Outputs;
@@ -127,10 +129,45 @@ fn assemble(project: &Project, overrides: Overrides) -> Result<i32, Failure> {
     let ended = runtime.block_on(serve(project, configuration, held));
     runtime.shutdown_timeout(LAST_JOBS);
     drop(log);
-    ended
+    let (code, estate) = ended?;
+    // Nothing of apexd is left: from here on this process may be another.
+    Ok(estate.map_or(code, |estate| take_place(project, estate)))
 }
 
-async fn serve(project: &Project, configuration: Arc<Configuration>, held: process::Inherited) -> Result<i32, Failure> {
+/// What apexd has when its guardian was killed.
+struct Estate {
+    legacy: process::Legacy,
+    lock: OwnedFd,
+    listener: OwnedFd,
+}
+
+/// Becomes the guardian in place of the one that was killed. Returns the exit code if that fails: both are gone then, and
+/// the next start takes up what is left.
+fn take_place(project: &Project, estate: Estate) -> i32 {
+    let places = guardian::Places::of(project);
+    let mut handover = estate.legacy.handover;
+    handover.root = places.root;
+    handover.dir = places.dir;
+    handover.lock = places.lock;
+    handover.pid_file = places.pid_file;
+    handover.socket = places.socket;
+    handover.log = places.log;
+    handover.failed = places.failed;
+    handover.exits = places.exits;
+    // The next apexd is called as this one was.
+    handover.apexd_args = std::env::args_os().skip(1).collect();
+    handover.lock_fd = estate.lock.as_raw_fd();
+    handover.listener_fd = Some(estate.listener.as_raw_fd());
+    let error = guardian::succeed(&handover);
+    eprintln!("cannot take the guardian's place: {error}");
+    EXIT_FAILED
+}
+
+async fn serve(
+    project: &Project,
+    configuration: Arc<Configuration>,
+    held: process::Inherited,
+) -> Result<(i32, Option<Estate>), Failure> {
     let (link, facts) = process::Link::take(held.link).map_err(Failure::passing)?;
     let database = project.database();
     let announced = project.clone();
@@ -150,6 +187,8 @@ async fn serve(project: &Project, configuration: Arc<Configuration>, held: proce
         tokio::spawn(check(store.clone()));
     }
     let store: Arc<dyn Store> = store;
+    // A copy, for the next guardian if there is to be one: the server closes its own.
+    let spare = held.listener.try_clone().map_err(Failure::passing)?;
     let listener = UnixListener::from(held.listener);
     let own = Own { database: id, trusted };
     let result = run(project, configuration, listener, &link, facts, store.clone(), own).await;
@@ -161,10 +200,12 @@ async fn serve(project: &Project, configuration: Arc<Configuration>, held: proce
     }
     crash_point("apexd.store.closed");
     // What was ordered last, reaping above all, is in the guardian's hands before this process ends.
-    link.close().await;
+    let legacy = link.close().await;
     crash_point("apexd.link.closed");
-    drop(held.lock);
-    result
+    let code = result?;
+    // After a drain there is nothing left to guard.
+    let legacy = legacy.filter(|_| code != EXIT_DRAINED);
+    Ok((code, legacy.map(|legacy| Estate { legacy, lock: held.lock, listener: spare })))
 }
 
 /// Whose the project is.
@@ -271,7 +312,9 @@ async fn run(
             started_at: greeting.started_at,
             restarts: greeting.restarts,
             stop_requests: greeting.stop_requests,
+            grace_until: greeting.grace_until,
             children: greeting.children,
+            doubtful: greeting.doubtful,
             boot,
         },
         last_words,

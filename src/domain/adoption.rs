@@ -52,11 +52,13 @@ pub struct LastWords {
 
 /// Who is asking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Here {
+pub struct Here<'a> {
     /// The guardian of this apexd.
     pub guardian: GuardianId,
     /// The present run of the machine.
     pub boot: BootId,
+    /// Claims that a guardian before may have started, which was killed before it could say so.
+    pub doubtful: &'a [AssignmentId],
 }
 
 /// What to do about one assignment.
@@ -96,7 +98,7 @@ impl Decision {
 /// Shape: one decision for each assignment, the store's in its order, then what only the guardian knows. `is_alive`
 /// answers whether that very process still exists.
 pub fn reconcile(
-    here: Here,
+    here: Here<'_>,
     under_way: &[UnderWay],
     held: &[Child],
     last_words: &[LastWords],
@@ -138,7 +140,7 @@ pub fn cause_of_end(exit: &Exit, is_cancelled: bool, timeout: Option<Duration>, 
 
 /// Decides about an attempt whose process nobody names.
 fn decide_unknown(
-    here: Here,
+    here: Here<'_>,
     attempt: &UnderWay,
     owner_told_all: bool,
     is_alive: &impl Fn(ProcessIdentity) -> bool,
@@ -147,7 +149,8 @@ fn decide_unknown(
     // A guardian forgets a process only after its outcome was stored. So one that is there, or that wrote down all it
     // held, and does not name the assignment never started it. If the store knows its process all the same, the store
     // is not the one that the outcome was written to (a copy was put back), and it must not run a second time.
-    if (attempt.owner == here.guardian || owner_told_all) && attempt.identity.is_none() {
+    let is_doubtful = here.doubtful.contains(&assignment);
+    if (attempt.owner == here.guardian || owner_told_all) && attempt.identity.is_none() && !is_doubtful {
         return Decision::NeverStarted(assignment);
     }
     if attempt.boot != here.boot {
@@ -169,7 +172,8 @@ mod tests {
         AssignmentId(Uuid::from_u128(n))
     }
 
-    const HERE: Here = Here { guardian: GuardianId(Uuid::from_u128(1)), boot: BootId(Uuid::from_u128(2)) };
+    const HERE: Here<'static> =
+        Here { guardian: GuardianId(Uuid::from_u128(1)), boot: BootId(Uuid::from_u128(2)), doubtful: &[] };
     const OTHER_GUARDIAN: GuardianId = GuardianId(Uuid::from_u128(3));
     const OTHER_BOOT: BootId = BootId(Uuid::from_u128(4));
 
@@ -249,6 +253,17 @@ mod tests {
     fn what_only_the_guardian_knows_is_reaped_or_left_alone_never_signalled() {
         let decided = reconcile(HERE, &[], &[child(1, true), child(2, false)], &[], |_| true);
         assert_eq!(decided, [Decision::Forget(id(1)), Decision::Stranger(child(2, false))]);
+    }
+
+    #[test]
+    fn what_may_have_been_started_is_not_started_again() {
+        let attempt = under_way(HERE.guardian, HERE.boot, false);
+        let doubtful = [id(7)];
+        let decided = reconcile(Here { doubtful: &doubtful, ..HERE }, &[attempt], &[], &[], |_| false);
+        assert_eq!(decided, [Decision::Lost(id(7), ReasonCode::GuardianLost)]);
+        let other = [id(8)];
+        let decided = reconcile(Here { doubtful: &other, ..HERE }, &[attempt], &[], &[], |_| false);
+        assert_eq!(decided, [Decision::NeverStarted(id(7))]);
     }
 
     #[test]

@@ -8,8 +8,8 @@ use uuid::Uuid;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BootId(pub Uuid);
 
-/// One run of a guardian. It owns the claims made while it lives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// One run of a guardian. It owns the claims made while it lives. Whoever takes its place goes on in its name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct GuardianId(pub Uuid);
 
 /// A process, told apart from every other one that ever had its pid.

@@ -11,7 +11,7 @@ use crate::domain::id::AssignmentId;
 use crate::domain::identity::ProcessIdentity;
 use crate::domain::outcome::{Outcome, StopCause};
 use crate::domain::task::State;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Moment, Timestamp};
 use crate::engine::World;
 use crate::engine::core::{Core, Effect, Now};
 use crate::engine::job::{Past, Record};
@@ -28,8 +28,12 @@ pub(super) struct Known<'a> {
     pub(super) children: &'a [Child],
     /// What earlier guardians wrote down.
     pub(super) last_words: &'a [LastWords],
+    /// Claims that an earlier guardian may have started.
+    pub(super) doubtful: &'a [AssignmentId],
     /// How often the guardian was asked to stop.
     pub(super) stop_requests: u32,
+    /// Until then a drain that was begun leaves running tasks alone.
+    pub(super) grace_until: Option<Moment>,
     /// What can be asked of the machine.
     pub(super) world: World,
 }
@@ -39,6 +43,7 @@ impl Core {
     pub(super) fn adopt(&mut self, now: Now, known: Known<'_>) -> Vec<Effect> {
         self.now = now;
         self.stop_requests = known.stop_requests;
+        self.grace_until = known.grace_until;
         self.order(Order::Policy { kill_grace: self.settings.kill_grace });
         let under_way: Vec<UnderWay> = known
             .in_flight
@@ -50,14 +55,18 @@ impl Core {
                 identity: entry.attempt.identity,
             })
             .collect();
-        let here = Here { guardian: self.owner, boot: self.boot };
-        let Known { children, last_words, world, .. } = known;
+        let Known { children, last_words, doubtful, world, .. } = known;
+        let here = Here { guardian: self.owner, boot: self.boot, doubtful };
         let decisions = adoption::reconcile(here, &under_way, children, last_words, world.is_alive);
         let mut entries: HashMap<AssignmentId, InFlight> =
             known.in_flight.into_iter().map(|entry| (entry.attempt.assignment, entry)).collect();
         for decision in decisions {
             let entry = entries.remove(&decision.assignment());
             self.decided(decision, entry, world);
+        }
+        // All of them are settled by now, in the order in which this is done.
+        for assignment in doubtful {
+            self.order(Order::Forget { assignment: *assignment });
         }
         self.take_effects()
     }

@@ -129,6 +129,8 @@ pub(super) struct Core {
     replace_asker: Option<Ticket>,
     /// So many requests to stop the guardian has told of.
     pub(super) stop_requests: u32,
+    /// Until then a drain that an earlier apexd began leaves running tasks alone.
+    pub(super) grace_until: Option<Moment>,
     effects: Vec<Effect>,
 }
 
@@ -155,6 +157,7 @@ impl Core {
             ended: None,
             replace_asker: None,
             stop_requests: 0,
+            grace_until: None,
             effects: Vec::new(),
         }
     }
@@ -162,8 +165,10 @@ impl Core {
     /// Begins the regular work, once the past is settled.
     pub(super) fn open(&mut self, now: Now) -> Vec<Effect> {
         self.now = now;
+        // What is left of the grace that runs already.
+        let grace = self.grace_until.take().map(|until| now.moment.until(until));
         for _ in 0..self.stop_requests {
-            self.drain_asked(None, "SIGTERM");
+            self.drain_asked(grace, "SIGTERM");
         }
         for target in [Target::Poll, Target::Due, Target::Settle, Target::Renew] {
             self.wake_at(now.moment, target);
@@ -241,7 +246,8 @@ impl Core {
             // Whoever reads the configuration is told elsewhere.
             Fact::Reload => {}
             Fact::Ask => self.order(Order::Present),
-            Fact::Welcome { .. } | Fact::Child(_) | Fact::Complete => {
+            Fact::Gone { assignment, at } => self.vanished(assignment, at),
+            Fact::Welcome { .. } | Fact::Terms { .. } | Fact::Child(_) | Fact::Doubtful { .. } | Fact::Complete => {
                 warn!("The guardian introduced itself twice");
             }
         }
@@ -282,6 +288,9 @@ impl Core {
                 info!("Waiting for {waiting} task(s) to complete...");
             }
         }
+        // For the next apexd, if this one does not live to the end of it.
+        let until = if again { self.now.moment } else { self.now.moment + grace };
+        self.order(Order::Grace { until });
         self.drain_step(drain::Event::Left(self.left()));
         self.drain_step(drain::Event::Asked { grace });
     }

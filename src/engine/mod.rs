@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use crate::domain::adoption::{Child, LastWords};
 use crate::domain::attempt::Leftovers;
+use crate::domain::id::AssignmentId;
 use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
 use crate::domain::time::{Moment, Timestamp};
 use crate::link::{Fact, Order};
@@ -93,8 +94,12 @@ pub struct Guardian {
     pub restarts: u32,
     /// How often it was asked to stop.
     pub stop_requests: u32,
+    /// Until then a drain that was begun leaves running tasks alone.
+    pub grace_until: Option<Moment>,
     /// The processes it holds.
     pub children: Vec<Child>,
+    /// Claims that an earlier one may have started, and nobody knows.
+    pub doubtful: Vec<AssignmentId>,
     /// The present run of the machine.
     pub boot: BootId,
 }

@@ -98,7 +98,9 @@ impl Engine {
             in_flight,
             children: if is_sabotaged(3) { &[] } else { &guardian.children },
             last_words: &setup.last_words,
+            doubtful: &guardian.doubtful,
             stop_requests: guardian.stop_requests,
+            grace_until: guardian.grace_until,
             world: shared.world,
         };
         for effect in engine.core.adopt(shared.world.time(), known) {
@@ -206,7 +208,9 @@ impl Engine {
             self.perform(effect);
         }
         if let Some(ended) = self.core.ended() {
-            let closing = if ended == Ended::Replace { Closing::Restarting } else { Closing::Stopping };
+            // Where the guardian is gone, this process takes its place, and another apexd comes.
+            let comes_back = matches!(ended, Ended::Replace | Ended::GuardianGone);
+            let closing = if comes_back { Closing::Restarting } else { Closing::Stopping };
             self.shared.closing.send_if_modified(|shown| std::mem::replace(shown, closing) != closing);
         }
     }

@@ -373,6 +373,15 @@ impl Core {
         }
     }
 
+    /// The guardian was not the parent of a process that has ended, and cannot tell how.
+    pub(super) fn vanished(&mut self, assignment: AssignmentId, at: Timestamp) {
+        if self.attempts.contains_key(&assignment) {
+            self.feed(assignment, Event::Vanished { code: ReasonCode::GuardianLost, at });
+        } else {
+            self.order(Order::Forget { assignment });
+        }
+    }
+
     pub(super) fn record_start(&mut self, assignment: AssignmentId) {
         let Some((identity, at)) = self.attempts.get(&assignment).and_then(|supervised| supervised.process) else {
             return;

@@ -27,6 +27,11 @@ thread_local! {
     static BEGAN: std::cell::OnceCell<Instant> = const { std::cell::OnceCell::new() };
 }
 
+thread_local! {
+    /// Until when the guardian was told that the grace goes.
+    static GRACE: std::cell::Cell<Option<Moment>> = const { std::cell::Cell::new(None) };
+}
+
 /// The runtime's own clock, which moves on by itself whenever everybody waits.
 fn moment() -> Moment {
     let began = BEGAN.with(|began| *began.get_or_init(Instant::now));
@@ -48,6 +53,8 @@ fn guardian(id: u128) -> Guardian {
         started_at: Timestamp(0),
         restarts: 0,
         stop_requests: 0,
+        grace_until: None,
+        doubtful: Vec::new(),
         children: Vec::new(),
         boot: BootId(Uuid::from_u128(7)),
     }
@@ -102,6 +109,11 @@ impl Stage {
             store: store.clone(),
             outputs: Outputs::new(dir.path().to_owned()),
             orders: Box::new(move |order| {
+                // Goes along with every drain; what matters of it is what the next apexd makes of it.
+                if let Order::Grace { until } = order {
+                    GRACE.with(|grace| grace.set(Some(until)));
+                    return;
+                }
                 // After the end of a test nobody listens.
                 let _ = order_sender.send(order);
             }),
@@ -367,6 +379,60 @@ async fn requests_to_stop_that_are_told_together_count_as_many() {
     stage.nothing_is_left().await;
     assert_eq!(stage.order().await, Order::Forget { assignment: spawn.assignment });
     assert_eq!(stage.engine.await.unwrap(), Ended::Drained);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_goes_on_with_its_deadline_after_a_crash_of_apexd() {
+    let mut stage = Stage::new(1).await;
+    let id = stage.add().await;
+    let spawn = stage.spawn_order().await;
+    stage.started(spawn.assignment).await;
+    stage.until(id, State::Running).await;
+    let child = child(spawn.assignment, None);
+    let until = moment() + Duration::from_secs(50);
+    stage.handle.stop(Some(Duration::from_secs(50)), "SIGTERM").await.unwrap();
+    assert_eq!(stage.order().await, Order::Draining);
+    assert_eq!(GRACE.with(std::cell::Cell::get), Some(until));
+    let (store, dir) = (stage.store.clone(), stage.dir.clone());
+    drop(stage);
+    tokio::time::sleep(Duration::from_secs(45)).await;
+    let guardian = Guardian { stop_requests: 1, grace_until: Some(until), children: vec![child], ..guardian(1) };
+    let mut stage = Stage::with(store, dir, guardian, Vec::new(), 1, |_| true).await;
+    assert_eq!(stage.answer_signal(0).await, 15);
+    assert!((until.0..until.0 + 100).contains(&moment().0), "stopped {} ms off", moment().0.abs_diff(until.0));
+    assert_eq!(GRACE.with(std::cell::Cell::get), Some(until), "and so would be the one after it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_have_been_started_is_lost_and_what_was_not_goes_back() {
+    let mut stage = Stage::new(2).await;
+    let (doubted, sure) = (stage.add().await, stage.add().await);
+    let doubtful = stage.spawn_order().await.assignment;
+    stage.spawn_order().await;
+    let (store, dir) = (stage.store.clone(), stage.dir.clone());
+    drop(stage);
+    let is_doubted = store.task(doubted).await.unwrap().unwrap().attempts[0].assignment == doubtful;
+    let (doubted, sure) = if is_doubted { (doubted, sure) } else { (sure, doubted) };
+    let guardian = Guardian { doubtful: vec![doubtful], ..guardian(1) };
+    let mut stage = Stage::with(store, dir, guardian, Vec::new(), 2, |_| false).await;
+    assert_eq!(stage.order().await, Order::Forget { assignment: doubtful }, "once it is settled");
+    let task = stage.task(doubted).await;
+    assert_eq!((task.state, task.reason_code), (State::Lost, Some(ReasonCode::GuardianLost)));
+    let again = stage.spawn_order().await;
+    assert_eq!(stage.task(sure).await.attempts.last().unwrap().assignment, again.assignment);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_nobody_can_tell_is_lost() {
+    let mut stage = Stage::new(1).await;
+    let id = stage.add().await;
+    let spawn = stage.spawn_order().await;
+    stage.started(spawn.assignment).await;
+    stage.until(id, State::Running).await;
+    stage.tell(Fact::Gone { assignment: spawn.assignment, at: now() }).await;
+    assert_eq!(stage.order().await, Order::Forget { assignment: spawn.assignment });
+    let task = stage.task(id).await;
+    assert_eq!((task.state, task.reason_code), (State::Lost, Some(ReasonCode::GuardianLost)));
 }
 
 #[tokio::test(start_paused = true)]

@@ -93,7 +93,8 @@ impl Guardian {
             let (running, ms) = (self.table.running(), self.kill_grace.as_millis());
             let message = format!("stopping the tasks without apexd running={running} kill_grace_ms={ms}");
             self.log.line(Level::Warn, &message);
-            self.table.stop_all(libc::SIGTERM, self.apexd.pid());
+            let own = self.own_child();
+            self.table.stop_all(libc::SIGTERM, own);
         }
         let kill_at = if is_urgent { now } else { now + self.kill_grace };
         self.alone = Some(Alone { kill_at, killing_since: None, next_look: now });
@@ -113,7 +114,7 @@ impl Guardian {
     /// Goes on stopping; returns the exit code when nothing is left.
     pub(super) fn step_alone(&mut self, alone: &mut Alone, now: Moment) -> Option<i32> {
         let is_apexd_gone = !matches!(self.apexd, Apexd::Alive(_));
-        if self.table.running() == 0 && is_apexd_gone && !self.table.has_leftovers(self.apexd.pid()) {
+        if self.table.running() == 0 && is_apexd_gone && !self.table.has_leftovers(self.own_child()) {
             return Some(self.finish(EXIT_DONE));
         }
         if is_apexd_gone && alone.killing_since.is_some_and(|since| now >= since + UNREACHABLE_AFTER) {
@@ -127,7 +128,8 @@ impl Guardian {
                 alone.killing_since = Some(now);
             }
             self.kill_apexd();
-            self.table.stop_all(libc::SIGKILL, self.apexd.pid());
+            let own = self.own_child();
+            self.table.stop_all(libc::SIGKILL, own);
         }
         if now >= alone.next_look {
             alone.next_look = now + LOOK_EVERY;
@@ -142,7 +144,8 @@ impl Guardian {
         children.retain(|child| child.exit.is_some());
         // Ended means ended, also where no apexd is left to see to it.
         if children.iter().any(|child| child.exit.is_some_and(|exit| exit.leftovers)) {
-            self.table.stop_all(libc::SIGKILL, self.apexd.pid());
+            let own = self.own_child();
+            self.table.stop_all(libc::SIGKILL, own);
         }
         // After an orderly drain everything is forgotten and nothing is claimed, so there is nothing to say. Else even
         // an empty list says something: a claim that is not in it was never carried out.

@@ -78,6 +78,7 @@ pub(super) struct Life {
 #[derive(Debug, Default)]
 pub(super) struct Due {
     pub(super) welcome: bool,
+    pub(super) terms: bool,
     pub(super) complete: bool,
     pub(super) terminate: bool,
     pub(super) reload: bool,
@@ -176,7 +177,9 @@ impl Guardian {
             return;
         }
         let is_replaced = lived.ready && lived.exit == ExitStatus::Code(EXIT_REPLACE);
+        let mut program = None;
         if is_replaced && let Some(binary) = self.replacement.take() {
+            program = Some(binary.clone());
             self.previous = Some(std::mem::replace(&mut self.binary, binary));
         } else if !lived.ready
             && let Some(previous) = self.previous.take()
@@ -192,7 +195,12 @@ impl Guardian {
         }
         match self.restarts.after(lived) {
             Verdict::Drained => self.stop_drained(now),
-            Verdict::Start(delay) => self.await_start(lived.exit, delay, pid, now),
+            Verdict::Start(delay) => {
+                self.await_start(lived.exit, delay, pid, now);
+                if let Some(program) = program.filter(|_| !self.is_stopping()) {
+                    self.begin_check(program, now);
+                }
+            }
             Verdict::GiveUp { starts, exit } => self.give_up(starts, exit, now),
         }
     }
@@ -263,6 +271,7 @@ impl Guardian {
             life.ready = true;
         }
         self.previous = None;
+        self.kept.clear();
         self.may_own_claims = true;
         // Of an earlier start that failed for a passing reason.
         let _ = remove(&self.options.places.failed);

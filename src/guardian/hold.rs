@@ -2,9 +2,10 @@
 
 use std::fs::{self, File, FileType, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
@@ -14,6 +15,7 @@ use nix::sys::stat::{Mode, fchmod};
 
 use crate::fault::crash_point;
 use crate::guardian::{Error, Places};
+use crate::link::machine::boottime_now;
 use crate::paths;
 
 /// Descriptors that apexd is to get are kept above this number, so that putting them where apexd expects them never
@@ -23,12 +25,31 @@ const FD_MIN: i32 = 10;
 /// How many clients may wait while no apexd is there to answer them.
 const BACKLOG: i32 = 1024;
 
+/// What one guardian leaves to the next.
+#[derive(Debug)]
+pub(super) struct Heirloom {
+    /// The lock.
+    pub(super) lock: OwnedFd,
+    /// The directory, which is locked.
+    pub(super) directory: Option<OwnedFd>,
+    /// The socket.
+    pub(super) listener: Option<OwnedFd>,
+    /// Device and inode of its name.
+    pub(super) socket: Option<(u64, u64)>,
+}
+
+/// How long a directory that somebody else has locked is asked for again: whoever wants to become the guardian beside us
+/// lets go of it when it does not get the lock file.
+const DIRECTORY_WITHIN: Duration = Duration::from_secs(2);
+/// How often.
+const DIRECTORY_EVERY: Duration = Duration::from_millis(2);
+
 /// The lock, the socket and the pid file of a project.
 #[derive(Debug)]
 pub(super) struct Hold {
     lock: OwnedFd,
     /// Keeps others out when the lock file was removed under us; see [`lock_directory`].
-    _directory: File,
+    directory: File,
     listener: Option<OwnedFd>,
     /// Device and inode of the socket's name, by which ours is told from another's.
     socket: Option<(u64, u64)>,
@@ -45,7 +66,7 @@ impl Hold {
         lock_directory(places, &directory)?;
         let lock = take_lock(places)?;
         crash_point("guardian.locked");
-        let mut hold = Self { lock, _directory: directory, listener: None, socket: None, places: places.clone() };
+        let mut hold = Self { lock, directory, listener: None, socket: None, places: places.clone() };
         match hold.make() {
             Ok(()) => {
                 crash_point("guardian.listening");
@@ -58,17 +79,52 @@ impl Hold {
         }
     }
 
+    /// Takes over what the guardian before has left open, and names this process in the pid file.
+    ///
+    /// The lock is the very same one, so there is no moment in which it is free. The directory's is taken anew if that
+    /// guardian was another process, which has let go of it.
+    ///
+    /// Errors: [`Error::AlreadyRunning`] if somebody else keeps the directory locked; then nothing was touched.
+    pub(super) fn inherit(places: &Places, heirloom: Heirloom) -> Result<Self, Error> {
+        let Heirloom { lock, directory, listener, socket } = heirloom;
+        let failed = |source| Error::Lock { path: places.lock.clone(), source };
+        let lock = lift(&lock).map_err(failed)?;
+        let directory = match directory {
+            Some(directory) => File::from(directory),
+            None => lock_directory_soon(places)?,
+        };
+        let listener = listener.map(lift).transpose().map_err(failed)?;
+        let socket = socket.or_else(|| identity(&places.socket)).filter(|_| listener.is_some());
+        let hold = Self { lock, directory, listener, socket, places: places.clone() };
+        if pid_in(&places.pid_file) != Some(std::process::id()) {
+            // It only informs; guarding goes on without it.
+            let _ = hold.write_pid();
+        }
+        Ok(hold)
+    }
+
+    /// Returns what the next guardian is to have: the lock, the directory, the socket, and what its name is known by.
+    pub(super) fn bequeath(&self) -> (RawFd, RawFd, Option<RawFd>, Option<(u64, u64)>) {
+        let listener = self.listener.as_ref().map(|listener| listener.as_raw_fd());
+        (self.lock.as_raw_fd(), self.directory.as_raw_fd(), listener, self.socket)
+    }
+
+    fn write_pid(&self) -> Result<(), Error> {
+        let places = &self.places;
+        let pid = format!("{}\n", std::process::id());
+        replace_file(&places.dir, &places.pid_file, pid.as_bytes())
+            .map_err(|source| Error::Write { path: places.pid_file.clone(), source })
+    }
+
     /// Makes socket and pid file, and removes the reason of a failure; also to begin anew when the socket was closed.
     pub(super) fn make(&mut self) -> Result<(), Error> {
         let places = &self.places;
         remove(&places.failed).map_err(|source| Error::Write { path: places.failed.clone(), source })?;
         check_places(places)?;
         let listener = make_listener(places).map_err(|source| Error::Listen { path: places.socket.clone(), source })?;
-        self.socket = fs::symlink_metadata(&places.socket).ok().map(|found| (found.dev(), found.ino()));
+        self.socket = identity(&places.socket);
         self.listener = Some(listener);
-        let pid = format!("{}\n", std::process::id());
-        replace_file(&places.dir, &places.pid_file, pid.as_bytes())
-            .map_err(|source| Error::Write { path: places.pid_file.clone(), source })
+        self.write_pid()
     }
 
     /// Returns the lock's descriptor.
@@ -85,7 +141,7 @@ impl Hold {
     pub(super) fn close_listener(&mut self) {
         self.listener = None;
         // The project may have been removed and made anew under us: what has the name now must be what we made.
-        let found = fs::symlink_metadata(&self.places.socket).ok().map(|found| (found.dev(), found.ino()));
+        let found = identity(&self.places.socket);
         if found.is_some() && found == self.socket.take() {
             let _ = fs::remove_file(&self.places.socket);
         }
@@ -155,6 +211,23 @@ fn lock_directory(places: &Places, directory: &File) -> Result<(), Error> {
         // Some file systems do not lock directories; there the file alone must do.
         _ => Ok(()),
     }
+}
+
+/// The same for one that has the lock file already: others who try to start get the directory for a moment.
+fn lock_directory_soon(places: &Places) -> Result<File, Error> {
+    let directory = open_directory(places)?;
+    let by = boottime_now() + DIRECTORY_WITHIN;
+    loop {
+        match lock_directory(places, &directory) {
+            Err(Error::AlreadyRunning { .. }) if boottime_now() < by => std::thread::sleep(DIRECTORY_EVERY),
+            result => return result.map(|()| directory),
+        }
+    }
+}
+
+/// Returns by what a name is known, whatever it is called: device and inode.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    fs::symlink_metadata(path).ok().map(|found| (found.dev(), found.ino()))
 }
 
 fn try_lock(file: &impl AsRawFd) -> Result<(), Errno> {

@@ -11,14 +11,16 @@
 //! memory, and be replaced with it.
 //!
 //! Reading order: `run` (the loop) → `apexd` (its lives) → `orders` (what it asks) → `table` (what is held) → `spawn`
-//! and `processes` (the system calls; `kin` decides who belongs to whom,
-//! `mounts` and `starting` are for what may hang) → `alone` (the end without an apexd) → `hold` (lock, socket, pid file)
-//! → `supervisor` (what systemd is told). `watch` finds out that apexd hangs.
+//! and `processes` (the system calls; `kin` decides who belongs to whom, `mounts` and `starting` are for what may hang) →
+//! `alone` (the end without an apexd) → `succession` (one guardian after the other) and `foreign` (the processes of one
+//! that was killed) → `hold` (lock, socket, pid file) → `supervisor` (what systemd is told). `watch`
+//! finds out that apexd hangs.
 
 mod alone;
 mod apexd;
 mod daemonize;
 mod error;
+mod foreign;
 mod hold;
 mod kin;
 mod log;
@@ -32,6 +34,7 @@ mod run;
 mod signals;
 mod spawn;
 mod starting;
+mod succession;
 mod supervisor;
 mod table;
 #[cfg(test)]
@@ -42,10 +45,13 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::paths::Project;
+
 pub use daemonize::{Started, daemonize};
 pub use error::Error;
 pub use hold::pid_in;
 pub use run::run_foreground;
+pub use succession::{CHECK, RESUME, check, resume, succeed};
 
 /// The guardian's exit code when it did all it was asked to: stopped, and nothing is left.
 pub const EXIT_DONE: i32 = 0;
@@ -79,6 +85,22 @@ pub struct Places {
     pub exits: PathBuf,
 }
 
+impl Places {
+    /// Returns where the guardian's things are in a project.
+    pub fn of(project: &Project) -> Self {
+        Self {
+            root: project.root().to_owned(),
+            dir: project.data().to_owned(),
+            lock: project.lock_file(),
+            pid_file: project.pid_file(),
+            socket: project.socket(),
+            log: project.log_file(),
+            failed: project.failed_file(),
+            exits: project.exits_file(),
+        }
+    }
+}
+
 /// What the guardian is told once.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -100,13 +122,17 @@ pub struct Options {
 }
 
 impl Options {
+    /// The running program itself, by a name that always means it.
+    pub(crate) fn own_program() -> PathBuf {
+        PathBuf::from("/proc/self/exe")
+    }
+
     /// Returns options that start the running program itself as apexd, without arguments.
     ///
     /// Source: proc_pid_exe(5): the link works also when the file was replaced or removed meanwhile.
     pub fn new(places: Places) -> Self {
-        let binary = PathBuf::from("/proc/self/exe");
-        let patience = patience();
-        Self { places, binary, apexd_args: Vec::new(), ready_within: READY_WITHIN, patience, notify: None }
+        let (binary, apexd_args, patience) = (Self::own_program(), Vec::new(), patience());
+        Self { places, binary, apexd_args, ready_within: READY_WITHIN, patience, notify: None }
     }
 }
 

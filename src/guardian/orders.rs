@@ -102,7 +102,8 @@ impl Guardian {
             }
             Order::Signal { assignment, signal, scope } => {
                 crash_point("guardian.signal.ordered");
-                let errno = self.table.signal(assignment, signal, scope, self.apexd.pid(), recent);
+                let own = self.own_child();
+                let errno = self.table.signal(assignment, signal, scope, own, recent);
                 crash_point("guardian.signal.sent");
                 self.answer(&Fact::Signalled { assignment, signal, errno });
             }
@@ -119,7 +120,7 @@ impl Guardian {
                 self.hello_by = None;
                 if let Apexd::Alive(life) = &mut self.apexd {
                     life.greeted = true;
-                    (life.due.welcome, life.due.complete) = (true, true);
+                    (life.due.welcome, life.due.terms, life.due.complete) = (true, true, true);
                 }
             }
             Order::Ready => self.note_ready(),
@@ -132,6 +133,13 @@ impl Guardian {
             Order::Replace { binary } => {
                 self.replacement = Some(binary);
                 crash_point("guardian.replace.ordered");
+            }
+            Order::Grace { until } => self.grace_until = Some(until),
+            Order::Adopt(child) => {
+                self.table.adopt(&self.poll, child);
+                if self.table.look(&self.poll, child.pid) {
+                    self.look_at_orphans(&[child.pid]);
+                }
             }
             Order::Spawn(_) | Order::Signal { .. } | Order::Present => {}
         }
@@ -190,6 +198,11 @@ impl Guardian {
                         restarts: self.starts.saturating_sub(1),
                         stop_requests,
                     }
+                } else if std::mem::take(&mut due.terms) {
+                    let (nofile, grace_until) = (self.nofile, self.grace_until);
+                    Fact::Terms { nofile, supervised: self.options.notify.is_some(), grace_until }
+                } else if let Some(assignment) = self.table.next_doubt() {
+                    Fact::Doubtful { assignment }
                 } else if let Some(child) = self.table.next_of_roll_call() {
                     Fact::Child(child)
                 } else if std::mem::take(&mut due.complete) {
@@ -223,8 +236,8 @@ impl Guardian {
     /// Without apexd it is the sign to try again: what was wrong may have been mended.
     pub(super) fn tell_reload(&mut self) {
         match &mut self.apexd {
-            // One that has not said hello yet reads the configuration anyway.
-            Apexd::Alive(life) => life.due.reload = life.greeted,
+            // Told after the hello if that is still to come: it may have read the configuration already.
+            Apexd::Alive(life) => life.due.reload = true,
             Apexd::GivenUp => self.try_again(),
             Apexd::Waiting { .. } => {}
         }

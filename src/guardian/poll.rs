@@ -16,6 +16,8 @@ pub(super) enum Source {
     Link,
     /// apexd has ended.
     Apexd,
+    /// A program has answered whether it can be the guardian.
+    Check,
     /// A client has connected.
     Client,
     /// There is news of how the task with this pid is being started.
@@ -35,6 +37,7 @@ impl Source {
             Self::Signals => 0,
             Self::Link => 1,
             Self::Apexd => 2,
+            Self::Check => 3,
             Self::Client => 4,
             Self::Start(pid) => START | u64::from(pid),
             Self::Task(pid) => TASK | u64::from(pid),
@@ -46,6 +49,7 @@ impl Source {
             0 => Some(Self::Signals),
             1 => Some(Self::Link),
             2 => Some(Self::Apexd),
+            3 => Some(Self::Check),
             4 => Some(Self::Client),
             _ if number & START != 0 => u32::try_from(number ^ START).ok().map(Self::Start),
             _ => u32::try_from(number ^ TASK).ok().map(Self::Task),
@@ -72,7 +76,7 @@ impl Poll {
     pub(super) fn add(&self, fd: impl AsFd, source: Source) -> io::Result<()> {
         let flags = match source {
             Source::Signals | Source::Link | Source::Start(_) => EpollFlags::EPOLLIN,
-            Source::Apexd | Source::Task(_) => EpollFlags::EPOLLIN | EpollFlags::EPOLLET,
+            Source::Apexd | Source::Check | Source::Task(_) => EpollFlags::EPOLLIN | EpollFlags::EPOLLET,
             Source::Client => ONCE,
         };
         Ok(self.0.add(fd, EpollEvent::new(flags, source.to_number()))?)
@@ -141,7 +145,7 @@ mod tests {
 
     #[test]
     fn every_source_has_a_number_of_its_own() {
-        let few = [Source::Signals, Source::Link, Source::Apexd, Source::Client];
+        let few = [Source::Signals, Source::Link, Source::Apexd, Source::Check, Source::Client];
         let tasks = [0, 7, u32::MAX].into_iter().flat_map(|pid| [Source::Start(pid), Source::Task(pid)]);
         for source in few.into_iter().chain(tasks) {
             assert_eq!(Source::from_number(source.to_number()), Some(source));

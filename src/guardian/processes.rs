@@ -112,7 +112,7 @@ pub(super) fn children() -> Vec<u32> {
 }
 
 /// Returns every process that can be seen.
-fn all() -> impl Iterator<Item = (u32, Stat)> {
+pub(super) fn all() -> impl Iterator<Item = (u32, Stat)> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     pids.filter_map(|pid| Some((pid, Stat::of(pid).ok()?)))

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, IsTerminal as _};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use crate::guardian::log::{Level, Log};
 use crate::guardian::poll::{Poll, Source};
 use crate::guardian::readiness::Readiness;
 use crate::guardian::spawn::Spawner;
+use crate::guardian::succession::Check;
 use crate::guardian::supervisor::Supervisor;
 use crate::guardian::table::Table;
 use crate::guardian::{EXIT_GAVE_UP, Error, Options, processes, signals};
@@ -92,6 +94,14 @@ pub(super) struct Guardian {
     pub(super) spawner: Spawner,
     pub(super) table: Table,
     pub(super) apexd: Apexd,
+    /// The soft limit of descriptors that tasks get, if it is not our own.
+    pub(super) nofile: Option<u64>,
+    /// Descriptors that are only kept open, for a way back to an earlier program.
+    pub(super) kept: Vec<OwnedFd>,
+    /// Another program is being asked whether it can be the guardian.
+    pub(super) check: Option<Check>,
+    /// Until then a drain leaves running tasks alone.
+    pub(super) grace_until: Option<Moment>,
     /// Children that nobody here has started, and how many tasks had been started when each was found.
     orphans: HashMap<u32, u64>,
     /// How apexd's starts went.
@@ -124,6 +134,31 @@ pub(super) struct Guardian {
     pub(super) end: Option<i32>,
 }
 
+/// What a guardian needs and may not get.
+#[derive(Debug)]
+pub(super) struct Parts {
+    poll: Poll,
+    spawner: Spawner,
+    boot: BootId,
+}
+
+impl Parts {
+    /// Makes them, and makes this process one that can guard.
+    pub(super) fn make(signals: &SignalFd, nofile: Option<u64>) -> Result<Self, Error> {
+        let system = |what| move |source: io::Error| Error::System { what, source };
+        // Without it orphans of tasks would go to init, where nobody finds them. The name is for ps(1).
+        prctl::set_child_subreaper(true).map_err(|errno| system("the reaping of orphans")(errno.into()))?;
+        let _ = prctl::set_name(c"apex-guardian");
+        // So that no mount is kept busy.
+        std::env::set_current_dir("/").map_err(system("the working directory"))?;
+        let poll = Poll::new().map_err(system("epoll"))?;
+        poll.add(signals, Source::Signals).map_err(system("epoll"))?;
+        let spawner = Spawner::new(nofile).map_err(system("memory for starting processes"))?;
+        let boot = boot_id().map_err(system("the boot id"))?;
+        Ok(Self { poll, spawner, boot })
+    }
+}
+
 impl Guardian {
     fn begin(options: Options, echo: bool) -> Result<Self, Error> {
         let system = |what| move |source: io::Error| Error::System { what, source };
@@ -136,29 +171,35 @@ impl Guardian {
         // Then the lock: whoever does not get it has changed nothing.
         let hold = Hold::take(&options.places)?;
         let mut guard = Release(Some(hold));
-        // Without it orphans of tasks would go to init, where nobody finds them. The name is for ps(1).
-        prctl::set_child_subreaper(true).map_err(|errno| system("the reaping of orphans")(errno.into()))?;
-        let _ = prctl::set_name(c"apex-guardian");
-        // So that no mount is kept busy.
-        std::env::set_current_dir("/").map_err(system("the working directory"))?;
         let nofile = raise_nofile();
-        let poll = Poll::new().map_err(system("epoll"))?;
-        poll.add(&signals, Source::Signals).map_err(system("epoll"))?;
-        let spawner = Spawner::new(nofile).map_err(system("memory for starting processes"))?;
-        let boot = boot_id().map_err(system("the boot id"))?;
-        Ok(Self {
+        let parts = Parts::make(&signals, nofile)?;
+        let hold = guard.0.take().expect("it was put in above");
+        let mut guardian = Self::assemble(options, hold, signals, nofile, parts);
+        guardian.log = Log::new(guardian.options.places.log.clone(), echo);
+        Ok(guardian)
+    }
+
+    /// Makes the guardian around what is held.
+    pub(super) fn assemble(options: Options, hold: Hold, signals: SignalFd, nofile: Option<u64>, parts: Parts) -> Self {
+        let Parts { poll, spawner, boot } = parts;
+        let echo = io::stderr().is_terminal();
+        Self {
             id: GuardianId(Uuid::new_v4()),
             boot,
             started_at: wall_now(),
             log: Log::new(options.places.log.clone(), echo),
             readiness: Readiness::default(),
             supervisor: Supervisor::new(options.notify.as_deref()),
-            hold: guard.0.take().expect("it was put in above"),
+            hold,
             poll,
             signals,
             spawner,
             table: Table::default(),
             apexd: Apexd::Waiting { until: boottime_now() },
+            nofile,
+            kept: Vec::new(),
+            check: None,
+            grace_until: None,
             orphans: HashMap::new(),
             restarts: Restarts::default(),
             starts: 0,
@@ -175,11 +216,11 @@ impl Guardian {
             alone: None,
             end: None,
             options,
-        })
+        }
     }
 
     /// Guards until it is over, and returns the exit code.
-    fn guard(&mut self) -> Result<i32, Error> {
+    pub(super) fn guard(&mut self) -> Result<i32, Error> {
         let mut ready = Vec::new();
         loop {
             self.act_on_time(boottime_now());
@@ -212,7 +253,7 @@ impl Guardian {
                         ended.push(pid);
                     }
                 }
-                Source::Apexd => {}
+                Source::Apexd | Source::Check => {}
             }
         }
         if child_ended {
@@ -222,6 +263,9 @@ impl Guardian {
         if child_ended || !ended.is_empty() {
             self.look_at_orphans(&ended);
         }
+        if ready.contains(&Source::Check) {
+            self.look_at_check(boottime_now());
+        }
         // Last, so that what apexd said before its end is known.
         if ready.contains(&Source::Apexd) {
             self.look_at_apexd();
@@ -229,9 +273,9 @@ impl Guardian {
     }
 
     /// Reaps orphans that have ended, and finds out whether the tasks in `ended` left live ones behind.
-    fn look_at_orphans(&mut self, ended: &[u32]) {
-        let apexd = self.apexd.pid();
-        let is_orphan = |pid: &u32| !self.table.holds(*pid) && Some(*pid) != apexd;
+    pub(super) fn look_at_orphans(&mut self, ended: &[u32]) {
+        let own = self.own_child();
+        let is_orphan = |pid: &u32| !self.table.holds(*pid) && Some(*pid) != own;
         let spawned = self.table.spawned();
         let (mut orphans, mut ended_orphans, mut newest) = (HashMap::new(), Vec::new(), 0);
         for pid in processes::children().into_iter().filter(is_orphan) {
@@ -256,6 +300,11 @@ impl Guardian {
             let sessions = if is_clean { HashSet::new() } else { processes::live_sessions() };
             self.table.settle(ended, &sessions);
         }
+    }
+
+    /// Returns the child that is no task: apexd, or between two of them a program that is being asked something.
+    pub(super) fn own_child(&self) -> Option<u32> {
+        self.apexd.pid().or_else(|| self.check.as_ref().map(|check| check.pid))
     }
 
     /// Returns whether a child has ended.
@@ -291,6 +340,9 @@ impl Guardian {
             self.log.line(Level::Warn, "apexd does not answer; stopping the tasks without it");
             self.stop_alone(now);
             return;
+        }
+        if self.check.as_ref().is_some_and(|check| check.by() <= now) {
+            self.look_at_check(now);
         }
         match &mut self.apexd {
             Apexd::Waiting { until } if *until <= now => self.start_apexd(now),

@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 
 use nix::libc;
 
@@ -14,11 +14,13 @@ use crate::domain::id::AssignmentId;
 use crate::domain::outcome::Exit;
 use crate::domain::time::Moment;
 use crate::fault::{self, crash_point};
+use crate::guardian::foreign::{self, Foreign};
 use crate::guardian::kin::{Kin, Origin, Process};
 use crate::guardian::poll::{Poll, Source};
 use crate::guardian::processes::{self, Meant, Seen, Sessions};
 use crate::guardian::spawn::{Failed, Spawner};
 use crate::guardian::starting::{Progress, Starting};
+use crate::link::handover::Heir;
 use crate::link::machine::{Stat, boottime_now, ticks_now, wall_now};
 use crate::link::{Fact, Scope, Spawn, SpawnStep};
 
@@ -47,6 +49,14 @@ struct Held {
     exit_untold: bool,
     /// It stands in [`Table::news`], where each stands at most once.
     in_news: bool,
+    /// Another guardian started it.
+    foreign: Option<Foreign>,
+}
+
+impl Held {
+    fn is_gone(&self) -> bool {
+        self.foreign.as_ref().is_some_and(|foreign| foreign.gone)
+    }
 }
 
 /// All held processes.
@@ -58,6 +68,10 @@ pub(super) struct Table {
     news: VecDeque<AssignmentId>,
     /// Those that a new apexd has not been told of yet.
     roll_call: Vec<AssignmentId>,
+    /// Those that an earlier guardian may have started.
+    doubtful: Vec<AssignmentId>,
+    /// Of these the ones that a new apexd has not been told of yet.
+    doubtful_untold: Vec<AssignmentId>,
     /// Those whose end the kernel would not promise to tell, for want of memory: looked at with every SIGCHLD.
     unwatched: Vec<u32>,
     /// Those whose start is under way, or was when this was last looked at.
@@ -134,6 +148,7 @@ impl Table {
             start_untold: !is_starting,
             exit_untold: false,
             in_news: false,
+            foreign: None,
         };
         self.held.insert(assignment, held);
         self.by_pid.insert(started.pid, assignment);
@@ -146,6 +161,89 @@ impl Table {
             self.note_news(assignment);
         }
         Ok(())
+    }
+
+    /// Takes over a process from the guardian before; `pidfd` is its descriptor if it came with one. One that runs is
+    /// to be looked at afterwards: it may have ended in between.
+    pub(super) fn inherit(&mut self, poll: &Poll, heir: &Heir, pidfd: Option<OwnedFd>) {
+        let Heir { child, stopped, everything, foreign, pidfd: _ } = *heir;
+        let assignment = child.assignment;
+        let mut held = Held {
+            child,
+            number: self.spawned,
+            pidfd: None,
+            stopped,
+            everything,
+            starting: None,
+            start_untold: false,
+            exit_untold: false,
+            in_news: false,
+            foreign: foreign.then(Foreign::default),
+        };
+        if child.exit.is_none() {
+            // The pid of our own child means that child until we reap it.
+            let open = || if foreign { foreign::open(&child) } else { processes::open(child.pid).ok() };
+            held.pidfd = pidfd.or_else(open);
+            match (&held.pidfd, &mut held.foreign) {
+                (Some(pidfd), _) => {
+                    if poll.add(pidfd, Source::Task(child.pid)).is_err() {
+                        self.unwatched.push(child.pid);
+                    }
+                    self.by_pid.insert(child.pid, assignment);
+                    self.running += 1;
+                }
+                (None, Some(foreign)) => {
+                    foreign.gone = true;
+                    held.exit_untold = true;
+                }
+                // Not for want of a process: it is our child. Looked at through its pid whenever a child has ended.
+                (None, None) => {
+                    self.by_pid.insert(child.pid, assignment);
+                    self.unwatched.push(child.pid);
+                    self.running += 1;
+                }
+            }
+        } else if !foreign {
+            self.by_pid.insert(child.pid, assignment);
+        }
+        let is_news = held.exit_untold;
+        self.held.insert(assignment, held);
+        self.spawned += 1;
+        if is_news {
+            self.note_news(assignment);
+        }
+    }
+
+    /// Takes over what may have been started, and up to when what is nobody's was.
+    pub(super) fn inherit_doubts(&mut self, doubtful: Vec<AssignmentId>, murky_until: u64) {
+        (self.doubtful, self.murky_until) = (doubtful, murky_until);
+    }
+
+    /// Returns up to when what was started may come from a process that is forgotten.
+    pub(super) fn murky_until(&self) -> u64 {
+        self.murky_until
+    }
+
+    /// Looks after a process that an earlier guardian started, unless it is known already. It is to be looked at
+    /// afterwards.
+    pub(super) fn adopt(&mut self, poll: &Poll, child: Child) {
+        if self.held.contains_key(&child.assignment) {
+            return;
+        }
+        let child = Child { exit: None, ..child };
+        self.inherit(poll, &Heir { child, stopped: false, everything: false, foreign: true, pidfd: None }, None);
+    }
+
+    /// Returns what goes over to the next guardian. Descriptors stay this one's.
+    pub(super) fn heirs(&self) -> (Vec<Heir>, Vec<AssignmentId>) {
+        let heir = |held: &Held| {
+            let foreign = held.foreign.is_some();
+            let pidfd = held.pidfd.as_ref().filter(|_| foreign).map(|pidfd| pidfd.as_raw_fd());
+            Heir { child: held.child, stopped: held.stopped, everything: held.everything, foreign, pidfd }
+        };
+        let mut held: Vec<&Held> = self.held.values().collect();
+        held.sort_by_key(|held| held.number);
+        (held.into_iter().map(heir).collect(), self.doubtful.clone())
     }
 
     /// Looks how the start of the process `pid` goes. Returns why it failed, if it has before it was told; nothing is
@@ -207,19 +305,37 @@ impl Table {
         let Some(held) = self.by_pid.get(&pid).and_then(|assignment| self.held.get_mut(assignment)) else {
             return false;
         };
-        let Some(pidfd) = &held.pidfd else { return false };
-        let Ok(ended) = processes::peek(pidfd) else {
-            // Not a child any more, which cannot be; but a descriptor that stays ready would keep the loop spinning.
-            poll.remove(pidfd);
+        if held.child.exit.is_some() {
             return false;
+        }
+        if held.pidfd.is_none() && held.foreign.is_none() {
+            held.pidfd = processes::open(pid).ok();
+        }
+        let Some(pidfd) = &held.pidfd else { return false };
+        let (status, usage) = if let Some(foreign) = &mut held.foreign {
+            match foreign::look(pidfd, &held.child) {
+                foreign::Seen::Running => return false,
+                foreign::Seen::Ended(status) => (Some(status), None),
+                foreign::Seen::Gone => {
+                    foreign.gone = true;
+                    (None, None)
+                }
+            }
+        } else {
+            let Ok(ended) = processes::peek(pidfd) else {
+                // Not a child any more, which cannot be; but a descriptor that stays ready would keep the loop spinning.
+                poll.remove(pidfd);
+                return false;
+            };
+            let Some((status, usage)) = ended else { return false };
+            (Some(status), Some(usage))
         };
-        let Some((status, usage)) = ended else { return false };
         crash_point("guardian.exit.seen");
         poll.remove(pidfd);
         self.unwatched.retain(|unwatched| *unwatched != pid);
         held.pidfd = None;
         let stopped = held.stopped || held.everything;
-        held.child.exit = Some(Exit { status, usage: Some(usage), at: wall_now(), leftovers: false, stopped });
+        held.child.exit = status.map(|status| Exit { status, usage, at: wall_now(), leftovers: false, stopped });
         self.running -= 1;
         true
     }
@@ -230,8 +346,19 @@ impl Table {
         for pid in ended {
             let Some(assignment) = self.by_pid.get(pid).copied() else { continue };
             let Some(held) = self.held.get_mut(&assignment) else { continue };
-            let Some(exit) = &mut held.child.exit else { continue };
-            exit.leftovers = live_sessions.contains(pid);
+            let leftovers = match &mut held.foreign {
+                Some(foreign) => {
+                    // From now on its pid may become that of a child of ours.
+                    self.by_pid.remove(pid);
+                    foreign.leader_ended(&held.child)
+                }
+                None => live_sessions.contains(pid),
+            };
+            if let Some(exit) = &mut held.child.exit {
+                exit.leftovers = leftovers;
+            } else if !held.is_gone() {
+                continue;
+            }
             held.exit_untold = true;
             crash_point("guardian.exit.noted");
             self.note_news(assignment);
@@ -249,11 +376,17 @@ impl Table {
     ) -> i32 {
         let Some(held) = self.held.get_mut(&assignment) else { return libc::ESRCH };
         let leader = held.child.pid;
+        // Running or zombie, the entry of a child of ours pins the pid, so nobody else's session can have this id.
+        let is_pinned = match (&mut held.foreign, &held.pidfd) {
+            (Some(foreign), None) => foreign.keeps_session(&held.child),
+            _ => true,
+        };
         match scope {
             Scope::Leader => held.pidfd.as_ref().map_or(libc::ESRCH, |pidfd| processes::send(pidfd, signal)),
             Scope::Everything if !fault::is_sabotaged(6) => {
                 held.everything |= !matches!(signal, 0 | libc::SIGCONT | libc::SIGSTOP);
-                let is_alone = held.child.exit.is_some() && !self.has_strangers(apexd);
+                // What another guardian's child leaves behind does not come here.
+                let is_alone = held.child.exit.is_some() && held.foreign.is_none() && !self.has_strangers(apexd);
                 if is_alone {
                     return libc::ESRCH;
                 }
@@ -261,14 +394,13 @@ impl Table {
                 let is_everything_meant = |other| other == assignment;
                 let meant = Belonging {
                     kin: self.kin(&origins, apexd),
-                    is_session_meant: |session| session == leader,
+                    is_session_meant: |session| is_pinned && session == leader,
                     is_everything_meant,
                 };
                 processes::signal(&meant, signal, recent)
             }
-            // The entry pins the pid, running or zombie, so nobody else's session can have this id.
             Scope::Session | Scope::Everything => {
-                processes::signal(&Sessions(|session| session == leader), signal, recent)
+                processes::signal(&Sessions(|session| is_pinned && session == leader), signal, recent)
             }
         }
     }
@@ -303,9 +435,11 @@ impl Table {
     }
 
     fn all_that_ends<'a>(&'a self, origins: &'a [Origin], apexd: Option<u32>) -> impl Meant + 'a {
+        let is_left = |held: &&Held| held.foreign.as_ref().is_some_and(|foreign| foreign.has_left(&held.child));
+        let left: HashSet<u32> = self.held.values().filter(is_left).map(|held| held.child.pid).collect();
         Belonging {
             kin: self.kin(origins, apexd),
-            is_session_meant: |session| self.by_pid.contains_key(&session),
+            is_session_meant: move |session| self.by_pid.contains_key(&session) || left.contains(&session),
             is_everything_meant: |assignment| {
                 self.held.get(&assignment).is_some_and(|held| held.everything) && !fault::is_sabotaged(6)
             },
@@ -331,10 +465,13 @@ impl Table {
 
     /// Reaps an ended process and forgets it. One that has not ended is kept: nothing of it can be committed.
     pub(super) fn forget(&mut self, assignment: AssignmentId) {
-        if self.held.get(&assignment).is_none_or(|held| held.child.exit.is_none()) {
+        self.doubtful.retain(|doubtful| *doubtful != assignment);
+        if self.held.get(&assignment).is_none_or(|held| held.child.exit.is_none() && !held.is_gone()) {
             return;
         }
-        if let Some(held) = self.held.remove(&assignment) {
+        if let Some(held) = self.held.remove(&assignment)
+            && held.foreign.is_none()
+        {
             crash_point("guardian.forget.ordered");
             processes::reap(held.child.pid);
             crash_point("guardian.reaped");
@@ -355,18 +492,29 @@ impl Table {
             (held.start_untold, held.exit_untold, held.in_news) = (false, false, false);
         }
         self.roll_call = self.held.keys().copied().collect();
+        self.doubtful_untold.clone_from(&self.doubtful);
+    }
+
+    /// Returns the next assignment of the roll call that may have been started.
+    pub(super) fn next_doubt(&mut self) -> Option<AssignmentId> {
+        self.doubtful_untold.pop()
     }
 
     /// Returns the next process of the roll call.
     pub(super) fn next_of_roll_call(&mut self) -> Option<Child> {
         while let Some(assignment) = self.roll_call.pop() {
             if let Some(held) = self.held.get_mut(&assignment) {
-                (held.start_untold, held.exit_untold) = (false, false);
-                crash_point("guardian.roll_call.under_way");
+                // That one is gone without a trace is news: the roll call knows only those that run or have ended.
+                (held.start_untold, held.exit_untold) = (false, held.is_gone());
                 if let Some(starting) = &mut held.starting {
                     starting.tell_at = None;
                 }
-                return Some(held.child);
+                let (child, is_news) = (held.child, held.exit_untold);
+                if is_news {
+                    self.note_news(assignment);
+                }
+                crash_point("guardian.roll_call.under_way");
+                return Some(child);
             }
         }
         self.roll_call = Vec::new();
@@ -383,6 +531,11 @@ impl Table {
                 }
                 held.in_news = false;
                 let untold = std::mem::take(&mut held.exit_untold);
+                if untold && held.is_gone() {
+                    let assignment = *assignment;
+                    self.news.pop_front();
+                    return Some(Fact::Gone { assignment, at: wall_now() });
+                }
                 if let Some(exit) = held.child.exit.filter(|_| untold) {
                     let assignment = *assignment;
                     self.news.pop_front();
@@ -420,7 +573,8 @@ impl Table {
     /// Returns whether the held process `pid` was started when `count` others had been.
     pub(super) fn is_started_after(&self, pid: u32, count: u64) -> bool {
         let held = self.by_pid.get(&pid).and_then(|assignment| self.held.get(assignment));
-        held.is_some_and(|held| held.number >= count)
+        // What another's child leaves behind does not come to us.
+        held.is_some_and(|held| held.number >= count && held.foreign.is_none())
     }
 
     /// Returns the pids of those that must be looked at when a child has ended, because nothing else tells.

@@ -15,4 +15,4 @@ mod spawn;
 mod supervisor;
 mod tasks;
 mod watch;
-mod world;
+pub(super) mod world;

@@ -7,7 +7,7 @@
 //!
 //! When you add a message: give it the next kind, add it to both matches, and to the strategies in the tests.
 
-mod field;
+pub(super) mod field;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -162,6 +162,8 @@ impl sealed::Fields for Order {
             Self::Forget { assignment } => (6, assignment.put(out)).0,
             Self::Draining => 7,
             Self::Replace { binary } => (8, binary.put(out)).0,
+            Self::Grace { until } => (20, until.put(out)).0,
+            Self::Adopt(child) => (21, child.put(out)).0,
             Self::Present => 30,
         }
     }
@@ -181,10 +183,12 @@ impl sealed::Fields for Order {
                 6 => Self::Forget { assignment: Field::take(input)? },
                 7 => Self::Draining,
                 8 => Self::Replace { binary: Field::take(input)? },
+                20 => Self::Grace { until: Field::take(input)? },
+                21 => Self::Adopt(Field::take(input)?),
                 _ => Self::Present,
             })
         };
-        matches!(kind, 1..=8 | 30).then(&mut fields)
+        matches!(kind, 1..=8 | 20..=21 | 30).then(&mut fields)
     }
 }
 
@@ -222,6 +226,18 @@ impl sealed::Fields for Fact {
             }
             Self::Terminate { requests } => (72, requests.put(out)).0,
             Self::Reload => 73,
+            Self::Terms { nofile, supervised, grace_until } => {
+                nofile.put(out);
+                supervised.put(out);
+                grace_until.put(out);
+                84
+            }
+            Self::Doubtful { assignment } => (85, assignment.put(out)).0,
+            Self::Gone { assignment, at } => {
+                assignment.put(out);
+                at.put(out);
+                86
+            }
             Self::Ask => 94,
         }
     }
@@ -253,9 +269,16 @@ impl sealed::Fields for Fact {
                 },
                 72 => Self::Terminate { requests: Field::take(input)? },
                 73 => Self::Reload,
+                84 => Self::Terms {
+                    nofile: Field::take(input)?,
+                    supervised: Field::take(input)?,
+                    grace_until: Field::take(input)?,
+                },
+                85 => Self::Doubtful { assignment: Field::take(input)? },
+                86 => Self::Gone { assignment: Field::take(input)?, at: Field::take(input)? },
                 _ => Self::Ask,
             })
         };
-        matches!(kind, 65..=73 | 94).then(&mut fields)
+        matches!(kind, 65..=73 | 84..=86 | 94).then(&mut fields)
     }
 }

@@ -5,10 +5,11 @@
 //! version. Facts are a statement of what is, not a queue: whoever takes up a new link gets every child that is
 //! running or waiting to be forgotten, again, so that nothing depends on an earlier link having been read to its end.
 //!
-//! Reading order: [`Order`] and [`Fact`] → [`codec`] (their bytes) → [`last_words`] (what a guardian that ends without an
-//! apexd writes down) → [`machine`] (what both ends must read off the machine in the same way).
+//! Reading order: [`Order`] and [`Fact`] → [`codec`] (their bytes) → [`handover`] (what one guardian leaves to the next)
+//! → [`last_words`] (what a guardian that ends without an apexd writes down) → [`machine`] (what both ends must read off the machine in the same way).
 
 pub mod codec;
+pub mod handover;
 pub mod last_words;
 pub mod machine;
 
@@ -22,7 +23,7 @@ use crate::domain::id::AssignmentId;
 use crate::domain::identity::GuardianId;
 use crate::domain::outcome::Exit;
 use crate::domain::task::Limit;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Moment, Timestamp};
 
 /// The descriptor that apexd is started with for its link to the guardian: a stream socket, one end of a pair.
 pub const LINK_FD: RawFd = 3;
@@ -76,6 +77,14 @@ pub enum Order {
         /// Absolute path of an executable that was found to work.
         binary: PathBuf,
     },
+    /// The drain leaves running tasks alone until then. An apexd that takes the drain up goes on with the same moment.
+    Grace {
+        /// On the clock of [`machine::boottime_now`].
+        until: Moment,
+    },
+    /// Look after this process, which an earlier guardian started and which lives without one. Answered by
+    /// [`Fact::Gone`] if that very process is not there any more, else by what becomes of it.
+    Adopt(Child),
 }
 
 /// Which processes of an attempt a signal goes to.
@@ -176,6 +185,28 @@ pub enum Fact {
     Reload,
     /// Are you there? Answered by [`Order::Present`] by whoever takes in facts; one that does not for long is aborted.
     Ask,
+    /// Follows [`Fact::Welcome`]: what an apexd must know to take the guardian's place, or to go on with its drain.
+    Terms {
+        /// The soft limit of descriptors that tasks get, if it is not the guardian's own.
+        nofile: Option<u64>,
+        /// Somebody watches this very guardian and starts another one when it is gone.
+        supervised: bool,
+        /// Until then a drain that was begun leaves running tasks alone.
+        grace_until: Option<Moment>,
+    },
+    /// Part of the roll call: an earlier guardian was told to start this one and was killed before it could say whether
+    /// it did. It may have run. Named until [`Order::Forget`].
+    Doubtful {
+        /// The claim it was for.
+        assignment: AssignmentId,
+    },
+    /// A process that an earlier guardian started has ended, and nobody knows how.
+    Gone {
+        /// Whose process.
+        assignment: AssignmentId,
+        /// When that was noticed.
+        at: Timestamp,
+    },
 }
 
 /// The steps of starting a process that can fail.

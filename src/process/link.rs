@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdUnixStream;
+use std::time::Duration;
 
 use nix::libc;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -12,15 +13,20 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::domain::adoption::Child;
+use crate::domain::id::AssignmentId;
 use crate::domain::identity::GuardianId;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Moment, Timestamp};
 use crate::fault;
 use crate::link::codec::{Error as CodecError, Reader, encode};
 use crate::link::{Fact, Order, SpawnStep, VERSION};
 use crate::process::Error;
+use crate::process::heritage::{Heritage, Legacy};
 
 /// How many facts wait for a slow apexd before the rest waits in the guardian, where it costs nothing.
 const FACTS_MAX: usize = 1024;
+
+/// How long the last facts of a guardian that was killed may take to be read.
+const LAST_FACTS: Duration = Duration::from_secs(1);
 
 /// Orders are written together up to this many bytes, and facts are read so many bytes at a time.
 const BATCH_BYTES: usize = 64 * 1024;
@@ -67,6 +73,7 @@ impl Orders {
 /// The link to the guardian: two tasks, one that writes and one that reads.
 #[derive(Debug)]
 pub struct Link {
+    heritage: Heritage,
     orders: Orders,
     writer: JoinHandle<()>,
     reader: JoinHandle<()>,
@@ -84,9 +91,10 @@ impl Link {
         let (read, write) = UnixStream::from_std(stream).map_err(Error::Link)?.into_split();
         let (items, queue) = mpsc::unbounded_channel();
         let (facts, receiver) = mpsc::channel(FACTS_MAX);
-        let writer = tokio::spawn(write_orders(write, queue, facts.downgrade()));
-        let reader = tokio::spawn(read_facts(read, facts));
-        Ok((Self { orders: Orders { items }, writer, reader }, receiver))
+        let heritage = Heritage::default();
+        let writer = tokio::spawn(write_orders(write, queue, facts.downgrade(), heritage.clone()));
+        let reader = tokio::spawn(read_facts(read, facts, heritage.clone()));
+        Ok((Self { heritage, orders: Orders { items }, writer, reader }, receiver))
     }
 
     /// Sends an order; see [`Orders::send`].
@@ -100,13 +108,24 @@ impl Link {
     }
 
     /// Writes out what was sent, closes the link and waits for both tasks. The guardian then expects this process to
-    /// end, within ten seconds.
-    pub async fn close(self) {
+    /// end, within ten seconds. Returns what it has left if it was killed and this process is to take its place.
+    pub async fn close(self) -> Option<Legacy> {
         self.orders.flush().await;
-        self.reader.abort();
+        let mut reader = self.reader;
+        if self.heritage.is_orphaned() {
+            // It will come to the end of what the guardian has said.
+            let _ = tokio::time::timeout(LAST_FACTS, &mut reader).await;
+        }
+        let is_ended = reader.is_finished();
+        reader.abort();
         self.writer.abort();
         // Both were told to end; how they did does not matter.
-        let _ = (self.reader.await, self.writer.await);
+        if !is_ended {
+            let _ = reader.await;
+        }
+        let _ = self.writer.await;
+        let heritage = self.heritage;
+        tokio::task::spawn_blocking(move || heritage.take(is_ended)).await.ok().flatten()
     }
 }
 
@@ -114,6 +133,7 @@ async fn write_orders(
     mut link: OwnedWriteHalf,
     mut queue: mpsc::UnboundedReceiver<Item>,
     facts: mpsc::WeakSender<Fact>,
+    heritage: Heritage,
 ) {
     let mut bytes = Vec::new();
     let mut flushed = Vec::new();
@@ -123,7 +143,10 @@ async fn write_orders(
         while let Some(item) = next {
             match item {
                 Item::Order(order) => {
-                    if encode(&order, &mut bytes).is_err() {
+                    if encode(&order, &mut bytes).is_ok() {
+                        // Before it is written: from then on it may be carried out.
+                        heritage.said(&order);
+                    } else {
                         refuse(order, &facts).await;
                     }
                 }
@@ -156,7 +179,7 @@ async fn refuse(order: Order, facts: &mpsc::WeakSender<Fact>) {
     }
 }
 
-async fn read_facts(mut link: OwnedReadHalf, facts: mpsc::Sender<Fact>) {
+async fn read_facts(mut link: OwnedReadHalf, facts: mpsc::Sender<Fact>, heritage: Heritage) {
     let mut reader = Reader::<Fact>::default();
     let mut bytes = vec![0; BATCH_BYTES];
     loop {
@@ -170,9 +193,9 @@ async fn read_facts(mut link: OwnedReadHalf, facts: mpsc::Sender<Fact>) {
         loop {
             match reader.next_message() {
                 Ok(Some(fact)) => {
-                    if facts.send(fact).await.is_err() {
-                        return;
-                    }
+                    heritage.heard(&fact);
+                    // When nobody listens any more, it is still heard what is left if the guardian is killed.
+                    let _ = facts.send(fact).await;
                 }
                 Ok(None) => break,
                 // A later guardian may tell things that this apexd cannot use.
@@ -199,6 +222,10 @@ pub struct Held {
     pub stop_requests: u32,
     /// All processes that it holds, running or ended and not forgotten.
     pub children: Vec<Child>,
+    /// Those that an earlier guardian may have started and of which nothing is known.
+    pub doubtful: Vec<AssignmentId>,
+    /// Until then a drain that an earlier apexd began leaves running tasks alone.
+    pub grace_until: Option<Moment>,
 }
 
 /// Says hello and collects the answer. To be called once, before any other order; facts that follow are news.
@@ -214,13 +241,17 @@ pub async fn handshake(link: &Link, facts: &mut mpsc::Receiver<Fact>) -> Result<
     let mut held = match facts.recv().await.ok_or(Error::Gone)? {
         Fact::Welcome { version, .. } if version != VERSION => return Err(Error::Version { version }),
         Fact::Welcome { version: _, guardian, guardian_pid, started_at, restarts, stop_requests } => {
-            Held { guardian, guardian_pid, started_at, restarts, stop_requests, children: Vec::new() }
+            let (children, doubtful) = (Vec::new(), Vec::new());
+            let grace_until = None;
+            Held { guardian, guardian_pid, started_at, restarts, stop_requests, children, doubtful, grace_until }
         }
         _ => return Err(Error::OutOfOrder),
     };
     loop {
         match facts.recv().await.ok_or(Error::Gone)? {
             Fact::Child(child) => held.children.push(child),
+            Fact::Doubtful { assignment } => held.doubtful.push(assignment),
+            Fact::Terms { grace_until, .. } => held.grace_until = grace_until,
             Fact::Complete => return Ok(held),
             _ => return Err(Error::OutOfOrder),
         }

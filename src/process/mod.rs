@@ -2,10 +2,12 @@
 //!
 //! Everything that is done to a process is asked of the guardian; here are only questions. Linux only.
 //!
-//! Reading order: [`inherited`] (the descriptors apexd starts with) → [`Link`] and [`handshake`] → [`last_words`] (what an
+//! Reading order: [`inherited`] (the descriptors apexd starts with) → [`Link`] and [`handshake`] → [`Legacy`] (what is left
+//! when the guardian is killed) → [`last_words`] (what an
 //! earlier guardian wrote down) → [`lookup`] (which file a program's name means).
 
 mod facts;
+mod heritage;
 mod inherited;
 mod link;
 mod lookup;
@@ -19,6 +21,7 @@ use crate::link::last_words::Damaged;
 
 pub use crate::link::machine::boottime_now;
 pub use facts::{boot_id, is_alive, started};
+pub use heritage::Legacy;
 pub use inherited::{Inherited, inherited};
 pub use link::{Held, Link, Orders, handshake};
 pub use lookup::{LookupError, lookup};

@@ -5,9 +5,12 @@ use nix::libc;
 
 use super::relay::CLOSE_LINK;
 use super::world::{World, await_end, await_file, await_pid, id};
+use crate::domain::adoption::Child;
 use crate::domain::outcome::ExitStatus;
+use crate::domain::time::{Moment, Timestamp};
 use crate::guardian::readiness::Answer;
 use crate::guardian::{EXIT_GAVE_UP, processes};
+use crate::link::machine::Stat;
 use crate::link::{Fact, Order, Scope};
 
 #[test]
@@ -51,6 +54,80 @@ fn what_was_stated_last_counts_after_a_death() {
     apexd.end(0);
     assert_eq!(world.end(), 0, "one that is told to stop while it starts need not have been ready");
     world.expect_left(&["daemon.lock", "daemon.log"]);
+}
+
+#[test]
+fn the_grace_of_a_drain_is_kept_for_the_next_apexd() {
+    let (mut world, mut apexd) = World::serving();
+    apexd.send(&Order::Draining);
+    apexd.send(&Order::Grace { until: Moment(7_000_000) });
+    // Answered in order: what comes before has arrived.
+    assert_eq!(apexd.signal(1, 0, Scope::Leader), libc::ESRCH);
+    apexd.kill();
+    let mut apexd = world.connect();
+    assert_eq!(apexd.hello().grace_until, Some(Moment(7_000_000)));
+    apexd.end(0);
+    assert_eq!(world.end(), 0);
+}
+
+#[test]
+fn a_wish_to_reload_that_comes_before_the_hello_is_told_after_it() {
+    let mut world = World::started();
+    let mut apexd = world.connect();
+    // Whether it has read the configuration already nobody knows.
+    world.signal_guardian(libc::SIGHUP);
+    // The guardian has read the one when it carries out what comes after the other.
+    world.signal_guardian(libc::SIGTERM);
+    assert_eq!(apexd.hello().stop_requests, 1);
+    assert_eq!(apexd.next(), Some(Fact::Reload));
+    apexd.end(0);
+    assert_eq!(world.end(), 0);
+}
+
+#[test]
+fn a_process_of_an_earlier_guardian_is_looked_after_and_another_is_not() {
+    let (mut world, mut apexd) = World::serving();
+    let process = |line: &str| {
+        let mut command = std::process::Command::new("setsid");
+        command.args(["sh", "-c", line]).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        // From then on its session is its own.
+        let mut stdout = std::io::BufReader::new(process.stdout.take().unwrap());
+        std::io::BufRead::read_line(&mut stdout, &mut String::new()).unwrap();
+        process
+    };
+    // Somebody else's children, as far as the guardian is concerned.
+    let mut ends = process("echo; read x; exit 6");
+    let mut killed = process("echo; read x");
+    let child = |n, pid| Child {
+        assignment: id(n),
+        pid,
+        start_ticks: Stat::of(pid).unwrap().start_ticks,
+        started_at: Timestamp(1),
+        exit: None,
+    };
+    apexd.send(&Order::Adopt(child(1, ends.id())));
+    apexd.send(&Order::Adopt(child(2, killed.id())));
+    apexd.send(&Order::Adopt(Child { start_ticks: 1, ..child(3, killed.id()) }));
+    let Some(Fact::Gone { assignment, .. }) = apexd.next() else { panic!("a stranger was taken for it") };
+    assert_eq!(assignment, id(3));
+    assert_eq!(apexd.signal(3, libc::SIGKILL, Scope::Session), libc::ESRCH);
+    drop(ends.stdin.take());
+    ends.wait().unwrap();
+    let exit = apexd.exit(1);
+    assert_eq!((exit.status, exit.usage, exit.leftovers), (ExitStatus::Code(6), None, false));
+    assert_eq!(apexd.signal(2, libc::SIGKILL, Scope::Session), 0);
+    assert_eq!(apexd.exit(2).status, ExitStatus::Signal(9));
+    killed.wait().unwrap();
+    for n in 1..=3 {
+        apexd.forget(n);
+    }
+    apexd.kill();
+    let mut apexd = world.connect();
+    assert_eq!(apexd.hello().children, []);
+    apexd.send(&Order::Ready);
+    apexd.end(0);
+    assert_eq!(world.end(), 0);
 }
 
 #[test]
@@ -110,6 +187,7 @@ fn another_binary_takes_over_and_one_that_fails_gives_way_to_the_old() {
     }
     let log = world.log();
     assert!(log.contains("starting another apexd binary=/bin/false"), "{log}");
+    assert!(log.contains("the guardian goes on with its old program: it cannot take over"), "{log}");
     assert!(log.contains("the new apexd ended with exit code 1 before it was ready; going back to "), "{log}");
     assert_eq!(apexd.signal(1, libc::SIGKILL, Scope::Session), 0);
     apexd.exit(1);

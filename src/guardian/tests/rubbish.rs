@@ -22,8 +22,8 @@ fn orders_that_mean_nothing_do_no_harm() {
     let (mut runner, none) = (runner(), world.file("none"));
     for _ in 0..500 {
         match order().new_tree(&mut runner).unwrap().current() {
-            // These begin something else: another start, another program, an end.
-            Order::Hello { .. } | Order::Draining | Order::Replace { .. } => {}
+            // These begin something else: another start, another program, another process, an end.
+            Order::Hello { .. } | Order::Draining | Order::Replace { .. } | Order::Adopt(_) => {}
             // Whatever it is, it is not to be found, and nothing is written anywhere.
             Order::Spawn(spawn) => apexd.send(&Order::Spawn(Box::new(Spawn { cwd: none.clone(), ..*spawn }))),
             other => apexd.send(&other),

@@ -30,7 +30,7 @@ fn the_supervisor_hears_when_the_daemon_is_ready_and_when_it_stops() {
     let (mut world, socket) = supervised();
     world.start();
     let mut apexd = world.connect();
-    apexd.hello();
+    assert!(apexd.hello().supervised, "an apexd must not take the place of one that somebody starts again");
     apexd.send(&Order::Ready);
     let pid = world.guardian_pid();
     assert_eq!(heard(&socket), format!("READY=1\nMAINPID={pid}\nSTATUS=ready\n"));

@@ -19,6 +19,7 @@ use super::relay;
 use crate::domain::adoption::{Child, LastWords};
 use crate::domain::id::AssignmentId;
 use crate::domain::outcome::Exit;
+use crate::domain::time::Moment;
 use crate::guardian::daemonize::close_all_but;
 use crate::guardian::readiness::{Answer, wait};
 use crate::guardian::run::run;
@@ -261,7 +262,7 @@ pub(super) fn places(root: &Path, dir: &Path) -> Places {
 }
 
 /// Waits until a process has ended.
-pub(super) fn await_end(pidfd: &OwnedFd) {
+pub(in crate::guardian) fn await_end(pidfd: &OwnedFd) {
     let timeout = PollTimeout::try_from(PATIENCE).unwrap();
     assert_eq!(poll(&mut [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)], timeout), Ok(1));
 }
@@ -288,6 +289,8 @@ pub(super) fn await_pid(path: &Path) -> u32 {
 pub(super) struct Welcomed {
     pub(super) restarts: u32,
     pub(super) stop_requests: u32,
+    pub(super) supervised: bool,
+    pub(super) grace_until: Option<Moment>,
     pub(super) children: Vec<Child>,
 }
 
@@ -337,6 +340,7 @@ impl Apexd {
             panic!("no welcome")
         };
         let mut children = Vec::new();
+        let Some(Fact::Terms { supervised, grace_until, .. }) = self.next() else { panic!("no terms") };
         loop {
             match self.next().unwrap() {
                 Fact::Child(child) => children.push(child),
@@ -345,7 +349,7 @@ impl Apexd {
             }
         }
         children.sort_by_key(|child| child.assignment);
-        Welcomed { restarts, stop_requests, children }
+        Welcomed { restarts, stop_requests, supervised, grace_until, children }
     }
 
     pub(super) fn spawn(&mut self, spawn: Spawn) -> Child {

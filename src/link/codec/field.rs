@@ -12,7 +12,7 @@ use crate::domain::id::AssignmentId;
 use crate::domain::identity::GuardianId;
 use crate::domain::outcome::{Exit, ExitStatus, Usage};
 use crate::domain::task::{Limit, Resource};
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Moment, Timestamp};
 use crate::link::{Scope, Spawn, SpawnStep};
 
 /// What of a frame's fields is not read yet.
@@ -175,6 +175,16 @@ impl Field for GuardianId {
 }
 
 impl Field for Timestamp {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.0.put(out);
+    }
+
+    fn take(input: &mut Input<'_>) -> Option<Self> {
+        Field::take(input).map(Self)
+    }
+}
+
+impl Field for Moment {
     fn put(&self, out: &mut Vec<u8>) {
         self.0.put(out);
     }

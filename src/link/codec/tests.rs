@@ -14,7 +14,7 @@ use crate::domain::id::AssignmentId;
 use crate::domain::identity::GuardianId;
 use crate::domain::outcome::{Exit, ExitStatus, Usage};
 use crate::domain::task::{Limit, Resource};
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Moment, Timestamp};
 use crate::link::{Scope, Spawn, SpawnStep};
 
 mod rubbish;
@@ -70,6 +70,8 @@ pub(crate) fn order() -> impl Strategy<Value = Order> {
         Just(Order::Draining),
         Just(Order::Present),
         path().prop_map(|binary| Order::Replace { binary }),
+        any::<u64>().prop_map(|until| Order::Grace { until: Moment(until) }),
+        child().prop_map(Order::Adopt),
     ]
 }
 
@@ -133,6 +135,11 @@ fn fact() -> impl Strategy<Value = Fact> {
         any::<u32>().prop_map(|requests| Fact::Terminate { requests }),
         Just(Fact::Reload),
         Just(Fact::Ask),
+        (any::<Option<u64>>(), any::<bool>(), any::<Option<u64>>()).prop_map(|(nofile, supervised, until)| {
+            Fact::Terms { nofile, supervised, grace_until: until.map(Moment) }
+        }),
+        assignment().prop_map(|assignment| Fact::Doubtful { assignment }),
+        (assignment(), any::<i64>()).prop_map(|(assignment, at)| Fact::Gone { assignment, at: Timestamp(at) }),
     ]
 }
 
@@ -188,7 +195,7 @@ proptest! {
 
     #[test]
     fn arbitrary_fields_behind_a_right_header_are_refused_without_a_panic(
-        kind in 0..80_u8, fields in vec(any::<u8>(), 0..200)
+        kind in 0..120_u8, fields in vec(any::<u8>(), 0..200)
     ) {
         let mut bytes = u32::try_from(fields.len() + 1).unwrap().to_le_bytes().to_vec();
         bytes.push(kind);

@@ -61,6 +61,8 @@ impl World {
                 started_at: Timestamp(0),
                 restarts: 0,
                 stop_requests: 0,
+                grace_until: None,
+                doubtful: Vec::new(),
                 children: Vec::new(),
                 boot: BootId(Uuid::from_u128(7)),
             },

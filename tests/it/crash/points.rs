@@ -17,11 +17,15 @@ const WORLDS: usize = 6;
 
 const CONFIG: &str = "[daemon]\nmax_concurrent = 6\n[queues.one]\nslots = 1\n[shutdown]\nkill_grace = \"200ms\"\n";
 
-/// What a process comes by only once in its life, when it starts or when it ends.
-const ONCE_IN_A_LIFE: [&str; 14] = [
+/// What a process comes by only once in its life, when it starts or when it ends. A guardian begins another life when it
+/// becomes another program, which it does between two apexds.
+const ONCE_IN_A_LIFE: [&str; 17] = [
     "guardian.locked",
     "guardian.listening",
     "guardian.roll_call.begun",
+    "guardian.apexd.started",
+    "guardian.replace.ordered",
+    "guardian.apexd.ended",
     "apexd.store.opened",
     "apexd.roll_call.heard",
     "apexd.past.decided",

@@ -8,6 +8,7 @@ use std::process::Command;
 mod p01_power_cut;
 mod p02_killed;
 mod p03_once;
+mod p04_restart;
 mod p06_ended;
 mod p07_identity;
 mod p12_owner;
@@ -37,6 +38,11 @@ const PROMISES: &[Promise] = &[
         number: 3,
         mechanism: "every start compares what the store has under way with what the guardian holds",
         test: "promises::p03_once::what_was_started_and_not_recorded_is_not_started_again",
+    },
+    Promise {
+        number: 4,
+        mechanism: "the table of processes that one guardian hands over to the next",
+        test: "promises::p04_restart::restarts_touch_no_running_task",
     },
     Promise {
         number: 6,

@@ -1,5 +1,6 @@
 //! `daemon restart`: this program in place of the one that runs.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::time::{Duration, Instant};
 
 use crate::cli::command::daemon::view;
@@ -39,8 +40,25 @@ pub fn run(session: &Session) -> Result<i32, Failure> {
             Err(error) => return Err(Failure::from(error).while_doing("cannot restart the daemon")),
         }
         let after = another(session, client, &before).await?;
+        if !runs_this_program(after.guardian_pid) {
+            session.ui.note("the guardian goes on with its old program; see why with `apex daemon logs`");
+        }
         told(session, &project, &after, "daemon restarted")
     })
+}
+
+/// Returns whether a process runs the program that this one runs; `true` if that cannot be found out.
+///
+/// Source: proc_pid_exe(5).
+fn runs_this_program(pid: u32) -> bool {
+    let program = |process: &str| {
+        let found = std::fs::metadata(format!("/proc/{process}/exe")).ok()?;
+        Some((found.dev(), found.ino()))
+    };
+    match (program(&pid.to_string()), program("self")) {
+        (Some(other), Some(own)) => other == own,
+        _ => true,
+    }
 }
 
 async fn another(session: &Session, client: &Client, before: &DaemonStatus) -> Result<DaemonStatus, Failure> {
@@ -70,4 +88,21 @@ fn told(session: &Session, project: &crate::paths::Project, status: &DaemonStatu
         session.ui.data(&format!("{what} (pid {}, apexd {})", status.guardian_pid, status.pid))?;
     }
     Ok(Exit::Done.code())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::runs_this_program;
+
+    #[test]
+    fn another_program_is_told_from_this_one() {
+        assert!(runs_this_program(std::process::id()));
+        assert!(runs_this_program(u32::MAX), "nobody can tell");
+        let mut other = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        assert!(!runs_this_program(other.id()));
+        drop(other.stdin.take());
+        other.wait().unwrap();
+    }
 }

@@ -136,16 +136,7 @@ fn options(session: &Session, project: &Project, flags: &Flags) -> Result<Option
     let overrides = Overrides { max_concurrent: flags.max_concurrent, poll_interval: flags.poll_interval };
     config::load(&project.config_file(), overrides)?;
     gather::nothing_is_in_the_way(project)?;
-    let mut options = Options::new(Places {
-        root: project.root().to_owned(),
-        dir: project.data().to_owned(),
-        lock: project.lock_file(),
-        pid_file: project.pid_file(),
-        socket: project.socket(),
-        log: project.log_file(),
-        failed: project.failed_file(),
-        exits: project.exits_file(),
-    });
+    let mut options = Options::new(Places::of(project));
     options.apexd_args = apexd::arguments(project, overrides);
     if let Some(deadline) = session.deadline() {
         options.ready_within = deadline;
