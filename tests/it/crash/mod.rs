@@ -1,5 +1,6 @@
 //! The plug is pulled: apexd, the guardian's stop, the connection, each in the middle of something.
 
+mod link;
 mod points;
 
 use std::io::{Read, Write};

@@ -5,6 +5,7 @@ mod clients;
 mod feed;
 pub mod oracle;
 pub mod probe;
+mod soak;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -76,7 +77,7 @@ impl Storm {
 /// Returns the apexd that a guardian has at the moment.
 ///
 /// Source: proc_pid_task_tid_children(5).
-fn apexd_of(guardian: i32) -> Option<i32> {
+pub fn apexd_of(guardian: i32) -> Option<i32> {
     let children = std::fs::read_to_string(format!("/proc/{guardian}/task/{guardian}/children")).ok()?;
     let is_apexd =
         |pid: &&str| std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "apexd\n");
