@@ -71,6 +71,10 @@ pub const POINTS: &[&str] = &[
     "apexd.link.closed",
     "guardian.apexd.ended",
     "guardian.last_words.written",
+    // How somebody becomes the guardian who is not.
+    "guardian.program.exchanged",
+    "apexd.place.taken",
+    "guardian.resumed",
 ];
 
 /// Kills this process if it was asked to die here.

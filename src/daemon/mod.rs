@@ -158,6 +158,7 @@ fn take_place(project: &Project, estate: Estate) -> i32 {
     handover.apexd_args = std::env::args_os().skip(1).collect();
     handover.lock_fd = estate.lock.as_raw_fd();
     handover.listener_fd = Some(estate.listener.as_raw_fd());
+    crash_point("apexd.place.taken");
     let error = guardian::succeed(&handover);
     eprintln!("cannot take the guardian's place: {error}");
     EXIT_FAILED

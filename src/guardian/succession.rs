@@ -20,7 +20,7 @@ use nix::sys::stat::Mode;
 
 use crate::domain::outcome::ExitStatus;
 use crate::domain::time::Moment;
-use crate::fault::is_sabotaged;
+use crate::fault::{crash_point, is_sabotaged};
 use crate::guardian::apexd::Apexd;
 use crate::guardian::hold::{Heirloom, Hold, lift};
 use crate::guardian::log::Level;
@@ -207,6 +207,7 @@ impl Guardian {
         });
         handover.kept_fds.push(own.as_raw_fd());
         self.log.line(Level::Info, &format!("the guardian becomes another program binary={}", binary.display()));
+        crash_point("guardian.program.exchanged");
         let error = hand_over(binary, &handover, Some(own.as_raw_fd()));
         self.keep_program(binary, &error.to_string());
     }
@@ -303,6 +304,7 @@ impl Guardian {
             if handover.directory_fd.is_some() { "by another program" } else { "in place of one that was killed" };
         let pid = std::process::id();
         guardian.log.line(Level::Info, &format!("going on as the guardian {how} pid={pid} running={running}"));
+        crash_point("guardian.resumed");
         Ok(guardian)
     }
 }

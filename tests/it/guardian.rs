@@ -26,7 +26,7 @@ fn assert_counts_up(text: &str) {
 }
 
 /// Whether this kernel tells everybody how a process ended (`PIDFD_INFO_EXIT`, Linux 6.15).
-fn exits_are_told() -> bool {
+pub fn exits_are_told() -> bool {
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
     let numbers: Vec<u32> = release.split(['.', '-']).map_while(|number| number.parse().ok()).collect();
     numbers >= vec![6, 15]

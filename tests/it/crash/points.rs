@@ -8,6 +8,7 @@ use std::time::Instant;
 use apex::fault::POINTS;
 use nix::sys::signal::Signal;
 
+use crate::guardian::exits_are_told;
 use crate::storm::oracle::{self, Ledger};
 use crate::storm::probe::{self, Fate, Probe, effects};
 use crate::support::{PATIENCE, Run, World, eventually, process_state, signal};
@@ -19,7 +20,7 @@ const CONFIG: &str = "[daemon]\nmax_concurrent = 6\n[queues.one]\nslots = 1\n[sh
 
 /// What a process comes by only once in its life, when it starts or when it ends. A guardian begins another life when it
 /// becomes another program, which it does between two apexds.
-const ONCE_IN_A_LIFE: [&str; 17] = [
+const ONCE_IN_A_LIFE: [&str; 20] = [
     "guardian.locked",
     "guardian.listening",
     "guardian.roll_call.begun",
@@ -37,7 +38,23 @@ const ONCE_IN_A_LIFE: [&str; 17] = [
     "apexd.store.closed",
     "apexd.link.closed",
     "guardian.last_words.written",
+    "guardian.program.exchanged",
+    "guardian.resumed",
+    "apexd.place.taken",
 ];
+
+/// Whoever dies here is the only one who knows of a process.
+const ALONE: [&str; 5] = [
+    "guardian.spawn.ordered",
+    "guardian.spawn.done",
+    "guardian.spawn.held",
+    "guardian.link.half_told",
+    "guardian.link.told",
+];
+
+/// Whoever dies here has nobody beside him who could go on: what ran then runs on by itself.
+const LAST: [&str; 4] =
+    ["guardian.program.exchanged", "guardian.resumed", "apexd.place.taken", "guardian.last_words.written"];
 
 /// Who dies, and when.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +66,14 @@ struct Case {
 }
 
 impl Case {
+    /// Nobody is there any more when this one has died.
+    fn is_last(&self) -> bool {
+        // Before the first apexd, and while another one is on its way, there is none that could take the place.
+        let is_between = ["guardian.apexd.ended", "guardian.apexd.started"].contains(&self.point);
+        let is_unheard = self.point.starts_with("guardian.roll_call.");
+        LAST.contains(&self.point) || is_between || is_unheard
+    }
+
     fn all() -> VecDeque<Case> {
         let of = |point: &&'static str| {
             let is_once = ONCE_IN_A_LIFE.contains(point);
@@ -75,8 +100,9 @@ impl Play {
         let died = world.path("died");
         world.set_variable("APEX_FAULT_CRASH", &format!("{}:{}", case.point, case.hit));
         world.set_variable("APEX_FAULT_ONCE", &died.to_string_lossy());
-        let guardian_died = case.point.starts_with("guardian.");
-        let ledger = Ledger { guardian_died, limits: (6, 1), ..Ledger::default() };
+        let is_seen = !case.point.starts_with("guardian.") || exits_are_told();
+        let may_lose = ALONE.contains(&case.point) || case.is_last() || !is_seen;
+        let ledger = Ledger { may_lose, limits: (6, 1), ..Ledger::default() };
         Play { world, case, died, ledger }
     }
 
@@ -159,6 +185,9 @@ impl Play {
         if self.case.late {
             std::fs::remove_file(&self.died).unwrap();
         }
+        if self.case.point == "apexd.place.taken" {
+            signal(self.world.guardian_pid(), Signal::SIGKILL);
+        }
         // Whoever is to come by a second time must live so long.
         let is_replaced = self.case.hit == 1 || self.case.point.starts_with("guardian.");
         for _ in 0..if is_replaced { 2 } else { 0 } {
@@ -167,7 +196,9 @@ impl Play {
         }
         self.add(Probe::new("later", 0).flags(&["--in", "100ms", "-Q", "one"]));
         self.add(Probe { nap: "0.03", ..Probe::new("one", 7) }.flags(&["-Q", "one"]));
-        let endless = Probe { nap: "1000", fate: Fate::TimedOut, ..Probe::new("endless", 0) };
+        // What nobody can signal any more must end by itself.
+        let nap = if self.case.is_last() { "1" } else { "1000" };
+        let endless = Probe { nap, fate: Fate::TimedOut, ..Probe::new("endless", 0) };
         self.add(endless.flags(&["--timeout", "150ms"]));
         self.add(Probe { child: true, block: 100_000, ..Probe::new("parent", 9) }.split());
         self.add(Probe::new("suicide", -9));
@@ -175,7 +206,7 @@ impl Play {
         if self.case.point == "guardian.last_words.written" {
             self.leave_the_guardian_alone();
         }
-        if self.ledger.guardian_died {
+        if self.case.is_last() {
             self.wake_whom_nobody_can_signal();
         }
         let all: Vec<String> = self.ledger.acknowledged.keys().map(u64::to_string).collect();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::storm::probe::{self, Fate, Probe};
 use crate::storm::{Dice, Storm};
-use crate::support::Running;
+use crate::support::{Run, Running};
 
 /// Somebody who uses apex.
 pub struct Client<'a> {
@@ -15,11 +15,13 @@ pub struct Client<'a> {
     /// The last task of this client that nobody interferes with, and whether it is to succeed.
     last: Option<(u64, bool)>,
     names: u32,
+    may_lose: bool,
 }
 
 impl Client<'_> {
     pub fn new(storm: &Storm, number: u64) -> Client<'_> {
-        Client { storm, number, dice: Dice(0x5EED + number), last: None, names: 0 }
+        let may_lose = storm.ledger.lock().unwrap().may_lose;
+        Client { storm, number, dice: Dice(0x5EED + number), last: None, names: 0, may_lose }
     }
 
     /// Adds and steers until all clients together have added so many, `pace` of them for each kill.
@@ -40,13 +42,15 @@ impl Client<'_> {
 
     fn do_something(&mut self) {
         let name = format!("c{}.{}", self.number, self.names);
+        // What nobody can signal any more, when both guardian and apexd were killed, must end by itself.
+        let endless = if self.may_lose { "2" } else { "1000" };
         self.names += 1;
         let plain = |end| Probe::new(name.clone(), end);
         match self.dice.roll(16) {
             0 => self.add(plain(0).retried(2, &[3, 3, 0])),
             1 => self.add(plain(0).retried(1, &[7, 7])),
             2 => {
-                let endless = Probe { nap: "1000", fate: Fate::TimedOut, ..plain(0) };
+                let endless = Probe { nap: endless, fate: Fate::TimedOut, ..plain(0) };
                 self.add(endless.flags(&["--timeout", "150ms"]))
             }
             3 => self.add(Probe { child: true, block: 30_000, ..plain(9) }.split()),
@@ -54,7 +58,7 @@ impl Client<'_> {
             5 => self.add(Probe { nap: "0.1", ..plain(4) }.flags(&["-Q", "one", "-p", "5"])),
             6 => self.add(plain(0).flags(&["--in", "200ms", "-Q", "one"])),
             7 => self.cancel_one_that_waits(plain(0)),
-            8 => self.cancel_one_that_runs(plain(0)),
+            8 => self.cancel_one_that_runs(Probe { nap: endless, ..plain(0) }),
             9 => self.pause_and_resume(Probe { nap: "0.05", ..plain(0) }),
             10 => self.go_away(&plain(0)),
             11 => {
@@ -67,13 +71,30 @@ impl Client<'_> {
         }
     }
 
-    /// Adds a probe, and expects that to be acknowledged whoever dies meanwhile.
-    fn send(&mut self, probe: Probe) -> u64 {
-        self.storm.ledger.lock().unwrap().probes.insert(probe.name.clone(), probe.clone());
-        let run = self.storm.world.apex(probe.add()).expect(0);
-        let id = run.stdout.trim().parse().unwrap();
-        self.storm.ledger.lock().unwrap().acknowledged.insert(id, probe.name);
-        id
+    /// Adds a probe, and expects that to be acknowledged whoever dies meanwhile. Only when guardian and apexd die together
+    /// is it not known whether it was added; then another one is.
+    fn send(&mut self, mut probe: Probe) -> u64 {
+        loop {
+            self.storm.ledger.lock().unwrap().probes.insert(probe.name.clone(), probe.clone());
+            let run = self.storm.world.apex(probe.add());
+            if run.code == 3 && self.may_lose {
+                probe.name.push('+');
+                continue;
+            }
+            let id = run.expect(0).stdout.trim().parse().unwrap();
+            self.storm.ledger.lock().unwrap().acknowledged.insert(id, probe.name);
+            return id;
+        }
+    }
+
+    /// Runs a command until somebody is there to answer it.
+    fn insist(&self, args: &[&str]) -> Run {
+        loop {
+            let run = self.storm.world.apex(args);
+            if run.code != 3 {
+                return run;
+            }
+        }
     }
 
     fn add(&mut self, probe: Probe) {
@@ -105,14 +126,14 @@ impl Client<'_> {
 
     fn cancel_one_that_runs(&mut self, probe: Probe) {
         let stubborn = self.dice.roll(2) == 0;
-        let id = self.send(Probe { nap: "1000", stubborn, fate: Fate::Cancelled, ..probe });
+        let id = self.send(Probe { stubborn, fate: Fate::Cancelled, ..probe });
         self.storm.ledger.lock().unwrap().interfered.insert(id);
         std::thread::park_timeout(Duration::from_millis(self.dice.roll(100)));
         self.cancel(id);
     }
 
     fn cancel(&self, id: u64) {
-        let run = self.storm.world.apex(["task", "cancel", &id.to_string()]);
+        let run = self.insist(&["task", "cancel", &id.to_string()]);
         // The answer may have been lost with apexd; asked again, the next one says that it is done already.
         let is_done = run.code == 0 || run.stderr.contains("it has already ended as `cancelled`");
         assert!(is_done, "{run:?}");
@@ -123,12 +144,7 @@ impl Client<'_> {
         // Whether there is something to pause depends on who is faster.
         let paused = self.storm.world.apex(["task", "pause", &id]);
         assert!([0, 1, 3].contains(&paused.code), "{paused:?}");
-        let resumed = loop {
-            let run = self.storm.world.apex(["task", "resume", &id]);
-            if run.code != 3 {
-                break run;
-            }
-        };
+        let resumed = self.insist(&["task", "resume", &id]);
         assert!([0, 1].contains(&resumed.code), "{resumed:?}");
     }
 

@@ -16,7 +16,7 @@ use nix::unistd::Pid;
 
 use crate::storm::clients::Client;
 use crate::storm::oracle::Ledger;
-use crate::support::{World, eventually, long};
+use crate::support::{World, eventually, long, process_state, signal};
 
 /// So often is apexd killed, and so many tasks are added for each of these.
 const KILLS: u32 = 50;
@@ -25,6 +25,9 @@ const TASKS_PER_KILL: u32 = 4;
 const CLIENTS: u64 = 3;
 
 const CONFIG: &str = "[daemon]\nmax_concurrent = 4\n[queues.one]\nslots = 1\n[shutdown]\nkill_grace = \"200ms\"\n";
+
+/// So often is somebody killed where the guardian is killed as well.
+const KILLS_OF_ALL: u32 = 15;
 
 /// A pseudo-random number generator, so that what was rolled in a run that failed can be rolled again.
 pub struct Dice(pub u64);
@@ -45,11 +48,11 @@ pub struct Storm {
 }
 
 impl Storm {
-    fn new() -> Storm {
+    fn new(may_lose: bool) -> Storm {
         let world = World::with_config(CONFIG);
         probe::install(&world.root());
         world.apex(["daemon", "start"]).expect(0);
-        let ledger = Mutex::new(Ledger { limits: (4, 1), ..Ledger::default() });
+        let ledger = Mutex::new(Ledger { may_lose, limits: (4, 1), ..Ledger::default() });
         Storm { world, ledger, kills: AtomicU32::new(0), added: AtomicU32::new(0) }
     }
 
@@ -72,6 +75,49 @@ impl Storm {
         }
         assert_eq!(self.world.guardian_pid(), guardian, "the guardian was there all the time");
     }
+
+    /// Kills apexd, the guardian, or both at once, so many times.
+    fn rage_at_all(&self, kills: u32, dice: &mut Dice) {
+        while self.kills.load(Ordering::SeqCst) < kills {
+            eventually("it serves", || self.world.apex(["daemon", "status"]).code == 0);
+            std::thread::park_timeout(Duration::from_micros(dice.roll(60_000)));
+            let guardian = self.world.guardian_pid();
+            let apexd = apexd_of(guardian);
+            let victims = match dice.roll(4) {
+                0 => [apexd, None],
+                1 => [Some(guardian), apexd],
+                _ => [Some(guardian), None],
+            };
+            for victim in victims.into_iter().flatten() {
+                let _ = kill(Pid::from_raw(victim), Signal::SIGKILL);
+            }
+            self.kills.fetch_add(1, Ordering::SeqCst);
+        }
+        // Where both were killed, nobody was left who could let go on what was paused.
+        for pid in self.world.processes() {
+            if process_state(pid) == Some('T') {
+                signal(pid, Signal::SIGCONT);
+            }
+        }
+    }
+
+    /// Lets clients work while somebody rages, then asks the oracle.
+    fn play(self, kills: u32, rage: impl FnOnce(&Storm)) {
+        let began = Instant::now();
+        std::thread::scope(|scope| {
+            for number in 0..CLIENTS {
+                let storm = &self;
+                scope.spawn(move || Client::new(storm, number).work(kills * TASKS_PER_KILL, TASKS_PER_KILL));
+            }
+            rage(&self);
+        });
+        let raged = began.elapsed();
+        let ledger = self.ledger.into_inner().unwrap();
+        let wrong = oracle::check(&self.world, &ledger);
+        let (tasks, wrongs) = (ledger.probes.len(), wrong.len());
+        eprintln!("{kills} kills over {tasks} tasks in {raged:?}, {:?} altogether: {wrongs} wrong", began.elapsed());
+        assert!(wrong.is_empty(), "\n{}\n{}", wrong.join("\n"), self.world.log());
+    }
 }
 
 /// Returns the apexd that a guardian has at the moment.
@@ -87,20 +133,12 @@ pub fn apexd_of(guardian: i32) -> Option<i32> {
 /// The long form, `APEX_LONG=20`, is a thousand kills over four thousand tasks.
 #[test]
 fn killing_apexd_at_any_moment_changes_nothing_that_was_promised() {
-    let began = Instant::now();
-    let storm = Storm::new();
     let kills = KILLS * long();
-    std::thread::scope(|scope| {
-        for number in 0..CLIENTS {
-            let storm = &storm;
-            scope.spawn(move || Client::new(storm, number).work(kills * TASKS_PER_KILL, TASKS_PER_KILL));
-        }
-        storm.rage(kills, &mut Dice(0xA9E));
-    });
-    let raged = began.elapsed();
-    let ledger = storm.ledger.into_inner().unwrap();
-    let wrong = oracle::check(&storm.world, &ledger);
-    let (tasks, wrongs) = (ledger.probes.len(), wrong.len());
-    eprintln!("{kills} kills over {tasks} tasks in {raged:?}, {:?} altogether: {wrongs} wrong", began.elapsed());
-    assert!(wrong.is_empty(), "\n{}\n{}", wrong.join("\n"), storm.world.log());
+    Storm::new(false).play(kills, |storm| storm.rage(kills, &mut Dice(0xA9E)));
+}
+
+#[test]
+fn killing_the_guardian_as_well_loses_only_what_nobody_could_know_of() {
+    let kills = KILLS_OF_ALL * long();
+    Storm::new(true).play(kills, |storm| storm.rage_at_all(kills, &mut Dice(0x6D)));
 }

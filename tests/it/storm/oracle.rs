@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, getsid};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -22,8 +24,9 @@ pub struct Ledger {
     pub cancelled: BTreeMap<u64, u64>,
     /// Tasks that somebody interfered with: how they end depends on who came first.
     pub interfered: BTreeSet<u64>,
-    /// The guardian was killed, too: what ran then may be lost.
-    pub guardian_died: bool,
+    /// Somebody who alone knew of a process was killed: what was being started in that moment, or all that ran if both
+    /// guardian and apexd were, may be lost, with the reason recorded.
+    pub may_lose: bool,
     /// How many may run at once, and how many of the queue `one`.
     pub limits: (usize, usize),
 }
@@ -120,12 +123,12 @@ impl Rest<'_> {
     fn wrong_end(&self, id: u64, task: &Value, probe: &Probe) -> Option<String> {
         let attempts = attempts(task);
         let is_lost = attempts.iter().any(|attempt| text(attempt, "state") == "lost");
-        if is_lost && !self.ledger.guardian_died {
-            return Some(format!("lost, though the guardian was always there: {}", brief(task)));
+        if is_lost && !self.ledger.may_lose {
+            return Some(format!("lost, though somebody always knew of it: {}", brief(task)));
         }
         let is_upset = |state: &str| ["lost", "interrupted", "skipped"].contains(&state);
         let is_upset = is_upset(text(task, "state")) || attempts.iter().any(|attempt| is_upset(text(attempt, "state")));
-        if self.ledger.interfered.contains(&id) || (self.ledger.guardian_died && is_upset) {
+        if self.ledger.interfered.contains(&id) || (self.ledger.may_lose && is_upset) {
             return None;
         }
         let (state, count, end) = match probe.fate {
@@ -218,6 +221,10 @@ impl Rest<'_> {
     /// Never more at once than allowed: by the order in the effect log, and by the recorded times.
     fn check_limits(&mut self) {
         let (all, one) = self.ledger.limits;
+        if self.ledger.may_lose {
+            // What is lost may run on.
+            return;
+        }
         let queue_of = |id: u64| self.tasks.get(&id).map(|task| text(task, "queue") == "one").unwrap_or_default();
         let ended: BTreeSet<(u64, usize)> =
             self.effects.iter().filter(|effect| !effect.is_start).map(|effect| (effect.task, effect.attempt)).collect();
@@ -320,8 +327,14 @@ impl Rest<'_> {
         let (apexd, guardian) = (world.apexd_pid(), world.guardian_pid());
         let left: Vec<i32> = world.processes().into_iter().filter(|pid| ![apexd, guardian].contains(pid)).collect();
         let told = |pid: &i32| std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let lost: BTreeSet<i32> = self.lost().collect();
         for pid in left {
-            self.wrong.push(format!("process {pid} is left: {:?}", told(&pid)));
+            if getsid(Some(Pid::from_raw(pid))).is_ok_and(|session| lost.contains(&session.as_raw())) {
+                // Nobody knew of it any more.
+                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            } else {
+                self.wrong.push(format!("process {pid} is left: {:?}", told(&pid)));
+            }
         }
         let children =
             std::fs::read_to_string(format!("/proc/{guardian}/task/{guardian}/children")).unwrap_or_default();
@@ -336,6 +349,16 @@ impl Rest<'_> {
                 self.wrong.push(format!("process {pid} was not reaped"));
             }
         }
+    }
+
+    /// Returns the sessions of attempts that were lost.
+    fn lost(&self) -> impl Iterator<Item = i32> {
+        let lost = self.tasks.iter().flat_map(|(id, task)| {
+            let lost = attempts(task).iter().enumerate().filter(|(_, attempt)| text(attempt, "state") == "lost");
+            lost.map(|(index, _)| (*id, index + 1))
+        });
+        let lost: BTreeSet<(u64, usize)> = lost.collect();
+        self.effects.iter().filter(move |effect| lost.contains(&(effect.task, effect.attempt))).map(|effect| effect.pid)
     }
 
     fn check_database(&mut self, path: &Path) {
