@@ -31,7 +31,8 @@ impl Client<'_> {
             if added >= tasks {
                 return;
             }
-            if added > (self.storm.kills.load(Ordering::SeqCst) + 1) * pace {
+            let is_over = self.storm.is_over.load(Ordering::SeqCst);
+            if !is_over && added > (self.storm.kills.load(Ordering::SeqCst) + 1) * pace {
                 std::thread::park_timeout(Duration::from_millis(2));
                 continue;
             }

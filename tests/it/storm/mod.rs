@@ -8,7 +8,7 @@ pub mod probe;
 mod soak;
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -45,6 +45,8 @@ pub struct Storm {
     pub ledger: Mutex<Ledger>,
     pub kills: AtomicU32,
     pub added: AtomicU32,
+    /// Nobody rages any more, perhaps because something went wrong.
+    pub is_over: AtomicBool,
 }
 
 impl Storm {
@@ -53,7 +55,7 @@ impl Storm {
         probe::install(&world.root());
         world.apex(["daemon", "start"]).expect(0);
         let ledger = Mutex::new(Ledger { may_lose, limits: (4, 1), ..Ledger::default() });
-        Storm { world, ledger, kills: AtomicU32::new(0), added: AtomicU32::new(0) }
+        Storm { world, ledger, kills: AtomicU32::new(0), added: AtomicU32::new(0), is_over: AtomicBool::new(false) }
     }
 
     /// Kills apexd so many times, each at another moment of its life.
@@ -109,6 +111,7 @@ impl Storm {
                 let storm = &self;
                 scope.spawn(move || Client::new(storm, number).work(kills * TASKS_PER_KILL, TASKS_PER_KILL));
             }
+            let _over = Over(&self.is_over);
             rage(&self);
         });
         let raged = began.elapsed();
@@ -117,6 +120,15 @@ impl Storm {
         let (tasks, wrongs) = (ledger.probes.len(), wrong.len());
         eprintln!("{kills} kills over {tasks} tasks in {raged:?}, {:?} altogether: {wrongs} wrong", began.elapsed());
         assert!(wrong.is_empty(), "\n{}\n{}", wrong.join("\n"), self.world.log());
+    }
+}
+
+/// Says that it is over, also when a panic ends it.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
     }
 }
 

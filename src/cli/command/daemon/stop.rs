@@ -14,6 +14,7 @@ use crate::cli::connect;
 use crate::cli::error::Failure;
 use crate::cli::progress::{self, Waiting};
 use crate::cli::session::{Session, block_on};
+use crate::domain::daemon::DaemonStatus;
 use crate::domain::error::ErrorKind;
 use crate::exit::Exit;
 use crate::paths::Project;
@@ -23,6 +24,8 @@ use crate::rpc::client;
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// Longest time for which somebody who looks waits to be told how the daemon stands.
 const ASK_FOR: Duration = Duration::from_secs(1);
+/// When it is looked whether the apexd that was asked has died of something else before anybody knew of it.
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// How often somebody who waits can interrupt before the daemon is left to itself.
 const INTERRUPTS_MAX: u32 = 2;
 
@@ -36,10 +39,11 @@ pub fn run(session: &Session, args: &Stop) -> Result<i32, Failure> {
         let mut interrupts = Interrupts::listen()?;
         // Found before it is asked: once it is gone there is nothing to find.
         let guardian = Guardian::find(&project);
-        ask(session, &project, args, guardian.as_ref()).await?;
+        let asked = ask(session, &project, args, guardian.as_ref()).await?;
         let gone = tokio::select! {
             gone = until_gone(&project, guardian, interrupts.enough(session)) => gone?,
             never = show(session, &project) => match never {},
+            never = ask_again(session, &project, args, asked) => match never {},
         };
         if gone { told(session, &project, "daemon stopped") } else { Ok(Exit::StillRunning.code()) }
     })
@@ -54,14 +58,19 @@ fn told(session: &Session, project: &Project, text: &str) -> Result<i32, Failure
     Ok(Exit::Done.code())
 }
 
-/// Asks apexd, or the guardian if apexd does not answer.
-async fn ask(session: &Session, project: &Project, args: &Stop, guardian: Option<&Guardian>) -> Result<(), Failure> {
+/// Asks apexd, or the guardian if apexd does not answer. Returns the pid of the apexd that was asked.
+async fn ask(
+    session: &Session,
+    project: &Project,
+    args: &Stop,
+    guardian: Option<&Guardian>,
+) -> Result<Option<u32>, Failure> {
     let grace = if args.force { Some(Duration::ZERO) } else { args.grace };
     let asked = match connect::if_running(session, project).await {
         // First whether it answers at all: a request to stop that was given up on may be heard later, and would count as
         // another one besides the guardian's, which is to skip the waiting.
         Ok(Ok(connection)) => match connection.client.status().await {
-            Ok(_) => connection.client.stop(grace).await.map_err(Failure::from_stop),
+            Ok(status) => connection.client.stop(grace).await.map(|()| status.pid).map_err(Failure::from_stop),
             Err(error) => Err(Failure::from_stop(error)),
         },
         Ok(Err(_)) => Err(None),
@@ -71,7 +80,7 @@ async fn ask(session: &Session, project: &Project, args: &Stop, guardian: Option
         Err(failure) => Err(Some(failure)),
     };
     match (asked, guardian) {
-        (Ok(()), _) => Ok(()),
+        (Ok(pid), _) => Ok(Some(pid)),
         (Err(Some(failure)), _) => Err(failure),
         (Err(None), Some(guardian)) => {
             session.ui.note("the daemon does not answer; its guardian is asked");
@@ -81,11 +90,29 @@ async fn ask(session: &Session, project: &Project, args: &Stop, guardian: Option
                 // The second request is the one that does not wait. Another signal, because two of one may become one.
                 let _ = guardian.signal(nix::libc::SIGINT);
             }
-            Ok(())
+            Ok(None)
         }
         // It is about to be ready, or about to be gone. The lock will tell.
-        (Err(None), None) => Ok(()),
+        (Err(None), None) => Ok(None),
     }
+}
+
+/// Asks the next apexd when the one that was `asked` did not live to pass it on, as long as it is polled. Never asks one
+/// twice: the second time means not to wait.
+async fn ask_again(session: &Session, project: &Project, args: &Stop, mut asked: Option<u32>) -> Infallible {
+    loop {
+        tokio::time::sleep(ASK_AGAIN_AFTER).await;
+        let status = status(session, project).await;
+        if status.is_some_and(|status| asked.is_some_and(|asked| asked != status.pid) && !status.draining) {
+            // Who cannot be asked is looked for again.
+            asked = ask(session, project, args, None).await.ok().flatten().or(asked);
+        }
+    }
+}
+
+async fn status(session: &Session, project: &Project) -> Option<DaemonStatus> {
+    let status = async { connect::if_running(session, project).await.ok()?.ok()?.client.status().await.ok() };
+    tokio::time::timeout(ASK_FOR, status).await.ok().flatten()
 }
 
 impl Failure {
@@ -136,8 +163,7 @@ async fn show(session: &Session, project: &Project) -> Infallible {
     loop {
         waiting.due().await;
         // A connection for each look: one that stays open could be what is waited for.
-        let status = async { connect::if_running(session, project).await.ok()?.ok()?.client.status().await.ok() };
-        let status = tokio::time::timeout(ASK_FOR, status).await.ok().flatten();
+        let status = status(session, project).await;
         waiting.show(|waited| Some(progress::for_daemon(status.as_ref(), waited)));
     }
 }
