@@ -18,6 +18,7 @@ use crate::guardian::poll::Source;
 use crate::guardian::processes;
 use crate::guardian::run::{Guardian, HELLO_WITHIN};
 use crate::guardian::spawn::{Failed, Plan, Started};
+use crate::guardian::succession::way_back;
 use crate::guardian::watch::Watch;
 use crate::link::machine::boottime_now;
 use crate::link::{LINK_FD, LISTEN_FD, LOCK_FD, SpawnStep};
@@ -271,7 +272,8 @@ impl Guardian {
             life.ready = true;
         }
         self.previous = None;
-        self.kept.clear();
+        // What went back to an earlier program needs the way to it for as long as it is what apexd is.
+        self.kept.retain(|fd| self.binary == way_back(fd.as_raw_fd()));
         self.may_own_claims = true;
         // Of an earlier start that failed for a passing reason.
         let _ = remove(&self.options.places.failed);

@@ -101,6 +101,11 @@ fn hand_over(program: &Path, handover: &Handover, old: Option<RawFd>) -> io::Err
     error
 }
 
+/// Returns the path of a program that this process, or what it becomes, keeps open.
+pub(super) fn way_back(program: RawFd) -> PathBuf {
+    PathBuf::from(format!("/proc/{}/fd/{program}", std::process::id()))
+}
+
 fn write(handover: &Handover) -> io::Result<File> {
     let mut file = File::from(memfd_create(c"apex-guardian", MFdFlags::MFD_CLOEXEC)?);
     file.write_all(&handover.to_bytes())?;
@@ -201,11 +206,11 @@ impl Guardian {
         };
         let mut handover = self.handover();
         handover.previous = self.previous.clone().map(|previous| {
-            // Its own program by the name that means the new one afterwards.
-            let way_back = || PathBuf::from(format!("/proc/{}/fd/{}", std::process::id(), own.as_raw_fd()));
-            if previous == Options::own_program() { way_back() } else { previous }
+            // Its own program by a name that means the new one afterwards.
+            if previous == Options::own_program() { way_back(own.as_raw_fd()) } else { previous }
         });
-        handover.kept_fds.push(own.as_raw_fd());
+        // An earlier way back may be what apexd was until now.
+        handover.kept_fds.extend(self.kept.iter().chain([&own]).map(|fd| fd.as_raw_fd()));
         self.log.line(Level::Info, &format!("the guardian becomes another program binary={}", binary.display()));
         crash_point("guardian.program.exchanged");
         let error = hand_over(binary, &handover, Some(own.as_raw_fd()));

@@ -221,3 +221,26 @@ fn restart_replaces_apexd_under_running_tasks() {
     assert_counts_up(&followed.stdout);
     assert_eq!(followed.stdout, world.apex(["task", "logs", &id.to_string()]).stdout);
 }
+
+#[test]
+fn the_program_that_was_gone_back_to_is_started_again_and_again() {
+    let mut world = World::new();
+    let died = world.path("died");
+    std::fs::write(&died, "").unwrap();
+    world.set_variable("APEX_FAULT_CRASH", "apexd.store.opened");
+    world.set_variable("APEX_FAULT_ONCE", &died.to_string_lossy());
+    world.apex(["daemon", "start"]).expect(0);
+    let guardian = world.guardian_pid();
+    for _ in 0..2 {
+        // The new apexd dies before it is ready, so the one before comes back.
+        std::fs::remove_file(&died).unwrap();
+        world.apex(["daemon", "restart"]);
+        eventually("the new one has died", || died.exists());
+        for _ in 0..2 {
+            eventually("one serves", || world.apex(["daemon", "status"]).code == 0);
+            signal(world.apexd_pid(), Signal::SIGKILL);
+        }
+    }
+    eventually("one serves", || world.apex(["daemon", "status"]).code == 0);
+    assert_eq!(world.guardian_pid(), guardian, "{}", world.log());
+}
