@@ -1,6 +1,7 @@
 //! One layer of settings after the other: a file, the environment, the flags.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 
 use toml::Spanned;
@@ -32,9 +33,9 @@ pub(super) fn apply_file(layered: &mut Layered, path: &Path, text: &str) -> Resu
         let line = 1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count();
         Place::File { path: path.to_owned(), line }
     };
-    let document = DeTable::parse(text).map_err(|error| Error::Syntax {
-        place: place(error.span().map_or(0, |span| span.start)),
-        message: error.message().to_owned(),
+    let document = DeTable::parse(text).map_err(|error| {
+        let span = error.span().unwrap_or_default();
+        Error::Syntax { place: place(span.start), message: in_words(text, &span, error.message()) }
     })?;
     for (section, content) in in_order(document.get_ref()) {
         let name = section.get_ref().as_ref();
@@ -71,8 +72,28 @@ pub(super) fn apply_file(layered: &mut Layered, path: &Path, text: &str) -> Resu
     Ok(())
 }
 
-/// Puts the settings of the environment over what there is. What is named `APEX_…` and is no setting is ignored, and so
-/// is an empty variable.
+/// Returns what is wrong with a text, with what the parser leaves to be guessed.
+fn in_words(text: &str, span: &Range<usize>, message: &str) -> String {
+    let message = message.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(", ");
+    if message.starts_with("duplicate key")
+        && let Some(key) = text.get(span.clone()).filter(|key| !key.is_empty())
+    {
+        return format!("duplicate key `{key}`");
+    }
+    let before = text.get(..span.start).unwrap_or_default();
+    let line = text.lines().nth(before.bytes().filter(|byte| *byte == b'\n').count()).unwrap_or_default();
+    let bare =
+        line.split_once('=').map(|(key, value)| (key.trim(), value.split('#').next().unwrap_or_default().trim()));
+    let is_word =
+        |value: &str| value.starts_with(|c: char| c.is_alphanumeric() || c == '*') && !value.contains(['"', '\'']);
+    match bare {
+        Some((key, value)) if is_word(value) => format!("text stands in quotation marks: `{key} = \"{value}\"`"),
+        _ => message,
+    }
+}
+
+/// Puts the settings of the environment over what there is. What is named `APEX_…` and is not of a section is ignored,
+/// and so is an empty variable.
 pub(super) fn apply_variables(layered: &mut Layered, variables: &BTreeMap<String, String>) -> Result<(), Error> {
     let short = SHORT.iter().filter_map(|(name, section, key)| Some(((*name).to_owned(), find(section, key)?)));
     let long = schema::KEYS.iter().map(|key| {
@@ -80,7 +101,23 @@ pub(super) fn apply_variables(layered: &mut Layered, variables: &BTreeMap<String
         (name.to_ascii_uppercase(), key)
     });
     // The long name says more, so it wins.
-    for (name, key) in short.chain(long) {
+    let known: Vec<(String, &Key)> = short.chain(long).collect();
+    for name in variables.keys().filter(|name| known.iter().all(|(known, _)| known != *name)) {
+        // What apex itself gives to every task is no setting.
+        let section = schema::SECTIONS.iter().find_map(|section| {
+            let rest = name.strip_prefix(&format!("APEX_{}_", section.to_ascii_uppercase()))?;
+            (name != "APEX_TASK_ID").then_some((*section, rest))
+        });
+        if let Some((section, rest)) = section.filter(|(section, _)| *section != schema::QUEUES) {
+            return Err(unknown_key(
+                Place::Variable(name.clone()),
+                section,
+                &rest.to_ascii_lowercase(),
+                &keys_of(section),
+            ));
+        }
+    }
+    for (name, key) in known {
         if let Some(text) = variables.get(&name).filter(|text| !text.is_empty()) {
             set(layered, key, &key.kind.read(text), Place::Variable(name))?;
         }
