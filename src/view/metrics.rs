@@ -1,13 +1,13 @@
 //! What is measured, as Prometheus reads it.
 //!
 //! The text is OpenMetrics without what older readers of the Prometheus format stumble over: `info` and state sets are
-//! gauges. A counter has `_total` at the end of its samples and not of its family. `apex_tasks_total` is a gauge all the
+//! gauges, and a counter has `_total` at the end of its family as well as of its samples. `apex_tasks_total` is a gauge all the
 //! same: it says how many tasks there are, which may become fewer, and its name is promised.
 //!
 //! Source: OpenMetrics 1.0, "Text format".
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, NoLabelSet, text};
@@ -24,7 +24,27 @@ pub fn text(metrics: &Metrics) -> String {
     registry.register_collector(Box::new(Measured(metrics.clone())));
     let mut text = String::with_capacity(4 << 10);
     text::encode(&mut text, &registry).expect("writing to a String cannot fail");
-    text
+    classic(&text)
+}
+
+/// Gives the families of counters the names of their samples: older readers find no type for them otherwise.
+fn classic(text: &str) -> String {
+    let counters: Vec<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" counter")).collect();
+    let mut classic = String::with_capacity(text.len() + 64);
+    for line in text.lines() {
+        let mut words = line.splitn(4, ' ');
+        match (words.next(), words.next(), words.next(), words.next()) {
+            (Some("#"), Some(what @ ("HELP" | "TYPE")), Some(name), Some(rest)) if counters.contains(&name) => {
+                writeln!(classic, "# {what} {name}_total {rest}").expect("writing to a String cannot fail");
+            }
+            _ => {
+                classic.push_str(line);
+                classic.push('\n');
+            }
+        }
+    }
+    classic
 }
 
 #[derive(Debug)]
@@ -141,8 +161,8 @@ mod tests {
         # TYPE apex_daemon_uptime_seconds gauge
         # UNIT apex_daemon_uptime_seconds seconds
         apex_daemon_uptime_seconds 3600.0
-        # HELP apex_daemon_restarts Times that apexd was started again
-        # TYPE apex_daemon_restarts counter
+        # HELP apex_daemon_restarts_total Times that apexd was started again
+        # TYPE apex_daemon_restarts_total counter
         apex_daemon_restarts_total 0
         # HELP apex_slots Tasks that may run at once
         # TYPE apex_slots gauge
@@ -171,14 +191,14 @@ mod tests {
         apex_tasks_waiting{state="queued",queue="default"} 2
         apex_tasks_waiting{state="held",queue="default"} 1
         apex_tasks_waiting{state="retrying",queue="gpu"} 1
-        # HELP apex_tasks_processed Tasks that ended since the project began
-        # TYPE apex_tasks_processed counter
+        # HELP apex_tasks_processed_total Tasks that ended since the project began
+        # TYPE apex_tasks_processed_total counter
         apex_tasks_processed_total 42
-        # HELP apex_tasks_succeeded Of these, tasks that succeeded
-        # TYPE apex_tasks_succeeded counter
+        # HELP apex_tasks_succeeded_total Of these, tasks that succeeded
+        # TYPE apex_tasks_succeeded_total counter
         apex_tasks_succeeded_total 40
-        # HELP apex_tasks_failed Of these, tasks that failed or timed out
-        # TYPE apex_tasks_failed counter
+        # HELP apex_tasks_failed_total Of these, tasks that failed or timed out
+        # TYPE apex_tasks_failed_total counter
         apex_tasks_failed_total 2
         # HELP apex_queue_slots Slots of a queue, 0 if only the daemon limits it
         # TYPE apex_queue_slots gauge
