@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use crate::cli::command::lock::{self, Guardian};
 use crate::cli::error::Failure;
 use crate::cli::session::Session;
 use crate::config::{self, Overrides};
@@ -34,9 +35,8 @@ pub async fn connect(session: &Session, project: &Project) -> Result<Connection,
         }
         Err(error) => error,
     };
-    let may_start = session.may_start() && auto_start(session, project);
-    if !may_start {
-        return Err(not_running.into());
+    if !may_start(session, project) {
+        return Err(out_of_reach(project).unwrap_or_else(|| not_running.into()));
     }
     start(session, project)?;
     if_running(session, project).await?.map_err(Failure::from)
@@ -48,7 +48,10 @@ pub async fn connect(session: &Session, project: &Project) -> Result<Connection,
 pub async fn if_running(session: &Session, project: &Project) -> Result<Result<Connection, client::Error>, Failure> {
     let socket = short_socket(project)?;
     match Client::connect(socket.path(), session.options()).await {
-        Ok(client) => Ok(Ok(Connection { client, _socket: socket })),
+        Ok(client) => {
+            session.asks(&client);
+            Ok(Ok(Connection { client, _socket: socket }))
+        }
         Err(error @ client::Error::NotRunning { .. }) => Ok(Err(error)),
         Err(error) => Err(error.into()),
     }
@@ -61,6 +64,25 @@ pub async fn within(project: &Project, options: Options) -> Result<Connection, c
     let socket = short_socket(project).map_err(|error| client::Error::Answered(Problem::from(&error)))?;
     let client = Client::connect(socket.path(), options).await?;
     Ok(Connection { client, _socket: socket })
+}
+
+/// Returns why nobody listens although a daemon lives; `None` if none does.
+pub fn out_of_reach(project: &Project) -> Option<Failure> {
+    if !lock::is_held(project).unwrap_or(false) || std::fs::symlink_metadata(project.socket()).is_ok() {
+        return None;
+    }
+    let pid = Guardian::find(project).map(|guardian| format!(" (pid {})", guardian.pid)).unwrap_or_default();
+    let message = format!("a daemon runs{pid}, but its socket `{}` is gone", project.socket().display());
+    Some(
+        Failure::new(ErrorKind::Unavailable, message)
+            .with_hint("end it with `apex daemon stop`, which needs no socket; then `apex daemon start` makes it anew")
+            .with_exit(Exit::Unreachable),
+    )
+}
+
+/// Returns whether a daemon that does not run may be started.
+pub fn may_start(session: &Session, project: &Project) -> bool {
+    session.may_start() && auto_start(session, project)
 }
 
 fn auto_start(session: &Session, project: &Project) -> bool {

@@ -152,7 +152,8 @@ impl From<paths::Error> for Failure {
 
 impl From<config::Error> for Failure {
     fn from(error: config::Error) -> Self {
-        Self::of(&error, error.kind()).with_exit(Exit::Refused)
+        let is_flag = matches!(&error, config::Error::Value { place: config::Place::Flag(_), .. });
+        Self::of(&error, error.kind()).with_exit(if is_flag { Exit::Usage } else { Exit::Refused })
     }
 }
 

@@ -73,9 +73,14 @@ fn told_by_clap(raw: &[OsString], error: &clap::Error) -> i32 {
     let ui = Ui::new(&Globals { json, color: Color::in_words(raw), ..Globals::default() });
     let help = error.render().ansi().to_string();
     if !error.use_stderr() {
-        // Where nobody reads there is nobody to tell.
-        let _ = ui.data(help.trim_end());
-        return Exit::Done.code();
+        return match ui.data(help.trim_end()) {
+            Ok(()) => Exit::Done.code(),
+            Err(failure) if failure.reader_is_gone => ui::end_as_by_sigpipe(),
+            Err(failure) => {
+                ui.fail(&failure);
+                failure.exit.code()
+            }
+        };
     }
     if error.kind() == ClapErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && !json {
         ui.remark(help.trim_end());

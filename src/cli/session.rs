@@ -1,6 +1,6 @@
 //! What a command works with: how it talks, where it is, and what it was told besides its own flags.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,9 +12,10 @@ use crate::cli::error::Failure;
 use crate::cli::ui::Ui;
 use crate::config::{self, Config, Overrides};
 use crate::domain::error::ErrorKind;
+use crate::domain::text::neutralize;
 use crate::domain::time::Timestamp;
 use crate::paths::{Found, How, Places, Project, discover};
-use crate::rpc::client::Options;
+use crate::rpc::client::{Client, Options};
 
 /// What a command works with.
 #[derive(Debug, Clone)]
@@ -23,12 +24,21 @@ pub struct Session {
     pub ui: Ui,
     globals: Globals,
     config: OnceCell<Config>,
+    /// The daemon that was asked.
+    daemon: OnceCell<Client>,
+    has_told_of_older: Cell<bool>,
 }
 
 impl Session {
     /// Begins with the flags that were typed.
     pub fn begin(globals: &Globals) -> Self {
-        Self { ui: Ui::new(globals), globals: globals.clone(), config: OnceCell::new() }
+        Self {
+            ui: Ui::new(globals),
+            globals: globals.clone(),
+            config: OnceCell::new(),
+            daemon: OnceCell::new(),
+            has_told_of_older: Cell::new(false),
+        }
     }
 
     /// Returns what `path` is relative to: the working directory, which is looked at only where it matters.
@@ -38,9 +48,14 @@ impl Session {
         if path.is_absolute() { Ok(PathBuf::from("/")) } else { caller::working_directory() }
     }
 
-    /// Returns the directory named with `-C`, if one was.
-    pub fn named_project(&self) -> Option<&PathBuf> {
-        self.globals.project.as_ref()
+    /// Returns how a project is asked for: by `-g`, by `-C` or `APEX_PROJECT_PATH`, or not at all.
+    pub fn how(&self) -> How {
+        let from_env = || std::env::var_os("APEX_PROJECT_PATH").filter(|path| !path.is_empty()).map(PathBuf::from);
+        match (&self.globals.project, self.globals.user) {
+            (_, true) => How::Global,
+            (Some(directory), false) => How::At(directory.clone()),
+            (None, false) => from_env().map_or(How::Walk, How::At),
+        }
     }
 
     /// Returns whether the daemon may be started as far as the command line is concerned.
@@ -54,6 +69,29 @@ impl Session {
         Options { deadline: self.deadline().unwrap_or(default.deadline), ..default }
     }
 
+    /// Takes note of the daemon that is asked, so that it can be told afterwards whether it is an older one.
+    pub fn asks(&self, daemon: &Client) {
+        let _ = self.daemon.set(daemon.clone());
+    }
+
+    /// Says so if the daemon that was asked is of an older version than this program.
+    pub fn tell_if_older(&self) {
+        if let Some(version) = self.daemon.get().and_then(Client::daemon_version) {
+            self.tell_if_version_is_older(version);
+        }
+    }
+
+    /// Says so once if the daemon's `version` is older than that of this program.
+    pub fn tell_if_version_is_older(&self, version: &str) {
+        let own = env!("CARGO_PKG_VERSION");
+        if is_older(version, own) && !self.has_told_of_older.replace(true) {
+            let version = neutralize(version);
+            self.ui.remark(&format!(
+                "the daemon is of version {version}, this is {own}; replace it with `apex daemon restart`"
+            ));
+        }
+    }
+
     /// Returns `--deadline`.
     pub fn deadline(&self) -> Option<Duration> {
         self.globals.deadline
@@ -64,12 +102,7 @@ impl Session {
     ///
     /// Errors: none is there, or the one that is may not be trusted.
     pub fn project(&self) -> Result<Project, Failure> {
-        let from_env = || std::env::var_os("APEX_PROJECT_PATH").filter(|path| !path.is_empty()).map(PathBuf::from);
-        let how = match (&self.globals.project, self.globals.user) {
-            (_, true) => How::Global,
-            (Some(directory), false) => How::At(directory.clone()),
-            (None, false) => from_env().map_or(How::Walk, How::At),
-        };
+        let how = self.how();
         let cwd = match &how {
             How::Walk => caller::working_directory()?,
             How::At(directory) => self.base_of(directory)?,
@@ -113,8 +146,37 @@ pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, 
     result
 }
 
+/// Returns whether `version` comes before `other`; never for one that cannot be read.
+pub fn is_older(version: &str, other: &str) -> bool {
+    let read = |text: &str| -> Option<Vec<u64>> {
+        let core = text.split(['-', '+']).next()?;
+        core.split('.').map(|part| part.parse().ok()).collect()
+    };
+    matches!((read(version), read(other)), (Some(version), Some(other)) if version < other)
+}
+
 /// Returns the time on the wall.
 pub fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_number_by_number() {
+        for (version, other, older) in [
+            ("0.1.0", "0.1.0", false),
+            ("0.1.0", "0.1.1", true),
+            ("0.9.0", "0.10.0", true),
+            ("1.0.0", "0.10.0", false),
+            ("0.1.0-dev", "0.2.0", true),
+            ("", "0.1.0", false),
+            ("next", "0.1.0", false),
+        ] {
+            assert_eq!(is_older(version, other), older, "{version} {other}");
+        }
+    }
 }

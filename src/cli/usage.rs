@@ -26,7 +26,7 @@ pub fn failure(raw: &[OsString], error: &clap::Error) -> Failure {
         ErrorKind::ValueValidation => wrong_value(error),
         ErrorKind::InvalidValue => wrong_choice(error),
         ErrorKind::InvalidSubcommand => unknown_command(error, &command),
-        ErrorKind::UnknownArgument => unknown_flag(error),
+        ErrorKind::UnknownArgument => unknown_flag(raw, error),
         ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             Some(Failure::usage("a command is missing"))
         }
@@ -78,7 +78,10 @@ fn wrong_value(error: &clap::Error) -> Option<Failure> {
     let flag = flag(text(error, ContextKind::InvalidArg)?);
     let typed = text(error, ContextKind::InvalidValue)?;
     let source = error.source()?;
-    let cause = if source.is::<ParseIntError>() { "it is not a whole number".to_owned() } else { source.to_string() };
+    let cause = match source.to_string() {
+        _ if source.is::<ParseIntError>() => "it is not a whole number".to_owned(),
+        text => bounds_in_words(typed, &text).unwrap_or(text),
+    };
     let mut failure = Failure::usage(format!("invalid value `{typed}` for `{flag}`"));
     failure.causes.push(cause);
     Some(match hint(flag, typed, source) {
@@ -89,7 +92,11 @@ fn wrong_value(error: &clap::Error) -> Option<Failure> {
 
 /// Returns what could have been typed instead.
 fn hint(flag: &str, typed: &str, source: &(dyn StdError + 'static)) -> Option<String> {
-    let like = |value: &str| Some(format!("write it like `{flag} {value}`"));
+    // What stands without a flag is typed without one.
+    let like = |value: &str| match flag.starts_with('-') {
+        true => Some(format!("write it like `{flag} {value}`")),
+        false => Some(format!("write it like `{value}`")),
+    };
     if let Some(error) = source.downcast_ref::<units::Error>() {
         return match error {
             units::Error::DurationWithoutUnit(number) => like(&format!("{number}s")),
@@ -133,7 +140,29 @@ fn hint(flag: &str, typed: &str, source: &(dyn StdError + 'static)) -> Option<St
     if source.is::<InvalidTaskId>() {
         return Some("see the numbers of tasks with `apex task list`".to_owned());
     }
-    source.is::<ParseIntError>().then(|| format!("write it like `{flag} 5`"))
+    source.is::<ParseIntError>().then(|| like("5")).flatten()
+}
+
+/// Returns what clap says of a number outside of its bounds, in words: its own are `9 is not in 1..=5`.
+fn bounds_in_words(typed: &str, text: &str) -> Option<String> {
+    let (least, most) = text.strip_prefix(typed)?.strip_prefix(" is not in ")?.split_once("..")?;
+    Some(match (least, most.trim_start_matches('=')) {
+        ("", most) => format!("it must be at most {most}"),
+        (least, "" | "4294967295" | "2147483647") => format!("it must be at least {least}"),
+        (least, most) => format!("it must be from {least} to {most}"),
+    })
+}
+
+/// Returns the flag that a negative value was typed for: clap takes that for a flag of its own.
+fn negative(raw: &[OsString], typed: &str) -> Option<(String, String)> {
+    let digit = |word: &str| word.strip_prefix('-').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    if !digit(typed) {
+        return None;
+    }
+    let words: Vec<&str> = raw.iter().take_while(|word| *word != "--").filter_map(|word| word.to_str()).collect();
+    let is_value =
+        |pair: &&[&str]| pair[0].starts_with('-') && !digit(pair[0]) && digit(pair[1]) && pair[1].starts_with(typed);
+    words.windows(2).find(is_value).map(|pair| (pair[0].to_owned(), pair[1].to_owned()))
 }
 
 /// A value that is none of a few, or none at all.
@@ -168,8 +197,13 @@ fn unknown_command(error: &clap::Error, group: &str) -> Option<Failure> {
     Some(failure.with_hint(format!("did you mean {}", meant.join(" or "))))
 }
 
-fn unknown_flag(error: &clap::Error) -> Option<Failure> {
+fn unknown_flag(raw: &[OsString], error: &clap::Error) -> Option<Failure> {
     let typed = text(error, ContextKind::InvalidArg)?;
+    if let Some((flag, value)) = negative(raw, typed) {
+        let mut failure = Failure::usage(format!("invalid value `{value}` for `{flag}`"));
+        failure.causes.push("it cannot be negative".to_owned());
+        return Some(failure.with_hint(format!("write it like `{flag} {}`", value.trim_start_matches('-'))));
+    }
     let failure = Failure::usage(format!("unexpected argument `{typed}`"));
     Some(match text(error, ContextKind::SuggestedArg) {
         Some(meant) => failure.with_hint(format!("did you mean `{meant}`")),
@@ -230,10 +264,26 @@ mod tests {
             (&["add", "-p", "high", "--", "true"], "write it like `--priority 5`"),
             (&["task", "show", "abc"], "see the numbers of tasks with `apex task list`"),
             (&["ls", "--color", "nevr"], "write it like `--color never`"),
+            (&["queue", "add", "a b"], "write it like `gpu`"),
+            (&["add", "--in", "-5m", "--", "true"], "write it like `--in 5m`"),
+            (&["add", "--retries", "-1", "--", "true"], "write it like `--retries 1`"),
         ] {
             let told = told(line);
             assert!(told.ends_with(&format!("\n  hint: {hint}")), "{told}");
             assert!(told.contains("\n  caused by: "), "{told}");
+        }
+    }
+
+    #[test]
+    fn bounds_are_told_in_words() {
+        for (line, cause) in [
+            (&["ls", "--limit", "0"][..], "it must be at least 1"),
+            (&["queue", "add", "x", "--slots", "100001"], "it must be from 0 to 100000"),
+            (&["add", "--retry-on", "256", "--", "true"], "it must be from 1 to 255"),
+            (&["add", "--in", "-5m", "--", "true"], "it cannot be negative"),
+        ] {
+            let told = told(line);
+            assert!(told.contains(&format!("\n  caused by: {cause}\n")), "{told}");
         }
     }
 

@@ -73,6 +73,8 @@ pub struct TaskFilter {
     pub limit: Option<u32>,
     /// Only those with a lower id: what comes after a page in which the lowest was this one.
     pub below: Option<TaskId>,
+    /// Not the newest are kept but those that are started first: by priority, position and id.
+    pub next_first: bool,
 }
 
 /// A list of tasks, by ascending id, without their attempts.

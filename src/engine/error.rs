@@ -196,7 +196,10 @@ impl Error {
             Self::Store(store::Error::NoSuchTask(id)) => {
                 problem.with_hint("see what there is with `apex task list --all`").with_id(id)
             }
-            Self::NoProcess { id, .. } | Self::Signal { id, .. } => problem.with_id(id),
+            Self::NoProcess { id, .. } => {
+                problem.with_hint(format!("see how it stands with `apex task show {id}`")).with_id(id)
+            }
+            Self::Signal { id, .. } => problem.with_id(id),
             Self::Draining => problem.with_hint("start it again with `apex daemon start` when it has stopped"),
             _ => problem,
         }

@@ -9,6 +9,7 @@ use tokio::sync::{Mutex, oneshot};
 use tracing::info;
 
 use crate::domain::error::{ErrorKind, Problem};
+use crate::domain::queue::Queue;
 use crate::domain::setting::ChangedSetting;
 use crate::engine::core::Core;
 use crate::engine::handle::{Command, Handle, Shared};
@@ -72,7 +73,11 @@ impl Handle {
         let reload = self.reload.clone();
         let read = tokio::task::spawn_blocking(move || (reload.read)()).await.map_err(|_| Error::Stopped)?;
         let Reloaded { settings, queues, changed } = read.map_err(Error::Configuration)?;
+        let stood = self.shared.store.queues().await?;
         self.shared.store.configure_queues(queues, (self.shared.world.now)()).await?;
+        // What could not be read is only not told.
+        let stand = self.shared.store.queues().await.unwrap_or_else(|_| stood.clone());
+        let changed = with_queues(changed, &stood, &stand);
         (self.reload.follow)();
         self.apply(settings).await?;
         info!(changed = changed.len(), "Received {received}, configuration reloaded");
@@ -97,6 +102,19 @@ impl Handle {
     pub async fn reload_asked(&self) {
         self.shared.reload_asked.notified().await;
     }
+}
+
+/// Adds the queues that somebody had removed by hand: the configuration says the same as before, but they are back.
+fn with_queues(mut changed: Vec<ChangedSetting>, stood: &[Queue], stand: &[Queue]) -> Vec<ChangedSetting> {
+    for queue in stand {
+        let key = format!("queues.{}.slots", queue.name);
+        let from = stood.iter().find(|other| other.name == queue.name).map(|other| other.slots);
+        if from != Some(queue.slots) && changed.iter().all(|change| change.key != key) {
+            let (from, to) = (from.map(|slots| slots.to_string()), Some(queue.slots.to_string()));
+            changed.push(ChangedSetting { key, from, to, needs_restart: false });
+        }
+    }
+    changed
 }
 
 impl Core {

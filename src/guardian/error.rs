@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::domain::error::ErrorKind;
 use crate::guardian::daemonize::CrateError;
 use crate::guardian::{EXIT_FAULT, EXIT_GAVE_UP};
+use crate::units::format_duration;
 
 /// The guardian could not begin, or did not come to be ready.
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +86,7 @@ pub enum Error {
         reason: String,
     },
     /// The daemon was not ready in time, and was told to stop.
-    #[error("the daemon was not ready within {} s and was stopped; see `{log}`", .within.as_secs_f32())]
+    #[error("the daemon was not ready within {} and was stopped; see `{log}`", format_duration(*.within))]
     NotReady {
         /// How long was waited.
         within: Duration,

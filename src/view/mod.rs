@@ -19,6 +19,7 @@ pub mod metrics;
 pub mod queue;
 pub mod status;
 pub mod task;
+pub mod text;
 pub mod time;
 pub mod trust;
 pub mod unit;

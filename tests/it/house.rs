@@ -19,9 +19,9 @@ fn plan() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("process", &["domain", "fault", "link"]),
         ("output", &["domain", "fault"]),
         ("engine", &["domain", "fault", "link", "output", "process", "store"]),
-        ("rpc", &["domain", "engine", "fault", "output", "telemetry", "view"]),
-        ("rpc/client", &["domain", "rpc"]),
-        ("guardian", &["domain", "exit", "fault", "link", "paths"]),
+        ("rpc", &["domain", "engine", "fault", "output", "telemetry", "units", "view"]),
+        ("rpc/client", &["domain", "rpc", "units"]),
+        ("guardian", &["domain", "exit", "fault", "link", "paths", "units"]),
         (
             "daemon",
             &[

@@ -13,7 +13,7 @@ use crate::domain::time::Timestamp;
 #[command(about = None, long_about = None)]
 pub struct Overrides {
     /// How many tasks may run at once
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub max_concurrent: Option<u32>,
     /// How often to look for ready tasks when nothing else happens
     #[arg(long, value_name = "DURATION", value_parser = value::duration)]

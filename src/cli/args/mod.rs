@@ -81,10 +81,8 @@ pub fn command() -> clap::Command {
 /// Errors: clap's, which also carry help and version texts.
 pub fn parse(raw: &[OsString]) -> Result<Typed, clap::Error> {
     // `help COMMAND` is `COMMAND --help`: clap's own would build every command to show one.
-    let asked = match raw {
-        [name, word, rest @ ..] if word == "help" => {
-            [std::slice::from_ref(name), rest, &[OsString::from("--help")]].concat()
-        }
+    let asked = match first_word(raw).map(|at| (&raw[..at], &raw[at..])) {
+        Some((before, [word, rest @ ..])) if word == "help" => [before, rest, &[OsString::from("--help")]].concat(),
         _ => raw.to_vec(),
     };
     let matches = command().try_get_matches_from(asked)?;
@@ -99,6 +97,22 @@ pub fn parse(raw: &[OsString]) -> Result<Typed, clap::Error> {
         Some(_) => read(&TOP, &matches, raw)?,
     };
     Ok(Typed { globals, command })
+}
+
+/// Returns where the first word stands that is neither the program's name nor one of the flags that go with every
+/// command.
+fn first_word(raw: &[OsString]) -> Option<usize> {
+    const WITH_VALUE: [&str; 4] = ["-C", "--project", "--color", "--deadline"];
+    let mut at = 1;
+    while let Some(word) = raw.get(at).map(|word| word.to_string_lossy()) {
+        match word.as_ref() {
+            "--" => return None,
+            word if WITH_VALUE.contains(&word) => at += 2,
+            word if word.starts_with('-') => at += 1,
+            _ => return Some(at),
+        }
+    }
+    None
 }
 
 fn read(verbs: &[Verb], matches: &ArgMatches, raw: &[OsString]) -> Result<Command, clap::Error> {

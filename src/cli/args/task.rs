@@ -86,7 +86,7 @@ pub struct TaskFlags {
 /// Adds a task.
 ///
 /// It runs with the working directory, the environment, the umask and the soft limits that hold here; variables named
-/// APEX_* are not taken over. Values of the environment are shown nowhere.
+/// APEX_* are not taken over. Values of the environment are shown by `apex task show --show-env` alone.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 #[command(after_help = "\
 Examples:

@@ -44,7 +44,12 @@ fn added(session: &Session, args: &Add) -> Result<i32, Failure> {
         } else {
             wait::until_ended(session, &connection.client, task.id).await?
         };
-        session.ui.note(&crate::cli::render::task::ended(&ended));
+        let end = crate::cli::render::task::ended(&ended);
+        if follow::needs_a_word(&ended) {
+            session.ui.remark(&end)
+        } else {
+            session.ui.note(&end)
+        }
         if args.wait && !args.follow {
             if session.ui.json {
                 let whole = wait::whole(&connection.client, &ended).await?;

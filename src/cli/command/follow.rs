@@ -11,7 +11,8 @@ use crate::cli::ui::{Target, Ui};
 use crate::domain::attempt::Stream;
 use crate::domain::error::ErrorKind;
 use crate::domain::id::TaskId;
-use crate::domain::task::Task;
+use crate::domain::outcome::ReasonCode;
+use crate::domain::task::{State, Task};
 use crate::rpc::client::{Client, FollowRequest, Piece};
 use crate::view::log::OutputPieceView;
 
@@ -148,4 +149,30 @@ pub async fn to_the_end(session: &Session, client: &Client, task: TaskId) -> Res
 pub fn without_end(task: TaskId) -> Failure {
     Failure::new(ErrorKind::Internal, format!("the output of task `{task}` ended before the task"))
         .with_hint(format!("see how it stands with `apex task show {task}`"))
+}
+
+/// Returns whether the exit code alone would not say how the task ended.
+pub fn needs_a_word(task: &Task) -> bool {
+    let by_itself = task.state == State::Failed && task.reason_code == Some(ReasonCode::Exit);
+    task.state != State::Succeeded && !by_itself
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::samples;
+
+    #[test]
+    fn an_exit_code_of_its_own_needs_no_word() {
+        let mut task = samples::ended();
+        assert!(!needs_a_word(&task));
+        task.reason_code = Some(ReasonCode::Spawn);
+        assert!(needs_a_word(&task), "127 could be anything");
+        for state in [State::TimedOut, State::Cancelled, State::Skipped, State::Interrupted, State::Lost] {
+            task.state = state;
+            assert!(needs_a_word(&task), "{state:?}");
+        }
+        task.state = State::Succeeded;
+        assert!(!needs_a_word(&task));
+    }
 }

@@ -1,21 +1,30 @@
 //! `init`
 
-use std::path::{Path, PathBuf};
-
 use crate::cli::args::project::Init;
+use crate::cli::caller;
 use crate::cli::error::Failure;
 use crate::cli::session::Session;
 use crate::domain::text::neutralize;
 use crate::exit::Exit;
-use crate::paths::{self, Created, Places};
+use crate::paths::{self, Created, How, Places};
 use crate::view::init::InitView;
 
-/// Makes a project: of the directory that is named, by itself or with `-C`, else of the working directory.
+/// Makes a project: of the directory that is named, by itself, with `-C` or in `APEX_PROJECT_PATH`, else of the working
+/// directory; with `-g` the per-user one.
 pub fn run(session: &Session, args: &Init) -> Result<i32, Failure> {
-    let named = args.directory.as_ref().or(session.named_project());
-    let named = named.map_or(Path::new("."), PathBuf::as_path);
-    let directory = session.base_of(named)?.join(named);
-    let init = paths::init(&directory, &Places::from_env()?)?;
+    let places = Places::from_env()?;
+    let directory = match (args.directory.as_ref(), &session.how()) {
+        (Some(_), How::Global) => {
+            return Err(Failure::usage(
+                "either a directory is named, or the per-user project is meant with `--global`",
+            )
+            .with_hint("leave `--global` out"));
+        }
+        (Some(named), _) | (None, How::At(named)) => session.base_of(named)?.join(named),
+        (None, How::Walk) => caller::working_directory()?,
+        (None, How::Global) => paths::global(&places)?.root().to_owned(),
+    };
+    let init = paths::init(&directory, &places)?;
     if let Some(error) = &init.not_registered {
         session.ui.warn(&format!("it could not be entered among your projects: {error}"));
     }

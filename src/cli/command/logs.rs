@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use tokio::task::JoinSet;
 
 use crate::cli::args::task::Logs;
-use crate::cli::command::follow::{Form, Printer, without_end};
+use crate::cli::command::follow::{Form, Printer, needs_a_word, without_end};
 use crate::cli::command::prefix::Prefix;
-use crate::cli::command::wait::Watching;
+use crate::cli::command::wait::{Watching, as_it_stands};
 use crate::cli::connect;
 use crate::cli::error::Failure;
 use crate::cli::render;
@@ -50,6 +50,15 @@ fn request(args: &Logs, task: TaskId) -> FollowRequest {
     FollowRequest { task, attempt: args.attempt, streams, tail_lines: args.lines, follow: args.follow }
 }
 
+/// Refuses to print a stream of a task that keeps both in one: of that there is nothing, and nobody would know why.
+async fn are_apart(client: &Client, args: &Logs, id: TaskId) -> Result<(), Failure> {
+    if streams(args).is_empty() || as_it_stands(client, id).await?.spec.split_output {
+        return Ok(());
+    }
+    Err(Failure::new(ErrorKind::Conflict, format!("task `{id}` keeps both streams in one: it has no `--split-output`"))
+        .with_hint(format!("see both with `apex logs {id}`")))
+}
+
 fn printer<'a>(session: &'a Session, args: &Logs, task: TaskId) -> Printer<'a> {
     let form = match (session.ui.json, args.raw) {
         (true, _) => Form::Json,
@@ -60,20 +69,20 @@ fn printer<'a>(session: &'a Session, args: &Logs, task: TaskId) -> Printer<'a> {
 }
 
 fn alone(session: &Session, args: &Logs, id: TaskId) -> Result<i32, Failure> {
-    let mut is_connected = false;
+    let mut was_stopped = false;
     let result = session.project().and_then(|project| {
         block_on(async {
             let connection = connect::connect(session, &project).await?;
-            is_connected = true;
+            are_apart(&connection.client, args, id).await?;
             let mut printer = printer(session, args, id);
             let mut pieces = connection.client.follow(request(args, id));
             while let Some(piece) = pieces.next().await {
-                match piece? {
+                match piece.inspect_err(|error| was_stopped = error.is_end_of_daemon())? {
                     Piece::Chunk { attempt, stream, offset, data } => printer.print(attempt, stream, offset, &data)?,
                     Piece::Ended(task) => {
                         printer.finish()?;
-                        if task.exit.is_none() || task.state == State::Interrupted {
-                            session.ui.note(&render::task::ended(&task));
+                        if needs_a_word(&task) && args.follow {
+                            session.ui.remark(&render::task::ended(&task));
                         }
                         return Ok(exit::for_task(&task));
                     }
@@ -84,7 +93,6 @@ fn alone(session: &Session, args: &Logs, id: TaskId) -> Result<i32, Failure> {
         })
     });
     result.map_err(|failure| {
-        let was_stopped = is_connected && failure.problem.kind == ErrorKind::Unavailable;
         match (args.follow, was_stopped) {
             (false, _) => failure,
             // A daemon that is stopped ends the stream, and that is not to be taken for a code of the task.
@@ -216,9 +224,9 @@ impl<'a> Following<'a> {
                 self.told.refusals.push(problem);
             }
             Some(Err(error)) => {
-                let failure = Failure::from(error);
                 // As with a single one: a daemon that is stopped is not to be taken for a task that failed.
-                let was_stopped = self.args.follow && failure.problem.kind == ErrorKind::Unavailable;
+                let was_stopped = self.args.follow && error.is_end_of_daemon();
+                let failure = Failure::from(error);
                 self.break_off(if was_stopped { failure.with_exit(Exit::Unreachable) } else { failure });
             }
         }

@@ -70,6 +70,9 @@ fn change(
 
 /// Starts nothing of queues any more, and waits if asked to until nothing of them runs.
 pub fn pause(session: &Session, args: &Pause) -> Result<i32, Failure> {
+    if args.until.is_some_and(|until| until <= now()) {
+        return Err(Failure::usage("`--until` has passed already").with_hint("write it like `--until 'in 10m'`"));
+    }
     steer(
         session,
         &args.names,
@@ -119,6 +122,13 @@ pub fn remove(session: &Session, args: &Remove) -> Result<i32, Failure> {
         let stood = if session.ui.json { client.queues().await? } else { Vec::new() };
         let (done, code) = tell(session, client.remove_queues(&args.names).await?)?;
         let names = note(session, done, "removed");
+        let configured = &session.configuration(&project).queues;
+        for name in names.iter().filter(|name| configured.contains_key(*name)) {
+            let name = neutralize(name);
+            session.ui.remark(&format!(
+                "queue {name} comes back at the next start or `apex daemon reload`: the settings have `[queues.{name}]`"
+            ));
+        }
         if session.ui.json {
             print(session, &stood, &names, args.names.len() == 1)?;
         }

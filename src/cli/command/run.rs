@@ -8,17 +8,22 @@ use tokio::time::sleep;
 
 use crate::cli::args::task::Run;
 use crate::cli::command::add::{self, Prepared};
-use crate::cli::command::follow::{Form, Printer, whole, without_end};
+use crate::cli::command::follow::{Form, Printer, needs_a_word, whole, without_end};
+use crate::cli::command::wait::as_it_stands;
+use crate::cli::command::why;
 use crate::cli::connect::{self, Connection};
 use crate::cli::error::Failure;
 use crate::cli::render::task::ended;
-use crate::cli::session::{Session, block_on};
+use crate::cli::render::why::sentence;
+use crate::cli::session::{Session, block_on, now};
 use crate::domain::error::ErrorKind;
 use crate::domain::id::TaskId;
-use crate::domain::outcome::ReasonCode;
-use crate::domain::task::{State, Task};
+use crate::domain::task::State;
 use crate::exit::{self, Exit};
 use crate::rpc::client::{self, Client, Follow, Piece};
+
+/// How long a task may be silent before it is looked whether it waits for something.
+const EXPLAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// Adds a task and follows it to its end.
 pub fn run(session: &Session, args: &Run) -> Result<i32, Failure> {
@@ -71,6 +76,10 @@ enum Event {
     HungUp,
     /// What was asked of the daemon was answered.
     Steered(Result<(), Failure>),
+    /// Nothing has been written for a while.
+    Quiet,
+    /// Why not, if the task waits for something.
+    Explained(Option<String>),
     /// The time to leave has come.
     Detach,
 }
@@ -102,6 +111,10 @@ struct Following<'a> {
     printer: Option<Printer<'a>>,
     /// Requests under way: following goes on meanwhile, and so does listening.
     steering: JoinSet<Result<(), Failure>>,
+    /// Finds out why nothing happens.
+    explaining: JoinSet<Option<String>>,
+    /// When to do so; over with the first piece.
+    quiet: std::pin::Pin<Box<dyn Future<Output = ()>>>,
     interrupts: u32,
     detach: std::pin::Pin<Box<dyn Future<Output = ()>>>,
 }
@@ -119,6 +132,12 @@ impl<'a> Following<'a> {
             pieces: client.follow(whole(task)),
             printer: Some(Printer::new(&session.ui, task, Form::Plain, false)),
             steering: JoinSet::new(),
+            explaining: JoinSet::new(),
+            quiet: if session.ui.quiet || session.ui.json {
+                Box::pin(std::future::pending())
+            } else {
+                Box::pin(sleep(EXPLAIN_AFTER))
+            },
             interrupts: 0,
             detach,
         }
@@ -134,8 +153,10 @@ impl<'a> Following<'a> {
             Some(steered) = self.steering.join_next() => Event::Steered(steered.unwrap_or_else(|error| {
                 Err(Failure::new(ErrorKind::Internal, format!("a request to the daemon was lost: {error}")))
             })),
+            Some(explained) = self.explaining.join_next() => Event::Explained(explained.ok().flatten()),
             () = &mut self.detach => Event::Detach,
             piece = self.pieces.next() => Event::Piece(piece),
+            () = &mut self.quiet => Event::Quiet,
         }
     }
 
@@ -144,14 +165,15 @@ impl<'a> Following<'a> {
         let (ui, task) = (&self.session.ui, self.task);
         match event {
             Event::Piece(Some(Ok(Piece::Chunk { attempt, stream, offset, data }))) => {
+                self.quiet = Box::pin(std::future::pending());
                 let Some(printer) = &mut self.printer else { return Ok(None) };
-                printer.print(attempt, stream, offset, &data).inspect_err(|_| ui.note(&goes_on(task)))?;
+                printer.print(attempt, stream, offset, &data).inspect_err(|_| ui.remark(&goes_on(task)))?;
                 Ok(None)
             }
             Event::Piece(Some(Ok(Piece::Ended(task)))) => {
                 self.printer.take().map_or(Ok(()), Printer::finish)?;
                 if needs_a_word(&task) {
-                    ui.note(&ended(&task));
+                    ui.remark(&ended(&task));
                 }
                 Ok(Some(exit::for_task(&task)))
             }
@@ -170,14 +192,23 @@ impl<'a> Following<'a> {
                 self.steer();
                 Ok(None)
             }
-            Event::Steered(Ok(())) => Ok(None),
+            Event::Steered(Ok(())) | Event::Explained(None) => Ok(None),
+            Event::Quiet => {
+                self.quiet = Box::pin(std::future::pending());
+                self.explaining.spawn(explain(self.client.clone(), task));
+                Ok(None)
+            }
+            Event::Explained(Some(why)) => {
+                ui.note(&why);
+                Ok(None)
+            }
             Event::Steered(Err(failure)) => {
                 // The task goes on, and so does following it: the end will tell.
                 ui.warn(&failure.as_problem().message);
                 Ok(None)
             }
             Event::HungUp | Event::Detach => {
-                ui.note(&goes_on(task));
+                ui.remark(&goes_on(task));
                 Ok(Some(Exit::StillRunning.code()))
             }
         }
@@ -203,32 +234,16 @@ impl<'a> Following<'a> {
     }
 }
 
+/// Returns what a task waits for; `None` if it does not wait, or if that cannot be found out: it is not what was asked.
+async fn explain(client: Client, task: TaskId) -> Option<String> {
+    let task = as_it_stands(&client, task).await.ok()?;
+    if !task.state.is_waiting() && task.state != State::Queued {
+        return None;
+    }
+    let facts = why::gather(&client, task).await.ok()?;
+    Some(sentence(&facts, now()))
+}
+
 fn goes_on(task: TaskId) -> String {
     format!("task {task} goes on; follow it with `apex logs -f {task}`")
-}
-
-/// Returns whether the exit code alone would not say how the task ended.
-fn needs_a_word(task: &Task) -> bool {
-    let by_itself = task.state == State::Failed && task.reason_code == Some(ReasonCode::Exit);
-    task.state != State::Succeeded && !by_itself
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::view::samples;
-
-    #[test]
-    fn an_exit_code_of_its_own_needs_no_word() {
-        let mut task = samples::ended();
-        assert!(!needs_a_word(&task));
-        task.reason_code = Some(ReasonCode::Spawn);
-        assert!(needs_a_word(&task), "127 could be anything");
-        for state in [State::TimedOut, State::Cancelled, State::Skipped, State::Interrupted, State::Lost] {
-            task.state = state;
-            assert!(needs_a_word(&task), "{state:?}");
-        }
-        task.state = State::Succeeded;
-        assert!(!needs_a_word(&task));
-    }
 }

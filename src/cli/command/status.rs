@@ -1,6 +1,5 @@
 //! `status`: the whole project on one screen. Never starts the daemon; without one it reads the store.
 
-use crate::cli::command::daemon::tell_if_older;
 use crate::cli::command::trust;
 use crate::cli::connect;
 use crate::cli::error::Failure;
@@ -21,6 +20,8 @@ const LOOKED_AT: u32 = 500;
 /// Prints the screen.
 pub fn run(session: &Session) -> Result<i32, Failure> {
     let project = session.project()?;
+    // Here is where people look first.
+    session.configuration(&project);
     let told = block_on(ask(session, &project))?;
     let told = match told {
         Some(told) => told,
@@ -40,66 +41,100 @@ pub fn run(session: &Session) -> Result<i32, Failure> {
     } else {
         session.ui.data(&screen(&told, &project, now(), session.ui.width()))?;
     }
+    if let Some(text) = left_out(&told) {
+        session.ui.remark(&text);
+    }
     Ok(Exit::Done.code())
+}
+
+/// Returns what the lists leave out; `None` if they are whole.
+fn left_out(told: &Screen) -> Option<String> {
+    let counts = told.counts.as_ref()?;
+    let waits = |state: State| state.is_waiting() || state == State::Queued;
+    let parts: Vec<String> = [
+        (counts.sum(State::is_active), told.running.len(), "running"),
+        (counts.sum(waits), told.waiting.len(), "waiting"),
+        (counts.sum(has_failed), told.failed.len(), "failed"),
+    ]
+    .into_iter()
+    .filter_map(|(all, shown, what)| {
+        let more = all.saturating_sub(shown as u64);
+        (more > 0).then(|| format!("{more} {what}"))
+    })
+    .collect();
+    let what = parts.join(", ");
+    (!parts.is_empty()).then(|| format!("not shown here: {what}; see all with `apex ls --all`"))
 }
 
 /// Asks the daemon; `None` if none runs.
 async fn ask(session: &Session, project: &Project) -> Result<Option<Screen>, Failure> {
     let Ok(connection) = connect::if_running(session, project).await? else { return Ok(None) };
     let client = &connection.client;
-    let (running, waiting, failed) = filters();
+    let [running, queued, waiting, failed] = filters();
     // At the same time, on one connection.
-    let (status, queues, running, waiting, failed) = tokio::join!(
+    let (status, queues, running, queued, waiting, failed) = tokio::join!(
         client.status(),
         client.queues(),
         client.tasks(&running),
+        client.tasks(&queued),
         client.tasks(&waiting),
         client.tasks(&failed)
     );
     let status = status?;
-    tell_if_older(session, &status);
+    session.tell_if_version_is_older(&status.version);
     let queues = match queues {
         // An older daemon has a single queue and no word for it.
         Err(error) if error.kind() == ErrorKind::Conflict => Vec::new(),
         queues => queues?,
     };
     let (counts, untrusted) = (Some(status.counts.clone()), status.untrusted);
-    let lists = lists(running?, waiting?, failed?);
+    let lists = lists(running?, queued?, waiting?, failed?);
     Ok(Some(Screen { daemon: Some(status), counts, untrusted, queues, ..lists }))
 }
 
 /// Reads the store, which knows all but what runs.
 fn read(project: &Project) -> Result<Screen, Failure> {
     let Some(mut store) = sqlite::open_reader(&project.database())? else {
-        return Ok(lists(TaskPage::default(), TaskPage::default(), TaskPage::default()));
+        return Ok(lists(TaskPage::default(), TaskPage::default(), TaskPage::default(), TaskPage::default()));
     };
-    let (running, waiting, failed) = filters();
+    let [running, queued, waiting, failed] = filters();
     let (counts, queues) = (Some(store.counts()?), store.queues()?);
-    let lists = lists(store.tasks(&running)?, store.tasks(&waiting)?, store.tasks(&failed)?);
+    let (running, queued) = (store.tasks(&running)?, store.tasks(&queued)?);
+    let lists = lists(running, queued, store.tasks(&waiting)?, store.tasks(&failed)?);
     let untrusted = trust::is_untrusted(project)?;
     Ok(Screen { counts, untrusted, queues, ..lists })
 }
 
-/// Returns what to ask for: what runs, what waits, what did not succeed.
-fn filters() -> (TaskFilter, TaskFilter, TaskFilter) {
+/// Returns what to ask for: what runs, what is next, what waits for something else, what did not succeed.
+fn filters() -> [TaskFilter; 4] {
     let of = |wanted: fn(State) -> bool, limit| TaskFilter {
         states: State::ALL.into_iter().filter(|state| wanted(*state)).collect(),
-        limit: Some(limit),
+        limit,
         ..TaskFilter::default()
     };
-    let waits = |state: State| state.is_waiting() || state == State::Queued;
-    let fails = |state| matches!(state, State::Failed | State::TimedOut | State::Lost | State::Interrupted);
-    (of(State::is_active, LOOKED_AT), of(waits, LOOKED_AT), of(fails, LOOKED_AT))
+    let queued = of(|state| state == State::Queued, u32::try_from(SHOWN_MAX).ok());
+    [
+        // There are no more than slots.
+        of(State::is_active, None),
+        TaskFilter { next_first: true, ..queued },
+        of(State::is_waiting, Some(LOOKED_AT)),
+        of(has_failed, Some(LOOKED_AT)),
+    ]
+}
+
+fn has_failed(state: State) -> bool {
+    matches!(state, State::Failed | State::TimedOut | State::Lost | State::Interrupted)
 }
 
 /// Returns the tasks that are shown of each kind, in the order in which they are: what ran longest first, what is next
 /// first, what failed last first.
-fn lists(running: TaskPage, waiting: TaskPage, failed: TaskPage) -> Screen {
+fn lists(running: TaskPage, queued: TaskPage, others: TaskPage, failed: TaskPage) -> Screen {
     let first = |mut tasks: Vec<Task>| {
         tasks.truncate(SHOWN_MAX);
         tasks
     };
-    let (mut running, mut waiting, mut failed) = (running.tasks, waiting.tasks, failed.tasks);
+    let (mut running, mut waiting, mut failed) = (running.tasks, queued.tasks, failed.tasks);
+    waiting.extend(others.tasks);
     running.sort_by_key(|task| (task.started_at, task.id));
     waiting.sort_by_key(|task| {
         (task.state != State::Queued, std::cmp::Reverse(task.spec.priority), task.position, task.id)
@@ -130,18 +165,19 @@ mod tests {
             change(&mut task);
             task
         };
-        let waiting = vec![
-            task(1, |task| task.state = State::Held),
+        let mut waiting = vec![
             task(2, |_| ()),
             task(3, |task| task.spec.priority = 5),
             task(4, |task| task.position = 0),
+            task(1, |task| task.state = State::Held),
         ];
         let failed = vec![
             task(5, |task| task.ended_at = Some(samples::NOW + std::time::Duration::from_secs(9))),
             task(6, |task| task.ended_at = Some(samples::NOW)),
         ];
         let many = (10..40).map(|id| task(id, |_| ())).collect();
-        let screen = lists(page(many), page(waiting), page(failed));
+        let held = waiting.split_off(3);
+        let screen = lists(page(many), page(waiting), page(held), page(failed));
         let ids = |tasks: &[Task]| tasks.iter().map(|task| task.id.get()).collect::<Vec<_>>();
         assert_eq!(ids(&screen.waiting), [3, 4, 2, 1]);
         assert_eq!(ids(&screen.failed), [5, 6]);
@@ -150,10 +186,9 @@ mod tests {
 
     #[test]
     fn every_state_that_matters_is_asked_for_once() {
-        let (running, waiting, failed) = filters();
+        let filters = filters();
         for state in State::ALL {
-            let found =
-                [&running, &waiting, &failed].into_iter().filter(|filter| filter.states.contains(&state)).count();
+            let found = filters.iter().filter(|filter| filter.states.contains(&state)).count();
             let shown = !matches!(state, State::Succeeded | State::Cancelled | State::Skipped);
             assert_eq!(found, usize::from(shown), "{state:?}");
         }

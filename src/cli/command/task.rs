@@ -5,6 +5,7 @@ use crate::cli::connect;
 use crate::cli::error::Failure;
 use crate::cli::render;
 use crate::cli::session::{Session, block_on, now};
+use crate::domain::error::{ErrorKind, Problem};
 use crate::domain::query::TaskFilter;
 use crate::domain::task::{State, Task};
 use crate::exit::Exit;
@@ -18,8 +19,18 @@ pub fn list(session: &Session, args: &List) -> Result<i32, Failure> {
     let project = session.project()?;
     let filter = filter(args);
     let page = block_on(async {
-        let connection = connect::connect(session, &project).await?;
-        Ok(connection.client.tasks(&filter).await?)
+        let client = connect::connect(session, &project).await?.client;
+        let page = client.tasks(&filter).await?;
+        if let Some(name) = filter.queue.as_ref().filter(|_| page.tasks.is_empty()) {
+            let is_there = client.queues().await?.iter().any(|queue| queue.name == *name);
+            if !is_there {
+                return Err(Problem::new(ErrorKind::NotFound, format!("no queue `{name}`"))
+                    .with_hint("see what there is with `apex queue list`")
+                    .with_id(name)
+                    .into());
+            }
+        }
+        Ok(page)
     })?;
     if session.ui.json {
         let views: Vec<TaskView> = page.tasks.iter().map(|task| TaskView::of(task, project.data())).collect();
@@ -71,6 +82,7 @@ fn filter(args: &List) -> TaskFilter {
         recent,
         limit: args.limit,
         below: None,
+        next_first: false,
     }
 }
 

@@ -12,11 +12,17 @@ use crate::units::format_duration;
 /// Returns how often and when a task is tried again.
 ///
 /// Shape: a first delay that is longer than the longest one by default makes that longer, too.
-/// Errors: it is longer than the longest one that was asked for.
+/// Errors: it is longer than the longest one that was asked for; nothing is tried again, and a flag says how.
 pub fn retry(flags: &Tries, config: &config::Task) -> Result<RetryPolicy, Failure> {
     let default = RetryPolicy::default();
     let retries = flags.retries.unwrap_or(config.retries);
     let delay = flags.retry_delay.unwrap_or(default.delay);
+    if retries == 0
+        && let Some(flag) = useless(flags)
+    {
+        return Err(Failure::usage(format!("`{flag}` is of no use to a task that is tried once"))
+            .with_hint(format!("say how often it is tried again: `--retries 3 {flag} …`")));
+    }
     if let Some(longest) = flags.retry_max_delay
         && let Some(delay) = flags.retry_delay
         && delay > longest
@@ -34,6 +40,18 @@ pub fn retry(flags: &Tries, config: &config::Task) -> Result<RetryPolicy, Failur
         on_codes: flags.retry_on.clone(),
         on_interrupt: flags.on_interrupt.unwrap_or(unless_asked),
     })
+}
+
+/// Returns a flag that says how to try again.
+fn useless(flags: &Tries) -> Option<&'static str> {
+    [
+        ("--retry-delay", flags.retry_delay.is_some()),
+        ("--retry-backoff", flags.retry_backoff.is_some()),
+        ("--retry-max-delay", flags.retry_max_delay.is_some()),
+        ("--retry-on", !flags.retry_on.is_empty()),
+    ]
+    .into_iter()
+    .find_map(|(flag, is_there)| is_there.then_some(flag))
 }
 
 /// Returns how long an attempt may run; `None` for no limit, which `0s` asks for.
@@ -93,6 +111,17 @@ mod tests {
             on_interrupt: OnInterrupt::Stop,
         };
         assert_eq!(retry(&flags, &config(0, None)), Ok(expected));
+    }
+
+    #[test]
+    fn how_to_try_again_is_of_no_use_where_nothing_is_tried_again() {
+        let flags = Tries { retry_delay: Some(MINUTE), ..Tries::default() };
+        let failure = retry(&flags, &config(0, None)).unwrap_err();
+        assert!(failure.problem.message.contains("`--retry-delay`"), "{failure:?}");
+        assert!(failure.problem.hint.is_some_and(|hint| hint.contains("--retries 3")));
+        assert!(retry(&flags, &config(1, None)).is_ok(), "the settings may say how often");
+        let none = Tries { retries: Some(0), retry_on: vec![1], ..Tries::default() };
+        assert!(retry(&none, &config(1, None)).is_err());
     }
 
     #[test]

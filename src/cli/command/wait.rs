@@ -23,24 +23,30 @@ use crate::view::task::TaskView;
 pub fn run(session: &Session, args: &Wait) -> Result<i32, Failure> {
     let single = args.ids.len() == 1;
     let result = session.project().and_then(|project| block_on(waited(session, &project, args)));
-    result.map_err(|failure| if single { failure.broken() } else { failure })
+    result.map_err(|failure| match failure.problem.kind {
+        _ if single => failure.broken(),
+        // Also where the daemon itself said that it stops: nobody knows how the tasks end.
+        ErrorKind::Unavailable => failure.with_exit(Exit::Unreachable),
+        _ => failure,
+    })
 }
 
 async fn waited(session: &Session, project: &Project, args: &Wait) -> Result<i32, Failure> {
     let connection = connect::connect(session, project).await?;
     let client = &connection.client;
     let mut watching = Watching::new(&args.ids, &args.states);
-    let limit = args.timeout.unwrap_or(Duration::MAX);
-    let in_time = timeout(limit, watching.to_the_end(session, client)).await;
-    let all_known = match in_time {
-        Ok(all_known) => all_known?,
-        Err(_) => {
-            for task in watching.open() {
-                session.ui.note(&format!("task {} is still {}", task.id, task.state.shown().as_str()));
-            }
-            return Ok(Exit::StillRunning.code());
+    let mut all_known = true;
+    if args.timeout.is_some() {
+        // What has come about already has, however short the limit is.
+        all_known = watching.look(session, client).await?;
+    }
+    if watching.is_open() {
+        let limit = args.timeout.unwrap_or(Duration::MAX);
+        match timeout(limit, watching.to_the_end(session, client)).await {
+            Ok(known) => all_known &= known?,
+            Err(_) => return still_open(session, project, client, &watching, args).await,
         }
-    };
+    }
     let tasks = watching.tasks();
     if tasks.is_empty() {
         return Ok(Exit::NotFound.code());
@@ -53,6 +59,23 @@ async fn waited(session: &Session, project: &Project, args: &Wait) -> Result<i32
     }
     let code = if args.states.is_empty() { exit::for_tasks(&tasks) } else { reached(session, &tasks, &args.states) };
     Ok(if all_known { code } else { Exit::Refused.code() })
+}
+
+/// Says what is waited for no longer; with JSON prints the tasks as they stand.
+async fn still_open(
+    session: &Session,
+    project: &Project,
+    client: &Client,
+    watching: &Watching,
+    args: &Wait,
+) -> Result<i32, Failure> {
+    if session.ui.json {
+        print_whole(session, project, client, &watching.tasks(), args.ids.len() == 1).await?;
+    }
+    for task in watching.open() {
+        session.ui.remark(&format!("task {} is still {}", task.id, task.state.shown().as_str()));
+    }
+    Ok(Exit::StillRunning.code())
 }
 
 /// Returns 0 if every task is in one of the states; says which are not.
@@ -127,6 +150,20 @@ impl Watching {
             }
         }
         Self { ids: unique, until: until.to_vec(), seen: BTreeMap::new() }
+    }
+
+    /// Learns how the tasks stand, without waiting. Returns whether all exist, as [`Self::to_the_end`] does.
+    pub async fn look(&mut self, session: &Session, client: &Client) -> Result<bool, Failure> {
+        // Every state is one to be told in.
+        let until = std::mem::replace(&mut self.until, State::ALL.to_vec());
+        let all_known = self.to_the_end(session, client).await;
+        self.until = until;
+        all_known
+    }
+
+    /// Returns whether there is something left to wait for, as far as is known.
+    fn is_open(&self) -> bool {
+        self.open().next().is_some() || self.ids.iter().any(|id| !self.seen.contains_key(id))
     }
 
     /// Waits until nothing is left to wait for. Where there are several, each one that does not exist is told, and the

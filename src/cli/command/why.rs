@@ -37,7 +37,7 @@ pub fn run(session: &Session, args: &Why) -> Result<i32, Failure> {
 }
 
 /// Asks for what matters in the state that the task is in.
-async fn gather(client: &Client, task: Task) -> Result<Facts, Failure> {
+pub async fn gather(client: &Client, task: Task) -> Result<Facts, Failure> {
     let (mut needs, mut place) = (Vec::new(), None);
     match task.state {
         State::Blocked | State::Skipped => {
@@ -64,6 +64,7 @@ async fn place(client: &Client, task: &Task) -> Result<Place, Failure> {
         states: vec![State::Queued],
         queue: Some(task.spec.queue.clone()),
         limit: Some(LOOKED_AT),
+        next_first: true,
         ..TaskFilter::default()
     };
     // At the same time, on one connection.
@@ -71,8 +72,10 @@ async fn place(client: &Client, task: &Task) -> Result<Place, Failure> {
         tokio::join!(client.status(), client.queues(), client.tasks(&active), client.tasks(&queued));
     let queue = queues?.into_iter().find(|queue| queue.name == task.spec.queue);
     let queued = queued?;
+    // Who is among those that start first knows all that start before it.
+    let is_cut = queued.cut && !queued.tasks.iter().any(|other| other.id == task.id);
     let ahead = queued.tasks.iter().filter(|other| rank(other) < rank(task)).count();
-    Ok(Place { status: status?, queue, active: active?.tasks, ahead, is_cut: queued.cut })
+    Ok(Place { status: status?, queue, active: active?.tasks, ahead, is_cut })
 }
 
 /// Returns the place of a task in its queue: lower ones start first.

@@ -109,7 +109,7 @@ pub(super) fn version(facts: &Facts) -> Check {
         Answer::Status { version, .. } if version == own => {
             Check::fine(NAME, format!("program and daemon are of version {own}"))
         }
-        Answer::Status { version, .. } if crate::cli::command::daemon::is_older(version, own) => Check::warning(
+        Answer::Status { version, .. } if crate::cli::session::is_older(version, own) => Check::warning(
             NAME,
             format!("the daemon is of version {version}, this program of {own}"),
             "replace the daemon with `apex daemon restart`",

@@ -12,10 +12,10 @@ use crate::view::time::rfc3339;
 pub fn list(queues: &[Queue], now: Timestamp, width: Option<usize>) -> String {
     let mut table = Table::new(vec![
         Column::new("NAME", Align::Left),
-        Column::new("SLOTS", Align::Right),
-        Column::new("RUNNING", Align::Right),
-        Column::new("QUEUED", Align::Right),
-        Column::new("WAITING", Align::Right).expendable(1),
+        Column::new("SLOTS", Align::Right).expendable(1),
+        Column::new("RUNNING", Align::Right).expendable(2),
+        Column::new("QUEUED", Align::Right).expendable(3),
+        Column::new("WAITING", Align::Right).expendable(4),
         Column::new("STATE", Align::Left),
     ]);
     for queue in queues {

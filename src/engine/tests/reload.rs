@@ -95,7 +95,11 @@ async fn what_cannot_be_read_changes_nothing_and_a_sighup_is_passed_on() {
     assert!(!followed.load(std::sync::atomic::Ordering::Relaxed), "all of it is followed or nothing");
     assert_eq!(stage.handle.status().await.unwrap().max_concurrent, 1);
     stage.store.full_for(&[]);
-    assert_eq!(handle.reload("SIGHUP").await.unwrap(), [changed]);
+    // Nobody had the queue yet, whatever the configuration said before.
+    let queue =
+        ChangedSetting { key: "queues.gpu.slots".into(), from: None, to: Some("2".into()), needs_restart: false };
+    assert_eq!(handle.reload("SIGHUP").await.unwrap(), [changed.clone(), queue]);
+    assert_eq!(handle.reload("SIGHUP").await.unwrap(), [changed], "it is as the configuration says now");
     assert_eq!(stage.handle.status().await.unwrap().max_concurrent, 7);
     assert!(followed.load(std::sync::atomic::Ordering::Relaxed));
 }

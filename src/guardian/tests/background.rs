@@ -95,7 +95,7 @@ fn a_daemon_that_is_not_ready_in_time_is_stopped() {
     let mut world = World::new();
     world.options.ready_within = Duration::from_millis(50);
     let text = told(start(&world));
-    assert!(text.starts_with("not ready: the daemon was not ready within 0.05 s and was stopped"), "{text}");
+    assert!(text.starts_with("not ready: the daemon was not ready within 50ms and was stopped"), "{text}");
     // The lock is free again.
     crate::guardian::hold::Hold::take(world.places()).unwrap().release();
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use tonic::Streaming;
-use tonic::transport::Channel;
 
 use crate::domain::daemon::DaemonStatus;
 use crate::domain::setting::ChangedSetting;
 use crate::domain::time::Timestamp;
+use crate::rpc::client::version::Noting;
 use crate::rpc::client::{Client, Error, Repeat, within};
 use crate::rpc::convert::{daemon, setting};
 use crate::rpc::proto;
@@ -18,11 +18,11 @@ use crate::rpc::proto::daemon_service_client::DaemonServiceClient;
 use crate::rpc::proto::log_service_client::LogServiceClient;
 
 impl Client {
-    fn daemon_service(&self) -> DaemonServiceClient<Channel> {
+    fn daemon_service(&self) -> DaemonServiceClient<Noting> {
         DaemonServiceClient::new(self.channel.clone())
     }
 
-    pub(super) fn log_service(&self) -> LogServiceClient<Channel> {
+    pub(super) fn log_service(&self) -> LogServiceClient<Noting> {
         LogServiceClient::new(self.channel.clone())
     }
 

@@ -8,6 +8,7 @@ use tonic::{Code, Status};
 
 use crate::domain::error::{ErrorKind, Problem};
 use crate::rpc::{convert, socket, status};
+use crate::units::format_duration;
 
 /// Why a call came to nothing, or to a refusal.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +48,7 @@ pub enum Error {
         source: io::Error,
     },
     /// Nothing came back in time. What was asked may have been done all the same.
-    #[error("the daemon does not answer within {after:?}")]
+    #[error("the daemon does not answer within {}", format_duration(*.after))]
     NoAnswer {
         /// How long it was waited for.
         after: Duration,
@@ -97,6 +98,15 @@ impl Error {
     /// end with exit code 3.
     pub fn answered(&self) -> bool {
         matches!(self, Self::Answered(_) | Self::Answer { .. } | Self::Input { .. })
+    }
+
+    /// Returns whether the daemon was stopped while it was listened to: it said so, or takes no connections any more.
+    pub fn is_end_of_daemon(&self) -> bool {
+        match self {
+            Self::Answered(problem) => problem.kind == ErrorKind::Unavailable,
+            Self::NotRunning { .. } => true,
+            _ => false,
+        }
     }
 
     /// Returns the failure as it is told to the user.

@@ -2,10 +2,10 @@
 
 use tokio::time::{sleep, timeout};
 use tonic::Streaming;
-use tonic::transport::Channel;
 
 use crate::domain::change::Change;
 use crate::domain::id::Seq;
+use crate::rpc::client::version::Noting;
 use crate::rpc::client::{Client, Error, Retry};
 use crate::rpc::convert::event;
 use crate::rpc::proto;
@@ -28,7 +28,7 @@ impl Client {
         Events { client: self.clone(), cursor: since, follow, stream: None, retry, done: false }
     }
 
-    fn event_service(&self) -> EventServiceClient<Channel> {
+    fn event_service(&self) -> EventServiceClient<Noting> {
         EventServiceClient::new(self.channel.clone())
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
 use tokio::time::{Instant, sleep, timeout};
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Endpoint;
 use tonic::{Request, Response, Status};
 
 use crate::domain::error::Problem;
@@ -28,6 +28,7 @@ mod queue;
 mod retry;
 mod task;
 mod upload;
+mod version;
 mod watch;
 
 #[cfg(test)]
@@ -42,6 +43,8 @@ pub use task::Cancelled;
 pub use watch::Watch;
 
 use retry::Retry;
+use version::Noting;
+pub(in crate::rpc) use version::VERSION_HEADER;
 
 /// How patient a client is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +67,7 @@ pub type Results<T> = Result<PerTask<T, Problem>, Error>;
 /// A connection to a daemon. Made again by itself when it breaks. Cheap to clone; clones share it.
 #[derive(Debug, Clone)]
 pub struct Client {
-    channel: Channel,
+    channel: Noting,
     options: Options,
 }
 
@@ -120,7 +123,12 @@ impl Client {
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
             .connect_with_connector_lazy(connector);
-        Ok(Self { channel, options })
+        Ok(Self { channel: Noting::new(channel), options })
+    }
+
+    /// Returns the version of the daemon; `None` before it has answered, and of one that does not say.
+    pub fn daemon_version(&self) -> Option<&str> {
+        self.channel.version()
     }
 
     /// Makes a call until it is answered or patience is over. `once` gets the time that the attempt may take.

@@ -1,18 +1,17 @@
 //! Queues: how they stand, and steering them.
 
-use tonic::transport::Channel;
-
 use crate::domain::error::Problem;
 use crate::domain::query::PerQueue;
 use crate::domain::queue::Queue;
 use crate::domain::time::Timestamp;
+use crate::rpc::client::version::Noting;
 use crate::rpc::client::{Client, Error, Repeat, within};
 use crate::rpc::convert::queue;
 use crate::rpc::proto;
 use crate::rpc::proto::queue_service_client::QueueServiceClient;
 
 impl Client {
-    fn queue_service(&self) -> QueueServiceClient<Channel> {
+    fn queue_service(&self) -> QueueServiceClient<Noting> {
         QueueServiceClient::new(self.channel.clone())
     }
 

@@ -1,12 +1,12 @@
 //! Adding tasks, asking for them, steering them.
 
 use prost::Message as _;
-use tonic::transport::Channel;
 
 use crate::domain::error::{ErrorKind, Problem};
 use crate::domain::id::TaskId;
 use crate::domain::query::{Added, TaskFilter, TaskPage};
 use crate::domain::task::{Environment, NewTask, Task};
+use crate::rpc::client::version::Noting;
 use crate::rpc::client::{ANSWER_BYTES_MAX, Client, Error, REQUEST_BYTES_MAX, Repeat, Results, within, without_value};
 use crate::rpc::convert::{plain_ids, query, task};
 use crate::rpc::proto;
@@ -22,7 +22,7 @@ pub enum Cancelled {
 }
 
 impl Client {
-    pub(super) fn task_service(&self) -> TaskServiceClient<Channel> {
+    pub(super) fn task_service(&self) -> TaskServiceClient<Noting> {
         TaskServiceClient::new(self.channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX)
     }
 

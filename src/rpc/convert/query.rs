@@ -17,6 +17,7 @@ pub(in crate::rpc) fn filter_to_proto(filter: &TaskFilter) -> proto::ListTasksRe
         name: filter.name.clone(),
         recent: filter.recent,
         limit: filter.limit,
+        next_first: filter.next_first,
     }
 }
 
@@ -29,6 +30,7 @@ pub(in crate::rpc) fn filter_from_proto(request: proto::ListTasksRequest) -> Res
         recent: request.recent,
         limit: request.limit,
         below: None,
+        next_first: request.next_first,
     })
 }
 

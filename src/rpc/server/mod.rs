@@ -6,6 +6,7 @@
 //!
 //! Reading order: [`serve`] → `accept` → `task` → `queue` → `feed` → `watch` → `event` → `output` → `daemon`.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,13 +16,16 @@ use tokio::time::{Instant, timeout_at};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tonic::body::Body;
+use tonic::codegen::http::{self, HeaderValue};
 use tonic::transport::Server;
 use tonic::{Request, Status};
+use tower::util::MapResponseLayer;
 
 use crate::domain::change::Actor;
 use crate::domain::error::{ErrorKind, Problem};
 use crate::engine::{Closing, Handle};
-use crate::rpc::client::REQUEST_BYTES_MAX;
+use crate::rpc::client::{REQUEST_BYTES_MAX, VERSION_HEADER};
 use crate::rpc::proto::daemon_service_server::DaemonServiceServer;
 use crate::rpc::proto::event_service_server::EventServiceServer;
 use crate::rpc::proto::log_service_server::LogServiceServer;
@@ -50,6 +54,13 @@ pub struct ServerOptions {
     pub log_file: PathBuf,
     /// How long answers that are under way may take once the server is to end; then connections are cut.
     pub linger: Duration,
+}
+
+/// Returns values in their order, each once: what is named twice is done once.
+fn once<T: Ord + Clone>(mut values: Vec<T>) -> Vec<T> {
+    let mut seen = BTreeSet::new();
+    values.retain(|value| seen.insert(value.clone()));
+    values
 }
 
 /// Why the server could not serve.
@@ -127,7 +138,14 @@ pub async fn serve(
 
     // No keepalive pings: over a Unix socket the end of a peer is seen at once, one that is merely stopped may come
     // back, and an idle daemon stays asleep.
+    // Every answer says who gave it, so that a newer client can say that this one is older.
+    let version = HeaderValue::from_static(env!("CARGO_PKG_VERSION"));
+    let named = MapResponseLayer::new(move |mut response: http::Response<Body>| {
+        response.headers_mut().insert(VERSION_HEADER, version.clone());
+        response
+    });
     let router = Server::builder()
+        .layer(named)
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_concurrent_streams(STREAMS_MAX)

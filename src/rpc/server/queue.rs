@@ -12,7 +12,7 @@ use crate::rpc::proto::{
     AddQueueRequest, AddQueueResponse, ListQueuesRequest, ListQueuesResponse, PauseQueuesRequest, QueueResults,
     RemoveQueuesRequest, ResumeQueuesRequest, SetQueueRequest, SetQueueResponse,
 };
-use crate::rpc::server::{Service, caller, malformed};
+use crate::rpc::server::{Service, caller, malformed, once};
 use crate::rpc::status;
 
 #[tonic::async_trait]
@@ -62,12 +62,12 @@ impl QueueService for Service {
     }
 }
 
-/// Returns the names of a request that must name some.
+/// Returns the names of a request that must name some, each once.
 fn named(names: Vec<String>) -> Result<Vec<String>, Status> {
     if names.is_empty() {
         return Err(status::from_problem(Problem::new(ErrorKind::Invalid, "no queue is named")));
     }
-    Ok(names)
+    Ok(once(names))
 }
 
 fn told(results: PerQueue<engine::Error>) -> Response<QueueResults> {

@@ -16,7 +16,7 @@ use crate::rpc::proto::{
     ResumeTasksRequest, RetryTasksRequest, TaskResults, WatchTasksRequest, WatchTasksResponse,
 };
 use crate::rpc::server::feed::Feed;
-use crate::rpc::server::{Service, caller, malformed, watch};
+use crate::rpc::server::{Service, caller, malformed, once, watch};
 use crate::rpc::status;
 
 const SIGKILL: i32 = 9;
@@ -143,12 +143,12 @@ impl Service {
     }
 }
 
-/// Returns the ids of a request that must name some.
+/// Returns the ids of a request that must name some, each once.
 fn named(ids: &[u64]) -> Result<Vec<TaskId>, Status> {
     if ids.is_empty() {
         return Err(invalid("no task is named"));
     }
-    task_ids(ids).map_err(malformed)
+    Ok(once(task_ids(ids).map_err(malformed)?))
 }
 
 fn invalid(message: &str) -> Status {

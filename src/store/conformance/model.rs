@@ -281,6 +281,7 @@ async fn perform(world: &World, claims: &mut Vec<AssignmentId>, act: &Act) -> St
                 labels: if *narrow == 2 { vec![("team".to_owned(), None)] } else { Vec::new() },
                 name: (*narrow == 3).then(|| "night*".to_owned()),
                 below: TaskId::new(5).filter(|_| *narrow == 4),
+                next_first: false,
             };
             tell(world.store.tasks(filter).await)
         }

@@ -483,6 +483,9 @@ pub(crate) async fn lists_keep_the_newest(world: &World) {
     assert_eq!(world.list(limited(2)).await, (vec![4, 5], true));
     assert_eq!(world.list(limited(5)).await, (vec![1, 2, 3, 4, 5], false));
     assert_eq!(world.list(limited(0)).await, (vec![], true));
+    let next = |limit| TaskFilter { next_first: true, ..limited(limit) };
+    assert_eq!(world.list(next(2)).await, (vec![1, 2], true), "those that start first, not the newest");
+    assert_eq!(world.list(next(9)).await, (vec![1, 2, 3, 4, 5], false));
     let states = TaskFilter { states: vec![State::Queued, State::Held], ..limited(3) };
     assert_eq!(world.list(states).await, (vec![3, 4, 5], true));
 }

@@ -1,5 +1,6 @@
 //! The verbs that only read.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashSet};
 
 use uuid::Uuid;
@@ -25,7 +26,13 @@ impl Tables {
         if let Some(limit) = filter.limit {
             let surplus = tasks.len().saturating_sub(limit as usize);
             cut |= surplus > 0;
-            tasks.drain(..surplus);
+            if filter.next_first {
+                tasks.sort_by_key(|task| (Reverse(task.spec.priority), task.position, task.id));
+                tasks.truncate(limit as usize);
+                tasks.sort_by_key(|task| task.id);
+            } else {
+                tasks.drain(..surplus);
+            }
         }
         TaskPage { tasks: tasks.into_iter().cloned().collect(), cut }
     }

@@ -2,6 +2,7 @@
 //! the tasks themselves are then read one by one.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
@@ -49,6 +50,9 @@ pub(super) struct Query {
 /// Returns the walks that together find what the filter asks for.
 pub(super) fn queries(filter: &TaskFilter) -> Vec<Query> {
     let limit = filter.limit.map(|limit| limit as usize);
+    if filter.next_first {
+        return vec![next_first(filter, limit)];
+    }
     match (filter.states.as_slice(), filter.recent) {
         ([], None) => vec![query(filter, "", None, "id DESC", limit)],
         ([], Some(recent)) => {
@@ -64,6 +68,19 @@ pub(super) fn queries(filter: &TaskFilter) -> Vec<Query> {
     }
 }
 
+/// One walk for all states: only together they say which tasks come first.
+fn next_first(filter: &TaskFilter, limit: Option<usize>) -> Query {
+    const ORDER: &str = "priority DESC, position, id";
+    let words: Vec<String> = filter.states.iter().map(|state| format!("'{}'", state.as_str())).collect();
+    let states = match words.as_slice() {
+        [] => String::new(),
+        // Word for word the condition of the index of those that are ready.
+        [state] => format!("t.state = {state} AND "),
+        states => format!("t.state IN ({}) AND ", states.join(", ")),
+    };
+    query(filter, &states, None, ORDER, limit)
+}
+
 fn of_state(filter: &TaskFilter, state: State, limit: Option<usize>) -> Query {
     query(filter, "t.state = ? AND ", Some(Value::Text(state.as_str().to_owned())), "id DESC", limit)
 }
@@ -73,7 +90,9 @@ fn query(filter: &TaskFilter, first: &str, value: Option<Value>, order: &str, mo
     let mut values: Vec<Value> = value.into_iter().collect();
     if let Some(queue) = &filter.queue {
         // The unary plus keeps the planner from a walk in another order than the one wanted.
-        sql.push_str(" AND +t.queue = (SELECT id FROM queue WHERE name = ?)");
+        let plus = if filter.next_first { "" } else { "+" };
+        write!(sql, " AND {plus}t.queue = (SELECT id FROM queue WHERE name = ?)")
+            .expect("writing to a String cannot fail");
         values.push(Value::Text(queue.clone()));
     }
     if let Some(below) = filter.below {

@@ -57,6 +57,7 @@ fn a_list_can_be_of_one_queue() {
     world.add_with(&["--hold"], "true");
     assert_eq!(listed(&world, &["--queue", "default"]), [1]);
     assert_eq!(listed(&world, &["-Q", "default"]), [1]);
+    world.apex(["queue", "add", "other"]).expect(0);
     assert_eq!(listed(&world, &["--queue", "other"]), [0; 0]);
 }
 

@@ -250,11 +250,11 @@ fn how_the_daemon_stands_running_or_not() {
       log_file: <string>
       max_concurrent: null
       active: null
-      queued: null
-      waiting: null
-      tasks_processed: null
-      tasks_succeeded: null
-      tasks_failed: null
+      queued: 0
+      waiting: 0
+      tasks_processed: 1
+      tasks_succeeded: 1
+      tasks_failed: 0
       last_poll_at: null
       draining: null
       untrusted: null

@@ -14,6 +14,7 @@ mod config;
 mod daemon;
 mod dependency;
 mod doctor;
+mod edge;
 mod environment;
 mod event;
 mod exit;

@@ -17,10 +17,12 @@ use crate::cli::render;
 use crate::cli::session::{Session, block_on, now};
 use crate::cli::ui::Target;
 use crate::domain::daemon::DaemonStatus;
-use crate::domain::text::neutralize;
+use crate::domain::query::Counts;
 use crate::exit::Exit;
 use crate::paths::Project;
+use crate::store::sqlite;
 use crate::view::daemon::{DaemonView, Places};
+use crate::view::text::TextView;
 
 /// Longest reason that is shown of a daemon that gave up, in bytes.
 const REASON_BYTES_MAX: u64 = 4 << 10;
@@ -34,8 +36,14 @@ pub fn status(session: &Session) -> Result<i32, Failure> {
             Err(_) => Ok(None),
         }
     })?;
+    if status.is_none()
+        && let Some(failure) = connect::out_of_reach(&project)
+    {
+        // Not an end: what else there is to say is said.
+        session.ui.warn(&failure.as_problem().message);
+    }
     if let Some(status) = &status {
-        tell_if_older(session, status);
+        session.tell_if_version_is_older(&status.version);
         // What it has read is still in force; the next one could not start.
         session.configuration(&project);
     }
@@ -52,14 +60,18 @@ pub fn status(session: &Session) -> Result<i32, Failure> {
     Ok(if status.is_some() { Exit::Done } else { Exit::Unreachable }.code())
 }
 
-/// Prints what is measured. The text is what it is for: with JSON it is printed as it is, too.
+/// Prints what is measured; with JSON the text in an object.
 pub fn metrics(session: &Session) -> Result<i32, Failure> {
     let project = session.project()?;
     let text = block_on(async {
         let connection = connect::connect(session, &project).await?;
         Ok(connection.client.metrics().await?)
     })?;
-    session.ui.bytes(Target::Stdout, text.as_bytes())?;
+    if session.ui.json {
+        session.ui.json(&TextView::of(&text))?;
+    } else {
+        session.ui.bytes(Target::Stdout, text.as_bytes())?;
+    }
     Ok(Exit::Done.code())
 }
 
@@ -67,7 +79,16 @@ pub fn metrics(session: &Session) -> Result<i32, Failure> {
 pub(super) fn view(status: Option<&DaemonStatus>, project: &Project) -> DaemonView {
     let (socket, log_file) = (project.socket(), project.log_file());
     let places = Places { project: project.root(), socket: &socket, log_file: &log_file };
-    status.map_or_else(|| DaemonView::stopped(places), |status| DaemonView::running(status, places))
+    match (status, status.is_none().then(|| counts(project)).flatten()) {
+        (Some(status), _) => DaemonView::running(status, places),
+        (None, Some(counts)) => DaemonView::stopped(places).with_counts(&counts),
+        (None, None) => DaemonView::stopped(places),
+    }
+}
+
+/// Returns how many tasks there are, as the store says; `None` if it cannot be read: that is another's to tell.
+fn counts(project: &Project) -> Option<Counts> {
+    sqlite::open_reader(&project.database()).ok()??.counts().ok()
 }
 
 /// Returns why the last daemon gave up, if it did.
@@ -79,44 +100,9 @@ pub(in crate::cli) fn reason(path: &Path) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// Says so if the daemon is of an older version than this program.
-pub(super) fn tell_if_older(session: &Session, status: &DaemonStatus) {
-    let own = env!("CARGO_PKG_VERSION");
-    if is_older(&status.version, own) {
-        let version = neutralize(&status.version);
-        session.ui.remark(&format!(
-            "the daemon is of version {version}, this is {own}; replace it with `apex daemon restart`"
-        ));
-    }
-}
-
-/// Returns whether `version` comes before `other`; never for one that cannot be read.
-pub(in crate::cli) fn is_older(version: &str, other: &str) -> bool {
-    let read = |text: &str| -> Option<Vec<u64>> {
-        let core = text.split(['-', '+']).next()?;
-        core.split('.').map(|part| part.parse().ok()).collect()
-    };
-    matches!((read(version), read(other)), (Some(version), Some(other)) if version < other)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn versions_are_compared_number_by_number() {
-        for (version, other, older) in [
-            ("0.1.0", "0.1.0", false),
-            ("0.1.0", "0.1.1", true),
-            ("0.9.0", "0.10.0", true),
-            ("1.0.0", "0.10.0", false),
-            ("0.1.0-dev", "0.2.0", true),
-            ("", "0.1.0", false),
-            ("next", "0.1.0", false),
-        ] {
-            assert_eq!(is_older(version, other), older, "{version} {other}");
-        }
-    }
 
     #[test]
     fn a_reason_is_what_the_file_says() {

@@ -26,11 +26,15 @@ pub fn run(session: &Session) -> Result<i32, Failure> {
         .map_err(|error| Failure::from(error).while_doing("the daemon was not restarted"))?;
     let binary = std::env::current_exe().map_err(|error| Failure::io("cannot tell which program this is", &error))?;
     block_on(async {
-        let Ok(connection) = connect::if_running(session, &project).await? else {
-            connect::start(session, &project)?;
-            let connection = connect::if_running(session, &project).await?.map_err(Failure::from)?;
-            let status = connection.client.status().await?;
-            return told(session, &project, &status, "it was not running; daemon started");
+        let connection = match connect::if_running(session, &project).await? {
+            Ok(connection) => connection,
+            Err(not_running) if !connect::may_start(session, &project) => return Err(not_running.into()),
+            Err(_) => {
+                connect::start(session, &project)?;
+                let connection = connect::if_running(session, &project).await?.map_err(Failure::from)?;
+                let status = connection.client.status().await?;
+                return told(session, &project, &status, "it was not running; daemon started");
+            }
         };
         let client = &connection.client;
         let before = client.status().await?;

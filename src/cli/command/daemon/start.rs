@@ -21,12 +21,18 @@ use crate::rpc::client;
 /// How long a daemon that is there already is asked before another start is tried: whoever had the lock may have been
 /// one that failed, or one that was just ending.
 const ASK_FOR: Duration = Duration::from_millis(200);
+/// How long the socket of a daemon may be gone before it is taken for removed.
+const GONE_FOR: Duration = Duration::from_secs(1);
 const ASK_EVERY: Duration = Duration::from_millis(5);
 
 /// Starts the daemon in the background and waits until it answers.
 pub fn run(session: &Session, args: &Start) -> Result<i32, Failure> {
     // Whatever is in the way, what was asked for has not come about: 3 says so.
-    start(session, args).map_err(|failure| failure.with_exit(Exit::Unreachable))
+    start(session, args).map_err(|failure| match failure.exit {
+        // A flag that cannot be.
+        Exit::Usage => failure,
+        _ => failure.with_exit(Exit::Unreachable),
+    })
 }
 
 fn start(session: &Session, args: &Start) -> Result<i32, Failure> {
@@ -41,7 +47,13 @@ fn start(session: &Session, args: &Start) -> Result<i32, Failure> {
     let mut asked_again = false;
     loop {
         if let Some(status) = answering(session, &project)? {
-            return already(session, &project, &status);
+            return already(session, &project, &status, &args.overrides);
+        }
+        // One that is just starting or ending has no socket for a moment.
+        if began.elapsed() > GONE_FOR
+            && let Some(failure) = connect::out_of_reach(&project)
+        {
+            return Err(failure);
         }
         if began.elapsed() > patience {
             let message = format!("a daemon is there for `{}` but does not answer", project.root().display());
@@ -83,7 +95,15 @@ fn told(session: &Session, project: &Project, pid: Option<u32>) -> Result<i32, F
     Ok(Exit::Done.code())
 }
 
-fn already(session: &Session, project: &Project, status: &DaemonStatus) -> Result<i32, Failure> {
+fn already(session: &Session, project: &Project, status: &DaemonStatus, flags: &Flags) -> Result<i32, Failure> {
+    if status.draining {
+        let message = format!("the daemon drains (pid {}): it ends, and starts nothing", status.guardian_pid);
+        return Err(Failure::new(ErrorKind::Unavailable, message)
+            .with_hint("wait for its end with `apex daemon stop`, then `apex daemon start`"));
+    }
+    if flags.max_concurrent.is_some_and(|asked| asked != status.max_concurrent) || flags.poll_interval.is_some() {
+        session.ui.warn("the daemon that runs keeps its settings; other flags hold after `apex daemon stop`");
+    }
     if session.ui.json {
         session.ui.json(&view(Some(status), project))?;
     } else if !session.ui.quiet {
