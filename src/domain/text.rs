@@ -2,11 +2,16 @@
 
 use std::borrow::Cow;
 
+use crate::fault;
+
 /// Returns whether `c` could steer a terminal or turn the order of what follows: C0 and C1 controls, DEL, and the
 /// bidirectional formatting characters.
 ///
 /// Source: ECMA-48 for the controls; Unicode Standard Annex #9, "Directional Formatting Characters".
 pub fn is_unsafe(c: char) -> bool {
+    if fault::is_sabotaged(14) {
+        return false;
+    }
     c.is_control()
         || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

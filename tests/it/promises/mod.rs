@@ -13,6 +13,7 @@ mod p06_ended;
 mod p07_identity;
 mod p12_owner;
 mod p13_trust;
+mod p14_harmless;
 
 /// A promise, what keeps it, and what shows that it is kept.
 struct Promise {
@@ -63,6 +64,11 @@ const PROMISES: &[Promise] = &[
         number: 13,
         mechanism: "comparing the database with the one that was entered for the path",
         test: "promises::p13_trust::what_came_from_elsewhere_runs_nothing_until_it_is_trusted",
+    },
+    Promise {
+        number: 14,
+        mechanism: "what steers a terminal is known, and shown as text",
+        test: "promises::p14_harmless::what_was_sent_steers_no_terminal_no_log_and_no_shell",
     },
 ];
 
