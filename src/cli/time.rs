@@ -107,7 +107,7 @@ pub fn parse_future(text: &str, now: &Zoned) -> Result<Timestamp, Error> {
             } else if word.starts_with(|c: char| c.is_ascii_digit()) && !word.contains([':', '-']) {
                 return after(word, now).ok_or_else(too_far)?;
             } else {
-                return Err(unknown());
+                return Err(if is_far(word) { too_far() } else { unknown() });
             }
         }
         [date, time] => {
@@ -135,7 +135,18 @@ fn moved(length: &str, now: &Zoned, by: fn(i64, i64) -> Option<i64>) -> Option<R
         Err(error) => return Some(Err(error.into())),
     };
     let ms = i64::try_from(length.as_millis()).ok()?;
-    by(timestamp(now).0, ms).map(|at| Ok(Timestamp(at)))
+    by(timestamp(now).0, ms).map(Timestamp).filter(|at| can_be_told(*at)).map(Ok)
+}
+
+/// Returns whether an instant is on the calendar: those after the year 9999 cannot even be written.
+pub fn can_be_told(at: Timestamp) -> bool {
+    jiff::Timestamp::from_millisecond(at.0).is_ok()
+}
+
+/// Returns whether a date is beyond the calendar.
+fn is_far(word: &str) -> bool {
+    let year = word.split_once('-').and_then(|(year, _)| year.parse::<u64>().ok());
+    year.is_some_and(|year| year >= 9999)
 }
 
 fn timestamp(at: &Zoned) -> Timestamp {
@@ -308,5 +319,15 @@ mod tests {
         }
         assert!(matches!(parse_future("in 10", &now()), Err(Error::Length(_))));
         assert!(matches!(parse_future("in 9999999999999h", &now()), Err(Error::Length(_) | Error::TooFar(_))));
+    }
+
+    #[test]
+    fn what_is_beyond_the_calendar_is_too_far_and_not_unknown() {
+        let now = jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC);
+        for text in ["9999-12-31T23:59:59Z", "99999-01-01", "in 99999999d", "99999999d"] {
+            assert_eq!(parse_future(text, &now), Err(Error::TooFar(text.to_owned())), "{text}");
+        }
+        assert!(parse_future("9998-12-31T23:59:59Z", &now).is_ok());
+        assert!(matches!(parse_future("9-9", &now), Err(Error::UnknownFuture(_))));
     }
 }

@@ -88,6 +88,8 @@ fn in_words(text: &str, span: &Range<usize>, message: &str) -> String {
         |value: &str| value.starts_with(|c: char| c.is_alphanumeric() || c == '*') && !value.contains(['"', '\'']);
     match bare {
         Some((key, value)) if is_word(value) => format!("text stands in quotation marks: `{key} = \"{value}\"`"),
+        Some((key, "")) => format!("there is no value after `{key} =`"),
+        Some(_) if message.contains("must be quoted") => "text stands in quotation marks, like `\"this\"`".to_owned(),
         _ => message,
     }
 }

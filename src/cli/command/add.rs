@@ -135,7 +135,7 @@ pub fn prepare(session: &Session, project: &Project, flags: &TaskFlags) -> Resul
         timeout: terms::timeout(&flags.limits, &config.task),
         kill_signal: flags.limits.kill_signal,
         kill_grace: flags.limits.kill_grace,
-        run_at: terms::run_at(&flags.waits, now()),
+        run_at: terms::run_at(&flags.waits, now())?,
         after: flags.waits.after.clone(),
         after_any: flags.waits.after_any.clone(),
         ..defaults

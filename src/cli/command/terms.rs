@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::cli::args::terms::{Limits, Tries, Waits};
 use crate::cli::error::Failure;
+use crate::cli::time::can_be_told;
 use crate::config;
 use crate::domain::task::{OnInterrupt, RetryPolicy};
 use crate::domain::time::Timestamp;
@@ -60,8 +61,15 @@ pub fn timeout(flags: &Limits, config: &config::Task) -> Option<Duration> {
 }
 
 /// Returns the instant before which the task is not to run.
-pub fn run_at(flags: &Waits, now: Timestamp) -> Option<Timestamp> {
-    flags.at.or_else(|| flags.delay.map(|delay| now + delay))
+///
+/// Errors: it is beyond the calendar.
+pub fn run_at(flags: &Waits, now: Timestamp) -> Result<Option<Timestamp>, Failure> {
+    let at = flags.at.or_else(|| flags.delay.map(|delay| now + delay));
+    match (at.filter(|at| !can_be_told(*at)), flags.delay) {
+        (Some(_), Some(delay)) => Err(Failure::usage(format!("`--in {}` is too far away", format_duration(delay)))
+            .with_hint("write it like `--in 10m`")),
+        _ => Ok(at),
+    }
 }
 
 #[cfg(test)]
@@ -139,8 +147,10 @@ mod tests {
     #[test]
     fn a_delay_counts_from_now() {
         let at = |at, delay| run_at(&Waits { at, delay, ..Waits::default() }, Timestamp(1_000));
-        assert_eq!(at(None, None), None);
-        assert_eq!(at(None, Some(MINUTE)), Some(Timestamp(61_000)));
-        assert_eq!(at(Some(Timestamp(5)), None), Some(Timestamp(5)));
+        assert_eq!(at(None, None), Ok(None));
+        assert_eq!(at(None, Some(MINUTE)), Ok(Some(Timestamp(61_000))));
+        assert_eq!(at(Some(Timestamp(5)), None), Ok(Some(Timestamp(5))));
+        assert!(at(None, Some(MINUTE * 1_000_000_000)).is_ok());
+        assert!(at(None, Some(MINUTE * u32::MAX)).is_err(), "no calendar has it");
     }
 }

@@ -127,7 +127,7 @@ pub(super) fn permissions(facts: &Facts) -> Vec<Check> {
         ));
     }
     if checks.is_empty() {
-        let looked_at = counted(facts.entries.len().saturating_sub(1) as u64, "thing");
+        let looked_at = counted(facts.entries.len().saturating_sub(1) as u64, "file");
         let cut = if facts.is_cut { "; further ones were not looked at" } else { "" };
         checks.push(Check::fine(NAME, format!("`.apex` and {looked_at} in it are yours alone{cut}")));
     }

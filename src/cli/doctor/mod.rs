@@ -136,10 +136,8 @@ pub fn examine(facts: &Facts) -> Vec<Check> {
 
 fn configuration(facts: &Facts) -> Check {
     match &facts.configuration {
-        None => Check::fine("configuration", "the settings can be used"),
-        Some(why) => {
-            Check::wrong("configuration", why, "mend it, and see whether it is right with `apex config check`")
-        }
+        None => Check::fine("config", "the settings can be used"),
+        Some(why) => Check::wrong("config", why, "mend it, and see whether it is right with `apex config check`"),
     }
 }
 

@@ -83,7 +83,7 @@ fn where_all_is_well_every_check_says_so_once() {
             "permissions",
             "files",
             "output",
-            "configuration",
+            "config",
             "daemon",
             "version",
             "database",
@@ -259,7 +259,7 @@ fn the_store_in_words() {
       look at its tasks with `apex ls --all`, then accept it with `apex trust`
     ");
     insta::assert_snapshot!(told(|facts| facts.configuration = Some("`c`, line 2: no".to_owned())), @r"
-    fail configuration: `c`, line 2: no
+    fail config: `c`, line 2: no
       mend it, and see whether it is right with `apex config check`
     ");
 }

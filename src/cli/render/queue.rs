@@ -1,12 +1,15 @@
 //! Queues: the list, and why nothing of one is started.
 
 use crate::cli::render::distance;
-use crate::cli::render::table::{Align, Cell, Column, Table};
+use crate::cli::render::table::{Align, Cell, Column, Table, cut};
 use crate::domain::queue::{Queue, QueuePause};
 use crate::domain::task::DEFAULT_QUEUE;
 use crate::domain::text::neutralize;
 use crate::domain::time::Timestamp;
 use crate::view::time::rfc3339;
+
+/// What a name may take at least.
+const NAME_WIDTH_MIN: usize = 10;
 
 /// Returns the table of `queues`; `-` stands for no limit but the daemon's.
 pub fn list(queues: &[Queue], now: Timestamp, width: Option<usize>) -> String {
@@ -21,7 +24,7 @@ pub fn list(queues: &[Queue], now: Timestamp, width: Option<usize>) -> String {
     for queue in queues {
         let slots = if queue.slots == 0 { "-".to_owned() } else { queue.slots.to_string() };
         table.push(vec![
-            Cell::new(neutralize(&queue.name)),
+            Cell::new(name(queue, width)),
             Cell::new(slots),
             Cell::new(queue.active.to_string()),
             Cell::new(queue.queued.to_string()),
@@ -52,7 +55,7 @@ pub fn overview(queues: &[Queue], now: Timestamp, width: Option<usize>) -> Optio
             slots => format!("{} of {slots} slots used", queue.active),
         };
         table.push(vec![
-            Cell::new(neutralize(&queue.name)),
+            Cell::new(name(queue, width)),
             Cell::new(used),
             Cell::new(format!("{} queued", queue.queued)),
             Cell::new(queue.pause.as_ref().map(|pause| paused(pause, now)).unwrap_or_default()),
@@ -61,9 +64,38 @@ pub fn overview(queues: &[Queue], now: Timestamp, width: Option<usize>) -> Optio
     Some(table.draw(width))
 }
 
+/// Returns the name of a queue, cut where it would leave no room for what is said of it.
+fn name(queue: &Queue, width: Option<usize>) -> String {
+    let name = neutralize(&queue.name);
+    width.map_or_else(|| name.to_string(), |width| cut(&name, (width / 3).max(NAME_WIDTH_MIN)))
+}
+
 /// Returns why and until when nothing of a queue is started: `paused until 2026-01-15T11:30:00.000Z (in 56m55s): why`.
 pub fn paused(pause: &QueuePause, now: Timestamp) -> String {
     let until = pause.until.map(|at| format!(" until {} ({})", rfc3339(at), distance(at, now))).unwrap_or_default();
     let reason = pause.reason.as_deref().map(|reason| format!(": {}", neutralize(reason))).unwrap_or_default();
     format!("paused{until}{reason}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::samples::{NOW, paused_queue};
+
+    #[test]
+    fn lists_of_queues_fit_narrow_terminals() {
+        let long = Queue { name: "a-rather-long-name-for-a-queue-of-a-terminal".to_owned(), ..paused_queue() };
+        let queues = [Queue { name: "default".to_owned(), ..Queue::default() }, paused_queue(), long];
+        for width in 40..120 {
+            for text in [Some(list(&queues, NOW, Some(width))), overview(&queues, NOW, Some(width))] {
+                let text = anstream::adapter::strip_str(&text.unwrap()).to_string();
+                let widest = text.lines().map(|line| line.chars().count()).max().unwrap();
+                assert!(widest <= width, "{width}:\n{text}");
+            }
+        }
+        let whole = anstream::adapter::strip_str(&list(&queues, NOW, None)).to_string();
+        assert!(whole.contains("a-rather-long-name-for-a-queue-of-a-terminal"), "{whole}");
+        let narrow = anstream::adapter::strip_str(&list(&queues[..1], NOW, Some(40))).to_string();
+        assert_eq!(narrow.lines().next(), Some("NAME     SLOTS  RUNNING  QUEUED  STATE"), "{narrow}");
+    }
 }

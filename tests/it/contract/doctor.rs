@@ -66,7 +66,7 @@ fn what_is_wrong_with_files_and_settings_is_found() {
     assert_eq!(found(&world), (vec!["warn permissions".to_owned()], 0), "a warning is no failure");
     fs::write(&config, "[daemon\n").unwrap();
     mode(&config, 0o600);
-    assert_eq!(found(&world), (vec!["fail configuration".to_owned()], 1));
+    assert_eq!(found(&world), (vec!["fail config".to_owned()], 1));
     fs::write(&config, "").unwrap();
 
     let told = |world: &World| world.apex(["-q", "doctor"]).stdout;
