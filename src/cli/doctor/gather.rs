@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::statvfs::{FsFlags, statvfs};
-use nix::unistd::{AccessFlags, access, geteuid};
+use nix::unistd::{AccessFlags, User, access, geteuid};
 
 use crate::cli::command::daemon::{install, reason};
 use crate::cli::command::lock::{self, Guardian};
@@ -294,5 +294,15 @@ fn unit(project: &Project) -> Option<Installed> {
         let is_there = program.is_file();
         (program, is_there)
     });
-    Some(Installed { path: unit.path, is_current, program, this, is_lingering: supervisor.is_lingering() })
+    let is_lingering = supervisor.is_lingering().or_else(has_linger_file);
+    Some(Installed { path: unit.path, is_current, program, this, is_lingering })
+}
+
+/// Returns what systemd itself goes by, where its program cannot be asked.
+///
+/// Source: loginctl(1), `enable-linger`.
+fn has_linger_file() -> Option<bool> {
+    let directory = Path::new("/var/lib/systemd/linger");
+    let user = User::from_uid(geteuid()).ok()??;
+    directory.is_dir().then(|| directory.join(user.name).exists())
 }

@@ -81,7 +81,7 @@ fn what_was_sent_steers_no_terminal_no_log_and_no_shell() {
     let flags = ["add", "--name", &text, "--label", &label, "--env", &variable, "--"];
     world.apex([&flags[..], &print].concat()).expect(0);
     said(&world, &["add", "--hold", "--name", &text, "--", &text]);
-    let cwd = world.path(&text.replace('/', "."));
+    let cwd = world.path(text.replace('/', "."));
     std::fs::create_dir(&cwd).unwrap();
     said(&world, &["run", "--cwd", cwd.to_str().unwrap(), "--", &text]);
     said(&world, &["add", "--hold", &text]);
