@@ -77,7 +77,7 @@ impl Session {
     /// Says so if the daemon that was asked is of an older version than this program.
     pub fn tell_if_older(&self) {
         if let Some(version) = self.daemon.get().and_then(Client::daemon_version) {
-            self.tell_if_version_is_older(version);
+            self.tell_if_version_is_older(&version);
         }
     }
 

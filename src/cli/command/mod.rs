@@ -30,8 +30,12 @@ use crate::cli::session::Session;
 /// Runs a command and returns the exit code.
 pub fn run(globals: &Globals, command: Command) -> Result<i32, Failure> {
     let session = Session::begin(globals);
+    // There is nothing to replace after that.
+    let ends_daemon = matches!(command, Command::DaemonStop(_));
     let code = dispatch(&session, command)?;
-    session.tell_if_older();
+    if !ends_daemon {
+        session.tell_if_older();
+    }
     Ok(code)
 }
 

@@ -126,8 +126,9 @@ impl Client {
         Ok(Self { channel: Noting::new(channel), options })
     }
 
-    /// Returns the version of the daemon; `None` before it has answered, and of one that does not say.
-    pub fn daemon_version(&self) -> Option<&str> {
+    /// Returns the version of the daemon that answered last; `None` before there was an answer, and of one that does not
+    /// say.
+    pub fn daemon_version(&self) -> Option<String> {
         self.channel.version()
     }
 

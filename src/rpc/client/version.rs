@@ -1,6 +1,6 @@
 //! The version of the daemon, which every answer of it names.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use tonic::body::Body;
@@ -14,7 +14,7 @@ pub(in crate::rpc) const VERSION_HEADER: &str = "apex-version";
 #[derive(Debug, Clone)]
 pub(super) struct Noting {
     channel: Channel,
-    version: Arc<OnceLock<String>>,
+    version: Arc<Mutex<Option<String>>>,
 }
 
 impl Noting {
@@ -22,9 +22,10 @@ impl Noting {
         Self { channel, version: Arc::default() }
     }
 
-    /// Returns the version that answered first; `None` before there was an answer, and for one that does not say.
-    pub(super) fn version(&self) -> Option<&str> {
-        self.version.get().map(String::as_str)
+    /// Returns the version that answered last, which may be another than before; `None` before there was an answer, and
+    /// for one that does not say.
+    pub(super) fn version(&self) -> Option<String> {
+        self.version.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -42,9 +43,7 @@ impl Service<http::Request<Body>> for Noting {
         Box::pin(async move {
             let answer = answer.await?;
             let told = answer.headers().get(VERSION_HEADER).and_then(|value| value.to_str().ok());
-            if let Some(told) = told {
-                version.get_or_init(|| told.to_owned());
-            }
+            *version.lock().unwrap_or_else(PoisonError::into_inner) = told.map(str::to_owned);
             Ok(answer)
         })
     }
