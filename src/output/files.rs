@@ -53,14 +53,7 @@ impl Outputs {
         self.within(&part(task, attempt, Stream::Merged))?;
         let directory = self.absolute(&directory(task));
         let make = |path: &Path| DirBuilder::new().mode(0o700).recursive(true).create(path);
-        make(&directory).map_err(|source| Error::MakeDirectory { path: directory.clone(), source })?;
-        // Made through a link it would be anywhere.
-        for path in [self.absolute(Path::new("output")), directory] {
-            if !fs::symlink_metadata(&path).is_ok_and(|found| found.is_dir()) {
-                let source = io::Error::from_raw_os_error(nix::libc::ENOTDIR);
-                return Err(Error::MakeDirectory { path, source });
-            }
-        }
+        make(&directory).map_err(|source| Error::MakeDirectory { path: directory, source })?;
         for stream in Stream::ALL {
             for name in [part(task, attempt, stream), sealed(task, attempt, stream)] {
                 let path = self.absolute(&name);

@@ -32,8 +32,10 @@ pub struct Daemon {
     pub answer: Answer,
     /// Whether the project's lock is held: guardian or apexd live.
     pub is_locked: bool,
-    /// The process that the pid file names, if that is the guardian.
+    /// The process that holds the lock.
     pub guardian: Option<u32>,
+    /// The pid in the pid file, whoever that is.
+    pub named: Option<u32>,
     /// The pid file or the socket is there.
     pub left: Vec<&'static str>,
     /// Those of its processes that were stopped by a signal.
@@ -53,7 +55,7 @@ pub(super) fn standing(facts: &Facts) -> Vec<Check> {
             format!("it drains (pid {guardian}): it ends, and takes no new task"),
             "wait for its end with `apex daemon stop`",
         ),
-        (Answer::Status { guardian, .. }, _) if daemon.guardian != Some(*guardian) => Check::warning(
+        (Answer::Status { guardian, .. }, _) if daemon.named != Some(*guardian) => Check::warning(
             NAME,
             format!("it runs (pid {guardian}), but `.apex/daemon.pid` does not name it"),
             "make that anew with `apex daemon stop`, then `apex daemon start`",

@@ -25,6 +25,7 @@ use crate::cli::unit::Supervisor;
 use crate::config::{self, Config, Overrides};
 use crate::domain::error::ErrorKind;
 use crate::domain::id::Seq;
+use crate::guardian;
 use crate::paths::Project;
 use crate::rpc::client;
 use crate::store::{self, sqlite};
@@ -174,6 +175,7 @@ fn daemon(session: &Session, project: &Project) -> Result<(Daemon, Option<u32>),
         answer,
         is_locked: lock::is_held(project).unwrap_or(false),
         guardian,
+        named: guardian::pid_in(&project.pid_file()),
         left: left.into_iter().filter(|(_, path)| is_there(path.clone())).map(|(name, _)| name).collect(),
         stopped: guardian.map(stopped).unwrap_or_default(),
         failed: reason(&project.failed_file()),

@@ -28,6 +28,7 @@ fn well() -> Facts {
             answer: Answer::Status { guardian: 12, version: "0.2.0".to_owned(), is_draining: false },
             is_locked: true,
             guardian: Some(12),
+            named: Some(12),
             left: vec!["daemon.pid", "daemon.sock"],
             stopped: Vec::new(),
             failed: None,
@@ -69,8 +70,14 @@ fn told(change: impl FnOnce(&mut Facts)) -> String {
 }
 
 fn gone(facts: &mut Facts) {
-    facts.daemon =
-        Daemon { answer: Answer::Nobody, is_locked: false, guardian: None, left: Vec::new(), ..facts.daemon.clone() };
+    facts.daemon = Daemon {
+        answer: Answer::Nobody,
+        is_locked: false,
+        guardian: None,
+        named: None,
+        left: Vec::new(),
+        ..facts.daemon.clone()
+    };
 }
 
 #[test]
@@ -204,7 +211,7 @@ fn the_daemon_in_words() {
     fail daemon: it gave up: no room
       mend that, then `apex daemon start`
     ");
-    let unnamed = told(|facts| facts.daemon.guardian = None);
+    let unnamed = told(|facts| facts.daemon.named = None);
     insta::assert_snapshot!(unnamed, @r"
     warn daemon: it runs (pid 12), but `.apex/daemon.pid` does not name it
       make that anew with `apex daemon stop`, then `apex daemon start`

@@ -119,6 +119,10 @@ fn an_older_daemon_is_named_once_and_what_it_does_not_know_is_1() {
         assert_eq!(list.stderr.matches("apex daemon restart").count(), 1, "{list:?}");
         assert!(list.stderr.contains("0.0.1"), "{list:?}");
     }
+    let checks = world.apex(["--json", "doctor"]).json();
+    let version = checks.as_array().unwrap().iter().find(|check| check["name"] == "version").unwrap();
+    assert_eq!(version["status"], "warn", "{version}");
+    assert!(version["hint"].as_str().unwrap().contains("apex daemon restart"), "{version}");
     let show = world.apex(["--json", "task", "show", "1"]).expect(1);
     assert!(show.error()["hint"].as_str().unwrap().contains("apex daemon restart"), "{show:?}");
 }
