@@ -11,13 +11,14 @@
 //! memory, and be replaced with it.
 //!
 //! Reading order: `run` (the loop) → `apexd` (its lives) → `orders` (what it asks) → `table` (what is held) → `spawn`
-//! and `processes` (the system calls; `kin` decides who belongs to whom, `mounts` and `starting` are for what may hang) →
-//! `alone` (the end without an apexd) → `succession` (one guardian after the other) and `foreign` (the processes of one
+//! and `processes` (the system calls; `kin` decides who belongs to whom, by `cgroup` if it can,
+//! `mounts` and `starting` are for what may hang) → `alone` (the end without an apexd) → `succession` (one guardian after the other) and `foreign` (the processes of one
 //! that was killed) → `hold` (lock, socket, pid file) → `supervisor` (what systemd is told). `watch`
 //! finds out that apexd hangs.
 
 mod alone;
 mod apexd;
+mod cgroup;
 mod daemonize;
 mod error;
 mod foreign;

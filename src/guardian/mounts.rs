@@ -9,7 +9,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _};
 use std::os::fd::AsFd as _;
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Component, Path, PathBuf};
 
@@ -17,6 +17,7 @@ use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::link::Spawn;
+use crate::link::machine::unescape;
 
 /// File systems that answer by themselves. Any other one may have to wait for a server or another program.
 const LOCAL: [&str; 40] = [
@@ -129,30 +130,10 @@ fn parse(text: &[u8]) -> HashSet<PathBuf> {
         let kind = fields.iter().position(|field| *field == b"-").and_then(|dash| fields.get(dash + 1));
         let is_local = kind.is_some_and(|kind| LOCAL.iter().any(|local| local.as_bytes() == *kind));
         if let (false, Some(place)) = (is_local, fields.get(4)) {
-            doubtful.insert(PathBuf::from(OsString::from_vec(unescape(place))));
+            doubtful.insert(unescape(place));
         }
     }
     doubtful
-}
-
-/// Takes back the escapes, which are a backslash and three octal digits.
-fn unescape(text: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((byte, after)) = rest.split_first() {
-        let digits = after.get(..3).and_then(|digits| str::from_utf8(digits).ok());
-        match digits.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
-            Some(escaped) if *byte == b'\\' => {
-                out.push(escaped);
-                rest = &after[3..];
-            }
-            _ => {
-                out.push(*byte);
-                rest = after;
-            }
-        }
-    }
-    out
 }
 
 /// Returns whether a path leads to, or by way of, a doubtful mount.

@@ -69,6 +69,8 @@ pub(super) struct Plan {
     stdin: CString,
     /// Standard output and error; the guardian's own if there are none.
     output: Option<(CString, Option<CString>)>,
+    /// The file into which it writes to be in its control group.
+    group: Option<CString>,
     /// Descriptors the child is to have, from → to; the first are all above the second.
     fds: Vec<(RawFd, RawFd)>,
 }
@@ -95,6 +97,7 @@ impl Plan {
             limits: spawn.limits.iter().map(|limit| (number(limit.resource), soft(limit.soft))).collect(),
             stdin: text(stdin.as_os_str(), SpawnStep::Stdin)?,
             output: Some((output(&spawn.stdout)?, stderr)),
+            group: None,
             fds: Vec::new(),
         })
     }
@@ -114,6 +117,7 @@ impl Plan {
             limits: Vec::new(),
             stdin: c"/dev/null".to_owned(),
             output: None,
+            group: None,
             fds,
         })
     }
@@ -174,10 +178,14 @@ impl Spawner {
         Ok(Self { stack: Stack::new()?, mounts: Mounts::default(), ignored: super::signals::ignored(), nofile })
     }
 
-    /// Starts a task. One that may hang on the way to its program is only begun; the descriptor tells how that goes, see
+    /// Starts a task, in the control group that has this file if there is one. One that may hang on the way to its program is only begun; the descriptor tells how that goes, see
     /// [`starting`](super::starting).
-    pub(super) fn start_task(&mut self, spawn: &Spawn) -> Result<(Started, Option<OwnedFd>), Failed> {
-        let mut plan = Plan::for_task(spawn)?;
+    pub(super) fn start_task(
+        &mut self,
+        spawn: &Spawn,
+        group: Option<CString>,
+    ) -> Result<(Started, Option<OwnedFd>), Failed> {
+        let mut plan = Plan { group, ..Plan::for_task(spawn)? };
         if let Some(nofile) = self.nofile {
             plan.limits.insert(0, (number(Resource::Nofile), nofile));
         }
@@ -306,6 +314,9 @@ fn prepare(plan: &Plan, ignored: &[c_int], apart: bool) -> Result<(), SpawnStep>
         }
         let closed = libc::syscall(libc::SYS_close_range, first_closed, libc::c_uint::MAX, 0);
         succeed(if closed == 0 { 0 } else { -1 }, SpawnStep::Setup)?;
+        if let Some(group) = &plan.group {
+            join(group);
+        }
         if apart {
             reset_signals(ignored)?;
         }
@@ -339,6 +350,19 @@ fn reset_signals(ignored: &[c_int]) -> Result<(), SpawnStep> {
         let mut none = std::mem::zeroed();
         libc::sigemptyset(&raw mut none);
         succeed(libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut()), SpawnStep::Setup)
+    }
+}
+
+/// Joins a control group. One that cannot be joined is done without.
+fn join(group: &CString) {
+    // SAFETY: plain system calls on valid arguments.
+    unsafe {
+        let fd = libc::open(group.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
+        if fd >= 0 {
+            // 0 is the process that writes.
+            libc::write(fd, c"0".as_ptr().cast(), 1);
+            libc::close(fd);
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use crate::domain::id::AssignmentId;
 use crate::domain::outcome::Exit;
 use crate::domain::time::Moment;
 use crate::fault::{self, crash_point};
+use crate::guardian::cgroup::Cgroups;
 use crate::guardian::foreign::{self, Foreign};
 use crate::guardian::kin::{Kin, Origin, Process};
 use crate::guardian::poll::{Poll, Source};
@@ -80,6 +81,8 @@ pub(super) struct Table {
     running: usize,
     /// How many were ever started.
     spawned: u64,
+    /// The control groups of the tasks, where there are any.
+    cgroups: Cgroups,
     /// What started up to then may come from a process that is forgotten, in clock ticks since boot.
     murky_until: u64,
 }
@@ -87,6 +90,9 @@ pub(super) struct Table {
 /// What a signal is for: sessions, and all that belongs to some tasks.
 struct Belonging<'a, S, E> {
     kin: Kin<'a>,
+    cgroups: &'a Cgroups,
+    /// The tasks in whose control groups everything is meant.
+    grouped: Vec<AssignmentId>,
     is_session_meant: S,
     is_everything_meant: E,
 }
@@ -97,8 +103,11 @@ impl<S: Fn(u32) -> bool, E: Fn(AssignmentId) -> bool> Meant for Belonging<'_, S,
     fn among<'p>(&self, processes: &'p [Process]) -> Vec<&'p Process> {
         let mut meant = self.kin.members(processes, &self.is_everything_meant);
         let known: HashSet<u32> = meant.iter().map(|process| process.pid).collect();
-        let in_sessions = processes.iter().filter(|process| (self.is_session_meant)(process.stat.session));
-        meant.extend(in_sessions.filter(|process| !known.contains(&process.pid)));
+        let in_groups: HashSet<u32> = self.grouped.iter().flat_map(|task| self.cgroups.members(*task)).collect();
+        let others = processes
+            .iter()
+            .filter(|process| (self.is_session_meant)(process.stat.session) || in_groups.contains(&process.pid));
+        meant.extend(others.filter(|process| !known.contains(&process.pid)));
         meant
     }
 }
@@ -124,7 +133,8 @@ impl Table {
         let reserve: io::Result<Vec<OwnedFd>> = (0..FREE_FDS_MIN).map(|_| poll.as_fd().try_clone_to_owned()).collect();
         let reserve = reserve
             .map_err(|error| Failed { step: SpawnStep::Fork, errno: error.raw_os_error().unwrap_or(libc::EMFILE) })?;
-        let (started, news) = spawner.start_task(spawn)?;
+        let group = self.cgroups.make(assignment);
+        let (started, news) = spawner.start_task(spawn, group).inspect_err(|_| self.cgroups.remove(assignment))?;
         crash_point("guardian.spawn.done");
         drop(reserve);
         let started_at = wall_now();
@@ -270,6 +280,7 @@ impl Table {
                 self.unwatched.retain(|unwatched| *unwatched != pid);
                 self.running -= 1;
                 processes::reap_ending(pid);
+                self.cgroups.remove(assignment);
                 Some((assignment, failed))
             }
             Progress::Over | Progress::UnderWay => {
@@ -386,18 +397,22 @@ impl Table {
             Scope::Everything if !fault::is_sabotaged(6) => {
                 held.everything |= !matches!(signal, 0 | libc::SIGCONT | libc::SIGSTOP);
                 // What another guardian's child leaves behind does not come here.
-                let is_alone = held.child.exit.is_some() && held.foreign.is_none() && !self.has_strangers(apexd);
-                if is_alone {
+                let comes_here = held.child.exit.is_some() && held.foreign.is_none();
+                if comes_here && !self.has_strangers(apexd) && !self.cgroups.is_populated(assignment) {
                     return libc::ESRCH;
                 }
+                let all_at_once = signal == libc::SIGKILL && self.cgroups.kill(assignment);
                 let origins = self.origins();
                 let is_everything_meant = |other| other == assignment;
                 let meant = Belonging {
                     kin: self.kin(&origins, apexd),
+                    cgroups: &self.cgroups,
+                    grouped: vec![assignment],
                     is_session_meant: |session| is_pinned && session == leader,
                     is_everything_meant,
                 };
-                processes::signal(&meant, signal, recent)
+                let errno = processes::signal(&meant, signal, recent);
+                if all_at_once { 0 } else { errno }
             }
             Scope::Session | Scope::Everything => {
                 processes::signal(&Sessions(|session| is_pinned && session == leader), signal, recent)
@@ -417,6 +432,11 @@ impl Table {
         for held in self.held.values_mut() {
             held.stopped = true;
             held.everything |= held.child.exit.is_none();
+        }
+        if signal == libc::SIGKILL {
+            for assignment in self.ending() {
+                self.cgroups.kill(assignment);
+            }
         }
         let origins = self.origins();
         let meant = self.all_that_ends(&origins, apexd);
@@ -439,11 +459,19 @@ impl Table {
         let left: HashSet<u32> = self.held.values().filter(is_left).map(|held| held.child.pid).collect();
         Belonging {
             kin: self.kin(origins, apexd),
+            cgroups: &self.cgroups,
+            grouped: self.ending().collect(),
             is_session_meant: move |session| self.by_pid.contains_key(&session) || left.contains(&session),
             is_everything_meant: |assignment| {
                 self.held.get(&assignment).is_some_and(|held| held.everything) && !fault::is_sabotaged(6)
             },
         }
+    }
+
+    /// The tasks that are being ended with all that belongs to them.
+    fn ending(&self) -> impl Iterator<Item = AssignmentId> {
+        let ending = self.held.values().filter(|held| held.everything && !fault::is_sabotaged(6));
+        ending.map(|held| held.child.assignment)
     }
 
     fn kin<'a>(&'a self, origins: &'a [Origin], apexd: Option<u32>) -> Kin<'a> {
@@ -469,6 +497,7 @@ impl Table {
         if self.held.get(&assignment).is_none_or(|held| held.child.exit.is_none() && !held.is_gone()) {
             return;
         }
+        self.cgroups.remove(assignment);
         if let Some(held) = self.held.remove(&assignment)
             && held.foreign.is_none()
         {

@@ -2,8 +2,11 @@
 //!
 //! Linux only: all of it but the clocks comes from `/proc`.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::libc;
@@ -64,6 +67,28 @@ impl Stat {
             start_ticks: field(22)?.parse().ok()?,
         })
     }
+}
+
+/// Returns the path that stands in one of the kernel's tables of mounts: a backslash and three octal digits are a byte.
+///
+/// Source: proc_pid_mounts(5).
+pub fn unescape(text: &[u8]) -> PathBuf {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((byte, after)) = rest.split_first() {
+        let digits = after.get(..3).and_then(|digits| str::from_utf8(digits).ok());
+        match digits.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
+            Some(escaped) if *byte == b'\\' => {
+                out.push(escaped);
+                rest = &after[3..];
+            }
+            _ => {
+                out.push(*byte);
+                rest = after;
+            }
+        }
+    }
+    PathBuf::from(OsString::from_vec(out))
 }
 
 /// Reads the id of this run of the machine.

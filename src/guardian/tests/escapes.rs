@@ -1,4 +1,8 @@
+use std::ffi::CString;
+use std::fs;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::libc;
@@ -80,7 +84,7 @@ fn only_what_belongs_to_the_task_is_ended() {
 #[test]
 fn one_that_forks_and_ends_without_a_pause_is_caught() {
     let (mut world, mut apexd) = World::serving();
-    std::fs::write(world.file("comet"), "echo x > flying; setsid sh ./comet & exit\n").unwrap();
+    fs::write(world.file("comet"), "echo x > flying; setsid sh ./comet & exit\n").unwrap();
     apexd.spawn(world.shell(1, "sh ./comet & exec sleep 1000"));
     await_file(&world.file("flying"));
     let mut exit = None;
@@ -124,4 +128,68 @@ fn without_an_apexd_everything_is_ended_but_what_a_normal_end_left() {
     assert!(!Stat::of(await_pid(&world.file("kept"))).unwrap().zombie);
     assert_eq!(processes::send(&kept[0], libc::SIGKILL), 0);
     await_end(&kept[0]);
+}
+
+/// Puts this process into a new control group that is delegated to it, below `place`.
+fn enter_group(place: &Path) -> std::io::Result<()> {
+    let path = CString::new(place.as_os_str().as_bytes()).unwrap();
+    fs::create_dir(place)?;
+    // SAFETY: all are strings with an end, and the value has a length.
+    let result = unsafe { libc::setxattr(path.as_ptr(), c"user.delegate".as_ptr(), c"1".as_ptr().cast(), 1, 0) };
+    if result != 0 {
+        return Err(std::io::Error::last_os_error());
+    }
+    fs::write(place.join("cgroup.procs"), std::process::id().to_string())
+}
+
+/// Where control groups of version 2 are, if this machine has them.
+fn groups() -> Option<PathBuf> {
+    ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"]
+        .map(PathBuf::from)
+        .into_iter()
+        .find(|place| place.join("cgroup.procs").exists())
+}
+
+#[test]
+fn in_a_control_group_nothing_escapes_whatever_it_does() {
+    let mut world = World::new();
+    let own = groups().map(|groups| groups.join(format!("apex-test-{}", uuid::Uuid::new_v4())));
+    let (place, trouble) = (own.clone(), world.file("trouble"));
+    world.start_after(move || {
+        let entered = place.map_or(Err(std::io::ErrorKind::NotFound.into()), |place| enter_group(&place));
+        // The fake tree in the tests of the room has to do then.
+        if let Err(error) = entered {
+            fs::write(trouble, error.to_string()).unwrap();
+        }
+    });
+    let mut apexd = world.connect();
+    apexd.hello();
+    apexd.send(&Order::Ready);
+    if let Ok(trouble) = fs::read_to_string(world.file("trouble")) {
+        eprintln!("no control group of one's own is to be had here: {trouble}");
+    } else {
+        // Of two that run at the same time neither mark nor descent could tell whose this is.
+        let line = |n| {
+            format!(
+                "env -i setsid /bin/sh -c '/bin/sh -c \"echo \\$\\$ > gone{n}; exec /bin/sleep 1000\" & exit' & sleep 1000"
+            )
+        };
+        apexd.spawn(world.shell(1, &line(1)));
+        apexd.spawn(world.shell(2, &line(2)));
+        let escaped = opened(&world, &["gone1", "gone2"]);
+        for n in 1..3 {
+            assert_eq!(apexd.signal(n, libc::SIGKILL, Scope::Everything), 0);
+            await_end(&escaped[usize::try_from(n - 1).unwrap()]);
+            assert_eq!(apexd.exit(n).status, ExitStatus::Signal(9));
+            while apexd.signal(n, 0, Scope::Everything) == 0 {}
+            apexd.forget(n);
+        }
+    }
+    apexd.end(0);
+    assert_eq!(world.end(), 0);
+    if let Some(own) = own.filter(|own| own.exists()) {
+        let tasks: Vec<_> = fs::read_dir(&own).unwrap().flatten().filter(|entry| entry.path().is_dir()).collect();
+        assert!(tasks.is_empty(), "{tasks:?}");
+        fs::remove_dir(own).unwrap();
+    }
 }
