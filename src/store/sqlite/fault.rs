@@ -20,7 +20,8 @@ pub(super) fn of(operation: &'static str, path: &Path, source: impl Into<Arc<rus
         }
         (Some(ErrorCode::NotADatabase), _) => Error::NotADatabase { path },
         (Some(ErrorCode::OperationInterrupted), _) => Error::Closed,
-        (Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure | ErrorCode::ReadOnly), _) if operation != READ => {
+        (Some(ErrorCode::DiskFull), _) => Error::Full { path, source: "the disk is full".into() },
+        (Some(ErrorCode::SystemIoFailure | ErrorCode::ReadOnly), _) if operation != READ => {
             Error::Full { path, source: Box::new(source) }
         }
         (
@@ -36,6 +37,16 @@ pub(super) fn of(operation: &'static str, path: &Path, source: impl Into<Arc<rus
         }
         _ => Error::Sqlite { operation, path, source },
     }
+}
+
+/// Returns whether it failed because the disk is full.
+pub(super) fn is_full(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+}
+
+/// Returns what the database would say if it were asked to write to a full disk.
+pub(super) fn full() -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), None)
 }
 
 /// The operation of everything that only reads.

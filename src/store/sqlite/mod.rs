@@ -1,7 +1,7 @@
 //! Remembers in a SQLite database: for good.
 //!
 //! Reading order: `guard` (looks before anything is written) → `schema` (makes and migrates) → `writer` (the one thread
-//! that writes, group commit) → `verb` (what a verb does in its transaction) → `write`, `read`, `list`, `code` (rows)
+//! that writes, group commit) → `reserve` (room for when the disk is full) → `verb` (what a verb does in its transaction) → `write`, `read`, `list`, `code` (rows)
 //! → `pool` (readers of the daemon) → `reader` (of a client without a daemon).
 //!
 //! Opened only after the last fork: POSIX locks do not survive one. One store to a process.
@@ -36,6 +36,7 @@ mod open;
 mod pool;
 mod read;
 mod reader;
+mod reserve;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -48,7 +49,7 @@ pub use reader::{Reader, open_reader};
 
 use pool::Pool;
 use verb::{Part, Undone};
-use writer::{Closed, Message};
+use writer::{Closed, Message, Purpose};
 
 /// How many writes may wait before the next one has to wait for room.
 const WAITING_MAX: usize = 1_024;
@@ -86,14 +87,32 @@ impl Sqlite {
         })
     }
 
+    /// Records something, on a full disk as well.
     fn write<T, V>(&self, verb: V) -> Reply<'_, T>
+    where
+        T: Send + 'static,
+        V: FnMut(&mut Part<'_>) -> Result<T, Undone> + Send + 'static,
+    {
+        self.write_for(Purpose::Record, verb)
+    }
+
+    /// Takes on work, unless the disk is full.
+    fn take_on<T, V>(&self, verb: V) -> Reply<'_, T>
+    where
+        T: Send + 'static,
+        V: FnMut(&mut Part<'_>) -> Result<T, Undone> + Send + 'static,
+    {
+        self.write_for(Purpose::Work, verb)
+    }
+
+    fn write_for<T, V>(&self, purpose: Purpose, verb: V) -> Reply<'_, T>
     where
         T: Send + 'static,
         V: FnMut(&mut Part<'_>) -> Result<T, Undone> + Send + 'static,
     {
         Box::pin(async move {
             let (reply, answer) = oneshot::channel();
-            let message = Message::Work(writer::job(verb, reply));
+            let message = Message::Work(writer::job(purpose, verb, reply));
             self.writes.send(message).await.map_err(|_| Error::Closed)?;
             answer.await.map_err(|_| Error::Closed)?
         })
@@ -109,7 +128,7 @@ impl Sqlite {
 
 impl TaskStore for Sqlite {
     fn add(&self, add: Add) -> Reply<'_, Added> {
-        self.write(move |part| part.add(&add))
+        self.take_on(move |part| part.add(&add))
     }
 
     fn task(&self, id: TaskId) -> Reply<'_, Option<Task>> {
@@ -133,7 +152,7 @@ impl TaskStore for Sqlite {
     }
 
     fn claim(&self, claim: Claim) -> Reply<'_, Vec<Claimed>> {
-        self.write(move |part| part.claim(&claim))
+        self.take_on(move |part| part.claim(&claim))
     }
 
     fn start(&self, start: Start) -> Reply<'_, ()> {
@@ -169,7 +188,7 @@ impl TaskStore for Sqlite {
     }
 
     fn retry(&self, retry: Steer) -> Reply<'_, PerTask<()>> {
-        self.write(move |part| part.retry(&retry))
+        self.take_on(move |part| part.retry(&retry))
     }
 
     fn remove(&self, remove: Steer) -> Reply<'_, PerTask<()>> {
@@ -209,7 +228,7 @@ impl TaskStore for Sqlite {
     }
 
     fn keep_hash(&self, assignment: AssignmentId, stream: Stream, sha256: [u8; 32]) -> Reply<'_, ()> {
-        self.write(move |part| part.keep_hash(assignment, stream, &sha256))
+        self.take_on(move |part| part.keep_hash(assignment, stream, &sha256))
     }
 }
 
@@ -223,7 +242,7 @@ impl QueueStore for Sqlite {
     }
 
     fn add_queue(&self, add: SetQueue) -> Reply<'_, Queue> {
-        self.write(move |part| part.add_queue(&add))
+        self.take_on(move |part| part.add_queue(&add))
     }
 
     fn set_queue(&self, set: SetQueue) -> Reply<'_, Queue> {

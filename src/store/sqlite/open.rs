@@ -18,6 +18,7 @@ use crate::store::Error;
 use crate::store::sqlite::code::Columns;
 use crate::store::sqlite::guard::{self, Found};
 use crate::store::sqlite::pool::Pool;
+use crate::store::sqlite::reserve::Reserve;
 use crate::store::sqlite::schema::{self, MIGRATIONS, Migrations};
 use crate::store::sqlite::writer::{Closed, Writer};
 use crate::store::sqlite::{Sqlite, WAITING_MAX, fault, read};
@@ -103,9 +104,15 @@ pub(super) fn open_with(
         backup = Some(schema::back_up(&db, &path, found)?);
         schema::migrate(&db, &path, found, migrations)?;
     }
-    let Taken { epoch, id, empty } = take_over(&db, now, migrations).map_err(fault)?;
+    let mut spent = false;
+    let taken = take_over(&db, now, migrations).or_else(|error| {
+        // Whoever had it open before may have left some room behind.
+        spent = fault::is_full(&error) && Reserve::drop_left(&path);
+        if spent { take_over(&db, now, migrations) } else { Err(error) }
+    });
+    let Taken { epoch, id, empty } = taken.map_err(fault)?;
     let last = read::last_seq(&db).map_err(fault)?;
-    let store = Arc::new(serve(db, path, epoch, last)?);
+    let store = Arc::new(serve(db, path, epoch, last, spent)?);
     Ok(Opened { store, unclean, backup, id, created, empty })
 }
 
@@ -118,6 +125,10 @@ struct Taken {
 
 /// Makes sure that changes go to a write-ahead log, raises the epoch, and names the database if it has no name.
 fn take_over(db: &Connection, now: Timestamp, migrations: Migrations) -> rusqlite::Result<Taken> {
+    if !db.is_autocommit() {
+        // Of an earlier try that failed.
+        db.execute_batch("ROLLBACK")?;
+    }
     db.execute_batch("PRAGMA journal_mode = WAL; BEGIN IMMEDIATE")?;
     // Looked at first: a trigger that came along may add what it likes from the first change on.
     let empty = db.query_row("SELECT NOT EXISTS (SELECT 1 FROM task)", [], |row| row.get(0))?
@@ -132,8 +143,8 @@ fn take_over(db: &Connection, now: Timestamp, migrations: Migrations) -> rusqlit
     Ok(taken)
 }
 
-/// Starts the threads.
-fn serve(mut db: Connection, path: PathBuf, epoch: i64, last: Seq) -> Result<Sqlite, Error> {
+/// Starts the threads. `spent`: what room was kept back is used already.
+fn serve(mut db: Connection, path: PathBuf, epoch: i64, last: Seq, spent: bool) -> Result<Sqlite, Error> {
     let pages = Arc::new(AtomicI32::new(0));
     #[cfg(test)]
     let commits = Arc::new(AtomicI32::new(0));
@@ -153,7 +164,9 @@ fn serve(mut db: Connection, path: PathBuf, epoch: i64, last: Seq) -> Result<Sql
     let (writes, messages) = mpsc::channel(WAITING_MAX);
     let (last_told, last) = watch::channel(last);
     let (closed_told, closed) = watch::channel(Closed::NotYet);
-    let writer = Writer { db, path: path.clone(), epoch, last: last_told, closed: closed_told, pages, readers };
+    let reserve = Reserve::take(&path, spent);
+    let writer =
+        Writer { db, reserve, path: path.clone(), epoch, last: last_told, closed: closed_told, pages, readers };
     let thread = thread::Builder::new().name("apex-store".to_owned()).spawn(move || writer.run(messages));
     // Nobody waits for the thread by its handle: closing waits until it says that it has closed.
     thread.map_err(|source| Error::Io { operation: "start the writer of", path: path.clone(), source })?;

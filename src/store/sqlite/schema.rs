@@ -36,8 +36,20 @@ pub(super) fn create(path: &Path, now: Timestamp, migrations: Migrations, id: Uu
         remove(&beside(&new, left))?;
     }
     empty_file(&new)?;
+    let made = fill(&new, path, now, migrations, id).and_then(|()| publish(&new, path));
+    if made.is_err() {
+        // What it takes up may be the very room that was wanting.
+        for left in ["", "-journal", "-wal", "-shm"] {
+            let _ = fs::remove_file(beside(&new, left));
+        }
+    }
+    made
+}
+
+/// Makes a database of the empty file `new`, which is to become `path`.
+fn fill(new: &Path, path: &Path, now: Timestamp, migrations: Migrations, id: Uuid) -> Result<(), Error> {
     let fault = |error| fault::of("create", path, error);
-    let db = connect(&new).map_err(fault)?;
+    let db = connect(new).map_err(fault)?;
     let fill = || {
         db.execute_batch("PRAGMA journal_mode = MEMORY")?;
         db.pragma_update(None, "application_id", APPLICATION_ID.cast_signed())?;
@@ -54,8 +66,7 @@ pub(super) fn create(path: &Path, now: Timestamp, migrations: Migrations, id: Uu
         db.execute_batch("PRAGMA journal_mode = WAL")
     };
     fill().map_err(fault)?;
-    db.close().map_err(|(_, error)| fault(error))?;
-    publish(&new, path)
+    db.close().map_err(|(_, error)| fault(error))
 }
 
 /// Opens a connection that writes.

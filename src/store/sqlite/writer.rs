@@ -15,6 +15,7 @@ use crate::domain::id::Seq;
 use crate::fault::crash_point;
 use crate::store::Error;
 use crate::store::sqlite::fault;
+use crate::store::sqlite::reserve::Reserve;
 use crate::store::sqlite::verb::{Part, Undone};
 
 /// Most verbs in one transaction.
@@ -41,18 +42,30 @@ pub(super) trait Job: Send {
     fn run(&mut self, part: &mut Part<'_>) -> Result<(), Undone>;
     /// Answers: what came of it, or the error because of which it is undone.
     fn answer(self: Box<Self>, undone: Option<Error>);
+    /// What it is for.
+    fn purpose(&self) -> Purpose;
+}
+
+/// What a verb is for, which matters when the disk is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Takes on work, or begins it.
+    Work,
+    /// Records what has happened or is wished, or makes room: for this the reserve is there.
+    Record,
 }
 
 /// Makes a job of a verb.
-pub(super) fn job<T, V>(verb: V, reply: oneshot::Sender<Result<T, Error>>) -> Box<dyn Job>
+pub(super) fn job<T, V>(purpose: Purpose, verb: V, reply: oneshot::Sender<Result<T, Error>>) -> Box<dyn Job>
 where
     T: Send + 'static,
     V: FnMut(&mut Part<'_>) -> Result<T, Undone> + Send + 'static,
 {
-    Box::new(Call { verb, answer: None, reply })
+    Box::new(Call { purpose, verb, answer: None, reply })
 }
 
 struct Call<T, V> {
+    purpose: Purpose,
     verb: V,
     answer: Option<T>,
     reply: oneshot::Sender<Result<T, Error>>,
@@ -77,6 +90,10 @@ where
         // Whoever asked may have gone; what was asked for is done all the same.
         let _ = self.reply.send(answer);
     }
+
+    fn purpose(&self) -> Purpose {
+        self.purpose
+    }
 }
 
 /// How the closing went.
@@ -99,9 +116,16 @@ impl From<rusqlite::Error> for Lost {
     }
 }
 
+impl Lost {
+    fn is_for_want_of_room(&self) -> bool {
+        matches!(self, Self::Database(error) if fault::is_full(error))
+    }
+}
+
 /// The writer's thread.
 pub(super) struct Writer {
     pub(super) db: Connection,
+    pub(super) reserve: Reserve,
     pub(super) path: PathBuf,
     pub(super) epoch: i64,
     pub(super) last: watch::Sender<Seq>,
@@ -138,8 +162,25 @@ impl Writer {
     }
 
     fn transact(&mut self, mut group: Vec<Box<dyn Job>>) {
+        if self.reserve.is_spent() && !self.reserve.restore() {
+            group = self.refuse_work(group, &Lost::Database(Arc::new(fault::full())));
+            if group.is_empty() {
+                return;
+            }
+        }
         let mut undone = Vec::with_capacity(group.len());
-        match self.try_transact(&mut group, &mut undone) {
+        let mut outcome = self.try_transact(&mut group, &mut undone);
+        if let Err(lost) = &outcome
+            && lost.is_for_want_of_room()
+            && group.iter().any(|job| job.purpose() == Purpose::Record)
+            && self.reserve.spend()
+        {
+            self.roll_back();
+            group = self.refuse_work(group, lost);
+            undone.clear();
+            outcome = self.try_transact(&mut group, &mut undone);
+        }
+        match outcome {
             Ok(last) => {
                 if let Some(last) = last {
                     self.last.send_replace(last);
@@ -149,15 +190,28 @@ impl Writer {
                 }
             }
             Err(lost) => {
-                if !self.db.is_autocommit() {
-                    // If even this fails, the next BEGIN does too, and its callers are told.
-                    let _ = self.db.execute_batch("ROLLBACK");
-                }
+                self.roll_back();
                 for job in group {
                     job.answer(Some(self.error(&lost)));
                 }
             }
         }
+    }
+
+    fn roll_back(&self) {
+        if !self.db.is_autocommit() {
+            // If even this fails, the next BEGIN does too, and its callers are told.
+            let _ = self.db.execute_batch("ROLLBACK");
+        }
+    }
+
+    /// Refuses what takes on work, and returns the rest.
+    fn refuse_work(&self, group: Vec<Box<dyn Job>>, lost: &Lost) -> Vec<Box<dyn Job>> {
+        let (work, rest): (Vec<_>, Vec<_>) = group.into_iter().partition(|job| job.purpose() == Purpose::Work);
+        for job in work {
+            job.answer(Some(self.error(lost)));
+        }
+        rest
     }
 
     fn try_transact(&self, group: &mut [Box<dyn Job>], undone: &mut Vec<Option<Error>>) -> Result<Option<Seq>, Lost> {
@@ -180,7 +234,9 @@ impl Writer {
             match outcome {
                 Ok(()) => undone.push(None),
                 // Some failures undo the whole transaction, and with it what others did in it.
-                Err(Undone::Failed(error)) if self.db.is_autocommit() => return Err(error.into()),
+                Err(Undone::Failed(error)) if self.db.is_autocommit() || fault::is_full(&error) => {
+                    return Err(error.into());
+                }
                 Err(Undone::Failed(error)) => {
                     run("ROLLBACK TO part")?;
                     undone.push(Some(fault::of(fault::WRITE, &self.path, error)));
@@ -206,11 +262,12 @@ impl Writer {
     }
 
     /// Merges the write-ahead log if it has grown to `at` pages, and returns when to do so next.
-    fn merge(&self, at: i32) -> i32 {
+    fn merge(&mut self, at: i32) -> i32 {
         let pages = self.pages.load(Ordering::Relaxed);
         if pages < at {
             return at;
         }
+        self.reserve.restore();
         let merged = if pages < TRUNCATE_PAGES { self.checkpoint("PASSIVE") } else { self.checkpoint("TRUNCATE") };
         // A reader may be in the way, or the disk full: nothing is lost, and there will be another time.
         if merged.unwrap_or(false) { MERGE_PAGES } else { pages.saturating_add(MERGE_PAGES) }
@@ -234,6 +291,8 @@ impl Writer {
             // A reader that panicked has closed its connection all the same.
             let _ = reader.join();
         }
+        // Merging the log may need the room.
+        self.reserve.end();
         let closed = match self.db.close() {
             Ok(()) => Closed::Done,
             Err((_, error)) => Closed::Failed(Arc::new(error)),
