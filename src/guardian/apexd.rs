@@ -6,6 +6,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
 use nix::libc;
+use nix::sys::statvfs::statvfs;
 
 use crate::domain::backoff::{EXIT_DRAINED, EXIT_REPLACE, Life as Lived, Restarts, Verdict};
 use crate::domain::outcome::{ExitStatus, SignalName};
@@ -202,6 +203,10 @@ impl Guardian {
                     self.begin_check(program, now);
                 }
             }
+            // It had served before, and what it lacks now comes back without anybody telling the guardian.
+            Verdict::GiveUp { exit, .. } if self.may_own_claims && is_full(&self.options.places.dir) => {
+                self.await_start(exit, EXHAUSTED_DELAY, pid, now);
+            }
             Verdict::GiveUp { starts, exit } => self.give_up(starts, exit, now),
         }
     }
@@ -232,7 +237,10 @@ impl Guardian {
         let reason = first_line(failed).unwrap_or_else(|| {
             let times = if starts == 1 { "once".to_owned() } else { format!("{starts} times in a row") };
             let log = self.options.places.log.display();
-            format!("apexd {} before it was ready ({times}); see `{log}`", how(exit))
+            // apexd had no room to leave its reason then, nor had the log.
+            let dir = &self.options.places.dir;
+            let disk = if is_full(dir) { format!(": the disk of `{}` is full", dir.display()) } else { String::new() };
+            format!("apexd {} before it was ready ({times}){disk}; see `{log}`", how(exit))
         });
         if !failed.exists() {
             // The reason is in the log all the same.
@@ -290,6 +298,12 @@ impl Guardian {
             processes::send(&life.pidfd, libc::SIGKILL);
         }
     }
+}
+
+/// Returns whether so little is left of a directory's disk that apexd cannot start.
+fn is_full(directory: &std::path::Path) -> bool {
+    const LITTLE: u64 = 256 << 10;
+    statvfs(directory).is_ok_and(|disk| disk.blocks_available().saturating_mul(disk.fragment_size()) < LITTLE)
 }
 
 fn how(exit: ExitStatus) -> String {
