@@ -37,6 +37,8 @@ pub struct DaemonStatus {
     pub draining: bool,
     /// The project came from elsewhere and nobody has accepted it yet: nothing of it is run.
     pub untrusted: bool,
+    /// What the machine lacks, because of which nothing is started at the moment.
+    pub held_up: Option<String>,
 }
 
 /// What is measured about a daemon and its tasks.

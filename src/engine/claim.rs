@@ -8,6 +8,7 @@ use crate::domain::attempt::{Machine, Policy};
 use crate::domain::queue;
 use crate::domain::task::TaskSpec;
 use crate::engine::core::{Core, Now};
+use crate::engine::error::with_causes;
 use crate::engine::handle::is_passing;
 use crate::engine::job::{Job, Preparation};
 use crate::engine::supervise::{ABOUT_TO_END, CANCELLED, Supervised};
@@ -63,6 +64,9 @@ impl Core {
             }
             Ok(claimed) => {
                 let all_there_was = claimed.len() < asked;
+                if claimed.is_empty() {
+                    self.held_up = None;
+                }
                 // What is given back at once must not lead to another claim before all of these are counted.
                 for claimed in claimed {
                     self.begin(claimed);
@@ -73,12 +77,15 @@ impl Core {
                 }
             }
             Err(error) => {
-                if is_passing(error.kind()) {
-                    warn!(%error, "Cannot take tasks at the moment");
-                } else {
-                    error!(%error, "Cannot take tasks");
+                let reason = with_causes(&error);
+                if !is_passing(error.kind()) {
+                    error!("Cannot take tasks: {reason}");
+                } else if self.held_up.as_ref() != Some(&reason) {
+                    // Said once, not every time it is tried again.
+                    warn!("Cannot take tasks at the moment: {reason}");
                 }
                 self.claiming = false;
+                self.held_up = Some(reason);
                 let again = self.now.moment + CLAIM_AGAIN_AFTER;
                 self.claim_not_before = Some(again);
                 self.wake_at(again, Target::Claim);

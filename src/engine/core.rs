@@ -125,6 +125,8 @@ pub(super) struct Core {
     pub(super) refusals: u32,
     pub(super) waiting: Waiting,
     pub(super) last_poll_at: Option<Timestamp>,
+    /// What the machine lacked when something was last to be started.
+    pub(super) held_up: Option<String>,
     ended: Option<Ended>,
     replace_asker: Option<Ticket>,
     /// So many requests to stop the guardian has told of.
@@ -154,6 +156,7 @@ impl Core {
             refusals: 0,
             waiting: Waiting::default(),
             last_poll_at: None,
+            held_up: None,
             ended: None,
             replace_asker: None,
             stop_requests: 0,
@@ -223,7 +226,7 @@ impl Core {
 
     /// Returns how it stands.
     pub(super) fn pulse(&self) -> Pulse {
-        Pulse { active: self.attempts.len(), last_poll_at: self.last_poll_at }
+        Pulse { active: self.attempts.len(), last_poll_at: self.last_poll_at, held_up: self.held_up.clone() }
     }
 
     /// No work is taken any more.

@@ -127,6 +127,21 @@ pub enum Error {
     Output(#[from] output::Error),
 }
 
+/// Returns what an error says, and why, and why that.
+pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// What to do when a disk is full.
+const ROOM: &str = "free some space on the disk that holds it; what is stored and what runs is kept, and work goes on by \
+                    itself then";
+
 impl Error {
     /// Returns the kind that callers see.
     pub fn kind(&self) -> ErrorKind {
@@ -158,13 +173,7 @@ impl Error {
         if let Self::Configuration(problem) | Self::NotEntered(problem) = self {
             return problem.clone();
         }
-        let mut message = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            message = format!("{message}: {error}");
-            cause = error.source();
-        }
-        let problem = Problem::new(self.kind(), message);
+        let problem = Problem::new(self.kind(), with_causes(self));
         match self {
             Self::AlreadyEnded(task) => {
                 problem.with_hint(format!("see how it ended with `apex task show {}`", task.id)).with_id(task.id)
@@ -193,6 +202,8 @@ impl Error {
             Self::Store(store::Error::QueueExists(name)) => {
                 problem.with_hint(format!("change it with `apex queue set {name} --slots N`")).with_id(name)
             }
+            Self::Store(store::Error::Full { .. }) => problem.with_hint(ROOM),
+            Self::Output(error) if error.kind() == ErrorKind::Exhausted => problem.with_hint(ROOM),
             Self::Store(store::Error::NoSuchTask(id)) => {
                 problem.with_hint("see what there is with `apex task list --all`").with_id(id)
             }

@@ -53,10 +53,12 @@ pub(super) enum Command {
 }
 
 /// What the loop tells about itself.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Pulse {
     pub(super) active: usize,
     pub(super) last_poll_at: Option<Timestamp>,
+    /// What the machine lacked when something was last to be started.
+    pub(super) held_up: Option<String>,
 }
 
 /// What handles and the loop have in common.
@@ -90,7 +92,7 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn pulse(&self) -> Pulse {
-        *self.pulse.lock().unwrap_or_else(PoisonError::into_inner)
+        self.pulse.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Wants a start no more that is being prepared.
@@ -258,6 +260,7 @@ impl Handle {
             last_poll_at: pulse.last_poll_at,
             draining: self.is_draining(),
             untrusted: self.is_untrusted().await,
+            held_up: pulse.held_up,
         })
     }
 

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use crate::domain::attempt::Event;
 use crate::domain::task::{Environment, Stdin, TaskSpec};
 use crate::domain::time::Timestamp;
+use crate::engine::error::with_causes;
 use crate::engine::handle::Shared;
 use crate::engine::job::Preparation;
 use crate::link::{Spawn, SpawnStep};
-use crate::output;
 use crate::process;
 
 /// Why an attempt cannot be started.
@@ -55,7 +55,7 @@ pub(super) fn prepare(shared: &Shared, facts: &Preparation) -> Result<Spawn, Not
     let files = shared
         .outputs
         .prepare(facts.id, facts.number, spec.split_output)
-        .map_err(|error| NotStartable::Refused { reason: told(&error) })?;
+        .map_err(|error| NotStartable::Refused { reason: with_causes(&error) })?;
     Ok(Spawn {
         assignment: facts.assignment,
         program,
@@ -158,14 +158,4 @@ fn environment(shared: &Shared, facts: &Preparation) -> Vec<(OsString, OsString)
 
 fn path_text(path: &Path) -> OsString {
     path.as_os_str().to_owned()
-}
-
-fn told(error: &output::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

@@ -15,10 +15,12 @@ use crate::domain::text::neutralize;
 use crate::domain::time::Timestamp;
 use crate::engine::Error;
 use crate::engine::core::{Answer, Core, Ticket};
+use crate::engine::error::with_causes;
 use crate::engine::handle::is_passing;
 use crate::engine::job::{Done, Job, Record};
 use crate::engine::spawn::{self, NotStartable};
 use crate::engine::timer::Target;
+use crate::fault;
 use crate::link::{Order, Scope, Spawn, SpawnStep};
 use crate::store;
 use crate::store::task::{Finished, Start, Unclaim};
@@ -190,6 +192,7 @@ impl Core {
     pub(super) fn spawned(&mut self, child: Child) {
         let boot = self.boot;
         self.refusals = 0;
+        self.held_up = None;
         if let Some(supervised) = self.attempts.get_mut(&child.assignment) {
             let identity = ProcessIdentity { boot, pid: child.pid, start_ticks: child.start_ticks };
             supervised.process = Some((identity, child.started_at));
@@ -213,6 +216,7 @@ impl Core {
                 warn!("Cannot start task {} at the moment: {}", supervised.task.id, neutralize(reason));
                 supervised.refused = Some(reason.clone());
             }
+            self.held_up = Some(reason.clone());
             self.wait_for_room();
         }
         let at = self.now.wall;
@@ -420,13 +424,17 @@ impl Core {
                 self.feed(assignment, Event::Recorded);
             }
             Err(error) => {
-                if is_passing(error.kind()) {
-                    warn!(%error, "Cannot record the end of a task yet");
-                } else {
-                    error!(%error, "Cannot record the end of a task");
-                }
-                self.feed(assignment, Event::NotRecorded);
+                // Sabotaged, it is let go although nobody has written down how it ended.
+                let is_kept = !fault::is_sabotaged(9);
+                self.feed(assignment, if is_kept { Event::NotRecorded } else { Event::Recorded });
                 if let Some(supervised) = self.attempts.get_mut(&assignment) {
+                    let (id, reason) = (supervised.task.id, with_causes(&error));
+                    if !is_passing(error.kind()) {
+                        error!("Cannot record the end of task {id}: {reason}");
+                    } else if !supervised.is_unrecorded {
+                        // Said once, not every time it is offered again.
+                        warn!("Cannot record the end of task {id} yet: {reason}");
+                    }
                     supervised.is_unrecorded = true;
                 }
                 self.attempts_changed();

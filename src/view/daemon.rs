@@ -32,6 +32,7 @@ pub struct DaemonView {
     last_poll_at: Option<String>,
     draining: Option<bool>,
     untrusted: Option<bool>,
+    held_up: Option<String>,
 }
 
 /// Where a project and its daemon are to be found.
@@ -61,6 +62,7 @@ impl DaemonView {
             last_poll_at: instant(status.last_poll_at),
             draining: Some(status.draining),
             untrusted: Some(status.untrusted),
+            held_up: status.held_up.clone(),
             ..Self::stopped(places).with_counts(&status.counts)
         }
     }
@@ -89,6 +91,7 @@ impl DaemonView {
             last_poll_at: None,
             draining: None,
             untrusted: None,
+            held_up: None,
         }
     }
 
@@ -124,11 +127,11 @@ mod tests {
 
     #[test]
     fn a_daemon_that_runs() {
-        insta::assert_snapshot!(json::line(&DaemonView::running(&samples::daemon(), PLACES())).unwrap(), @r#"{"running":true,"pid":4242,"guardian_pid":4241,"restarts":0,"version":"0.1.0","started_at":"2026-01-15T10:30:00.000Z","uptime_ms":3600000,"project":"/home/project","socket":"/home/project/.apex/daemon.sock","log_file":"/home/project/.apex/daemon.log","max_concurrent":3,"active":1,"queued":2,"waiting":2,"tasks_processed":42,"tasks_succeeded":40,"tasks_failed":2,"last_poll_at":"2026-01-15T11:29:59.000Z","draining":false,"untrusted":false}"#);
+        insta::assert_snapshot!(json::line(&DaemonView::running(&samples::daemon(), PLACES())).unwrap(), @r#"{"running":true,"pid":4242,"guardian_pid":4241,"restarts":0,"version":"0.1.0","started_at":"2026-01-15T10:30:00.000Z","uptime_ms":3600000,"project":"/home/project","socket":"/home/project/.apex/daemon.sock","log_file":"/home/project/.apex/daemon.log","max_concurrent":3,"active":1,"queued":2,"waiting":2,"tasks_processed":42,"tasks_succeeded":40,"tasks_failed":2,"last_poll_at":"2026-01-15T11:29:59.000Z","draining":false,"untrusted":false,"held_up":null}"#);
     }
 
     #[test]
     fn a_daemon_that_does_not_run() {
-        insta::assert_snapshot!(json::line(&DaemonView::stopped(PLACES())).unwrap(), @r#"{"running":false,"pid":null,"guardian_pid":null,"restarts":null,"version":null,"started_at":null,"uptime_ms":null,"project":"/home/project","socket":"/home/project/.apex/daemon.sock","log_file":"/home/project/.apex/daemon.log","max_concurrent":null,"active":null,"queued":null,"waiting":null,"tasks_processed":null,"tasks_succeeded":null,"tasks_failed":null,"last_poll_at":null,"draining":null,"untrusted":null}"#);
+        insta::assert_snapshot!(json::line(&DaemonView::stopped(PLACES())).unwrap(), @r#"{"running":false,"pid":null,"guardian_pid":null,"restarts":null,"version":null,"started_at":null,"uptime_ms":null,"project":"/home/project","socket":"/home/project/.apex/daemon.sock","log_file":"/home/project/.apex/daemon.log","max_concurrent":null,"active":null,"queued":null,"waiting":null,"tasks_processed":null,"tasks_succeeded":null,"tasks_failed":null,"last_poll_at":null,"draining":null,"untrusted":null,"held_up":null}"#);
     }
 }

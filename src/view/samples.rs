@@ -188,5 +188,6 @@ pub(crate) fn daemon() -> DaemonStatus {
         last_poll_at: Some(NOW + Duration::from_secs(3599)),
         draining: false,
         untrusted: false,
+        held_up: None,
     }
 }

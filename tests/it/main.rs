@@ -17,6 +17,7 @@ mod network;
 mod powercut;
 mod promises;
 mod reload;
+mod scarce;
 mod start;
 mod storm;
 mod support;

@@ -25,6 +25,9 @@ pub fn running(status: &DaemonStatus, project: &Project, now: Timestamp, width: 
     if status.untrusted {
         fact("trust", UNTRUSTED.to_owned());
     }
+    if let Some(lacking) = &status.held_up {
+        fact("held up", neutralize(lacking).into_owned());
+    }
     if let Some(at) = status.last_poll_at {
         fact("last poll", ago(at, now));
     }

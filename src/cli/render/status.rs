@@ -50,6 +50,9 @@ pub fn screen(screen: &Screen, project: &Project, now: Timestamp, width: Option<
     if screen.untrusted {
         sheet.topic("trust", UNTRUSTED);
     }
+    if let Some(lacking) = screen.daemon.as_ref().and_then(|status| status.held_up.as_ref()) {
+        sheet.topic("held up", neutralize(lacking));
+    }
     if let Some(overview) = queue::overview(&screen.queues, now, width) {
         sheet.topic("queues", "");
         sheet.block(Some(overview));

@@ -136,6 +136,9 @@ fn queued(task: &Task, place: &Place, now: Timestamp) -> String {
     if status.active >= status.max_concurrent {
         return format!("waits for {} of the daemon{}{then}", one_of(status.max_concurrent), holders(false));
     }
+    if let Some(lacking) = &status.held_up {
+        return format!("waits for the machine: {}; it is tried again by itself{then}", neutralize(lacking));
+    }
     match ahead {
         Some(ahead) => format!("waits for its turn, with {ahead} ahead of it in queue `{name}`"),
         None => "is about to start".to_owned(),

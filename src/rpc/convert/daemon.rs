@@ -32,6 +32,7 @@ pub(in crate::rpc) fn to_proto(status: DaemonStatus) -> proto::GetStatusResponse
         last_poll_at_ms: status.last_poll_at.map(|at| at.0),
         draining: status.draining,
         untrusted: status.untrusted,
+        held_up: status.held_up,
     }
 }
 
@@ -61,5 +62,6 @@ pub(in crate::rpc) fn from_proto(status: proto::GetStatusResponse) -> DaemonStat
         last_poll_at: status.last_poll_at_ms.map(Timestamp),
         draining: status.draining,
         untrusted: status.untrusted,
+        held_up: status.held_up,
     }
 }

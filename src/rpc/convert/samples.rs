@@ -292,9 +292,9 @@ pub(in crate::rpc) fn change() -> impl Strategy<Value = Change> {
 pub(in crate::rpc) fn status() -> impl Strategy<Value = DaemonStatus> {
     let process = (any::<u32>(), any::<u32>(), any::<u32>(), text(), timestamp(), duration());
     let counts = (btree_map(state(), any::<u64>(), 0..5), any::<u64>(), any::<u64>(), any::<u64>());
-    let flags = (any::<bool>(), any::<bool>());
+    let flags = (any::<bool>(), any::<bool>(), of(text()));
     (process, absolute_path(), any::<u32>(), any::<u32>(), counts, of(timestamp()), flags).prop_map(
-        |(process, project, max_concurrent, active, counts, last_poll_at, (draining, untrusted))| {
+        |(process, project, max_concurrent, active, counts, last_poll_at, (draining, untrusted, held_up))| {
             let (pid, guardian_pid, restarts, version, started_at, uptime) = process;
             let (by_state, processed, succeeded, failed) = counts;
             DaemonStatus {
@@ -311,6 +311,7 @@ pub(in crate::rpc) fn status() -> impl Strategy<Value = DaemonStatus> {
                 last_poll_at,
                 draining,
                 untrusted,
+                held_up,
             }
         },
     )

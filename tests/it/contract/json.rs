@@ -233,6 +233,7 @@ fn how_the_daemon_stands_running_or_not() {
       last_poll_at: <string>
       draining: false
       untrusted: false
+      held_up: null
     }
     "#);
     world.apex(["daemon", "stop"]).expect(0);
@@ -258,6 +259,7 @@ fn how_the_daemon_stands_running_or_not() {
       last_poll_at: null
       draining: null
       untrusted: null
+      held_up: null
     }
     "#);
 }

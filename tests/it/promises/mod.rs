@@ -11,6 +11,7 @@ mod p03_once;
 mod p04_restart;
 mod p06_ended;
 mod p07_identity;
+mod p09_scarcity;
 mod p12_owner;
 mod p13_trust;
 mod p14_harmless;
@@ -54,6 +55,11 @@ const PROMISES: &[Promise] = &[
         number: 7,
         mechanism: "a pid counts only together with the start time of its process",
         test: "promises::p07_identity::a_stranger_with_the_pid_of_a_task_is_left_alone",
+    },
+    Promise {
+        number: 9,
+        mechanism: "offering an end again to a store that had no room for it",
+        test: "promises::p09_scarcity::how_a_task_ended_on_a_full_disk_is_recorded_when_there_is_room",
     },
     Promise {
         number: 12,
