@@ -81,7 +81,8 @@ impl Tape {
     fn listing(&self) -> Vec<(String, u64)> {
         let entries = fs::read_dir(&self.directory).unwrap().map(Result::unwrap);
         let named = entries.map(|entry| (entry.file_name().into_string().unwrap(), entry.metadata().unwrap().ino()));
-        named.filter(|(name, _)| !name.ends_with("-shm")).collect()
+        // Neither has a content that matters after a power cut.
+        named.filter(|(name, _)| !name.ends_with("-shm") && !name.ends_with("-reserve")).collect()
     }
 
     /// Notices what others than SQLite did.
