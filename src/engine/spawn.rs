@@ -87,11 +87,17 @@ pub(super) fn explain(spec: &TaskSpec, step: SpawnStep, errno: i32) -> NotStarta
         SpawnStep::Exec => {
             format!("program `{}`", spec.argv.first().map(|name| name.to_string_lossy()).unwrap_or_default())
         }
-        SpawnStep::Fork => "process".to_owned(),
+        SpawnStep::Fork => "a further process".to_owned(),
         SpawnStep::Output => "output files".to_owned(),
         SpawnStep::Setup => "session, limits or descriptors".to_owned(),
     };
-    let reason = format!("{what}: {error}");
+    let reason = match (step, errno) {
+        (SpawnStep::Exec, nix::libc::E2BIG) => {
+            format!("{what}: its arguments and environment together are longer than the system takes: {error}")
+        }
+        (SpawnStep::Fork, nix::libc::EAGAIN) => format!("{what}: no more are allowed (see `ulimit -u`): {error}"),
+        _ => format!("{what}: {error}"),
+    };
     let fault_of_the_task = matches!(step, SpawnStep::Chdir | SpawnStep::Stdin | SpawnStep::Exec);
     if fault_of_the_task && !scarce {
         NotStartable::Failed { code: code_of(&error), reason }

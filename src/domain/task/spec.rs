@@ -237,6 +237,9 @@ impl TaskSpec {
         if let Some(index) = self.argv.iter().position(nul) {
             return Err(InvalidSpec::NulInArgument(index));
         }
+        if let Some(index) = self.argv.iter().position(|argument| argument.len() > STRING_BYTES_MAX) {
+            return Err(InvalidSpec::LongArgument(index));
+        }
         if !self.cwd.is_absolute() || self.cwd.as_os_str().as_encoded_bytes().contains(&0) {
             return Err(InvalidSpec::Cwd(self.cwd.clone()));
         }
@@ -260,6 +263,11 @@ impl TaskSpec {
         Ok(())
     }
 }
+
+/// Longest argument, and longest environment variable with its name, in bytes: what Linux takes, less the NUL at the end.
+///
+/// Source: execve(2), "Limits on size of arguments and environment".
+pub const STRING_BYTES_MAX: usize = 32 * 4096 - 1;
 
 /// Longest name of a task and longest key of a label, in bytes.
 pub const NAME_BYTES_MAX: usize = 255;
@@ -294,6 +302,12 @@ pub enum InvalidSpec {
     /// The operating system ends arguments at NUL.
     #[error("argument {0} contains a NUL byte")]
     NulInArgument(usize),
+    /// No process can be given an argument that long.
+    #[error("argument {0} is longer than the {STRING_BYTES_MAX} bytes that the system takes; put it into a file")]
+    LongArgument(usize),
+    /// No process can be given a variable that long.
+    #[error("environment variable `{0}` is longer than the {STRING_BYTES_MAX} bytes that the system takes")]
+    LongVariable(String),
     /// The working directory does not mean the same everywhere.
     #[error("working directory `{}` is not an absolute path", .0.display())]
     Cwd(PathBuf),
@@ -334,6 +348,9 @@ impl Environment {
             if bytes.is_empty() || bytes.contains(&b'=') || bytes.contains(&0) || value.as_encoded_bytes().contains(&0)
             {
                 return Err(InvalidSpec::EnvName(name.to_string_lossy().into_owned()));
+            }
+            if name.len() + "=".len() + value.len() > STRING_BYTES_MAX {
+                return Err(InvalidSpec::LongVariable(name.to_string_lossy().into_owned()));
             }
         }
         Ok(())

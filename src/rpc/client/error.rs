@@ -158,6 +158,11 @@ impl Error {
             Code::InvalidArgument | Code::OutOfRange => told(ErrorKind::Invalid),
             Code::NotFound => told(ErrorKind::NotFound),
             Code::FailedPrecondition | Code::AlreadyExists => told(ErrorKind::Conflict),
+            // Said by the transport, which has a cause, and not by a handler.
+            Code::ResourceExhausted if std::error::Error::source(&status).is_some() => Self::Answered(
+                Problem::new(ErrorKind::Exhausted, "the daemon has as many connections as it may")
+                    .with_hint("end some that are kept open, as by `apex logs -f`, then try again"),
+            ),
             Code::ResourceExhausted => told(ErrorKind::Exhausted),
             Code::PermissionDenied | Code::Unauthenticated => told(ErrorKind::Denied),
             _ => Self::Broken { source: Box::new(status) },

@@ -1,6 +1,7 @@
 //! The handlers of what flows, and the daemon's own log.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_stream::wrappers::ReceiverStream;
@@ -53,8 +54,19 @@ impl LogService for Service {
         };
         let tail_lines = request.tail_lines.map(|lines| usize::try_from(lines).unwrap_or(usize::MAX));
         let selection = Selection { tail_lines, since: request.since_ms.map(Timestamp), level };
+        let file = self.file(1)?;
+        let Ok(turn) = Arc::clone(&self.logs).try_acquire_owned() else {
+            let message = "as many read the daemon's log as may at once";
+            let problem = Problem::new(ErrorKind::Exhausted, message);
+            return Err(status::from_problem(problem.with_hint("end some `apex daemon logs -f`, then try again")));
+        };
         let (feed, messages) = Feed::new(self.handle.closing());
-        self.work.spawn(send(self.log_file.clone(), selection, request.follow, feed));
+        let sending = send(self.log_file.clone(), selection, request.follow, feed);
+        self.work.spawn(async move {
+            let sent = sending.await;
+            drop((file, turn));
+            sent
+        });
         Ok(Response::new(ReceiverStream::new(messages)))
     }
 }

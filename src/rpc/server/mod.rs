@@ -9,9 +9,10 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, timeout_at};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -123,7 +124,9 @@ pub async fn serve(
     listener.set_nonblocking(true).map_err(listen)?;
     let listener = tokio::net::UnixListener::from_std(listener).map_err(listen)?;
 
-    let service = Service { handle, work: TaskTracker::new(), log_file: options.log_file };
+    let room = room();
+    let (files, logs) = (Arc::new(Semaphore::new(room)), Arc::new(Semaphore::new(LOG_READERS_MAX)));
+    let service = Service { handle, work: TaskTracker::new(), log_file: options.log_file, files, logs };
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<TaskServiceServer<Service>>().await;
     health.set_serving::<QueueServiceServer<Service>>().await;
@@ -167,7 +170,7 @@ pub async fn serve(
     let end = async {
         tokio::select! {
             () = shutdown => {}
-            () = accept::accept(&listener, nix::unistd::geteuid().as_raw(), doors, accepted) => {}
+            () = accept::accept(&listener, nix::unistd::geteuid().as_raw(), room, doors, accepted) => {}
         }
         closing.cancel();
         service.work.close();
@@ -191,6 +194,23 @@ pub async fn serve(
     }
 }
 
+/// The most connections there are at once, and the most files that are open for clients at once.
+const ROOM_MAX: usize = 4096;
+/// The most clients that read the daemon's own log at once: each that follows it keeps one of the threads busy on which
+/// starts and ends of tasks are prepared.
+const LOG_READERS_MAX: usize = 64;
+/// So many descriptors are kept for everything else that comes and goes: directories, the log, whoever is sent away.
+const KEPT_BACK: usize = 24;
+
+/// Returns how many connections there may be, and how many files may be open for them: together as many as this process
+/// has descriptors left, so that clients never take those that recording needs.
+fn room() -> usize {
+    let limit = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE);
+    let limit = limit.map_or(1024, |(soft, _)| usize::try_from(soft).unwrap_or(usize::MAX));
+    let used = std::fs::read_dir("/proc/self/fd").map_or(64, Iterator::count);
+    (limit.saturating_sub(used + KEPT_BACK) / 2).clamp(4, ROOM_MAX)
+}
+
 /// All services. Cheap to clone.
 #[derive(Clone)]
 struct Service {
@@ -198,6 +218,10 @@ struct Service {
     /// Everything that goes on beside the handlers: streams, and changes that a client that leaves must not cut short.
     work: TaskTracker,
     log_file: PathBuf,
+    /// Files that may still be opened for clients.
+    files: Arc<Semaphore>,
+    /// Clients that may still begin to read the daemon's own log.
+    logs: Arc<Semaphore>,
 }
 
 impl Service {

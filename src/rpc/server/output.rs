@@ -1,8 +1,9 @@
 //! Sends what tasks write, and takes in what they are to read.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
@@ -71,10 +72,21 @@ impl Service {
         request: proto::ReadOutputRequest,
     ) -> Result<ReceiverStream<Result<proto::ReadOutputResponse, Status>>, Status> {
         let wanted = Wanted::from_proto(request).map_err(malformed)?;
+        // Standard output and standard error may be two files.
+        let files = self.file(2)?;
         let (feed, messages) = Feed::new(self.handle.closing());
-        let sending = Sending { service: self.clone(), changes: self.handle.changes(), wanted, feed };
+        let changes = self.handle.changes();
+        let sending = Sending { service: self.clone(), changes, wanted, feed, _files: files };
         self.work.spawn(sending.all());
         Ok(ReceiverStream::new(messages))
+    }
+
+    /// Takes the right to have so many files open for a client.
+    pub(super) fn file(&self, count: u32) -> Result<OwnedSemaphorePermit, Status> {
+        Arc::clone(&self.files).try_acquire_many_owned(count).map_err(|_| {
+            let problem = Problem::new(ErrorKind::Exhausted, "the daemon has as many files open for others as it may");
+            status::from_problem(problem.with_hint("end some commands that follow, as `apex logs -f`, then try again"))
+        })
     }
 
     /// Keeps standard input for a task that is added afterwards.
@@ -83,6 +95,7 @@ impl Service {
         request: Request<Streaming<proto::UploadStdinRequest>>,
     ) -> Result<Response<proto::UploadStdinResponse>, Status> {
         let refuse = |error: crate::output::Error| self.refuse(&engine::Error::from(error));
+        let _file = self.file(1)?;
         let mut pieces = request.into_inner();
         let mut upload = self.handle.outputs().upload(Uuid::new_v4()).await.map_err(refuse)?;
         let mut closing = self.handle.closing();
@@ -115,6 +128,7 @@ struct Sending {
     changes: watch::Receiver<Seq>,
     wanted: Wanted,
     feed: Messages,
+    _files: OwnedSemaphorePermit,
 }
 
 /// One stream of an attempt, as far as it was sent.

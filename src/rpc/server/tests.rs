@@ -490,7 +490,7 @@ async fn another_user_is_sent_away_without_a_word() {
     let listener = tokio::net::UnixListener::bind(dir.path().join("s")).unwrap();
     let (accepted, mut incoming) = mpsc::channel(1);
     let other = nix::unistd::geteuid().as_raw() + 1;
-    let accepting = tokio::spawn(async move { accept::accept(&listener, other, doors(), accepted).await });
+    let accepting = tokio::spawn(async move { accept::accept(&listener, other, 9, doors(), accepted).await });
     for _ in 0..3 {
         let mut stream = UnixStream::connect(dir.path().join("s")).await.unwrap();
         assert_eq!(stream.read(&mut [0; 16]).await.unwrap(), 0);
@@ -500,12 +500,35 @@ async fn another_user_is_sent_away_without_a_word() {
 }
 
 #[tokio::test]
+async fn who_finds_no_place_is_told_so_and_gets_one_when_there_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let listener = tokio::net::UnixListener::bind(dir.path().join("s")).unwrap();
+    let (accepted, mut incoming) = mpsc::channel(1);
+    let me = nix::unistd::geteuid().as_raw();
+    let accepting = tokio::spawn(async move { accept::accept(&listener, me, 1, doors(), accepted).await });
+    let _first = UnixStream::connect(dir.path().join("s")).await.unwrap();
+    let first = incoming.recv().await.unwrap().unwrap();
+    for _ in 0..20 {
+        let client = Client::connect(&dir.path().join("s"), Options::default()).await.unwrap();
+        let error = client.status().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Exhausted, "{error:?}");
+        assert!(error.answered());
+        let problem = error.problem();
+        assert!(problem.message.contains("connections") && problem.hint.is_some(), "{problem:?}");
+    }
+    drop(first);
+    let _second = UnixStream::connect(dir.path().join("s")).await.unwrap();
+    incoming.recv().await.unwrap().unwrap();
+    accepting.abort();
+}
+
+#[tokio::test]
 async fn who_says_nothing_for_ten_seconds_is_sent_away() {
     let dir = tempfile::tempdir().unwrap();
     let listener = tokio::net::UnixListener::bind(dir.path().join("s")).unwrap();
     let (accepted, mut incoming) = mpsc::channel(1);
     let me = nix::unistd::geteuid().as_raw();
-    let accepting = tokio::spawn(async move { accept::accept(&listener, me, doors(), accepted).await });
+    let accepting = tokio::spawn(async move { accept::accept(&listener, me, 9, doors(), accepted).await });
     let mut client = UnixStream::connect(dir.path().join("s")).await.unwrap();
     client.write_all(b"PRI").await.unwrap();
     let mut connection = incoming.recv().await.unwrap().unwrap();
@@ -527,6 +550,8 @@ async fn what_was_cut_off_by_the_client_is_done_all_the_same() {
         handle: world.handle.clone(),
         work: TaskTracker::new(),
         log_file: world.dir.path().join("daemon.log"),
+        files: Arc::new(Semaphore::new(2)),
+        logs: Arc::new(Semaphore::new(1)),
     };
     let (done, mut is_done) = watch::channel(false);
     let job = {

@@ -71,6 +71,18 @@ pub fn fill(directory: &Path, spare: u64) -> PathBuf {
     path
 }
 
+/// Changes the soft limit of a process; `None` makes it what it was, as high as it may be.
+pub fn set_limit(pid: i32, resource: nix::sys::resource::Resource, soft: Option<u64>) {
+    let mut limit = nix::libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: plain system calls; both pointers are null or to a variable of ours.
+    let done = unsafe {
+        let got = nix::libc::prlimit(pid, resource as _, std::ptr::null(), &raw mut limit);
+        limit.rlim_cur = soft.unwrap_or(limit.rlim_max);
+        got | nix::libc::prlimit(pid, resource as _, &raw const limit, std::ptr::null_mut())
+    };
+    assert_eq!(done, 0, "{}", std::io::Error::last_os_error());
+}
+
 /// A shell line that runs until there is a file `go` beside the project, which is on another disk.
 pub const UNTIL_GO: &str = "while [ ! -e ../go ]; do sleep 0.01; done";
 
