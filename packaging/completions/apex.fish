@@ -88,6 +88,7 @@ complete -c apex -n "__fish_apex_using_subcommand run" -l retry-max-delay -d 'Ne
 complete -c apex -n "__fish_apex_using_subcommand run" -l retry-on -d 'Try only these exit codes again' -r
 complete -c apex -n "__fish_apex_using_subcommand run" -l on-interrupt -d 'When it was interrupted or lost: stop, or rerun it [default: stop; rerun with retries]' -r
 complete -c apex -n "__fish_apex_using_subcommand run" -l timeout -d 'End an attempt that runs longer than this; `0s` for no limit' -r
+complete -c apex -n "__fish_apex_using_subcommand run" -l output-limit -d 'End an attempt that writes more than this, as in `100MiB`; `0B` for no limit' -r
 complete -c apex -n "__fish_apex_using_subcommand run" -l kill-signal -d 'Ask it to end by this signal [default: TERM]' -r
 complete -c apex -n "__fish_apex_using_subcommand run" -l kill-grace -d 'Kill it when it has not ended so long after that' -r
 complete -c apex -n "__fish_apex_using_subcommand run" -l detach-after -d 'Leave it running after this time and exit with 75' -r
@@ -192,6 +193,7 @@ complete -c apex -n "__fish_apex_using_subcommand add" -l retry-max-delay -d 'Ne
 complete -c apex -n "__fish_apex_using_subcommand add" -l retry-on -d 'Try only these exit codes again' -r
 complete -c apex -n "__fish_apex_using_subcommand add" -l on-interrupt -d 'When it was interrupted or lost: stop, or rerun it [default: stop; rerun with retries]' -r
 complete -c apex -n "__fish_apex_using_subcommand add" -l timeout -d 'End an attempt that runs longer than this; `0s` for no limit' -r
+complete -c apex -n "__fish_apex_using_subcommand add" -l output-limit -d 'End an attempt that writes more than this, as in `100MiB`; `0B` for no limit' -r
 complete -c apex -n "__fish_apex_using_subcommand add" -l kill-signal -d 'Ask it to end by this signal [default: TERM]' -r
 complete -c apex -n "__fish_apex_using_subcommand add" -l kill-grace -d 'Kill it when it has not ended so long after that' -r
 complete -c apex -n "__fish_apex_using_subcommand add" -l json -d 'Print JSON'
@@ -314,6 +316,7 @@ complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcomma
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l retry-on -d 'Try only these exit codes again' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l on-interrupt -d 'When it was interrupted or lost: stop, or rerun it [default: stop; rerun with retries]' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l timeout -d 'End an attempt that runs longer than this; `0s` for no limit' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l output-limit -d 'End an attempt that writes more than this, as in `100MiB`; `0B` for no limit' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l kill-signal -d 'Ask it to end by this signal [default: TERM]' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l kill-grace -d 'Kill it when it has not ended so long after that' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l json -d 'Print JSON'

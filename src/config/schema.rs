@@ -40,7 +40,7 @@ const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// The longest length of time that is taken for any setting: ten years.
 const LONGEST: Duration = Duration::from_secs(3_650 * 24 * 3_600);
 
-pub(super) const KEYS: [Key; 14] = [
+pub(super) const KEYS: [Key; 15] = [
     Key {
         section: "client",
         name: "auto_start",
@@ -124,6 +124,16 @@ pub(super) const KEYS: [Key; 14] = [
         set: |config, value| {
             duration(value, Duration::ZERO, LONGEST)
                 .map(|value| config.task.timeout = (value > Duration::ZERO).then_some(value))
+        },
+    },
+    Key {
+        section: "task",
+        name: "output_limit",
+        kind: Kind::Text,
+        effect: Effect::AtOnce,
+        get: |config| Value::Text(units::format_size(config.task.output_limit.unwrap_or_default())),
+        set: |config, value| {
+            size(value, 0, 1 << 60).map(|value| config.task.output_limit = (value > 0).then_some(value))
         },
     },
     Key {

@@ -69,6 +69,7 @@ keep = 1
 [task]
 retries = 2
 timeout = "1h30m"
+output_limit = "1GiB"
 leftovers = "leave"
 [env]
 exclude = ["*_TOKEN"]
@@ -88,7 +89,12 @@ fn every_key_is_taken() {
         daemon: Daemon { poll_interval: Duration::from_millis(250), max_concurrent: 8, log_level: Level::Debug },
         shutdown: Shutdown { grace: Duration::ZERO, kill_grace: Duration::from_secs(1) },
         log: Log { max_size: 2048, keep: 1 },
-        task: Task { retries: 2, timeout: Some(Duration::from_secs(5_400)), leftovers: Leftovers::Leave },
+        task: Task {
+            retries: 2,
+            timeout: Some(Duration::from_secs(5_400)),
+            output_limit: Some(1 << 30),
+            leftovers: Leftovers::Leave,
+        },
         env: Env { exclude: vec!["*_TOKEN".into()] },
         retention: Retention { keep_for: Duration::from_secs(86_400) },
         queues: [("default".to_owned(), Queue { slots: 1 }), ("gpu".to_owned(), Queue { slots: 2 })].into(),
@@ -217,6 +223,7 @@ fn values_out_of_range_are_refused() {
         "[log]\nkeep = 1001",
         "[task]\nleftovers = \"shoot\"",
         "[task]\ntimeout = \"forever\"",
+        "[task]\noutput_limit = 4096",
         "[env]\nexclude = \"X\"",
         "[env]\nexclude = [1]",
         "[env]\nexclude = [\"[\"]",

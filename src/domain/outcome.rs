@@ -130,6 +130,8 @@ pub enum StopCause {
     Cancel,
     /// The attempt's time limit is over.
     Timeout,
+    /// The attempt has written as many bytes as it may.
+    OutputLimit(u64),
     /// The daemon is being stopped.
     Drain,
 }
@@ -163,6 +165,10 @@ impl Outcome {
             }
             (Some(StopCause::Timeout), _) => {
                 (State::TimedOut, Some(ReasonCode::Timeout), Some("its time limit was over".to_owned()))
+            }
+            (Some(StopCause::OutputLimit(bytes)), _) => {
+                let reason = format!("it wrote more than the {bytes} bytes that it may");
+                (State::Failed, Some(ReasonCode::OutputLimit), Some(reason))
             }
             (Some(StopCause::Drain), _) => {
                 (State::Interrupted, Some(ReasonCode::Drain), Some("the daemon was stopped".to_owned()))

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tracing::{error, info, warn};
 
 use crate::domain::drain::{self, Drain};
-use crate::domain::id::{AssignmentId, TaskId};
+use crate::domain::id::{AssignmentId, AttemptNumber, TaskId};
 use crate::domain::identity::{BootId, GuardianId};
 use crate::domain::time::{Moment, Timestamp};
 use crate::engine::Settings;
@@ -59,6 +59,8 @@ pub(super) enum Event {
     Done(Done),
     /// A job ended without one.
     JobFailed,
+    /// An attempt has written so many bytes, which is as many as it may, or more.
+    Overflowed { assignment: AssignmentId, bytes: u64 },
     /// There may be more to be done.
     Woken(Wake),
     /// The moment of [`Core::next_wake`] has come.
@@ -89,6 +91,28 @@ pub(super) enum Effect {
     Past(Past),
     /// Told to whoever waits.
     Reply(Ticket, Answer),
+    /// From now on it is noticed when an attempt writes more than it may.
+    WatchOutput(Watched),
+    /// No longer.
+    LeaveOutput(AssignmentId),
+}
+
+/// An attempt whose output has a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Watched {
+    pub(super) assignment: AssignmentId,
+    pub(super) id: TaskId,
+    pub(super) number: AttemptNumber,
+    pub(super) split_output: bool,
+    /// In bytes.
+    pub(super) limit: u64,
+}
+
+impl Watched {
+    /// Returns how much is too much even of one that was asked to end, and takes its time: then it is killed.
+    pub(super) fn bound(&self) -> u64 {
+        self.limit.saturating_add(self.limit.max(1 << 20))
+    }
 }
 
 /// What somebody is told who waits.
@@ -203,6 +227,7 @@ impl Core {
             }
             Event::Done(done) => self.done(done),
             Event::JobFailed => self.end(Ended::Fault),
+            Event::Overflowed { assignment, bytes } => self.overflowed(assignment, bytes),
             Event::Woken(wake) => self.woken(wake),
             Event::TimeHasCome => self.times_that_have_come(),
         }
@@ -346,6 +371,10 @@ impl Core {
 
     pub(super) fn past(&mut self, past: Past) {
         self.effects.push(Effect::Past(past));
+    }
+
+    pub(super) fn effect(&mut self, effect: Effect) {
+        self.effects.push(effect);
     }
 
     pub(super) fn reply(&mut self, asker: Ticket, answer: Answer) {

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinSet};
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 
+use crate::domain::id::AssignmentId;
 use crate::engine::adopt::Known;
-use crate::engine::core::{Answer, Core, Effect, Event, Now, Ticket, Wake};
+use crate::engine::core::{Answer, Core, Effect, Event, Now, Ticket, Wake, Watched};
 use crate::engine::handle::{Closing, Command, Handle, Pulse, Shared};
 use crate::engine::hash::Hashing;
 use crate::engine::job::{self, Done, Job};
@@ -50,7 +52,14 @@ pub struct Engine {
     preparing: JoinSet<Done>,
     askers: HashMap<Ticket, Asker>,
     tickets: u64,
+    /// Who watches the output of attempts that have a limit; they end with this.
+    watches: HashMap<AssignmentId, AbortOnDropHandle<()>>,
+    /// How they tell that a limit was reached.
+    overflows: (mpsc::UnboundedSender<Overflow>, mpsc::UnboundedReceiver<Overflow>),
 }
+
+/// An attempt that has written too much, and how much.
+type Overflow = (AssignmentId, u64);
 
 impl Engine {
     /// Takes up what was under way when the last apexd ended, and is then ready to run.
@@ -91,6 +100,8 @@ impl Engine {
             preparing: JoinSet::new(),
             askers: HashMap::new(),
             tickets: 0,
+            watches: HashMap::new(),
+            overflows: mpsc::unbounded_channel(),
         };
         let in_flight = shared.store.in_flight().await?;
         let guardian = &shared.guardian;
@@ -150,6 +161,7 @@ impl Engine {
             fact = self.facts.recv(), if !ending => self.told(fact),
             Some(done) = self.jobs.join_next(), if !self.jobs.is_empty() => came_to(done),
             Some(done) = self.preparing.join_next(), if !ending && !self.preparing.is_empty() => self.prepared(done),
+            Some((assignment, bytes)) = self.overflows.1.recv(), if !ending => Event::Overflowed { assignment, bytes },
             Some(command) = self.commands.recv() => self.asked(command),
             () = self.shared.wake.notified(), if !ending => Event::Woken(self.shared.take_wake()),
             () = tokio::time::sleep(pause.unwrap_or(Duration::from_secs(3600))), if !ending => Event::TimeHasCome,
@@ -224,6 +236,8 @@ impl Engine {
             Effect::Abandon(assignment) => self.shared.abandon(assignment),
             Effect::Job(job) => drop(self.jobs.spawn(job::perform(Arc::clone(&self.shared), job))),
             Effect::Reply(asker, answer) => self.answer(asker, answer),
+            Effect::WatchOutput(watched) => self.watch(watched),
+            Effect::LeaveOutput(assignment) => drop(self.watches.remove(&assignment)),
             Effect::Past(past) => warn!("Nobody waits for the past any more: {past:?}"),
         }
     }
@@ -239,6 +253,19 @@ impl Engine {
         };
         (self.orders)(order);
         crash_point(point);
+    }
+
+    /// Tells when an attempt reaches its limit, and again when it goes far beyond.
+    fn watch(&mut self, watched: Watched) {
+        let (outputs, told) = (self.shared.outputs.clone(), self.overflows.0.clone());
+        let watching = async move {
+            for limit in [watched.limit, watched.bound()] {
+                let bytes = outputs.reaches(watched.id, watched.number, watched.split_output, limit).await;
+                // Nobody hears it when the engine has ended.
+                let _ = told.send((watched.assignment, bytes));
+            }
+        };
+        self.watches.insert(watched.assignment, AbortOnDropHandle::new(tokio::spawn(watching)));
     }
 
     fn answer(&mut self, asker: Ticket, answer: Answer) {

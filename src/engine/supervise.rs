@@ -14,7 +14,7 @@ use crate::domain::task::{State, Task};
 use crate::domain::text::neutralize;
 use crate::domain::time::Timestamp;
 use crate::engine::Error;
-use crate::engine::core::{Answer, Core, Ticket};
+use crate::engine::core::{self, Answer, Core, Ticket, Watched};
 use crate::engine::error::with_causes;
 use crate::engine::handle::is_passing;
 use crate::engine::job::{Done, Job, Record};
@@ -99,6 +99,13 @@ impl Supervised {
     /// stored is left to the guardian, which writes it down for the next apexd.
     pub(super) fn holds_up_a_drain(&self) -> bool {
         !self.is_orphan && !self.is_unrecorded && !self.is_beyond_reach
+    }
+
+    /// Returns what is to be watched about its output, if that has a limit.
+    fn watched(&self) -> Option<Watched> {
+        let (id, number) = (self.task.id, self.attempt.number);
+        let (assignment, split_output) = (self.attempt.assignment, self.task.spec.split_output);
+        self.task.spec.output_limit.map(|limit| Watched { assignment, id, number, split_output, limit })
     }
 
     /// Follows another setting for what a normal end leaves behind.
@@ -196,6 +203,9 @@ impl Core {
         if let Some(supervised) = self.attempts.get_mut(&child.assignment) {
             let identity = ProcessIdentity { boot, pid: child.pid, start_ticks: child.start_ticks };
             supervised.process = Some((identity, child.started_at));
+            if let (Some(watched), None) = (supervised.watched(), child.exit) {
+                self.effect(core::Effect::WatchOutput(watched));
+            }
             self.feed(child.assignment, Event::Started);
         }
         if let Some(exit) = child.exit {
@@ -326,6 +336,16 @@ impl Core {
         self.feed(assignment, Event::StopAsked(cause));
     }
 
+    /// It has written as much as it may: it is asked to end, and killed when it goes on all the same.
+    pub(super) fn overflowed(&mut self, assignment: AssignmentId, bytes: u64) {
+        let Some(watched) = self.attempts.get(&assignment).and_then(Supervised::watched) else { return };
+        info!("Task {} has written {bytes} bytes, of the {} that it may", watched.id, watched.limit);
+        self.stop_attempt(assignment, StopCause::OutputLimit(watched.limit));
+        if bytes >= watched.bound() {
+            self.feed(assignment, Event::KillAsked);
+        }
+    }
+
     /// Sends a signal that a person asked for.
     pub(super) fn signal_asked(&mut self, task: TaskId, signal: i32, asker: Ticket) {
         match self.by_task.get(&task) {
@@ -446,6 +466,9 @@ impl Core {
         self.order(Order::Forget { assignment });
         if let Some(supervised) = self.attempts.remove(&assignment) {
             let id = supervised.task.id;
+            if supervised.watched().is_some() {
+                self.effect(core::Effect::LeaveOutput(assignment));
+            }
             // It may have gone back to the queue with its end, and be claimed again before that end was heard of.
             if self.by_task.get(&id) == Some(&assignment) {
                 self.by_task.remove(&id);

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::attempt::{Output, Stream};
 use crate::domain::id::{AttemptNumber, TaskId};
-use crate::output::watch::Watcher;
+use crate::output::watch::{Growth, Watcher};
 use crate::output::{Error, Reader};
 
 /// How many tasks share a directory.
@@ -21,6 +21,8 @@ const TASKS_PER_DIRECTORY: u64 = 1000;
 pub struct Outputs {
     dir: Arc<PathBuf>,
     watcher: Arc<Watcher>,
+    /// For those who want to know how large a file is, and not what is in it.
+    once: Arc<Watcher>,
 }
 
 /// Where an attempt writes, absolute paths.
@@ -35,7 +37,8 @@ pub struct Files {
 impl Outputs {
     /// Returns the files of the project whose `.apex/` is `dir`. Touches nothing.
     pub fn new(dir: PathBuf) -> Self {
-        Self { dir: Arc::new(dir), watcher: Arc::new(Watcher::default()) }
+        let (watcher, once) = (Arc::new(Watcher::default()), Arc::new(Watcher::once()));
+        Self { dir: Arc::new(dir), watcher, once }
     }
 
     /// Checks that what tasks write and are given to read has directories of its own, or none yet.
@@ -100,6 +103,16 @@ impl Outputs {
             })
         };
         Stream::of(split_output).iter().copied().filter_map(look).collect()
+    }
+
+    /// Begins to watch how much a running attempt writes, both streams together.
+    pub(super) fn watch_size(&self, task: TaskId, attempt: AttemptNumber, split_output: bool) -> (u64, Vec<Growth>) {
+        let paths = Stream::of(split_output).iter().map(|stream| self.absolute(&part(task, attempt, *stream)));
+        // Watched first: what is written between the two is noticed by the one or the other.
+        let files: Vec<File> = paths.filter_map(|path| open(&path).ok()).collect();
+        let growth = files.iter().map(|file| self.once.watch(file)).collect();
+        let bytes = files.iter().map(|file| file.metadata().map_or(0, |metadata| metadata.len())).sum();
+        (bytes, growth)
     }
 
     /// Opens one stream of an attempt; `None` if nothing has been written to it, or it was not started.

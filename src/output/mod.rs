@@ -1,8 +1,8 @@
 //! What tasks wrote, and what they are given to read.
 //!
 //! A task's processes write straight into their files; nobody stands in between. So everything here is about files that
-//! others write: where they are ([`files`]), reading them ([`read`]), waiting for them to grow (`watch`), and taking in
-//! standard input before a task is added ([`upload`]).
+//! others write: where they are ([`files`]), reading them ([`read`]), waiting for them to grow (`watch`), noticing that
+//! they have grown too large (`limit`), and taking in standard input before a task is added ([`upload`]).
 //!
 //! ```text
 //! .apex/output/<id/1000>/<id>.<attempt>.log         both streams, in true order
@@ -22,6 +22,7 @@ use uuid::Uuid;
 use crate::domain::error::ErrorKind;
 
 pub mod files;
+mod limit;
 pub mod read;
 pub mod upload;
 mod watch;

@@ -20,9 +20,17 @@ use tokio::task::AbortHandle;
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Hands out what wakes readers. Takes nothing from the system until somebody reads.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Watcher {
     running: Mutex<Option<Arc<Running>>>,
+    /// What wakes.
+    flags: AddWatchFlags,
+}
+
+impl Default for Watcher {
+    fn default() -> Self {
+        Self { running: Mutex::default(), flags: AddWatchFlags::IN_MODIFY }
+    }
 }
 
 #[derive(Debug)]
@@ -54,6 +62,11 @@ pub(super) struct Growth {
 }
 
 impl Watcher {
+    /// Makes one that wakes each reader once, and costs nothing after that however much is written.
+    pub(super) fn once() -> Self {
+        Self { running: Mutex::default(), flags: AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_ONESHOT }
+    }
+
     /// Begins to watch an open file. If the system refuses, the reader looks from time to time instead.
     pub(super) fn watch(&self, file: &File) -> Growth {
         Growth { by: self.try_watch(file).ok() }
@@ -70,7 +83,7 @@ impl Watcher {
         // By the descriptor, not the name: the name may just be changing.
         let path = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
         let mut watched = running.watched.lock().unwrap_or_else(PoisonError::into_inner);
-        let descriptor = running.inotify.get_ref().0.add_watch(&path, AddWatchFlags::IN_MODIFY)?;
+        let descriptor = running.inotify.get_ref().0.add_watch(&path, self.flags)?;
         let entry = watched.entry(descriptor).or_insert_with(|| Watched { sender: watch::Sender::new(()), readers: 0 });
         entry.readers += 1;
         let receiver = entry.sender.subscribe();

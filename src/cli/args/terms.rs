@@ -64,6 +64,9 @@ pub struct Limits {
     /// End an attempt that runs longer than this; `0s` for no limit
     #[arg(long, value_name = "DURATION", value_parser = value::duration)]
     pub timeout: Option<Duration>,
+    /// End an attempt that writes more than this, as in `100MiB`; `0B` for no limit
+    #[arg(long, value_name = "SIZE", value_parser = value::size)]
+    pub output_limit: Option<u64>,
     /// Ask it to end by this signal [default: TERM]
     #[arg(long, value_name = "SIGNAL", value_parser = value::signal)]
     pub kill_signal: Option<i32>,

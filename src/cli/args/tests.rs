@@ -200,6 +200,8 @@ fn every_flag_of_add_is_read() {
         "stop",
         "--timeout",
         "0s",
+        "--output-limit",
+        "1.5KiB",
         "--kill-signal",
         "INT",
         "--kill-grace",
@@ -239,6 +241,7 @@ fn every_flag_of_add_is_read() {
             },
             limits: terms::Limits {
                 timeout: Some(Duration::ZERO),
+                output_limit: Some(1536),
                 kill_signal: Some(2),
                 kill_grace: Some(Duration::from_secs(10)),
             },

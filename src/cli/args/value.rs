@@ -35,6 +35,11 @@ pub fn duration(text: &str) -> Result<Duration, units::Error> {
     units::parse_duration(text)
 }
 
+/// Reads a size, in bytes.
+pub fn size(text: &str) -> Result<u64, units::Error> {
+    units::parse_size(text)
+}
+
 /// Reads an instant that has passed.
 pub fn past(text: &str) -> Result<Timestamp, time::Error> {
     time::parse_past(text, &jiff::Zoned::now())

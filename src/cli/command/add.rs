@@ -133,6 +133,7 @@ pub fn prepare(session: &Session, project: &Project, flags: &TaskFlags) -> Resul
         split_output: flags.split_output,
         retry: terms::retry(&flags.tries, &config.task)?,
         timeout: terms::timeout(&flags.limits, &config.task),
+        output_limit: terms::output_limit(&flags.limits, &config.task),
         kill_signal: flags.limits.kill_signal,
         kill_grace: flags.limits.kill_grace,
         run_at: terms::run_at(&flags.waits, now())?,

@@ -60,6 +60,11 @@ pub fn timeout(flags: &Limits, config: &config::Task) -> Option<Duration> {
     flags.timeout.map_or(config.timeout, |timeout| (timeout > Duration::ZERO).then_some(timeout))
 }
 
+/// Returns how much an attempt may write; `None` for no limit, which `0B` asks for.
+pub fn output_limit(flags: &Limits, config: &config::Task) -> Option<u64> {
+    flags.output_limit.map_or(config.output_limit, |limit| (limit > 0).then_some(limit))
+}
+
 /// Returns the instant before which the task is not to run.
 ///
 /// Errors: it is beyond the calendar.
@@ -98,6 +103,9 @@ mod tests {
         assert_eq!(timeout(None), Some(MINUTE));
         assert_eq!(timeout(Some(2 * MINUTE)), Some(2 * MINUTE));
         assert_eq!(timeout(Some(Duration::ZERO)), None);
+        let config = config::Task { output_limit: Some(9), ..config(0, None) };
+        let limit = |flag| output_limit(&Limits { output_limit: flag, ..Limits::default() }, &config);
+        assert_eq!((limit(None), limit(Some(5)), limit(Some(0))), (Some(9), Some(5), None));
     }
 
     #[test]

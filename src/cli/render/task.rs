@@ -12,7 +12,7 @@ use crate::domain::task::{
 use crate::domain::text::neutralize;
 use crate::domain::time::Timestamp;
 use crate::paths::Project;
-use crate::units::{format_duration, format_elapsed};
+use crate::units::{format_duration, format_elapsed, format_size};
 use crate::view::time::rfc3339;
 
 /// Longest name in a table; the command is what is cut for want of space, so names must not eat it up.
@@ -145,6 +145,9 @@ pub fn details(
     }
     if let Some(timeout) = spec.timeout {
         fact("timeout", format_duration(timeout));
+    }
+    if let Some(limit) = spec.output_limit {
+        fact("output limit", format_size(limit));
     }
     if spec.kill_signal.is_some() || spec.kill_grace.is_some() {
         fact("ended by", ending(spec));

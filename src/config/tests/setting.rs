@@ -49,9 +49,10 @@ fn every_value_says_where_it_comes_from() {
     keep = 2           # /p/.apex/config.toml:3
 
     [task]
-    retries = 0         # default
-    timeout = "0s"      # default
-    leftovers = "kill"  # default
+    retries = 0          # default
+    timeout = "0s"       # default
+    output_limit = "0B"  # default
+    leftovers = "kill"   # default
 
     [env]
     exclude = []  # default

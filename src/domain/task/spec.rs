@@ -182,6 +182,8 @@ pub struct TaskSpec {
     pub retry: RetryPolicy,
     /// Longest run of an attempt.
     pub timeout: Option<Duration>,
+    /// How much an attempt may write, in bytes.
+    pub output_limit: Option<u64>,
     /// The signal by which it is asked to stop; SIGTERM if there is none.
     pub kill_signal: Option<i32>,
     /// Time between that signal and SIGKILL; the daemon's setting if there is none.
@@ -216,6 +218,7 @@ impl TaskSpec {
             split_output: false,
             retry: RetryPolicy::default(),
             timeout: None,
+            output_limit: None,
             kill_signal: None,
             kill_grace: None,
             key: None,

@@ -96,7 +96,7 @@ fn retry() -> impl Strategy<Value = RetryPolicy> {
 fn spec() -> impl Strategy<Value = TaskSpec> {
     let command = (vec(os_string(), 0..4), os_string(), any::<bool>(), absolute_path());
     let named = (of("[a-z]{1,8}"), btree_map("[a-z]{1,4}", text(), 0..3), "[a-z]{1,8}", any::<i32>());
-    let run = (0..0o1000_u32, limits(), stdin(), any::<bool>(), retry(), of(duration()));
+    let run = (0..0o1000_u32, limits(), stdin(), any::<bool>(), retry(), of(duration()), of(any::<u64>()));
     let end = (of(1..65), of(duration()), of(text()), of(timestamp()), vec(id(), 0..3), vec(id(), 0..3));
     (command, named, run, end).prop_map(|(command, named, run, end)| {
         let (mut argv, mut program, shell, cwd) = command;
@@ -104,7 +104,7 @@ fn spec() -> impl Strategy<Value = TaskSpec> {
         argv.truncate(if shell { 0 } else { argv.len() });
         argv.insert(0, program);
         let (name, labels, queue, priority) = named;
-        let (umask, limits, stdin, split_output, retry, timeout) = run;
+        let (umask, limits, stdin, split_output, retry, timeout, output_limit) = run;
         let (kill_signal, kill_grace, key, run_at, after, after_any) = end;
         TaskSpec {
             argv,
@@ -120,6 +120,7 @@ fn spec() -> impl Strategy<Value = TaskSpec> {
             split_output,
             retry,
             timeout,
+            output_limit,
             kill_signal,
             kill_grace,
             key,

@@ -47,6 +47,7 @@ pub(crate) fn full_task(uuid: TaskUuid) -> NewTask {
                 on_interrupt: OnInterrupt::Rerun,
             },
             timeout: Some(Duration::from_secs(3_600)),
+            output_limit: Some(10 << 20),
             kill_signal: Some(2),
             kill_grace: Some(Duration::from_millis(250)),
             key: Some("nightly-build".to_owned()),

@@ -24,7 +24,8 @@ const TASK: &str = "SELECT t.id, t.uuid, t.state, q.name, t.priority, t.position
     t.reason_code, t.reason, t.cancel_requested_at, t.cancel_reason, t.created_at, t.updated_at, t.started_at,
     t.ended_at, t.exit_code, t.exit_signal, t.run_at, t.key, t.parent, t.name, t.argv, t.shell, t.cwd, e.names, t.umask,
     t.limits, t.stdin, t.stdin_path, t.stdin_upload, t.split_output, t.max_attempts, t.retry_delay, t.retry_backoff,
-    t.retry_max_delay, t.retry_on_codes, t.on_interrupt, t.timeout, t.kill_signal, t.kill_grace
+    t.retry_max_delay, t.retry_on_codes, t.on_interrupt, t.timeout, t.kill_signal, t.kill_grace,
+    t.output_limit
     FROM task t JOIN queue q ON q.id = t.queue JOIN environment e ON e.id = t.environment WHERE t.id = ?1";
 
 /// A task without its attempts, and what is stored beside it.
@@ -128,6 +129,7 @@ fn task_of(row: &Row<'_>) -> rusqlite::Result<Stored> {
     spec.timeout = c.maybe()?;
     spec.kill_signal = c.plain()?;
     spec.kill_grace = c.maybe()?;
+    spec.output_limit = c.plain::<Option<u64>>()?;
     let env_names = names.iter().map(|name| name.to_string_lossy().into_owned()).collect();
     let task = Task {
         id,

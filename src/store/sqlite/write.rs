@@ -42,9 +42,9 @@ pub(super) fn new_task(db: &Connection, task: &Task, queue: i64, environment: i6
         "INSERT INTO task (id, uuid, state, queue, priority, position, attempt, failures, created_at, updated_at, run_at,
         key, parent, name, argv, shell, cwd, environment, umask, limits, stdin, stdin_path, stdin_upload, split_output,
         max_attempts, retry_delay, retry_backoff, retry_max_delay, retry_on_codes, on_interrupt, timeout, kill_signal,
-        kill_grace)
+        kill_grace, output_limit)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
-        ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33)",
+        ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34)",
     )?
     .execute(params![
         task.id.as_i64(),
@@ -80,6 +80,7 @@ pub(super) fn new_task(db: &Connection, task: &Task, queue: i64, environment: i6
         spec.timeout.map(ms),
         spec.kill_signal,
         spec.kill_grace.map(ms),
+        spec.output_limit.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX)),
     ])?;
     for (key, value) in &spec.labels {
         db.prepare_cached("INSERT INTO label (task, key, value) VALUES (?1, ?2, ?3)")?.execute(params![

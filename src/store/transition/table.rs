@@ -21,7 +21,7 @@ const END: &str = "<!-- states and events: end -->\n";
 /// What an event makes of a state: the next one; `=` if nothing changes, `–` if it is refused or means nothing there.
 type Try = fn(State) -> Option<State>;
 
-const EVENTS: [(&str, Try); 21] = [
+const EVENTS: [(&str, Try); 22] = [
     ("its time has come", |state| {
         let mut task = in_state(state);
         super::due(&mut task, NOW).map(|_| task.state)
@@ -67,6 +67,7 @@ const EVENTS: [(&str, Try); 21] = [
     ("another exit code, retries left", |state| ended(state, 2, &exit(3, None))),
     ("its time limit is over", |state| ended(state, 1, &exit(0, Some(StopCause::Timeout)))),
     ("the same, retries left", |state| ended(state, 2, &exit(0, Some(StopCause::Timeout)))),
+    ("it writes more than it may", |state| ended(state, 1, &exit(0, Some(StopCause::OutputLimit(9))))),
     ("a drain cuts it off", |state| ended(state, 1, &exit(0, Some(StopCause::Drain)))),
     ("nobody knows how it ended", |state| ended(state, 1, &Outcome::lost(ReasonCode::Reboot, NOW))),
     ("one of the two, with `--on-interrupt rerun`", |state| {

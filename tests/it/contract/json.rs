@@ -44,6 +44,7 @@ fn a_task_with_an_attempt_and_its_output() {
       attempt: 1
       failures: 0
       timeout_ms: null
+      output_limit: null
       slot: 0
       cancel_requested_at: null
       started_at: <string>
@@ -112,6 +113,7 @@ fn a_task_that_never_ran_has_every_key_too() {
       attempt: 0
       failures: 0
       timeout_ms: null
+      output_limit: null
       slot: null
       cancel_requested_at: null
       started_at: null

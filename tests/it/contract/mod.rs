@@ -21,6 +21,7 @@ mod exit;
 mod files;
 mod flags;
 mod json;
+mod limit;
 mod older;
 mod operate;
 mod project;

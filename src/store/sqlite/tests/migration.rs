@@ -26,6 +26,8 @@ async fn life(store: Arc<dyn Store>) -> Arc<dyn Store> {
     let world = World::of(store);
     let mut first = full_task(TaskUuid(uuid::Uuid::from_u128(1)));
     (first.spec.after, first.spec.after_any) = (Vec::new(), Vec::new());
+    // There was none then.
+    first.spec.output_limit = None;
     world.added(first).await;
     let retry = RetryPolicy { max_attempts: 3, on_interrupt: OnInterrupt::Rerun, ..RetryPolicy::default() };
     for _ in 0..4 {
@@ -80,6 +82,7 @@ const FIRST: &str = schema::MIGRATIONS[0];
 const TWO_MORE: schema::Migrations = &[
     FIRST,
     schema::MIGRATIONS[1],
+    schema::MIGRATIONS[2],
     "ALTER TABLE task ADD COLUMN note TEXT; UPDATE task SET note = 'old';",
     "CREATE TABLE extra (id INTEGER PRIMARY KEY) STRICT; INSERT INTO extra SELECT id FROM task;",
 ];
@@ -100,14 +103,14 @@ async fn an_older_database_is_copied_and_then_migrated() {
         let extra: u32 = db.query_row("SELECT count(*) FROM extra", [], |row| row.get(0)).unwrap();
         (version, notes, extra)
     });
-    assert_eq!(migrated.await, (4, 8, 8));
+    assert_eq!(migrated.await, (5, 8, 8));
     let kept = dump(&*opened.store).await;
     opened.store.close().await.unwrap();
 
     let again = open_with(&place.db(), NOW, TWO_MORE, |_| {}).unwrap();
     assert_eq!(again.backup, None, "once");
     again.store.close().await.unwrap();
-    assert!(matches!(open(&place.db(), NOW), Err(Error::Newer { found: 4, known: 2, .. })));
+    assert!(matches!(open(&place.db(), NOW), Err(Error::Newer { found: 5, known: 3, .. })));
     assert!(matches!(open_reader(&place.db()), Err(Error::Newer { .. })));
 
     let before = open(&backup, NOW).unwrap();
