@@ -2,11 +2,13 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::time::Duration;
 
 use crate::domain::drain;
 use crate::domain::id::AssignmentId;
 use crate::domain::time::Moment;
 use crate::engine::core::Core;
+use crate::fault;
 
 /// What a moment was waited for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,7 +60,7 @@ impl Core {
                 Target::Poll => {
                     self.claim();
                     self.notice_clock();
-                    self.wake_at(now + self.settings.poll_interval, Target::Poll);
+                    self.wake_at(now + self.poll_interval(), Target::Poll);
                 }
                 Target::Claim => self.claim(),
                 Target::Due => self.look_at_clock(),
@@ -76,7 +78,12 @@ impl Core {
     /// Waits for the next regular look from now on, by another interval than before.
     pub(super) fn poll_anew(&mut self) {
         self.timers.0.retain(|entry| entry.0.1 != Target::Poll);
-        self.wake_at(self.now.moment + self.settings.poll_interval, Target::Poll);
+        self.wake_at(self.now.moment + self.poll_interval(), Target::Poll);
+    }
+
+    fn poll_interval(&self) -> Duration {
+        // Sabotaged, it looks all the time instead of waiting to be woken.
+        if fault::is_sabotaged(16) { Duration::from_millis(10) } else { self.settings.poll_interval }
     }
 
     /// Takes moments out that were waited for by attempts which have ended since: a time limit of a day must not leave its
@@ -98,7 +105,6 @@ impl Core {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
 
     use uuid::Uuid;
 

@@ -8,6 +8,7 @@ use tonic::Status;
 
 use crate::domain::id::Seq;
 use crate::engine::Closing;
+use crate::fault;
 use crate::rpc::server::farewell;
 
 /// How many messages may wait to be sent. The rest of what waits is in the windows of HTTP/2.
@@ -39,7 +40,9 @@ pub(super) enum Woken {
 
 impl<T> Feed<T> {
     pub(super) fn new(closing: watch::Receiver<Closing>) -> (Self, mpsc::Receiver<Result<T, Status>>) {
-        let (messages, receiver) = mpsc::channel(AHEAD);
+        // Sabotaged, all that there is waits in memory for a client that does not read.
+        let ahead = if fault::is_sabotaged(8) { 1 << 20 } else { AHEAD };
+        let (messages, receiver) = mpsc::channel(ahead);
         (Self { messages, closing, last_words: None }, receiver)
     }
 

@@ -11,10 +11,12 @@ mod p03_once;
 mod p04_restart;
 mod p06_ended;
 mod p07_identity;
+mod p08_neighbours;
 mod p09_scarcity;
 mod p12_owner;
 mod p13_trust;
 mod p14_harmless;
+mod p16_idle;
 
 /// A promise, what keeps it, and what shows that it is kept.
 struct Promise {
@@ -57,6 +59,11 @@ const PROMISES: &[Promise] = &[
         test: "promises::p07_identity::a_stranger_with_the_pid_of_a_task_is_left_alone",
     },
     Promise {
+        number: 8,
+        mechanism: "bounded buffers: nothing is read ahead for a client that does not read",
+        test: "promises::p08_neighbours::a_client_that_does_not_read_is_not_read_ahead_for",
+    },
+    Promise {
         number: 9,
         mechanism: "offering an end again to a store that had no room for it",
         test: "promises::p09_scarcity::how_a_task_ended_on_a_full_disk_is_recorded_when_there_is_room",
@@ -75,6 +82,11 @@ const PROMISES: &[Promise] = &[
         number: 14,
         mechanism: "what steers a terminal is known, and shown as text",
         test: "promises::p14_harmless::what_was_sent_steers_no_terminal_no_log_and_no_shell",
+    },
+    Promise {
+        number: 16,
+        mechanism: "waiting for events: nothing is looked at more often than `poll_interval` says",
+        test: "promises::p16_idle::nobody_wakes_up_between_two_polls",
     },
 ];
 
