@@ -95,6 +95,8 @@ pub(super) enum Effect {
     WatchOutput(Watched),
     /// No longer.
     LeaveOutput(AssignmentId),
+    /// Files of removed tasks are deleted. Nobody is told, and nobody waits for it in the end.
+    Tidy,
 }
 
 /// An attempt whose output has a limit.
@@ -200,7 +202,7 @@ impl Core {
         for target in [Target::Poll, Target::Due, Target::Settle, Target::Renew] {
             self.wake_at(now.moment, target);
         }
-        self.job(Job::Tidy);
+        self.effect(Effect::Tidy);
         std::mem::take(&mut self.effects)
     }
 

@@ -83,6 +83,8 @@ pub(super) struct Shared {
     pub(super) trusted: tokio::sync::RwLock<bool>,
     /// One at a time: pausing and resuming a task are two steps each, which must not mix.
     pub(super) pausing: tokio::sync::Mutex<()>,
+    /// Held while files of removed tasks are deleted.
+    pub(super) tidying: tokio::sync::Mutex<()>,
     /// Starts that are being prepared and are not wanted any more.
     pub(super) abandoned: Mutex<HashSet<AssignmentId>>,
     pub(super) run_time: Mutex<RunTime>,

@@ -48,8 +48,6 @@ pub(super) enum Job {
     Sweep(Box<Record>),
     /// See whether a process is still there.
     Look { assignment: AssignmentId, identity: ProcessIdentity },
-    /// Delete the files of removed tasks.
-    Tidy,
 }
 
 /// What is known about an attempt that is to be started.
@@ -97,7 +95,6 @@ pub(super) enum Done {
     Renewed { expired: Result<Vec<InFlight>, store::Error> },
     Swept { swept: Result<bool, Error> },
     Looked { assignment: AssignmentId, alive: bool },
-    Tidied,
 }
 
 impl Record {
@@ -156,10 +153,6 @@ pub(super) async fn perform(shared: Arc<Shared>, job: Job) -> Done {
             Done::Swept { swept: finished.map(|finished| finished.unsettled) }
         }
         Job::Look { assignment, identity } => Done::Looked { assignment, alive: (shared.world.is_alive)(identity) },
-        Job::Tidy => {
-            tidy(&shared).await;
-            Done::Tidied
-        }
     }
 }
 
@@ -198,24 +191,25 @@ async fn on_disk<T: Send + 'static>(shared: &Arc<Shared>, work: impl FnOnce(&Sha
     }
 }
 
-/// Deletes the files of removed tasks. What cannot be deleted now is tried again by the next one.
-pub(super) async fn tidy(shared: &Shared) {
+/// Deletes the files of removed tasks, some at a time, so that others get their turn. What cannot be deleted now is tried
+/// again by the next one, and holds up no other.
+pub(super) async fn tidy(shared: &Arc<Shared>) {
+    let _alone = shared.tidying.lock().await;
+    let mut after = None;
     loop {
-        let litter = match shared.store.litter(TIDY_MAX).await {
-            Ok(litter) if litter.is_empty() => return,
+        let litter = match shared.store.litter(after.take(), TIDY_MAX).await {
             Ok(litter) => litter,
             Err(error) => return tell("Cannot tell which files are to be deleted", &error),
         };
-        let (outputs, asked) = (shared.outputs.clone(), litter.len());
-        let delete = move || litter.into_iter().filter(|path| outputs.remove(path)).collect::<Vec<PathBuf>>();
-        let Ok(gone) = tokio::task::spawn_blocking(delete).await else { return };
-        let stuck = gone.len() < asked;
+        let Some(last) = litter.last().cloned() else { return };
+        let delete = move |shared: &Shared| -> Vec<PathBuf> {
+            litter.into_iter().filter(|path| shared.outputs.remove(path)).collect()
+        };
+        let gone = on_disk(shared, delete).await;
         if let Err(error) = shared.store.tidied(gone).await {
             return tell("Cannot note that files were deleted", &error);
         }
-        if stuck {
-            return;
-        }
+        after = Some(last);
     }
 }
 

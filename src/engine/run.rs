@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 
@@ -84,6 +84,7 @@ impl Engine {
             unsettled: false.into(),
             trusted: tokio::sync::RwLock::new(setup.trusted),
             pausing: tokio::sync::Mutex::default(),
+            tidying: tokio::sync::Mutex::default(),
             abandoned: std::sync::Mutex::default(),
             run_time: std::sync::Mutex::default(),
             pulse: std::sync::Mutex::new(Pulse::default()),
@@ -236,6 +237,7 @@ impl Engine {
             Effect::Abandon(assignment) => self.shared.abandon(assignment),
             Effect::Job(job) => drop(self.jobs.spawn(job::perform(Arc::clone(&self.shared), job))),
             Effect::Reply(asker, answer) => self.answer(asker, answer),
+            Effect::Tidy => drop(tidy(&self.shared)),
             Effect::WatchOutput(watched) => self.watch(watched),
             Effect::LeaveOutput(assignment) => drop(self.watches.remove(&assignment)),
             Effect::Past(past) => warn!("Nobody waits for the past any more: {past:?}"),
@@ -277,6 +279,12 @@ impl Engine {
             (_, _) => {}
         }
     }
+}
+
+/// Begins to delete the files of removed tasks. What is left when this process ends is found by the next one.
+pub(super) fn tidy(shared: &Arc<Shared>) -> JoinHandle<()> {
+    let shared = Arc::clone(shared);
+    tokio::spawn(async move { job::tidy(&shared).await })
 }
 
 fn came_to(done: Result<Done, JoinError>) -> Event {

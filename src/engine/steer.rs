@@ -4,19 +4,21 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::domain::change::Actor;
 use crate::domain::id::{AssignmentId, TaskId};
 use crate::domain::query::{PerTask, Refused, TaskFilter};
 use crate::domain::task::State;
 use crate::engine::handle::Command;
-use crate::engine::{Error, Handle, job};
+use crate::engine::{Error, Handle, run};
 use crate::fault::crash_point;
 use crate::store::task as verb;
 
 /// How long a pause waits for a process that is just being started.
 const START_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a removal waits for the files to be deleted; well within a client's deadline.
+const TIDY_PATIENCE: Duration = Duration::from_secs(1);
 /// How many tasks are begun anew in one transaction.
 const RETRY_MAX: u32 = 1_000;
 
@@ -120,7 +122,8 @@ impl Handle {
     /// Forgets tasks that have ended, with all they wrote.
     pub async fn remove(&self, ids: Vec<TaskId>, by: Actor) -> Result<PerTask<(), Error>, Error> {
         let answers = self.shared.store.remove(self.steer(ids, by)).await?;
-        job::tidy(&self.shared).await;
+        // It goes on if there is much to be deleted.
+        let _ = timeout(TIDY_PATIENCE, run::tidy(&self.shared)).await;
         Ok(refusals(answers, "remove", "ended"))
     }
 

@@ -172,7 +172,6 @@ impl Core {
             Done::Renewed { expired } => self.renewed(expired),
             Done::Swept { swept } => self.swept(swept),
             Done::Looked { assignment, alive } => self.looked_after(assignment, alive),
-            Done::Tidied => {}
             // Given back after it was cancelled, it has ended, and there may be many who wait for it.
             Done::Released { released: Ok(()) | Err(store::Error::Stale(_)), .. } => self.settle(),
             Done::Released { assignment, released: Err(error), reason } => {

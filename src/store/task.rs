@@ -251,8 +251,9 @@ pub trait TaskStore {
     /// Says that the owner still has what it claimed, and returns what others claimed whose time is over.
     fn renew(&self, renew: Renew) -> Reply<'_, Vec<InFlight>>;
 
-    /// Returns files of removed tasks, at most `limit`: still to be deleted.
-    fn litter(&self, limit: usize) -> Reply<'_, Vec<PathBuf>>;
+    /// Returns files of removed tasks that are still to be deleted, by path, at most `limit`; those after `after` alone if
+    /// that is named.
+    fn litter(&self, after: Option<PathBuf>, limit: usize) -> Reply<'_, Vec<PathBuf>>;
 
     /// Forgets these files: they were deleted.
     fn tidied(&self, paths: Vec<PathBuf>) -> Reply<'_, ()>;

@@ -185,6 +185,31 @@ async fn a_task_is_shown_although_its_output_takes_long_to_read() {
     assert_eq!(hash[..4], [0x58, 0x91, 0xb5, 0xb5], "it was read once, and to its end");
 }
 
+#[tokio::test]
+async fn a_file_that_cannot_be_deleted_holds_up_no_other() {
+    let mut stage = Stage::new(1).await;
+    let mut ids = Vec::new();
+    let mut outputs = Vec::new();
+    for _ in 0..3 {
+        ids.push(stage.add().await);
+        let spawn = stage.spawn_order().await;
+        std::fs::write(&spawn.stdout, "hello\n").unwrap();
+        stage.started(spawn.assignment).await;
+        stage.exited(spawn.assignment, DONE, false).await;
+        assert_eq!(stage.order().await, Order::Forget { assignment: spawn.assignment });
+        let path = &stage.task(ids[ids.len() - 1]).await.attempts[0].outputs[0].path;
+        outputs.push(stage.dir.path().join(path));
+    }
+    // What stands there now is a directory, which is not deleted as a file is.
+    std::fs::remove_file(&outputs[0]).unwrap();
+    std::fs::create_dir(&outputs[0]).unwrap();
+    for id in &ids {
+        stage.handle.remove(vec![*id], Actor::Cli(1)).await.unwrap().remove(0).1.unwrap();
+    }
+    let left: Vec<bool> = outputs.iter().map(|path| path.exists()).collect();
+    assert_eq!(left, [true, false, false]);
+}
+
 /// Runs a task, and lets its apexd die.
 async fn left_running(change: fn(&mut TaskSpec)) -> (Stage, TaskId, AssignmentId) {
     let mut stage = Stage::new(1).await;

@@ -180,8 +180,8 @@ impl TaskStore for Troubled {
         self.memory.renew(renew)
     }
 
-    fn litter(&self, limit: usize) -> Reply<'_, Vec<PathBuf>> {
-        self.memory.litter(limit)
+    fn litter(&self, after: Option<PathBuf>, limit: usize) -> Reply<'_, Vec<PathBuf>> {
+        self.memory.litter(after, limit)
     }
 
     fn tidied(&self, paths: Vec<PathBuf>) -> Reply<'_, ()> {

@@ -286,7 +286,7 @@ async fn perform(world: &World, claims: &mut Vec<AssignmentId>, act: &Act) -> St
             tell(world.store.tasks(filter).await)
         }
         Act::Tidy { most } => {
-            let mut paths = world.store.litter(usize::MAX).await.unwrap_or_default();
+            let mut paths = world.store.litter(None, usize::MAX).await.unwrap_or_default();
             paths.sort_unstable();
             paths.dedup();
             paths.truncate(usize::from(*most));
@@ -328,7 +328,7 @@ pub(crate) async fn dump(store: &dyn Store) -> Vec<String> {
     told.push(format!("{:?}", store.counts().await.unwrap()));
     told.push(format!("{:?}", store.queues().await.unwrap()));
     told.push(format!("{:?}", store.queue_counts().await.unwrap()));
-    let mut litter = store.litter(usize::MAX).await.unwrap();
+    let mut litter = store.litter(None, usize::MAX).await.unwrap();
     litter.sort_unstable();
     litter.dedup();
     told.push(format!("{litter:?}"));

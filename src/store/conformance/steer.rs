@@ -191,13 +191,15 @@ pub(crate) async fn a_removed_task_is_gone_with_all_it_had(world: &World) {
 pub(crate) async fn files_of_removed_tasks_are_told_until_they_are_deleted(world: &World) {
     let id = world.queued_task().await;
     world.run(0).await;
-    assert!(world.store.litter(9).await.unwrap().is_empty());
+    assert!(world.store.litter(None, 9).await.unwrap().is_empty());
     world.store.remove(steer(world, &[id])).await.unwrap();
-    let litter = world.store.litter(9).await.unwrap();
+    let litter = world.store.litter(None, 9).await.unwrap();
     assert_eq!(litter, [PathBuf::from("output/0/1.1.log")]);
-    assert!(world.store.litter(0).await.unwrap().is_empty());
+    assert!(world.store.litter(None, 0).await.unwrap().is_empty());
+    assert!(world.store.litter(Some(litter[0].clone()), 9).await.unwrap().is_empty(), "nothing comes after it");
+    assert_eq!(world.store.litter(Some("output/0/1".into()), 9).await.unwrap(), litter);
     world.store.tidied(litter).await.unwrap();
-    assert!(world.store.litter(9).await.unwrap().is_empty());
+    assert!(world.store.litter(None, 9).await.unwrap().is_empty());
 }
 
 pub(crate) async fn what_has_not_ended_or_is_waited_for_is_not_removed(world: &World) {

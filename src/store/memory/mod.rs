@@ -232,8 +232,8 @@ impl TaskStore for Memory {
         self.call(move |tables| Ok(tables.renew(&renew)))
     }
 
-    fn litter(&self, limit: usize) -> Reply<'_, Vec<PathBuf>> {
-        self.call(move |tables| Ok(tables.litter(limit)))
+    fn litter(&self, after: Option<PathBuf>, limit: usize) -> Reply<'_, Vec<PathBuf>> {
+        self.call(move |tables| Ok(tables.litter(after.as_deref(), limit)))
     }
 
     fn tidied(&self, paths: Vec<PathBuf>) -> Reply<'_, ()> {

@@ -1,7 +1,7 @@
 //! What people ask for.
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use crate::domain::attempt::Attempt;
 use crate::domain::dependency::{Edge, Standing};
@@ -148,8 +148,12 @@ impl Tables {
         Ok(())
     }
 
-    pub(super) fn litter(&self, limit: usize) -> Vec<PathBuf> {
-        self.litter.iter().take(limit).cloned().collect()
+    pub(super) fn litter(&self, after: Option<&Path>, limit: usize) -> Vec<PathBuf> {
+        let by_bytes = |path: &Path| path.as_os_str().as_encoded_bytes().to_vec();
+        let after = after.map(by_bytes);
+        let left = self.litter.iter().map(|path| (by_bytes(path), path));
+        let left: BTreeMap<_, _> = left.filter(|(bytes, _)| after.as_ref().is_none_or(|after| bytes > after)).collect();
+        left.into_values().take(limit).cloned().collect()
     }
 
     pub(super) fn tidied(&mut self, paths: &[PathBuf]) {

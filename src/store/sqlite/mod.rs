@@ -215,8 +215,8 @@ impl TaskStore for Sqlite {
         self.write(move |part| part.renew(&renew))
     }
 
-    fn litter(&self, limit: usize) -> Reply<'_, Vec<PathBuf>> {
-        self.read(move |db| verb::litter(db, limit))
+    fn litter(&self, after: Option<PathBuf>, limit: usize) -> Reply<'_, Vec<PathBuf>> {
+        self.read(move |db| verb::litter(db, after.as_deref(), limit))
     }
 
     fn tidied(&self, paths: Vec<PathBuf>) -> Reply<'_, ()> {

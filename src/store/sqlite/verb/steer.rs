@@ -163,12 +163,16 @@ impl Part<'_> {
     }
 }
 
-/// Files that are still to be deleted.
+/// Files that are still to be deleted, those after `after`.
 pub(in crate::store::sqlite) fn litter(
     db: &rusqlite::Connection,
+    after: Option<&std::path::Path>,
     limit: usize,
 ) -> rusqlite::Result<Vec<std::path::PathBuf>> {
-    let mut litter = db.prepare_cached("SELECT path FROM litter LIMIT ?1")?;
+    use std::os::unix::ffi::OsStrExt as _;
+    // No path is empty.
+    let after = after.map_or(&b""[..], |path| path.as_os_str().as_bytes());
+    let mut litter = db.prepare_cached("SELECT path FROM litter WHERE path > ?1 ORDER BY path LIMIT ?2")?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    litter.query_map([limit], |row| Columns::new(row).cell())?.collect()
+    litter.query_map(params![after, limit], |row| Columns::new(row).cell())?.collect()
 }
