@@ -321,15 +321,22 @@ fn read(path: &Path) -> Result<Option<String>, Error> {
     }
 }
 
-/// Reads a plain file, also behind a link, of a size that settings can have: nothing that would have to be waited for.
 fn read_file(path: &Path) -> io::Result<String> {
+    String::from_utf8(read_bytes(path)?)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is no text in UTF-8"))
+}
+
+/// Reads a plain file, also behind a link, of a size that settings can have: nothing that would have to be waited for.
+///
+/// Errors: those of open(2) and read(2); what is no such file is invalid.
+pub fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
     let file = OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path)?;
     let metadata = file.metadata()?;
     if !metadata.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
     }
-    let mut text = String::new();
-    if file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)? as u64 > FILE_BYTES_MAX {
+    let mut text = Vec::new();
+    if file.take(FILE_BYTES_MAX + 1).read_to_end(&mut text)? as u64 > FILE_BYTES_MAX {
         let bytes = metadata.len();
         return Err(io::Error::new(
             io::ErrorKind::InvalidData,

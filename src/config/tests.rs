@@ -27,6 +27,29 @@ fn uncommented() -> String {
     TEMPLATE.lines().map(|line| if setting(line) { &line[1..] } else { line }).collect::<Vec<_>>().join("\n")
 }
 
+proptest::proptest! {
+    #[test]
+    fn nothing_that_stands_in_a_file_panics(text in "\\PC{0,80}", section in 0..schema::SECTIONS.len(), key in 0..schema::KEYS.len()) {
+        let (section, key) = (schema::SECTIONS[section], &schema::KEYS[key]);
+        let quoted = value::quoted(&text);
+        for file in [
+            text.clone(),
+            format!("[{}]\n{} = {text}\n", key.section, key.name),
+            format!("[{}]\n{} = {quoted}\n", key.section, key.name),
+            format!("[{section}]\n{text} = 1\n"),
+            format!("[queues.{quoted}]\nslots = 1\n"),
+        ] {
+            if let Err(error) = of_project(&file) {
+                proptest::prop_assert!(error.to_string().starts_with("`/p/.apex/config.toml`, line "), "{error}");
+            }
+        }
+        let name = format!("APEX_{}_{}", key.section, key.name).to_uppercase();
+        if let Err(error) = of_variables(&[(&name, &text)]) {
+            proptest::prop_assert!(error.to_string().contains(&name), "{error}");
+        }
+    }
+}
+
 #[test]
 fn nothing_said_is_the_defaults() {
     assert_eq!(of_project("").unwrap(), Config::default());
@@ -261,4 +284,28 @@ fn every_level_has_its_own_word() {
         assert_eq!(Level::from_word(level.as_str()), Some(level));
     }
     assert!(Level::Error < Level::Trace);
+}
+
+#[test]
+fn only_a_plain_file_of_a_sane_size_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("config.toml");
+    let refused = |reason: &str| {
+        let error = check_file(&path).unwrap_err();
+        let Error::Read { source, .. } = &error else { panic!("{error}") };
+        assert!(source.to_string().contains(reason), "{source}");
+        std::fs::remove_file(&path).unwrap();
+    };
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    refused("no regular file");
+    std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+    refused("no regular file");
+    std::fs::File::create(&path).unwrap().set_len(10 << 30).unwrap();
+    refused("10737418240 bytes are more");
+    std::fs::write(&path, b"[daemon]\nlog_level = \"\xff\"\n").unwrap();
+    refused("UTF-8");
+    let elsewhere = dir.path().join("dotfiles.toml");
+    std::fs::write(&elsewhere, "[daemon]\n").unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
+    check_file(&path).unwrap();
 }

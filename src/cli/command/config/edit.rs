@@ -126,7 +126,7 @@ impl Draft {
     /// Makes the copy; of the template if there is no file.
     fn begin(file: &Path) -> Result<Self, Failure> {
         let target = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
-        let original = match fs::read(&target) {
+        let original = match config::read_bytes(&target) {
             Ok(bytes) => Some(bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(Failure::io(format!("cannot read `{}`", target.display()), &error)),
