@@ -330,4 +330,23 @@ mod tests {
         assert!(parse_future("9998-12-31T23:59:59Z", &now).is_ok());
         assert!(matches!(parse_future("9-9", &now), Err(Error::UnknownFuture(_))));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn nothing_that_is_typed_panics(
+            words in "(in |today |tomorrow |monday |yesterday )?[-+]?[0-9]{1,12}(:[0-9]{2}|am|pm|d|h|m|ms|y| ago|-[0-9]{2}-[0-9]{2})?(T[0-9]{2}:[0-9]{2}Z)?",
+            anything in "\\PC{0,40}",
+        ) {
+            for text in [words, anything] {
+                for read in [parse_past(&text, &now()), parse_future(&text, &now())] {
+                    if let Err(error) = read {
+                        // Of `in 10x` it is the length that makes no sense.
+                        let (told, mut words) = (error.to_string().to_lowercase(), text.split_whitespace());
+                        let is_named = words.any(|word| told.contains(&word.to_lowercase()));
+                        proptest::prop_assert!(is_named || text.trim().is_empty(), "{text:?}: {error}");
+                    }
+                }
+            }
+        }
+    }
 }

@@ -406,4 +406,13 @@ mod tests {
         assert_eq!(ExitStatus::Code(3).shell_code(), 3);
         assert_eq!(ExitStatus::Signal(9).shell_code(), 137);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn what_reads_as_a_signal_is_one(text in "(SIG|sig)?[-+A-Za-z0-9]{0,8}|\\PC{0,12}") {
+            if let Some(signal) = SignalName::parse(&text) {
+                proptest::prop_assert!((1..=64).contains(&signal.0));
+            }
+        }
+    }
 }

@@ -291,3 +291,29 @@ fn half_a_line_waits_for_its_end_and_a_file_that_is_gone_has_none() {
     fs::remove_file(desk.log()).unwrap();
     assert_eq!(follow.next_lines().unwrap(), ["th"]);
 }
+
+proptest::proptest! {
+    #[test]
+    fn a_damaged_log_is_read_all_the_same(
+        pieces in proptest::collection::vec(proptest::collection::vec(proptest::prelude::any::<u8>(), 0..60), 0..8),
+        tail in proptest::option::of(0_usize..5),
+    ) {
+        let desk = Desk::new();
+        let whole = "[2026-01-15T10:30:00.000Z] [WARN] a line\n";
+        let bytes: Vec<u8> = pieces.iter().flat_map(|piece| [whole.as_bytes(), piece].concat()).collect();
+        fs::write(desk.log(), &bytes).unwrap();
+        let selection = Selection { tail_lines: tail, level: Some(Level::Warn), ..Selection::default() };
+        let lines = read(&desk.log(), selection).unwrap();
+        proptest::prop_assert!(tail.is_none_or(|tail| lines.len() <= tail));
+        for line in &lines {
+            proptest::prop_assert!(!line.chars().any(char::is_control), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn no_line_that_is_taken_apart_panics(text in "\\PC{0,60}", at in "[-0-9T:.Zz]{0,26}") {
+        for line in [text.clone(), format!("[{at}] [{text}] x"), format!("[{at}] [INFO]{text}"), format!("[{text}")] {
+            let _ = parse_line(&line);
+        }
+    }
+}
