@@ -7,6 +7,7 @@ mod contract;
 mod crash;
 mod drain;
 mod errors;
+mod fuzz;
 mod guardian;
 mod hang;
 mod house;

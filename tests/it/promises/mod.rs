@@ -16,6 +16,7 @@ mod p09_scarcity;
 mod p12_owner;
 mod p13_trust;
 mod p14_harmless;
+mod p15_secrets;
 mod p16_idle;
 
 /// A promise, what keeps it, and what shows that it is kept.
@@ -87,6 +88,11 @@ const PROMISES: &[Promise] = &[
         number: 16,
         mechanism: "waiting for events: nothing is looked at more often than `poll_interval` says",
         test: "promises::p16_idle::nobody_wakes_up_between_two_polls",
+    },
+    Promise {
+        number: 15,
+        mechanism: "deleting an environment with the last task that uses it",
+        test: "promises::p15_secrets::values_are_told_to_nobody_and_forgotten_with_the_last_task",
     },
 ];
 

@@ -5,7 +5,7 @@ use rusqlite::params;
 use crate::domain::attempt::Attempt;
 use crate::domain::id::AssignmentId;
 use crate::domain::task::Task;
-use crate::fault::crash_point;
+use crate::fault::{self, crash_point};
 use crate::store::sqlite::code::Columns;
 use crate::store::sqlite::read::{self, Stored};
 use crate::store::sqlite::verb::{Part, Undone};
@@ -132,7 +132,9 @@ impl Part<'_> {
             }
             let sql =
                 "DELETE FROM environment WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM task WHERE environment = ?1)";
-            part.db.prepare_cached(sql)?.execute([environment])?;
+            if !fault::is_sabotaged(15) {
+                part.db.prepare_cached(sql)?.execute([environment])?;
+            }
             part.forget_queue(queue)?;
             part.note(note)?;
             Ok(Ok(()))
