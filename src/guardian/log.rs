@@ -3,12 +3,13 @@
 //! The file is opened for each line, because apexd rotates it, and a line is one write to a file opened for appending,
 //! so that it stands whole between apexd's.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
 
 use nix::libc;
+use nix::unistd::geteuid;
 
 use crate::domain::text::neutralize;
 use crate::domain::time::Timestamp;
@@ -44,7 +45,8 @@ impl Log {
             .mode(0o600)
             .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
             .open(&self.path);
-        if let Ok(mut file) = file {
+        let is_ours = |file: &File| file.metadata().is_ok_and(|found| found.uid() == geteuid().as_raw());
+        if let Some(mut file) = file.ok().filter(is_ours) {
             let _ = file.write_all(line.as_bytes());
         }
         if self.echo {
@@ -72,6 +74,19 @@ mod tests {
         let line = format_line(Timestamp(1_768_473_000_000), Level::Warn, "apexd ended pid=7");
         assert_eq!(line, "[2026-01-15T10:30:00.000Z] [WARN] apexd ended pid=7\n");
         assert_eq!(format_line(Timestamp(1), Level::Info, "a\nb"), "[1970-01-01T00:00:00.001Z] [INFO] a\\nb\n");
+    }
+
+    #[test]
+    fn nothing_is_told_to_a_file_of_somebody_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("daemon.log");
+        std::fs::write(&path, "").unwrap();
+        if std::os::unix::fs::chown(&path, Some(65_533), None).is_err() {
+            // Only root can make one.
+            return;
+        }
+        Log::new(path.clone(), false).line(Level::Info, "one");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "");
     }
 
     #[test]

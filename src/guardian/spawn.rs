@@ -374,8 +374,27 @@ fn open(path: &CString, flags: c_int, target: c_int, step: SpawnStep) -> Result<
         let extra = libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
         let fd = libc::open(path.as_ptr(), flags | extra, 0o600);
         succeed(fd, step)?;
+        if flags & libc::O_CREAT != 0 {
+            succeed(if is_anothers(fd) { -1 } else { 0 }, step)?;
+        }
         succeed(libc::fcntl(fd, libc::F_SETFL, flags & libc::O_APPEND), step)?;
         succeed(libc::dup2(fd, target), step)
+    }
+}
+
+/// Returns whether an open file is a plain one that belongs to somebody else, who would read what is written to it. Sets
+/// errno(3) then.
+fn is_anothers(fd: c_int) -> bool {
+    // SAFETY: plain system calls on valid arguments; a zeroed structure is one.
+    unsafe {
+        let mut found: libc::stat = std::mem::zeroed();
+        let is_known = libc::fstat(fd, &raw mut found) == 0;
+        let is_plain = found.st_mode & libc::S_IFMT == libc::S_IFREG;
+        let is_anothers = !is_known || (is_plain && found.st_uid != libc::geteuid());
+        if is_anothers {
+            Errno::set_raw(libc::EPERM);
+        }
+        is_anothers
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -169,6 +169,11 @@ impl Outputs {
     /// Errors: [`Error::InTheWay`].
     fn within(&self, path: &Path) -> Result<PathBuf, Error> {
         let mut directory = self.dir.as_ref().clone();
+        // Whoever may write the directory above can put another one in its place at any time.
+        let is_strange = |found: Metadata| !found.is_dir() || found.uid() != nix::unistd::geteuid().as_raw();
+        if fs::symlink_metadata(&directory).is_ok_and(is_strange) {
+            return Err(Error::InTheWay { path: directory });
+        }
         let mut parts = path.components().peekable();
         while let Some(part) = parts.next() {
             directory.push(part);
@@ -323,6 +328,17 @@ mod tests {
             assert!(matches!(outputs.check(), Err(Error::InTheWay { path }) if path.ends_with(name)));
             std::fs::remove_file(dir.path().join(name)).unwrap();
         }
+    }
+
+    #[test]
+    fn a_directory_of_somebody_else_is_not_used() {
+        let (dir, outputs, task) = world();
+        if std::os::unix::fs::chown(dir.path(), Some(65_533), None).is_err() {
+            // Only root can make one.
+            return;
+        }
+        assert!(matches!(outputs.prepare(task, 1, false), Err(Error::InTheWay { path }) if path == dir.path()));
+        assert!(!dir.path().join("output").exists());
     }
 
     #[tokio::test]

@@ -211,8 +211,11 @@ impl Current {
         if !metadata.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "the log is not a regular file"));
         }
+        if metadata.uid() != nix::unistd::geteuid().as_raw() {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the log belongs to somebody else"));
+        }
         if metadata.mode() & 0o077 != 0 {
-            // Others may have read it already, but what comes now is not for them. Not ours to change: then it stays.
+            // Others may have read it already, but what comes now is not for them.
             let _ = file.set_permissions(Permissions::from_mode(0o600));
         }
         let size = metadata.len();

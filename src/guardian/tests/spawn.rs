@@ -47,6 +47,19 @@ fn a_task_has_no_descriptor_but_the_three() {
 }
 
 #[test]
+fn a_file_of_somebody_else_gets_no_output() {
+    let world = World::new();
+    let spawn = world.shell(1, "echo secret");
+    fs::write(&spawn.stdout, "").unwrap();
+    if std::os::unix::fs::chown(&spawn.stdout, Some(65_533), None).is_err() {
+        // Only root can make one.
+        return;
+    }
+    assert_eq!(run(&spawn), Err(Failed { step: SpawnStep::Output, errno: libc::EPERM }));
+    assert_eq!(fs::read(&spawn.stdout).unwrap(), b"");
+}
+
+#[test]
 fn a_task_ignores_and_blocks_no_signal() {
     // SAFETY: nothing in this program uses the signal.
     unsafe { libc::signal(libc::SIGUSR1, libc::SIG_IGN) };
