@@ -83,8 +83,7 @@ fn root_is_a_stranger_like_anybody_else() {
 fn nobody_looks_into_the_daemon_and_it_leaves_no_core() {
     let Some(world) = World::of_user(STRANGER) else { return };
     let id = world.add("exec sleep 1000");
-    world.until_state(id, "running");
-    let task = i32::try_from(world.show(id)["attempts"][0]["pid"].as_i64().unwrap()).unwrap();
+    let task = world.pid(id);
     let look = |pid: i32| {
         let path = format!("/proc/{pid}/environ");
         as_user(STRANGER, move || fs::read(path)).unwrap()

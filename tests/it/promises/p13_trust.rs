@@ -213,8 +213,7 @@ fn trust_that_cannot_be_kept_is_not_given() {
 fn a_copy_of_a_project_that_runs_signals_none_of_its_processes() {
     let world = World::started();
     let id = world.add("exec sleep 1000");
-    world.until_state(id, "running");
-    let pid = i32::try_from(world.show(id)["attempts"][0]["pid"].as_i64().unwrap()).unwrap();
+    let pid = world.pid(id);
     let there = There { world: &world, root: world.root().with_file_name("copy") };
     copy(&world.dot_apex(), &there.root);
     there.apex(&["daemon", "stop"]).expect(0);

@@ -179,6 +179,13 @@ impl World {
         self.show(id)["state"].as_str().unwrap().to_owned()
     }
 
+    /// Waits until a task has a process, and returns its pid.
+    pub fn pid(&self, id: u64) -> i32 {
+        let pid = || self.show(id)["attempts"][0]["pid"].as_i64();
+        eventually("it has a process", || pid().is_some());
+        i32::try_from(pid().unwrap()).unwrap()
+    }
+
     /// Waits until a task has ended, and returns it.
     pub fn ended(&self, id: u64) -> Value {
         let run = self.apex(["task", "wait", "--json", &id.to_string()]);
