@@ -127,6 +127,12 @@ impl Hold {
         self.write_pid()
     }
 
+    /// Has this process named as the guardian by the lock. To be called once every other descriptor of the lock file is
+    /// closed in it: closing one takes that back.
+    pub(super) fn name_holder(&self) {
+        name_holder(&self.lock);
+    }
+
     /// Returns the lock's descriptor.
     pub(super) fn lock(&self) -> &OwnedFd {
         &self.lock

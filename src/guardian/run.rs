@@ -146,6 +146,9 @@ impl Parts {
     /// Makes them, and makes this process one that can guard.
     pub(super) fn make(signals: &SignalFd, nofile: Option<u64>) -> Result<Self, Error> {
         let system = |what| move |source: io::Error| Error::System { what, source };
+        // Environments of tasks pass through its memory: they are not for a core file, nor for whoever may look into a
+        // process. Tasks begin with exec, which takes this back.
+        let _ = prctl::set_dumpable(false);
         // Without it orphans of tasks would go to init, where nobody finds them. The name is for ps(1).
         prctl::set_child_subreaper(true).map_err(|errno| system("the reaping of orphans")(errno.into()))?;
         let _ = prctl::set_name(c"apex-guardian");
@@ -163,9 +166,6 @@ impl Guardian {
     fn begin(options: Options, echo: bool) -> Result<Self, Error> {
         let system = |what| move |source: io::Error| Error::System { what, source };
         umask(Mode::S_IRWXG | Mode::S_IRWXO);
-        // Environments of tasks pass through its memory: they are not for a core file, nor for whoever may look into a
-        // process. Tasks begin with exec, which takes this back.
-        let _ = prctl::set_dumpable(false);
         // Before there is anything to leave behind: a request to stop that comes now is read by the loop.
         let signals = signals::listen().map_err(system("signals"))?;
         // Then the lock: whoever does not get it has changed nothing.

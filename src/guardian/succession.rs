@@ -302,6 +302,7 @@ impl Guardian {
         let take = |fd: RawFd| unsafe { OwnedFd::from_raw_fd(fd) };
         let copied = [handover.lock_fd, file].into_iter().chain(handover.directory_fd).chain(handover.listener_fd);
         copied.chain(handover.held.iter().filter_map(|heir| heir.pidfd)).for_each(|fd| drop(take(fd)));
+        guardian.hold.name_holder();
         guardian.kept = handover.kept_fds.into_iter().map(take).collect();
         guardian.look_at_orphans(&ended);
         let running = guardian.table.running();

@@ -88,9 +88,21 @@ fn nobody_looks_into_the_daemon_and_it_leaves_no_core() {
         let path = format!("/proc/{pid}/environ");
         as_user(STRANGER, move || fs::read(path)).unwrap()
     };
-    for pid in [world.guardian_pid(), world.apexd_pid()] {
-        assert_eq!(look(pid).map_err(|error| error.kind()).unwrap_err(), io::ErrorKind::PermissionDenied, "{pid}");
-    }
+    let lock = fs::File::open(world.dot_apex().join("daemon.lock")).unwrap();
+    let is_closed = |pid: i32| look(pid).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied);
+    let assert_closed = |what: &str| {
+        let guardian = world.guardian_pid();
+        // One that has just begun is closed in a moment.
+        eventually(what, || is_closed(guardian) && is_closed(world.apexd_pid()));
+        assert_eq!(apex::paths::holder(&lock), u32::try_from(guardian).ok(), "{what}: it is named as the holder");
+    };
+    assert_closed("at first");
+    world.apex(["daemon", "restart"]).expect(0);
+    assert_closed("after a restart");
+    let first = world.guardian_pid();
+    signal(first, Signal::SIGKILL);
+    eventually("another one guards", || world.guardian_pid() != first && world.status()["running"] == true);
+    assert_closed("after the guardian was killed");
     assert!(!look(task).unwrap().is_empty(), "a task is its user's own");
     // The guardian is found all the same, also when nobody else answers.
     world.forbid_starts();
