@@ -85,14 +85,14 @@ const PROMISES: &[Promise] = &[
         test: "promises::p14_harmless::what_was_sent_steers_no_terminal_no_log_and_no_shell",
     },
     Promise {
-        number: 16,
-        mechanism: "waiting for events: nothing is looked at more often than `poll_interval` says",
-        test: "promises::p16_idle::nobody_wakes_up_between_two_polls",
-    },
-    Promise {
         number: 15,
         mechanism: "deleting an environment with the last task that uses it",
         test: "promises::p15_secrets::values_are_told_to_nobody_and_forgotten_with_the_last_task",
+    },
+    Promise {
+        number: 16,
+        mechanism: "waiting for events: nothing is looked at more often than `poll_interval` says",
+        test: "promises::p16_idle::nobody_wakes_up_between_two_polls",
     },
 ];
 
