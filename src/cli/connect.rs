@@ -31,7 +31,7 @@ pub async fn connect(session: &Session, project: &Project) -> Result<Connection,
         Ok(connection) => {
             // A configuration that has become wrong does not matter to a daemon that runs, but to the next one.
             session.configuration(project);
-            return Ok(connection);
+            return Ok(reviving(connection, session, project));
         }
         Err(error) => error,
     };
@@ -39,7 +39,18 @@ pub async fn connect(session: &Session, project: &Project) -> Result<Connection,
         return Err(out_of_reach(project).unwrap_or_else(|| not_running.into()));
     }
     start(session, project)?;
-    if_running(session, project).await?.map_err(Failure::from)
+    let connection = if_running(session, project).await?.map_err(Failure::from)?;
+    Ok(reviving(connection, session, project))
+}
+
+/// Lets the connection start another daemon if the one that took it dies before it has answered.
+fn reviving(connection: Connection, session: &Session, project: &Project) -> Connection {
+    if !session.may_start() || !auto_start(session, project) {
+        return connection;
+    }
+    let (project, deadline) = (project.clone(), session.deadline());
+    let client = connection.client.clone().reviving(move || start_within(deadline, &project).is_ok());
+    Connection { client, ..connection }
 }
 
 /// Connects to the daemon; what comes back as a value is that it is not running.
@@ -99,10 +110,14 @@ fn auto_start(session: &Session, project: &Project) -> bool {
 /// Starts the daemon by this program itself, in a process of its own: nothing forks where a runtime is.
 pub fn start(session: &Session, project: &Project) -> Result<(), Failure> {
     session.ui.detail("starting the daemon");
+    start_within(session.deadline(), project)
+}
+
+fn start_within(deadline: Option<Duration>, project: &Project) -> Result<(), Failure> {
     let mut command = Command::new("/proc/self/exe");
     // Else the name it goes by would not say that it is apex.
     command.arg0("apex").args(["--json", "daemon", "start", "-C"]).arg(project.root());
-    if let Some(deadline) = session.deadline() {
+    if let Some(deadline) = deadline {
         // Connecting may take that long, but a start is not a call; it gets at least its usual time.
         let patience = deadline.max(Duration::from_secs(10));
         command.arg("--deadline").arg(crate::units::format_duration(patience));

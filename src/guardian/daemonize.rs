@@ -43,7 +43,8 @@ pub struct Started {
 /// Errors: [`NotStarted`](Error::NotStarted) with the reason, nothing is left behind then;
 /// [`NotReady`](Error::NotReady) when [`Options::ready_within`] is over, the daemon is told to stop then;
 /// others if it did not come to a start.
-pub fn daemonize(options: Options) -> Result<Started, Error> {
+pub fn daemonize(mut options: Options) -> Result<Started, Error> {
+    options.leave_session = true;
     let system = |what| move |source: io::Error| Error::System { what, source };
     let threads = std::fs::read_dir("/proc/self/task").map_err(system("the background"))?.count();
     if threads != 1 {

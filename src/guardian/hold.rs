@@ -14,6 +14,7 @@ use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bin
 use nix::sys::stat::{Mode, fchmod};
 
 use crate::fault::crash_point;
+use crate::fault::is_sabotaged;
 use crate::guardian::{Error, Places};
 use crate::link::machine::boottime_now;
 use crate::paths;
@@ -237,6 +238,9 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
 }
 
 fn try_lock(file: &impl AsRawFd) -> Result<(), Errno> {
+    if is_sabotaged(11) {
+        return Ok(());
+    }
     // SAFETY: a plain system call; the descriptor is open.
     let result = unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) };
     Errno::result(result).map(drop)

@@ -11,9 +11,10 @@
 //! memory, and be replaced with it.
 //!
 //! Reading order: `run` (the loop) → `apexd` (its lives) → `orders` (what it asks) → `table` (what is held) → `spawn`
-//! and `processes` (the system calls; `kin` decides who belongs to whom, by `cgroup` if it can,
-//! `mounts` and `starting` are for what may hang) → `alone` (the end without an apexd) → `succession` (one guardian after the other) and `foreign` (the processes of one
-//! that was killed) → `hold` (lock, socket, pid file) → `supervisor` (what systemd is told). `watch`
+//! and `processes` (the system calls; `kin` decides who belongs to whom, by `cgroup` if it can, `mounts` and `starting` are
+//! for what may hang) → `alone` (the end without an apexd) → `succession` (one guardian after the other) and `foreign` (the
+//! processes of one that was killed) → `hold` (lock, socket, pid file) → `supervisor` (what systemd is told) and `scope`
+//! (what it is asked for). `watch`
 //! finds out that apexd hangs.
 
 mod alone;
@@ -32,6 +33,7 @@ mod poll;
 mod processes;
 mod readiness;
 mod run;
+mod scope;
 mod signals;
 mod spawn;
 mod starting;
@@ -115,6 +117,8 @@ pub struct Options {
     pub ready_within: Duration,
     /// How long apexd may leave everybody without an answer before it is aborted and another one started.
     pub patience: Duration,
+    /// Leave the login session of whoever starts it, where that is possible: for a daemon in the background.
+    pub leave_session: bool,
     /// The socket of the supervisor that started this very process, as `NOTIFY_SOCKET` names it: it is told when the
     /// daemon is ready and when it stops. `None` for a daemon in the background: the variable would be another's.
     ///
@@ -133,7 +137,8 @@ impl Options {
     /// Source: proc_pid_exe(5): the link works also when the file was replaced or removed meanwhile.
     pub fn new(places: Places) -> Self {
         let (binary, apexd_args, patience) = (Self::own_program(), Vec::new(), patience());
-        Self { places, binary, apexd_args, ready_within: READY_WITHIN, patience, notify: None }
+        let ready_within = READY_WITHIN;
+        Self { places, binary, apexd_args, ready_within, patience, leave_session: false, notify: None }
     }
 }
 

@@ -26,7 +26,7 @@ use crate::guardian::spawn::Spawner;
 use crate::guardian::succession::Check;
 use crate::guardian::supervisor::Supervisor;
 use crate::guardian::table::Table;
-use crate::guardian::{EXIT_GAVE_UP, Error, Options, processes, signals};
+use crate::guardian::{EXIT_GAVE_UP, Error, Options, processes, scope, signals};
 use crate::link::machine::{Stat, boot_id, boottime_now, wall_now};
 
 /// How long the guardian leaves between SIGTERM and SIGKILL before apexd has told it.
@@ -176,6 +176,14 @@ impl Guardian {
         let hold = guard.0.take().expect("it was put in above");
         let mut guardian = Self::assemble(options, hold, signals, nofile, parts);
         guardian.log = Log::new(guardian.options.places.log.clone(), echo);
+        // Before anything is started, which would be left behind.
+        if guardian.options.leave_session
+            && let Some(scope) = scope::enter()
+        {
+            guardian
+                .log
+                .line(Level::Info, &format!("in a scope of its own, apart from the login session scope={scope}"));
+        }
         Ok(guardian)
     }
 
@@ -326,7 +334,8 @@ impl Guardian {
         self.table.tell_slow_starts(now);
         self.watch_apexd();
         if self.is_stopping() {
-            self.supervisor.stopping(self.table.running(), now);
+            let by = self.supervisor.patience(self.grace_until, self.kill_grace, now);
+            self.supervisor.stopping(self.table.running(), now, by);
         }
         if self.end.is_some() {
             return;

@@ -23,6 +23,10 @@ pub(super) const VARIABLE: &str = "NOTIFY_SOCKET";
 const PATIENCE: Duration = Duration::from_secs(30);
 const EXTEND_EVERY: Duration = Duration::from_secs(10);
 
+/// What a drain may take beyond the grace and the kill grace: a task may have a kill grace of its own, and the store is
+/// closed.
+const SPARE: Duration = Duration::from_secs(60);
+
 /// When a message is sent again that the supervisor had no room for.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
 /// So much is kept for a supervisor that does not read, in bytes.
@@ -36,6 +40,8 @@ pub(super) struct Supervisor {
     unsent: Option<(String, Moment)>,
     /// It knows that the daemon stops, and is told then that this goes on.
     extend_at: Option<Moment>,
+    /// When it was first told.
+    stopping_since: Option<Moment>,
 }
 
 impl Supervisor {
@@ -56,9 +62,16 @@ impl Supervisor {
         self.send(&[NotifyState::Status(&format!("gave up: {}", neutralize(reason)))], now);
     }
 
+    /// Returns until when the supervisor is asked for patience: a daemon that hangs for ever is to be ended by it.
+    pub(super) fn patience(&mut self, grace_until: Option<Moment>, kill_grace: Duration, now: Moment) -> Moment {
+        let since = *self.stopping_since.get_or_insert(now);
+        grace_until.map_or(since, |until| until.max(since)) + kill_grace + SPARE
+    }
+
     /// The daemon stops, and `running` tasks have not ended yet: told at once, and then from time to time, so that the
-    /// supervisor does not lose patience with a grace that is longer than it expected.
-    pub(super) fn stopping(&mut self, running: usize, now: Moment) {
+    /// supervisor does not lose patience with a grace that is longer than it expected. From `by` on it is not asked for
+    /// more.
+    pub(super) fn stopping(&mut self, running: usize, now: Moment, by: Moment) {
         if self.extend_at.is_some_and(|at| now < at) {
             return;
         }
@@ -67,7 +80,8 @@ impl Supervisor {
         let states = [NotifyState::Stopping, NotifyState::Status(&status), NotifyState::ExtendTimeoutUsec(us)];
         let is_known = self.extend_at.is_some();
         self.extend_at = Some(now + EXTEND_EVERY);
-        self.send(&states[usize::from(is_known)..], now);
+        let asked = if now < by { 3 } else { 2 };
+        self.send(&states[usize::from(is_known)..asked], now);
     }
 
     /// Tries again to send what there was no room for.
@@ -126,6 +140,7 @@ mod tests {
     use super::*;
 
     const NOW: Moment = Moment(1_000_000);
+    const LATER: Moment = Moment(9_000_000);
 
     /// A supervisor's socket and the way to it.
     fn pair() -> (tempfile::TempDir, UnixDatagram, Supervisor) {
@@ -156,16 +171,33 @@ mod tests {
     fn patience_is_asked_for_again_and_again_while_the_daemon_stops() {
         let (_directory, socket, mut supervisor) = pair();
         assert_eq!(supervisor.next_deadline(true), Some(Moment(0)));
-        supervisor.stopping(3, NOW);
+        supervisor.stopping(3, NOW, LATER);
         let first = "STOPPING=1\nSTATUS=draining, running tasks: 3\nEXTEND_TIMEOUT_USEC=30000000\n";
         assert_eq!(heard(&socket).as_deref(), Some(first));
-        supervisor.stopping(2, NOW + Duration::from_secs(9));
+        supervisor.stopping(2, NOW + Duration::from_secs(9), LATER);
         assert_eq!(heard(&socket), None);
         let next = NOW + EXTEND_EVERY;
         assert_eq!(supervisor.next_deadline(true), Some(next));
-        supervisor.stopping(1, next);
+        supervisor.stopping(1, next, LATER);
         let again = "STATUS=draining, running tasks: 1\nEXTEND_TIMEOUT_USEC=30000000\n";
         assert_eq!(heard(&socket).as_deref(), Some(again));
+    }
+
+    #[test]
+    fn patience_is_not_asked_for_longer_than_a_drain_may_take() {
+        let (_directory, socket, mut supervisor) = pair();
+        let kill_grace = Duration::from_secs(5);
+        let soon = NOW + Duration::from_secs(65);
+        assert_eq!(supervisor.patience(None, kill_grace, NOW), soon);
+        let later = NOW + Duration::from_secs(20);
+        assert_eq!(supervisor.patience(None, kill_grace, later), soon, "counted from the beginning");
+        let until = NOW + Duration::from_secs(300);
+        assert_eq!(supervisor.patience(Some(until), kill_grace, later), until + Duration::from_secs(65));
+        assert_eq!(supervisor.patience(Some(Moment(1)), kill_grace, later), soon);
+        supervisor.stopping(1, NOW, soon);
+        heard(&socket);
+        supervisor.stopping(1, soon, soon);
+        assert_eq!(heard(&socket).as_deref(), Some("STATUS=draining, running tasks: 1\n"));
     }
 
     #[test]
@@ -193,7 +225,7 @@ mod tests {
         for address in [None, Some("/nowhere/notify"), Some("vsock:2:1"), Some(""), Some("@apex-test-nobody")] {
             let mut supervisor = Supervisor::new(address.map(OsStr::new));
             supervisor.ready(7, NOW);
-            supervisor.stopping(0, NOW);
+            supervisor.stopping(0, NOW, LATER);
             assert!(supervisor.unsent.is_none(), "{address:?}");
         }
         assert_eq!(Supervisor::new(None).next_deadline(true), None);

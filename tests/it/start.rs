@@ -92,3 +92,58 @@ fn a_start_does_not_hold_the_pipe_it_was_started_with() {
     start.wait().expect(0);
     assert_eq!(world.status()["running"], json!(true));
 }
+
+#[test]
+fn a_daemon_that_dies_with_a_client_in_its_hands_is_started_again() {
+    let world = World::new();
+    let socket = world.dot_apex().join("daemon.sock");
+    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    // It takes the connection, and is gone.
+    let dying = std::thread::spawn(move || {
+        let taken = listener.accept().unwrap();
+        std::fs::remove_file(&socket).unwrap();
+        drop((listener, taken));
+    });
+    let run = world.apex(["task", "list", "--json"]).expect(0);
+    dying.join().unwrap();
+    assert_eq!(run.json(), serde_json::json!([]));
+    // Where no daemon may be started none is.
+    world.apex(["daemon", "stop"]).expect(0);
+    world.apex(["task", "list", "--no-start"]).expect(3);
+}
+
+/// A world with a bus of the user's manager, and a `busctl` that is this script.
+fn with_manager(script: &str) -> (World, std::os::unix::net::UnixListener) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mut world = World::new();
+    let runtime = world.path("runtime");
+    std::fs::create_dir(&runtime).unwrap();
+    let bus = std::os::unix::net::UnixListener::bind(runtime.join("bus")).unwrap();
+    let busctl = runtime.join("busctl");
+    std::fs::write(&busctl, format!("#!/bin/sh\n{script}\n")).unwrap();
+    std::fs::set_permissions(&busctl, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    world.set_variable("PATH", &format!("{}:{path}", runtime.display()));
+    world.set_variable("XDG_RUNTIME_DIR", &runtime.to_string_lossy());
+    (world, bus)
+}
+
+#[test]
+fn the_daemon_leaves_the_login_session_where_the_users_manager_lets_it() {
+    let is_managed = std::fs::read_to_string("/proc/self/cgroup").is_ok_and(|text| text.contains("/user@"));
+    let (world, _bus) = with_manager("echo \"$*\" > \"$XDG_RUNTIME_DIR/asked\"");
+    world.apex(["daemon", "start"]).expect(0);
+    let asked = std::fs::read_to_string(world.path("runtime/asked")).unwrap_or_default();
+    let pid = world.guardian_pid();
+    let scope = format!("in a scope of its own, apart from the login session scope=apex-{pid}.scope");
+    assert!(is_managed || asked.contains(&format!(" apex-{pid}.scope fail 3 PIDs au 1 {pid} ")), "{asked:?}");
+    assert_eq!(world.log().contains(&scope), !is_managed, "{}", world.log());
+
+    for script in ["exit 1", "exec sleep 1000", "kill -9 $$"] {
+        let (world, _bus) = with_manager(script);
+        world.apex(["daemon", "start"]).expect(0);
+        assert!(!world.log().contains("in a scope of its own"), "{}", world.log());
+        world.apex(["daemon", "stop"]).expect(0);
+        world.until_empty();
+    }
+}

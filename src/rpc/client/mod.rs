@@ -6,7 +6,9 @@
 //!
 //! Deliberately absent: starting a daemon that is not there, and looking for its socket.
 
+use std::fmt;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -65,10 +67,20 @@ impl Default for Options {
 pub type Results<T> = Result<PerTask<T, Problem>, Error>;
 
 /// A connection to a daemon. Made again by itself when it breaks. Cheap to clone; clones share it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Client {
     channel: Noting,
     options: Options,
+    /// A daemon has answered.
+    is_answered: Arc<AtomicBool>,
+    /// Starts another daemon; `false` if there is none.
+    revive: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("options", &self.options).finish_non_exhaustive()
+    }
 }
 
 /// Largest request that a daemon takes.
@@ -123,13 +135,32 @@ impl Client {
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
             .connect_with_connector_lazy(connector);
-        Ok(Self { channel: Noting::new(channel), options })
+        Ok(Self { channel: Noting::new(channel), options, is_answered: Arc::default(), revive: None })
     }
 
     /// Returns the version of the daemon that answered last; `None` before there was an answer, and of one that does not
     /// say.
     pub fn daemon_version(&self) -> Option<String> {
         self.channel.version()
+    }
+
+    /// Lets another daemon be started if the one that took the connection died before it answered anything. `revive`
+    /// starts it, and returns whether that went well; it is called once at most.
+    ///
+    /// One that has answered and is gone was stopped: nobody starts it again behind the back of whoever did that.
+    #[must_use]
+    pub fn reviving(mut self, revive: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        self.revive = Some(Arc::new(revive));
+        self
+    }
+
+    /// Returns whether another daemon was started in place of one that is not there any more.
+    fn is_revived(&self, error: &Error) -> bool {
+        let is_gone = matches!(error, Error::NotRunning { .. });
+        // Once, whatever comes of it.
+        is_gone
+            && !self.is_answered.swap(true, Ordering::Relaxed)
+            && self.revive.as_ref().is_some_and(|revive| revive())
     }
 
     /// Makes a call until it is answered or patience is over. `once` gets the time that the attempt may take.
@@ -150,12 +181,16 @@ impl Client {
                 Repeat::Never | Repeat::WithinDeadline => deadline.saturating_sub(began.elapsed()),
             };
             let error = match timeout(allowed, once(allowed)).await {
-                Ok(Ok(response)) => return Ok(response.into_inner()),
+                Ok(Ok(response)) => {
+                    self.is_answered.store(true, Ordering::Relaxed);
+                    return Ok(response.into_inner());
+                }
                 Ok(Err(status)) => Error::from_status(status, deadline),
                 Err(_) => Error::NoAnswer { after: deadline },
             };
             match retry.pause_after(&error) {
                 Some(pause) => sleep(pause).await,
+                None if self.is_revived(&error) => {}
                 None => return Err(error),
             }
         }

@@ -13,6 +13,7 @@ mod p06_ended;
 mod p07_identity;
 mod p08_neighbours;
 mod p09_scarcity;
+mod p11_one_daemon;
 mod p12_owner;
 mod p13_trust;
 mod p14_harmless;
@@ -68,6 +69,11 @@ const PROMISES: &[Promise] = &[
         number: 9,
         mechanism: "offering an end again to a store that had no room for it",
         test: "promises::p09_scarcity::how_a_task_ended_on_a_full_disk_is_recorded_when_there_is_room",
+    },
+    Promise {
+        number: 11,
+        mechanism: "the lock: whoever does not get it has changed nothing",
+        test: "promises::p11_one_daemon::a_project_has_one_daemon",
     },
     Promise {
         number: 12,
