@@ -128,12 +128,20 @@ pub fn reconcile(
 }
 
 /// Returns why a process was stopped that ended while no apexd was there, if it was: for a person who had cancelled it, for
-/// its time limit, else for a drain. `ran` is how long it had run, pauses left out.
-pub fn cause_of_end(exit: &Exit, is_cancelled: bool, timeout: Option<Duration>, ran: Duration) -> Option<StopCause> {
-    if is_cancelled {
+/// its time limit, else for a drain. `cancelled` is when that was asked for, `ran` how long it had run, pauses left out.
+pub fn cause_of_end(
+    exit: &Exit,
+    is_draining: bool,
+    cancelled: Option<Timestamp>,
+    timeout: Option<Duration>,
+    ran: Duration,
+) -> Option<StopCause> {
+    // The wall clock may have been set back in between.
+    if cancelled.is_some_and(|asked| exit.stopped || exit.at >= asked) {
         return Some(StopCause::Cancel);
     }
-    let is_over = timeout.is_some_and(|limit| ran >= limit);
+    // What nobody drained was over, although the wall clock, which was set back, says that it ran for less.
+    let is_over = timeout.is_some_and(|limit| ran >= limit || !is_draining);
     // How it ended says nothing: many programs end in order when they are asked to.
     exit.stopped.then_some(if is_over { StopCause::Timeout } else { StopCause::Drain })
 }
@@ -193,20 +201,30 @@ mod tests {
         let exit = |stopped| Exit { stopped, ..child(7, true).exit.unwrap() };
         let (limit, ran) = (Duration::from_secs(60), Duration::from_secs(61));
         for (stopped, cancelled, limit, expected) in [
-            (false, false, None, None),
-            (false, false, Some(limit), None),
-            (false, true, None, Some(StopCause::Cancel)),
-            (true, true, Some(limit), Some(StopCause::Cancel)),
-            (true, false, Some(limit), Some(StopCause::Timeout)),
-            (true, false, Some(limit * 2), Some(StopCause::Drain)),
-            (true, false, None, Some(StopCause::Drain)),
+            (false, None, None, None),
+            (false, None, Some(limit), None),
+            (false, Some(9), None, Some(StopCause::Cancel)),
+            (false, Some(10), None, None),
+            (true, Some(9), Some(limit), Some(StopCause::Cancel)),
+            (true, Some(10), None, Some(StopCause::Cancel)),
+            (true, None, Some(limit), Some(StopCause::Timeout)),
+            (true, None, Some(limit * 2), Some(StopCause::Drain)),
+            (true, None, None, Some(StopCause::Drain)),
         ] {
             assert_eq!(
-                cause_of_end(&exit(stopped), cancelled, limit, ran),
+                cause_of_end(&exit(stopped), true, cancelled.map(Timestamp), limit, ran),
                 expected,
-                "{stopped} {cancelled} {limit:?}"
+                "{stopped} {cancelled:?} {limit:?}"
             );
         }
+    }
+
+    #[test]
+    fn without_a_drain_it_was_the_time_limit() {
+        let exit = Exit { stopped: true, ..child(7, true).exit.unwrap() };
+        let limit = Some(Duration::from_secs(60));
+        let cause = |is_draining| cause_of_end(&exit, is_draining, None, limit, Duration::ZERO);
+        assert_eq!((cause(true), cause(false)), (Some(StopCause::Drain), Some(StopCause::Timeout)));
     }
 
     /// Every combination of who claimed, in which boot, whether the start was recorded, who names the process and

@@ -20,9 +20,12 @@ use crate::domain::time::{Moment, Timestamp};
 
 mod clock;
 mod record;
+mod stop;
 
 pub use clock::Clock;
 pub use record::{Attempt, Output, Stream};
+use stop::Stop;
+pub use stop::UNREACHABLE_AFTER;
 
 /// How an attempt is ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,9 +121,6 @@ const SIGSTOP: i32 = 19;
 
 /// How often a session that is being ended is looked at.
 const SWEEP_EVERY: Duration = Duration::from_millis(20);
-/// How long after SIGKILL a session is looked at. What is still there then is beyond our reach: it belongs to another
-/// user, or hangs in the kernel.
-pub const UNREACHABLE_AFTER: Duration = Duration::from_secs(5);
 /// How long to wait before an outcome that could not be stored is offered again.
 const RECORD_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
@@ -141,27 +141,6 @@ enum Phase {
     Ended,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stop {
-    cause: StopCause,
-    /// Set once the first signal was sent.
-    kill_at: Option<Moment>,
-    killed: bool,
-    /// It was asked to end, and did not by itself: what left its session goes as well.
-    everything: bool,
-}
-
-impl Stop {
-    fn asked(cause: StopCause) -> Self {
-        Self { cause, kill_at: None, killed: false, everything: true }
-    }
-
-    /// Everything was done that can be done, and had its time.
-    fn is_over(&self, now: Moment) -> bool {
-        self.killed && self.kill_at.is_some_and(|at| now >= at + UNREACHABLE_AFTER)
-    }
-}
-
 /// Takes one attempt from its start to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Machine {
@@ -169,12 +148,14 @@ pub struct Machine {
     stop: Option<Stop>,
     clock: Clock,
     policy: Policy,
+    /// So many signals were sent whose answers are still to come.
+    unanswered: u32,
 }
 
 impl Machine {
     /// Begins an attempt that was claimed and whose start was ordered.
     pub fn starting(policy: Policy) -> Self {
-        Self { phase: Phase::Starting, stop: None, clock: Clock::default(), policy }
+        Self { phase: Phase::Starting, stop: None, clock: Clock::default(), policy, unanswered: 0 }
     }
 
     /// Takes over an attempt whose process runs already though that was not heard of yet; its `clock` stands so.
@@ -186,7 +167,13 @@ impl Machine {
     /// Takes over an attempt whose process is known to run, or to have run, and whose `clock` stands so. Feed it a tick,
     /// so that it asks to be woken.
     pub fn running(policy: Policy, clock: Clock) -> Self {
-        Self { phase: Phase::Running, stop: None, clock, policy }
+        Self { phase: Phase::Running, stop: None, clock, policy, unanswered: 0 }
+    }
+
+    /// Learns that the attempt, which has ended, was stopped for `cause` by somebody who did not live to hear of its end.
+    pub fn was_stopped(&mut self, cause: StopCause, now: Moment) {
+        let kill_at = Some(now + self.policy.grace);
+        self.stop = Some(Stop { kill_at, has_met: true, ..Stop::new(cause, 0) });
     }
 
     /// Returns whether everything about the attempt is stored and done.
@@ -224,6 +211,17 @@ impl Machine {
     ///
     /// Errors: none; an event that means nothing in the present phase is answered with nothing.
     pub fn step(&mut self, now: Moment, event: Event) -> Vec<Effect> {
+        if let Event::Swept { empty } = event {
+            self.unanswered = self.unanswered.saturating_sub(1);
+            self.stop.iter_mut().for_each(|stop| stop.note_answer(empty));
+        }
+        let effects = self.decide(now, event);
+        let signals = effects.iter().filter(|effect| matches!(effect, Effect::Signal(_))).count();
+        self.unanswered += u32::try_from(signals).unwrap_or(u32::MAX);
+        effects
+    }
+
+    fn decide(&mut self, now: Moment, event: Event) -> Vec<Effect> {
         match (&mut self.phase, event) {
             (Phase::Starting, Event::Started) => {
                 self.phase = Phase::Running;
@@ -246,7 +244,7 @@ impl Machine {
                 if self.stop.is_some() {
                     return Vec::new();
                 }
-                self.stop = Some(Stop::asked(cause));
+                self.stop = Some(Stop::new(cause, self.unanswered));
                 match self.phase {
                     Phase::Running => self.begin_stop(now),
                     // Its process has ended by itself, so its outcome stands; what is left is ended as before.
@@ -254,7 +252,7 @@ impl Machine {
                 }
             }
             (Phase::Starting | Phase::Running | Phase::Sweeping { .. }, Event::KillAsked) => {
-                let stop = self.stop.get_or_insert(Stop::asked(StopCause::Drain));
+                let stop = self.stop.get_or_insert(Stop::new(StopCause::Drain, self.unanswered));
                 stop.kill_at = Some(now);
                 match self.phase {
                     Phase::Starting => Vec::new(),
@@ -379,14 +377,18 @@ impl Machine {
     }
 
     fn exited(&mut self, now: Moment, exit: Exit) -> Vec<Effect> {
-        let cause = self.stop.filter(|stop| stop.kill_at.is_some()).map(|stop| stop.cause);
+        let cause = self.stop.and_then(|stop| stop.cause_of_end());
+        if let (Some(stop), None) = (&mut self.stop, cause) {
+            // It has ended by itself after all.
+            stop.everything = false;
+        }
         let outcome = Outcome::of_exit(exit.status, cause, exit.usage, exit.at);
         let is_being_ended = self.stop.is_some_and(|stop| stop.everything && stop.kill_at.is_some());
         let is_left_alone = self.stop.is_none() && self.policy.leftovers == Leftovers::Leave;
         if is_left_alone || (!exit.leftovers && !is_being_ended) {
             return self.record(outcome);
         }
-        let fallback = Stop { everything: false, ..Stop::asked(cause.unwrap_or(StopCause::Drain)) };
+        let fallback = Stop { everything: false, ..Stop::new(cause.unwrap_or(StopCause::Drain), 0) };
         let stop = self.stop.get_or_insert(fallback);
         stop.kill_at.get_or_insert(now + self.policy.grace);
         let effects = if stop.killed {
@@ -418,7 +420,7 @@ impl Machine {
         if now < at {
             return vec![Effect::WakeAt(at)];
         }
-        self.stop = Some(Stop::asked(StopCause::Timeout));
+        self.stop = Some(Stop::new(StopCause::Timeout, self.unanswered));
         self.begin_stop(now)
     }
 
@@ -430,6 +432,8 @@ impl Machine {
                     return if self.phase == Phase::Running { vec![Effect::WakeAt(*at)] } else { Vec::new() };
                 }
                 *killed = true;
+                // What cannot be reached shows some time after the signal, however late that was sent.
+                *at = now;
                 vec![Effect::Signal(SIGKILL)]
             }
             _ => Vec::new(),

@@ -105,23 +105,20 @@ impl Core {
         let assignment = child.assignment;
         let mut policy = self.policy(&task.spec);
         info!("Taking over task {}, pid={}", task.id, child.pid);
-        let cancel = task.cancel_requested_at.filter(|asked| child.exit.is_none_or(|exit| exit.at >= *asked));
-        if let Some(asked) = cancel {
-            // Its grace began when it was asked.
-            policy.grace = policy.grace.saturating_sub(self.now.wall.since(asked));
-        }
+        let identity = ProcessIdentity { boot: self.boot, pid: child.pid, start_ticks: child.start_ticks };
+        // If it is not known a time limit begins anew: too late is better than at once.
+        let started = (world.started)(identity).unwrap_or(self.now.moment);
         // It may have been told to stop by an apexd that did not live to record that.
         let stopped = child.exit.and_then(|exit| {
             let pause = attempt.paused_at.map_or(Duration::ZERO, |at| at.until(self.now.moment));
             let paused = attempt.paused_for + pause.saturating_sub(self.now.wall.since(exit.at));
-            let ran = exit.at.since(child.started_at).saturating_sub(paused);
-            adoption::cause_of_end(&exit, cancel.is_some(), policy.timeout, ran)
+            // However far the wall clock was set in between, it has not run for longer than since it started.
+            let ran = exit.at.since(child.started_at).min(started.until(self.now.moment)).saturating_sub(paused);
+            adoption::cause_of_end(&exit, self.stop_requests > 0, task.cancel_requested_at, policy.timeout, ran)
         });
+        let is_cancelled = task.cancel_requested_at.is_some() && child.exit.is_none();
         // What has ended does not reach its limit by the time that has passed since.
         policy.timeout = policy.timeout.filter(|_| child.exit.is_none());
-        let identity = ProcessIdentity { boot: self.boot, pid: child.pid, start_ticks: child.start_ticks };
-        // If it is not known a time limit begins anew: too late is better than at once.
-        let started = (world.started)(identity).unwrap_or(self.now.moment);
         let clock = Clock::of(started, attempt.paused_for, attempt.paused_at, self.now.moment);
         let is_paused = attempt.state == State::Paused;
         // A start that was not recorded is recorded now.
@@ -131,8 +128,11 @@ impl Core {
         };
         self.supervise(Supervised::new(task, attempt, machine));
         self.spawned(Child { exit: None, ..child });
-        if let Some(cause) = stopped.or(cancel.map(|_| StopCause::Cancel)) {
-            self.stop_attempt(assignment, cause);
+        if let Some(cause) = stopped {
+            self.was_stopped(assignment, cause);
+        } else if is_cancelled {
+            // With its whole grace: it may never have got the signal, and the wall clock cannot tell how long ago that was.
+            self.stop_attempt(assignment, StopCause::Cancel);
         }
         match child.exit {
             Some(exit) => self.feed(assignment, Event::Exited(exit)),
@@ -145,9 +145,8 @@ impl Core {
     /// Records an end that a guardian saw which is itself gone.
     fn record_end(&mut self, entry: &InFlight, child: Child) {
         let Some(exit) = child.exit else { return };
-        let is_cancelled = entry.task.cancel_requested_at.is_some_and(|asked| exit.at >= asked);
         let ran = exit.at.since(child.started_at).saturating_sub(entry.attempt.paused_for);
-        let cause = adoption::cause_of_end(&exit, is_cancelled, entry.task.spec.timeout, ran);
+        let cause = adoption::cause_of_end(&exit, true, entry.task.cancel_requested_at, entry.task.spec.timeout, ran);
         let identity = ProcessIdentity { boot: entry.boot, pid: child.pid, start_ticks: child.start_ticks };
         let outcome = Outcome::of_exit(exit.status, cause, exit.usage, exit.at);
         self.past_end(entry, outcome, Some((identity, child.started_at)));

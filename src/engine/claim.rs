@@ -42,7 +42,8 @@ impl Core {
         }
         self.claim_not_before = None;
         self.last_poll_at = Some(now);
-        let room = queue::free_slots(self.settings.max_concurrent, self.attempts.len());
+        let taken = self.attempts.len() + self.releasing.len();
+        let room = queue::free_slots(self.settings.max_concurrent, taken);
         if room == 0 {
             return;
         }

@@ -4,7 +4,7 @@
 //! touches nothing and waits for nothing: orders, jobs and answers are values, and what a job came to is an event. So a
 //! whole life of it, crashes included, can be played from a seed. [`crate::engine::run`] is what it lives in.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -140,6 +140,8 @@ pub(super) struct Core {
     pub(super) by_task: BTreeMap<TaskId, AssignmentId>,
     /// Stops asked for claims that were not told yet.
     pub(super) early_stops: HashSet<AssignmentId>,
+    /// Claims that are being given back: they keep their slots until that is stored.
+    pub(super) releasing: BTreeSet<AssignmentId>,
     drain: Drain,
     pub(super) timers: Timers,
     pub(super) claiming: bool,
@@ -174,6 +176,7 @@ impl Core {
             attempts: BTreeMap::new(),
             by_task: BTreeMap::new(),
             early_stops: HashSet::new(),
+            releasing: BTreeSet::new(),
             drain: Drain::default(),
             timers: Timers::default(),
             claiming: false,

@@ -17,6 +17,7 @@ use crate::domain::id::{AssignmentId, Seq, TaskId};
 use crate::domain::query::{Added, Cancelled, PerTask, TaskFilter, TaskPage};
 use crate::domain::task::{Environment, NewTask, State, Stdin, Task, TaskSpec};
 use crate::domain::time::Timestamp;
+use crate::engine::core::{Core, Wake};
 use crate::engine::hash::Hashing;
 use crate::engine::reload::Reload;
 use crate::engine::{Error, Guardian, Settings, World};
@@ -93,6 +94,58 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    /// `places` are the project's root and the daemon's socket.
+    pub(super) fn new(
+        store: Arc<dyn Store>,
+        outputs: Outputs,
+        settings: Settings,
+        world: World,
+        guardian: Guardian,
+        places: (PathBuf, PathBuf),
+        trusted: bool,
+    ) -> Self {
+        let (project, socket) = places;
+        Self {
+            store,
+            outputs,
+            settings: settings.into(),
+            world,
+            guardian,
+            project,
+            socket,
+            wake: Notify::new(),
+            reload_asked: Notify::new(),
+            draining: false.into(),
+            hashing: Hashing::default(),
+            clock_changed: false.into(),
+            unsettled: false.into(),
+            trusted: tokio::sync::RwLock::new(trusted),
+            pausing: tokio::sync::Mutex::default(),
+            tidying: tokio::sync::Mutex::default(),
+            abandoned: Mutex::default(),
+            run_time: Mutex::default(),
+            pulse: Mutex::default(),
+            closing: watch::Sender::new(Closing::Open),
+        }
+    }
+
+    /// Returns what handles have said there may be to be done, and forgets that they said it.
+    pub(super) fn take_wake(&self) -> Wake {
+        Wake {
+            // Whoever accepts the project just now wakes the loop again.
+            trusted: self.trusted.try_read().is_ok_and(|trusted| *trusted),
+            clock_changed: self.clock_changed.swap(false, Ordering::AcqRel),
+            unsettled: self.unsettled.swap(false, Ordering::AcqRel),
+        }
+    }
+
+    /// Shows how the core stands.
+    pub(super) fn show(&self, core: &Core) {
+        let pulse = core.pulse();
+        self.set_pulse(|shown| *shown = pulse);
+        self.draining.store(core.is_draining(), Ordering::Release);
+    }
+
     pub(super) fn pulse(&self) -> Pulse {
         self.pulse.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -106,7 +159,12 @@ impl Shared {
         self.abandoned.lock().unwrap_or_else(PoisonError::into_inner).contains(&assignment)
     }
 
-    pub(super) fn set_pulse(&self, change: impl FnOnce(&mut Pulse)) {
+    /// What is wanted for a start has been looked up.
+    pub(super) fn is_prepared(&self, assignment: AssignmentId) {
+        self.abandoned.lock().unwrap_or_else(PoisonError::into_inner).remove(&assignment);
+    }
+
+    fn set_pulse(&self, change: impl FnOnce(&mut Pulse)) {
         change(&mut self.pulse.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
@@ -122,6 +180,11 @@ pub struct Handle {
 }
 
 impl Handle {
+    pub(super) fn new(shared: Arc<Shared>, commands: mpsc::Sender<Command>) -> Self {
+        let (is_kept_out, enter) = (Arc::new(|_: &OsStr| false), Arc::new(|| Ok(())));
+        Self { shared, commands, is_kept_out, enter, reload: Arc::default() }
+    }
+
     /// Returns a handle through which no variable is stored for whose name `is_kept_out` holds. Clients leave them out
     /// as well, but one that cannot read the configuration, or was written by somebody else, does not.
     #[must_use]

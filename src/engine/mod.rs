@@ -29,6 +29,7 @@ use crate::output::Outputs;
 use crate::store::Store;
 
 mod adopt;
+mod asker;
 mod claim;
 mod core;
 mod error;
@@ -50,6 +51,8 @@ pub use handle::{Closing, Handle};
 pub use reload::Reloaded;
 pub use run::{Ended, Engine};
 
+#[cfg(test)]
+mod simulation;
 #[cfg(test)]
 mod tests;
 

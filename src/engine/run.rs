@@ -1,22 +1,20 @@
 //! The loop: wait for what happens, have it decided, perform what follows.
 
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 
 use crate::domain::id::AssignmentId;
 use crate::engine::adopt::Known;
-use crate::engine::core::{Answer, Core, Effect, Event, Now, Ticket, Wake, Watched};
-use crate::engine::handle::{Closing, Command, Handle, Pulse, Shared};
-use crate::engine::hash::Hashing;
+use crate::engine::asker::Askers;
+use crate::engine::core::{Answer, Core, Effect, Event, Now, Watched};
+use crate::engine::handle::{Closing, Command, Handle, Shared};
 use crate::engine::job::{self, Done, Job};
-use crate::engine::reload::Reload;
 use crate::engine::{Error, Setup, World};
 use crate::fault::{crash_point, is_sabotaged};
 use crate::link::{Fact, Order};
@@ -34,12 +32,6 @@ pub enum Ended {
     Fault,
 }
 
-/// Somebody who waits for an answer.
-enum Asker {
-    Done(oneshot::Sender<()>),
-    Signal(oneshot::Sender<Option<i32>>),
-}
-
 /// What decides, and the hands that it has.
 pub struct Engine {
     core: Core,
@@ -50,8 +42,7 @@ pub struct Engine {
     jobs: JoinSet<Done>,
     /// What looks up what starts need. Nobody waits for it in the end: it may hang on a disk that does not answer.
     preparing: JoinSet<Done>,
-    askers: HashMap<Ticket, Asker>,
-    tickets: u64,
+    askers: Askers,
     /// Who watches the output of attempts that have a limit; they end with this.
     watches: HashMap<AssignmentId, AbortOnDropHandle<()>>,
     /// How they tell that a limit was reached.
@@ -66,30 +57,9 @@ impl Engine {
     ///
     /// Errors: the store's; nothing is served before the past is settled.
     pub async fn start(setup: Setup) -> Result<(Engine, Handle), Error> {
-        let (closing, _) = watch::channel(Closing::Open);
         let core = Core::new(setup.guardian.id, setup.guardian.boot, setup.settings, setup.trusted);
-        let shared = Arc::new(Shared {
-            store: setup.store,
-            outputs: setup.outputs,
-            settings: setup.settings.into(),
-            world: setup.world,
-            guardian: setup.guardian,
-            project: setup.project,
-            socket: setup.socket,
-            wake: tokio::sync::Notify::new(),
-            reload_asked: tokio::sync::Notify::new(),
-            draining: false.into(),
-            hashing: Hashing::default(),
-            clock_changed: false.into(),
-            unsettled: false.into(),
-            trusted: tokio::sync::RwLock::new(setup.trusted),
-            pausing: tokio::sync::Mutex::default(),
-            tidying: tokio::sync::Mutex::default(),
-            abandoned: std::sync::Mutex::default(),
-            run_time: std::sync::Mutex::default(),
-            pulse: std::sync::Mutex::new(Pulse::default()),
-            closing,
-        });
+        let Setup { store, outputs, settings, world, guardian, project, socket, trusted, .. } = setup;
+        let shared = Arc::new(Shared::new(store, outputs, settings, world, guardian, (project, socket), trusted));
         let (sender, commands) = mpsc::channel(64);
         let mut engine = Engine {
             core,
@@ -99,8 +69,7 @@ impl Engine {
             facts: setup.facts,
             jobs: JoinSet::new(),
             preparing: JoinSet::new(),
-            askers: HashMap::new(),
-            tickets: 0,
+            askers: Askers::default(),
             watches: HashMap::new(),
             overflows: mpsc::unbounded_channel(),
         };
@@ -123,14 +92,10 @@ impl Engine {
             }
         }
         crash_point("apexd.past.settled");
-        accept_or_hold(&shared, setup.trusted).await?;
+        accept_or_hold(&shared, trusted).await?;
         let effects = engine.core.open(shared.world.time());
         engine.follow(effects);
-        let reload = Arc::new(Reload::default());
-        Ok((
-            engine,
-            Handle { shared, commands: sender, is_kept_out: Arc::new(|_| false), enter: Arc::new(|| Ok(())), reload },
-        ))
+        Ok((engine, Handle::new(shared, sender)))
     }
 
     /// Runs until the engine has ended, and returns why. Everything that was recorded is stored then.
@@ -143,7 +108,7 @@ impl Engine {
                 && self.jobs.is_empty()
             {
                 if let Some(asker) = self.core.replace_asker() {
-                    self.answer(asker, Answer::Done);
+                    self.askers.answer(asker, Answer::Done);
                 }
                 return ended;
             }
@@ -163,7 +128,7 @@ impl Engine {
             Some(done) = self.jobs.join_next(), if !self.jobs.is_empty() => came_to(done),
             Some(done) = self.preparing.join_next(), if !ending && !self.preparing.is_empty() => self.prepared(done),
             Some((assignment, bytes)) = self.overflows.1.recv(), if !ending => Event::Overflowed { assignment, bytes },
-            Some(command) = self.commands.recv() => self.asked(command),
+            Some(command) = self.commands.recv() => self.askers.take(command, &self.shared),
             () = self.shared.wake.notified(), if !ending => Event::Woken(self.shared.take_wake()),
             () = tokio::time::sleep(pause.unwrap_or(Duration::from_secs(3600))), if !ending => Event::TimeHasCome,
         }
@@ -171,7 +136,7 @@ impl Engine {
 
     fn prepared(&self, done: Result<Done, JoinError>) -> Event {
         if let Ok(Done::Prepared { assignment, .. }) = &done {
-            self.shared.abandoned.lock().unwrap_or_else(PoisonError::into_inner).remove(assignment);
+            self.shared.is_prepared(*assignment);
         }
         came_to(done)
     }
@@ -186,37 +151,10 @@ impl Engine {
         fact.map_or(Event::GuardianGone, Event::Fact)
     }
 
-    fn asked(&mut self, command: Command) -> Event {
-        match command {
-            Command::Stop { assignment, reply } => Event::Stop { assignment, asker: self.ticket(Asker::Done(reply)) },
-            Command::Pause { assignment, pause, reply } => {
-                Event::Pause { assignment, pause, asker: self.ticket(Asker::Done(reply)) }
-            }
-            Command::Signal { task, signal, reply } => {
-                Event::Signal { task, signal, asker: self.ticket(Asker::Signal(reply)) }
-            }
-            Command::Drain { grace, received } => Event::Drain { grace, received },
-            Command::Replace { binary, reply } => Event::Replace { binary, asker: self.ticket(Asker::Done(reply)) },
-            Command::Apply { settings, reply } => {
-                *self.shared.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
-                Event::Apply { settings, asker: self.ticket(Asker::Done(reply)) }
-            }
-        }
-    }
-
-    fn ticket(&mut self, asker: Asker) -> Ticket {
-        self.tickets += 1;
-        let ticket = Ticket(self.tickets);
-        self.askers.insert(ticket, asker);
-        ticket
-    }
-
     /// Shows how the core stands now, and does what it wants done.
     fn follow(&mut self, effects: Vec<Effect>) {
-        let pulse = self.core.pulse();
-        self.shared.set_pulse(|shown| *shown = pulse);
-        // Before the guardian is told that this was heard.
-        self.shared.draining.store(self.core.is_draining(), Ordering::Release);
+        // Before the guardian is told that it was heard.
+        self.shared.show(&self.core);
         for effect in effects {
             self.perform(effect);
         }
@@ -236,7 +174,7 @@ impl Engine {
             }
             Effect::Abandon(assignment) => self.shared.abandon(assignment),
             Effect::Job(job) => drop(self.jobs.spawn(job::perform(Arc::clone(&self.shared), job))),
-            Effect::Reply(asker, answer) => self.answer(asker, answer),
+            Effect::Reply(asker, answer) => self.askers.answer(asker, answer),
             Effect::Tidy => drop(tidy(&self.shared)),
             Effect::WatchOutput(watched) => self.watch(watched),
             Effect::LeaveOutput(assignment) => drop(self.watches.remove(&assignment)),
@@ -268,16 +206,6 @@ impl Engine {
             }
         };
         self.watches.insert(watched.assignment, AbortOnDropHandle::new(tokio::spawn(watching)));
-    }
-
-    fn answer(&mut self, asker: Ticket, answer: Answer) {
-        // Whoever asked may have gone away.
-        match (self.askers.remove(&asker), answer) {
-            (Some(Asker::Done(reply)), Answer::Done) => drop(reply.send(())),
-            (Some(Asker::Signal(reply)), Answer::Signalled(errno)) => drop(reply.send(errno)),
-            // They are told by hearing nothing.
-            (_, _) => {}
-        }
     }
 }
 
@@ -315,20 +243,8 @@ async fn accept_or_hold(shared: &Shared, trusted: bool) -> Result<(), Error> {
     Ok(())
 }
 
-impl Shared {
-    /// Returns what handles have said there may be to be done, and forgets that they said it.
-    fn take_wake(&self) -> Wake {
-        Wake {
-            // Whoever accepts the project just now wakes the loop again.
-            trusted: self.trusted.try_read().is_ok_and(|trusted| *trusted),
-            clock_changed: self.clock_changed.swap(false, Ordering::AcqRel),
-            unsettled: self.unsettled.swap(false, Ordering::AcqRel),
-        }
-    }
-}
-
 impl World {
-    fn time(&self) -> Now {
+    pub(super) fn time(&self) -> Now {
         Now { wall: (self.now)(), moment: (self.moment)() }
     }
 }

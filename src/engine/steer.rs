@@ -55,6 +55,7 @@ impl Handle {
             let turn = self.shared.pausing.lock().await;
             let pending = open.iter().filter_map(|place| ids.get(*place).copied()).collect();
             for (place, answer) in open.iter().zip(self.shared.store.pause(self.pause_of(pending, by.clone())).await?) {
+                // What is stored as paused is stopped at once, however long another one of them takes to start.
                 if let Ok(assignment) = &answer.1 {
                     crash_point("apexd.pause.committed");
                     self.tell_attempt(*assignment, true).await?;

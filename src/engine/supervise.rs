@@ -173,7 +173,10 @@ impl Core {
             Done::Swept { swept } => self.swept(swept),
             Done::Looked { assignment, alive } => self.looked_after(assignment, alive),
             // Given back after it was cancelled, it has ended, and there may be many who wait for it.
-            Done::Released { released: Ok(()) | Err(store::Error::Stale(_)), .. } => self.settle(),
+            Done::Released { assignment, released: Ok(()) | Err(store::Error::Stale(_)), .. } => {
+                self.releasing.remove(&assignment);
+                self.settle();
+            }
             Done::Released { assignment, released: Err(error), reason } => {
                 warn!(%error, "Cannot give a task back to the queue yet");
                 self.wake_at(self.now.moment + STORE_AGAIN_AFTER, Target::Release(assignment, reason));
@@ -345,6 +348,14 @@ impl Core {
         }
     }
 
+    /// An attempt that has ended was stopped by an apexd before this one.
+    pub(super) fn was_stopped(&mut self, assignment: AssignmentId, cause: StopCause) {
+        let now = self.now.moment;
+        if let Some(supervised) = self.attempts.get_mut(&assignment) {
+            supervised.machine.was_stopped(cause, now);
+        }
+    }
+
     /// Sends a signal that a person asked for.
     pub(super) fn signal_asked(&mut self, task: TaskId, signal: i32, asker: Ticket) {
         match self.by_task.get(&task) {
@@ -414,6 +425,7 @@ impl Core {
     }
 
     pub(super) fn release(&mut self, assignment: AssignmentId, reason: String) {
+        self.releasing.insert(assignment);
         let now = self.now.wall;
         self.job(Job::Unclaim(Unclaim { assignment, reason, now }));
     }

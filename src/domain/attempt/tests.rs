@@ -88,11 +88,40 @@ fn the_first_cause_stands() {
             let mut machine = running();
             machine.step(at(1), Event::StopAsked(first));
             assert_eq!(machine.step(at(2), Event::StopAsked(second)), []);
+            machine.step(at(2), Event::Swept { empty: false });
             assert_eq!(machine.step(at(3), exit(ExitStatus::Code(0), false)), [Effect::Signal(0)]);
             let effects = machine.step(at(4), Event::Swept { empty: true });
             assert_eq!(recorded_state(&effects), Some(state), "{first:?} then {second:?}");
         }
     }
+}
+
+#[test]
+fn what_had_ended_before_the_signal_met_it_was_not_cut_off() {
+    for cause in [StopCause::Timeout, StopCause::Drain] {
+        // Its end was not heard of for a while: the machine slept.
+        let mut machine = running();
+        machine.step(at(1), Event::PauseAsked);
+        machine.step(at(2), Event::ResumeAsked);
+        machine.step(at(3), Event::StopAsked(cause));
+        machine.step(at(4), Event::Swept { empty: false });
+        machine.step(at(4), Event::Swept { empty: false });
+        let effects = machine.clone().step(at(5), exit(ExitStatus::Code(0), false));
+        assert_eq!(recorded_state(&effects), Some(State::Succeeded), "the answers are those of the pause");
+        machine.step(at(5), Event::Swept { empty: true });
+        let effects = machine.clone().step(at(6), exit(ExitStatus::Code(0), false));
+        assert_eq!(recorded_state(&effects), Some(State::Succeeded), "there was nobody to meet");
+    }
+}
+
+#[test]
+fn what_somebody_before_had_stopped_was_cut_off() {
+    let mut machine = running();
+    machine.was_stopped(StopCause::Drain, at(1));
+    let effects = machine.step(at(1), exit(ExitStatus::Signal(SIGTERM), true));
+    assert_eq!(effects, [Effect::Signal(SIGTERM), Effect::Signal(SIGCONT)], "what it left has its grace");
+    let effects = machine.step(at(2), Event::Swept { empty: true });
+    assert_eq!(recorded_state(&effects), Some(State::Interrupted));
 }
 
 #[test]
@@ -157,6 +186,17 @@ fn what_cannot_be_killed_does_not_keep_an_outcome_for_ever() {
 }
 
 #[test]
+fn what_was_killed_late_has_its_time_to_go() {
+    let mut machine = running();
+    machine.step(at(0), exit(ExitStatus::Code(0), true));
+    machine.step(at(0), Event::Swept { empty: false });
+    machine.step(at(0), Event::Swept { empty: false });
+    assert_eq!(machine.step(at(60_000), Event::Tick), [Effect::Signal(SIGKILL)], "nobody looked for a minute");
+    machine.step(at(60_001), Event::Swept { empty: false });
+    assert_eq!(machine.step(at(60_100), Event::Tick), [Effect::Signal(SIGKILL)], "it is not given up yet");
+}
+
+#[test]
 fn what_a_killed_process_leaves_behind_is_killed_at_once() {
     let mut machine = running();
     machine.step(at(1), Event::StopAsked(StopCause::Cancel));
@@ -201,6 +241,7 @@ fn a_time_limit_is_a_stop_with_a_cause_of_its_own() {
         [Effect::Signal(SIGTERM), Effect::Signal(SIGCONT), Effect::WakeAt(at(6_050))]
     );
     assert_eq!(machine.stop_cause(), Some(StopCause::Timeout));
+    assert_eq!(machine.step(at(1_051), Event::Swept { empty: false }), []);
     assert_eq!(machine.step(at(6_050), Event::Tick), [Effect::Signal(SIGKILL)]);
     assert_eq!(machine.step(at(6_051), exit(ExitStatus::Signal(SIGKILL), false)), [Effect::Signal(SIGKILL)]);
     let effects = machine.step(at(6_052), Event::Swept { empty: true });

@@ -137,6 +137,54 @@ async fn a_task_given_back_late_is_claimed_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_task_that_cannot_be_given_back_yet_keeps_its_slot() {
+    let mut stage = Stage::new(1).await;
+    let first = stage.add().await;
+    let second = stage.add().await;
+    stage.store.full_for(&[Verb::Unclaim]);
+    let assignment = stage.spawn_order().await.assignment;
+    stage.tell(Fact::NotSpawned { assignment, step: SpawnStep::Fork, errno: nix::libc::EAGAIN }).await;
+    assert_eq!(stage.order().await, Order::Forget { assignment });
+    pass(Duration::from_secs(60)).await;
+    let states = (stage.task(first).await.state, stage.task(second).await.state);
+    assert_eq!(states, (State::Starting, State::Queued), "one may run");
+    stage.store.full_for(&[]);
+    stage.spawn_order().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_grace_of_a_cancel_is_whole_for_the_next_engine_whatever_the_wall_clock_says() {
+    let (stage, id, assignment) = left_running(|_| ()).await;
+    // The one before stored it and died; the wall clock says that this was long ago.
+    let cancel = crate::store::task::Cancel { ids: vec![id], reason: None, by: Actor::Cli(1), now: Timestamp(5) };
+    stage.store.cancel(cancel).await.unwrap();
+    let mut held = guardian(1);
+    held.children = vec![child(assignment, None)];
+    let mut stage = Stage::with(stage.store, stage.dir, held, Vec::new(), 1, |_| true).await;
+    let began = moment();
+    for signal in [15, 18, 9] {
+        assert_eq!(stage.answer_signal(0).await, signal);
+    }
+    assert!(moment().0 - began.0 >= 5_000, "after {} ms", moment().0 - began.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_paused_is_stopped_although_another_one_is_still_being_started() {
+    let mut stage = Stage::new(2).await;
+    let running = stage.add().await;
+    let assignment = stage.spawn_order().await.assignment;
+    stage.started(assignment).await;
+    stage.until(running, State::Running).await;
+    let starting = stage.add().await;
+    stage.spawn_order().await;
+    let (handle, began) = (stage.handle.clone(), moment());
+    let pause = tokio::spawn(async move { handle.pause(vec![running, starting], Actor::Cli(1)).await.unwrap() });
+    assert_eq!([stage.answer_signal(0).await, stage.answer_signal(0).await], [19, 0]);
+    assert!(moment().0 - began.0 < 1_000, "after {} ms", moment().0 - began.0);
+    assert!(pause.await.unwrap()[0].1.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_task_is_shown_although_its_hash_cannot_be_kept() {
     let mut stage = Stage::new(1).await;
     let id = stage.add().await;
