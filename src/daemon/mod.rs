@@ -21,7 +21,7 @@ use crate::domain::error::{ErrorKind, Problem};
 use crate::engine::{Ended, Engine, Guardian, Handle, Setup, World};
 use crate::fault::crash_point;
 use crate::guardian;
-use crate::link::machine::{boottime_now, wall_now};
+use crate::link::machine::{monotonic_now, wall_now};
 use crate::link::{Fact, Order};
 use crate::output::Outputs;
 use crate::paths::{self, Project};
@@ -30,6 +30,7 @@ use crate::rpc::server;
 use crate::store::{self, Store, sqlite};
 use crate::telemetry;
 
+mod clock;
 mod reload;
 mod signals;
 
@@ -322,7 +323,7 @@ async fn run(
         settings: settings(&config),
         project: project.root().to_owned(),
         socket: project.socket(),
-        world: World { now: wall_now, moment: boottime_now, is_alive: process::is_alive, started: process::started },
+        world: World { now: wall_now, moment: monotonic_now, is_alive: process::is_alive, started: process::started },
         trusted: own.trusted,
     };
     let (engine, handle) = Engine::start(setup).await.map_err(Failure::passing)?;
@@ -337,6 +338,7 @@ async fn run(
     }
     let signals =
         signals::Signals::listen(handle.clone()).context("cannot listen for signals").map_err(Failure::passing)?;
+    let clock = clock::watch(handle.clone());
     let server = Server::start(listener, &handle, project.log_file());
     link.send(Order::Ready);
     // From now on the loop answers when it is asked.
@@ -351,6 +353,7 @@ async fn run(
     let ended = engine.run().await;
     server.stop().await;
     signals.stop();
+    clock.abort();
     match ended {
         Ended::Drained => Ok(EXIT_DRAINED),
         Ended::Replace => Ok(EXIT_REPLACE),

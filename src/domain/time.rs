@@ -24,8 +24,9 @@ impl Add<Duration> for Timestamp {
     }
 }
 
-/// Instant on a clock that only goes forward and counts a machine's sleep (`CLOCK_BOOTTIME`), in milliseconds since
-/// boot. For deadlines: setting the wall clock neither brings one forward nor puts one off.
+/// Instant on a clock that only goes forward, in milliseconds since boot. For deadlines: setting the wall clock neither
+/// brings one forward nor puts one off. apexd's stands still while the machine sleeps (`CLOCK_MONOTONIC`): nothing runs
+/// then, so no limit and no grace is used up. The guardian's does not (`CLOCK_BOOTTIME`).
 ///
 /// Source: clock_gettime(2).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

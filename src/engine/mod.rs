@@ -76,7 +76,7 @@ pub struct Settings {
 pub struct World {
     /// The wall clock.
     pub now: fn() -> Timestamp,
-    /// The clock that deadlines go by.
+    /// The clock that deadlines go by; it stands still while the machine sleeps.
     pub moment: fn() -> Moment,
     /// Whether that very process still exists.
     pub is_alive: fn(ProcessIdentity) -> bool,

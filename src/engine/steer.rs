@@ -145,6 +145,11 @@ impl Handle {
         Ok(())
     }
 
+    /// Says that the wall clock has jumped: somebody has set it, or the machine has slept.
+    pub fn clock_jumped(&self) {
+        self.clock_changed();
+    }
+
     /// Lets the loop look what waits for the clock, and what is ready.
     pub(super) fn clock_changed(&self) {
         self.shared.clock_changed.store(true, Ordering::Release);

@@ -168,6 +168,12 @@ mod tests {
     }
 
     #[test]
+    fn the_clock_that_stands_still_in_sleep_is_never_ahead_of_the_other() {
+        let (still, other) = (monotonic_now(), boottime_now());
+        assert!(still > Moment(0) && still <= other, "{still:?} {other:?}");
+    }
+
+    #[test]
     fn what_is_not_a_stat_file_is_refused() {
         for wrong in ["", "17", "17 (a)", "17 (a) S", "17 (a) S x 17 9 0 -1 4 1 0 0 0 5 6 0 0 20 0 1 0 7 1 2"] {
             assert_eq!(Stat::parse(wrong.as_bytes()), None, "{wrong:?}");

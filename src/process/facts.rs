@@ -23,8 +23,11 @@ pub fn is_alive(identity: ProcessIdentity) -> bool {
         && Stat::of(identity.pid).is_ok_and(|stat| stat.is_since(identity.start_ticks) && !stat.zombie)
 }
 
-/// Returns when a process of this run of the machine started, on the clock of [`machine::boottime_now`]; `None` if that
+/// Returns when a process of this run of the machine started, on the clock of [`machine::monotonic_now`]; `None` if that
 /// could not be read when it was started.
+///
+/// Shape: exact on a machine that has not slept. The kernel tells it on the clock that goes on in sleep, and not how much
+/// of that was before; it is told as if all of it had been later, so that no time limit is over too early.
 ///
 /// Source: proc_pid_stat(5), field 22.
 pub fn started(identity: ProcessIdentity) -> Option<Moment> {

@@ -3,9 +3,10 @@
 //! Everything that is done to a process is asked of the guardian; here are only questions. Linux only.
 //!
 //! Reading order: [`inherited`] (the descriptors apexd starts with) → [`Link`] and [`handshake`] → [`Legacy`] (what is left
-//! when the guardian is killed) → [`last_words`] (what an
-//! earlier guardian wrote down) → [`lookup`] (which file a program's name means).
+//! when the guardian is killed) → [`last_words`] (what an earlier guardian wrote down) → [`lookup`] (which file a
+//! program's name means); [`ClockWatch`] stands apart.
 
+mod clock;
 mod facts;
 mod heritage;
 mod inherited;
@@ -19,7 +20,8 @@ use std::path::PathBuf;
 use crate::domain::error::ErrorKind;
 use crate::link::last_words::Damaged;
 
-pub use crate::link::machine::boottime_now;
+pub use crate::link::machine::monotonic_now;
+pub use clock::ClockWatch;
 pub use facts::{boot_id, is_alive, started};
 pub use heritage::Legacy;
 pub use inherited::{Inherited, inherited};

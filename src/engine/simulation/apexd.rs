@@ -174,7 +174,6 @@ impl Hands<'_> {
             Job::Renew(renew) => Done::Renewed { expired: self.on_store(|store| store.renew(renew)) },
             Job::Sweep(record) => Done::Swept { swept: self.finish(*record).map(|finished| finished.unsettled) },
             Job::Look { assignment, identity } => Done::Looked { assignment, alive: (WORLD.is_alive)(identity) },
-            Job::Tidy => Done::Tidied,
         }
     }
 
@@ -220,6 +219,8 @@ pub(super) fn greeting(guardian: &super::machine::Guardian, boot: crate::domain:
         started_at: now().wall,
         restarts: guardian.starts,
         stop_requests: guardian.stop_requests(),
+        grace_until: None,
+        doubtful: Vec::new(),
         children: guardian.children(),
         boot,
     }

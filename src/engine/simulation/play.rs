@@ -307,6 +307,8 @@ impl Play {
             children: &apexd.shared.guardian.children,
             last_words: &self.machine.words,
             stop_requests: apexd.shared.guardian.stop_requests,
+            grace_until: None,
+            doubtful: &[],
             world: WORLD,
         };
         let effects = apexd.core.adopt(now(), known);
@@ -367,6 +369,8 @@ impl Play {
             Effect::Abandon(assignment) => {
                 self.apexd.iter().for_each(|apexd| apexd.shared.abandon(assignment));
             }
+            // There are no files, and nothing is written.
+            Effect::Tidy | Effect::WatchOutput(_) | Effect::LeaveOutput(_) => {}
             Effect::Past(past) => {
                 let settled = self.hands().settle_past(past);
                 self.audit.read_history(&self.store, &self.machine)?;

@@ -19,6 +19,7 @@ mod p13_trust;
 mod p14_harmless;
 mod p15_secrets;
 mod p16_idle;
+mod p17_clock;
 
 /// A promise, what keeps it, and what shows that it is kept.
 struct Promise {
@@ -99,6 +100,11 @@ const PROMISES: &[Promise] = &[
         number: 16,
         mechanism: "waiting for events: nothing is looked at more often than `poll_interval` says",
         test: "promises::p16_idle::nobody_wakes_up_between_two_polls",
+    },
+    Promise {
+        number: 17,
+        mechanism: "the wall clock is held against one that cannot be set",
+        test: "promises::p17_clock::jumps_of_the_wall_clock_neither_start_kill_nor_starve_a_task",
     },
 ];
 
