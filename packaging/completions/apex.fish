@@ -53,6 +53,7 @@ complete -c apex -n "__fish_apex_needs_command" -f -a "task" -d 'Adds, lists and
 complete -c apex -n "__fish_apex_needs_command" -f -a "queue" -d 'Lists and steers queues'
 complete -c apex -n "__fish_apex_needs_command" -f -a "daemon" -d 'Starts, stops and watches the daemon'
 complete -c apex -n "__fish_apex_needs_command" -f -a "config" -d 'Shows, checks and changes the settings'
+complete -c apex -n "__fish_apex_needs_command" -f -a "db" -d 'Checks, copies and saves the task store'
 complete -c apex -n "__fish_apex_using_subcommand init" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
 always\t'Always'
 never\t'Never'"
@@ -771,3 +772,50 @@ complete -c apex -n "__fish_apex_using_subcommand config; and __fish_seen_subcom
 complete -c apex -n "__fish_apex_using_subcommand config; and __fish_seen_subcommand_from edit" -s g -l global -d 'Use the per-user project'
 complete -c apex -n "__fish_apex_using_subcommand config; and __fish_seen_subcommand_from edit" -l no-start -d 'Do not start the daemon'
 complete -c apex -n "__fish_apex_using_subcommand config; and __fish_seen_subcommand_from edit" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand db; and not __fish_seen_subcommand_from check backup recover" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand db; and not __fish_seen_subcommand_from check backup recover" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand db; and not __fish_seen_subcommand_from check backup recover" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand db; and not __fish_seen_subcommand_from check backup recover" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand db; and not __fish_seen_subcommand_from check backup recover" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand db; and not __fish_seen_subcommand_from check backup recover" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand db; and not __fish_seen_subcommand_from check backup recover" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand db; and not __fish_seen_subcommand_from check backup recover" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand db; and not __fish_seen_subcommand_from check backup recover" -s h -l help -d 'Print help'
+complete -c apex -n "__fish_apex_using_subcommand db; and not __fish_seen_subcommand_from check backup recover" -f -a "check" -d 'Reads the whole task store and tells whether it is sound'
+complete -c apex -n "__fish_apex_using_subcommand db; and not __fish_seen_subcommand_from check backup recover" -f -a "backup" -d 'Copies the task store, also while the daemon runs'
+complete -c apex -n "__fish_apex_using_subcommand db; and not __fish_seen_subcommand_from check backup recover" -f -a "recover" -d 'Saves what can be read of a damaged task store'
+complete -c apex -n "__fish_apex_using_subcommand db; and __fish_seen_subcommand_from check" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand db; and __fish_seen_subcommand_from check" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand db; and __fish_seen_subcommand_from check" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand db; and __fish_seen_subcommand_from check" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand db; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand db; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand db; and __fish_seen_subcommand_from check" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand db; and __fish_seen_subcommand_from check" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand db; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand db; and __fish_seen_subcommand_from backup" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand db; and __fish_seen_subcommand_from backup" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand db; and __fish_seen_subcommand_from backup" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand db; and __fish_seen_subcommand_from backup" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand db; and __fish_seen_subcommand_from backup" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand db; and __fish_seen_subcommand_from backup" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand db; and __fish_seen_subcommand_from backup" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand db; and __fish_seen_subcommand_from backup" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand db; and __fish_seen_subcommand_from backup" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand db; and __fish_seen_subcommand_from recover" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand db; and __fish_seen_subcommand_from recover" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand db; and __fish_seen_subcommand_from recover" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand db; and __fish_seen_subcommand_from recover" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand db; and __fish_seen_subcommand_from recover" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand db; and __fish_seen_subcommand_from recover" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand db; and __fish_seen_subcommand_from recover" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand db; and __fish_seen_subcommand_from recover" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand db; and __fish_seen_subcommand_from recover" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -77,7 +77,10 @@ pub enum Error {
         application_id: u32,
     },
     /// It is no database. Nothing was changed.
-    #[error("`{}` is not a database; move it away to start anew", .path.display())]
+    #[error(
+        "`{}` is not a database; put a backup in its place, or move it away to start anew (`apex db recover` does that)",
+        .path.display()
+    )]
     NotADatabase {
         /// The file.
         path: PathBuf,
@@ -99,7 +102,8 @@ pub enum Error {
     },
     /// What is stored is damaged. Nothing was changed.
     #[error(
-        "the task store `{}` is damaged ({what}); put a backup in its place, or move it away to start anew",
+        "the task store `{}` is damaged ({what}); put a backup in its place, or save what can be read with \
+         `apex db recover`",
         .path.display()
     )]
     Damaged {
@@ -110,6 +114,30 @@ pub enum Error {
         /// What the database said.
         #[source]
         source: Option<Arc<rusqlite::Error>>,
+    },
+    /// A rollback journal lies beside it, which apex never makes: to open the database would be to follow what it says.
+    #[error("`{}` is none of apex's files; move it away, or its database cannot be opened", .path.display())]
+    Stray {
+        /// The journal.
+        path: PathBuf,
+    },
+    /// Its owner may not write it.
+    #[error("the task store `{}` is read-only; make it writable with `chmod u+w {}`", .path.display(), .path.display())]
+    ReadOnly {
+        /// The database.
+        path: PathBuf,
+    },
+    /// Another program keeps it locked.
+    #[error(
+        "the task store `{}` is locked by another program; end that one (`fuser {}` names it)",
+        .path.display(), .path.display()
+    )]
+    Locked {
+        /// The database.
+        path: PathBuf,
+        /// What the database said.
+        #[source]
+        source: Arc<rusqlite::Error>,
     },
     /// The operating system refused something.
     #[error("cannot {operation} `{}`", .path.display())]
@@ -151,8 +179,10 @@ impl Error {
             | Self::Older { .. }
             | Self::Foreign { .. }
             | Self::NotAFile { .. }
-            | Self::Orphan { .. } => ErrorKind::Conflict,
-            Self::Fenced | Self::Closed => ErrorKind::Unavailable,
+            | Self::Orphan { .. }
+            | Self::Stray { .. } => ErrorKind::Conflict,
+            Self::Fenced | Self::Closed | Self::Locked { .. } => ErrorKind::Unavailable,
+            Self::ReadOnly { .. } => ErrorKind::Denied,
             Self::NoSuchQueue(_) | Self::NoSuchTask(_) => ErrorKind::NotFound,
             Self::Full { .. } => ErrorKind::Exhausted,
             Self::NotADatabase { .. } | Self::Damaged { .. } | Self::Unsafe { .. } => ErrorKind::Internal,
@@ -178,7 +208,6 @@ fn kind_of_sqlite(error: &rusqlite::Error) -> ErrorKind {
     use rusqlite::ErrorCode as Code;
     match error.sqlite_error_code() {
         Some(Code::DiskFull | Code::SystemIoFailure | Code::OutOfMemory | Code::CannotOpen) => ErrorKind::Exhausted,
-        Some(Code::DatabaseBusy | Code::DatabaseLocked) => ErrorKind::Unavailable,
         Some(Code::PermissionDenied | Code::ReadOnly) => ErrorKind::Denied,
         _ => ErrorKind::Internal,
     }
@@ -203,7 +232,6 @@ mod tests {
             let source = Arc::new(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None));
             Error::Sqlite { operation: "open", path: "/p/apex.db".into(), source }.kind()
         };
-        assert_eq!(of(rusqlite::ffi::SQLITE_BUSY), ErrorKind::Unavailable);
         assert_eq!(of(rusqlite::ffi::SQLITE_CANTOPEN), ErrorKind::Exhausted);
         assert_eq!(of(rusqlite::ffi::SQLITE_ERROR), ErrorKind::Internal);
     }

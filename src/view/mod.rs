@@ -9,6 +9,7 @@
 
 pub mod config;
 pub mod daemon;
+pub mod db;
 pub mod doctor;
 pub mod error;
 pub mod event;

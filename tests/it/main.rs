@@ -5,6 +5,7 @@
 mod config;
 mod contract;
 mod crash;
+mod damage;
 mod drain;
 mod errors;
 mod fuzz;

@@ -1,6 +1,6 @@
 //! What a command line comes to.
 
-use crate::cli::args::{config, daemon, event, project, queue, steer, task};
+use crate::cli::args::{config, daemon, db, event, project, queue, steer, task};
 
 /// A command, as it was typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +11,12 @@ pub enum Command {
     Version,
     /// `status`, or nothing at all.
     Status,
+    /// `db check`
+    DbCheck,
+    /// `db backup`
+    DbBackup(db::Backup),
+    /// `db recover`
+    DbRecover,
     /// `trust`
     Trust,
     /// `doctor`

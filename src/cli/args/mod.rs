@@ -11,6 +11,7 @@ use clap::{ArgMatches, Args, FromArgMatches};
 mod command;
 pub mod config;
 pub mod daemon;
+pub mod db;
 pub mod event;
 pub mod global;
 pub mod project;
@@ -29,7 +30,7 @@ mod tests;
 pub use command::Command;
 pub use global::Globals;
 
-use verb::{CONFIG, DAEMON, QUEUE, TASK, TOP, Verb};
+use verb::{CONFIG, DAEMON, DB, QUEUE, TASK, TOP, Verb};
 
 /// What was typed, in the words of the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +74,7 @@ pub fn command() -> clap::Command {
         .subcommand(group("queue", "Lists and steers queues", &QUEUE))
         .subcommand(group("daemon", "Starts, stops and watches the daemon", &DAEMON))
         .subcommand(group("config", "Shows, checks and changes the settings", &CONFIG))
+        .subcommand(group("db", "Checks, copies and saves the task store", &DB))
 }
 
 /// Reads a command line.
@@ -94,6 +96,7 @@ pub fn parse(raw: &[OsString]) -> Result<Typed, clap::Error> {
         Some(("queue", inner)) => read(&QUEUE, inner, raw)?,
         Some(("daemon", inner)) => read(&DAEMON, inner, raw)?,
         Some(("config", inner)) => read(&CONFIG, inner, raw)?,
+        Some(("db", inner)) => read(&DB, inner, raw)?,
         Some(_) => read(&TOP, &matches, raw)?,
     };
     Ok(Typed { globals, command })

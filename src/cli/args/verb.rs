@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::{ArgMatches, Args, FromArgMatches};
 
-use crate::cli::args::{Command, config, daemon, event, project, queue, steer, task};
+use crate::cli::args::{Command, config, daemon, db, event, project, queue, steer, task};
 
 type Build = fn(clap::Command) -> clap::Command;
 type Read = fn(&ArgMatches, &[OsString]) -> Result<Command, clap::Error>;
@@ -305,5 +305,27 @@ pub(super) const CONFIG: [Verb; 3] = [
         about: "Changes the project's settings in an editor",
         build: config::Edit::augment_args,
         read: |_, _| Ok(Command::ConfigEdit),
+    },
+];
+
+/// Commands that begin with `db`.
+pub(super) const DB: [Verb; 3] = [
+    Verb {
+        word: "check",
+        about: "Reads the whole task store and tells whether it is sound",
+        build: db::Check::augment_args,
+        read: |_, _| Ok(Command::DbCheck),
+    },
+    Verb {
+        word: "backup",
+        about: "Copies the task store, also while the daemon runs",
+        build: db::Backup::augment_args,
+        read: |matches, _| db::Backup::from_arg_matches(matches).map(Command::DbBackup),
+    },
+    Verb {
+        word: "recover",
+        about: "Saves what can be read of a damaged task store",
+        build: db::Recover::augment_args,
+        read: |_, _| Ok(Command::DbRecover),
     },
 ];

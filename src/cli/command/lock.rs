@@ -26,21 +26,53 @@ pub fn is_held(project: &Project) -> Result<bool, Failure> {
     Ok(is_locked(&project.lock_file())? || is_locked(project.data()).unwrap_or(false))
 }
 
+/// The lock of a project, held: no daemon starts meanwhile.
+#[derive(Debug)]
+pub struct Held {
+    _file: File,
+    /// `None` where directories cannot be locked.
+    _directory: Option<File>,
+}
+
+/// Takes the lock for as long as what it returns lives; `None` if a guardian or an apexd has it.
+///
+/// Errors: the lock file cannot be made or opened.
+/// Source: flock(2).
+pub fn take(project: &Project) -> Result<Option<Held>, Failure> {
+    let path = project.lock_file();
+    let opened = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let file = opened.map_err(|error| Failure::io(format!("cannot open `{}`", path.display()), &error))?;
+    let directory = File::open(project.data()).ok();
+    if !lock(&file, libc::LOCK_EX, &path)? {
+        return Ok(None);
+    }
+    match directory.as_ref().map(|directory| lock(directory, libc::LOCK_EX, project.data())) {
+        Some(Ok(false)) => Ok(None),
+        Some(Ok(true)) => Ok(Some(Held { _file: file, _directory: directory })),
+        Some(Err(_)) | None => Ok(Some(Held { _file: file, _directory: None })),
+    }
+}
+
 fn is_locked(path: &Path) -> Result<bool, Failure> {
     let file = match open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(Failure::io(format!("cannot open `{}`", path.display()), &error)),
     };
+    Ok(!lock(&file, libc::LOCK_SH, path)?)
+}
+
+/// Locks what was opened at `path` if it is free, and returns whether it was.
+fn lock(file: &File, how: libc::c_int, path: &Path) -> Result<bool, Failure> {
     // SAFETY: plain system calls on a descriptor that is open.
-    let free = unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_SH | libc::LOCK_NB) } == 0;
+    let free = unsafe { libc::flock(file.as_raw_fd(), how | libc::LOCK_NB) } == 0;
     if !free {
         let error = io::Error::last_os_error();
         if error.kind() != io::ErrorKind::WouldBlock {
             return Err(Failure::io(format!("cannot look at the lock `{}`", path.display()), &error));
         }
     }
-    Ok(!free)
+    Ok(free)
 }
 
 /// Opens a file of the daemon's for reading. Whatever stands in its place: a link is not followed, and a named pipe is not

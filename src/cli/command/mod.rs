@@ -5,6 +5,7 @@ pub mod completions;
 pub mod config;
 pub mod daemon;
 pub mod daemon_log;
+pub mod db;
 pub mod doctor;
 pub mod event;
 pub mod follow;
@@ -44,6 +45,9 @@ fn dispatch(session: &Session, command: Command) -> Result<i32, Failure> {
         Command::Init(args) => init::run(session, &args),
         Command::Version => version::run(session),
         Command::Status => status::run(session),
+        Command::DbCheck => db::check(session),
+        Command::DbBackup(args) => db::backup(session, &args),
+        Command::DbRecover => db::recover(session),
         Command::Trust => trust::run(session),
         Command::Doctor => doctor::run(session),
         Command::Completions(args) => completions::run(session, &args),

@@ -70,7 +70,10 @@ pub fn expected(path: &Path) -> Option<Kind> {
         ["daemon.sock"] => Some(Kind::Socket),
         ["config.toml" | ".gitignore" | "location" | "guardian.exits"] => Some(Kind::File),
         ["daemon.pid" | "daemon.lock" | "daemon.failed" | "daemon.log"] => Some(Kind::File),
-        [name] if *name == "apex.db" || name.starts_with("apex.db-") || name.starts_with("apex.db.backup-") => {
+        [name]
+            if *name == "apex.db"
+                || ["apex.db-", "apex.db.backup-", "apex.db.damaged-"].iter().any(|begin| name.starts_with(begin)) =>
+        {
             Some(Kind::File)
         }
         [name] => {

@@ -20,6 +20,7 @@ pub(super) fn of(operation: &'static str, path: &Path, source: impl Into<Arc<rus
         }
         (Some(ErrorCode::NotADatabase), _) => Error::NotADatabase { path },
         (Some(ErrorCode::OperationInterrupted), _) => Error::Closed,
+        (Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked), _) => Error::Locked { path, source },
         (Some(ErrorCode::DiskFull), _) => Error::Full { path, source: "the disk is full".into() },
         (Some(ErrorCode::SystemIoFailure | ErrorCode::ReadOnly), _) if operation != READ => {
             Error::Full { path, source: Box::new(source) }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
 
+use crate::fault::is_sabotaged;
 use crate::store::Error;
 use crate::store::sqlite::fault;
 
@@ -55,7 +56,10 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
 pub(super) fn look(path: &Path, known: u32) -> Result<Found, Error> {
     let io = |source| Error::Io { operation: "open", path: path.to_owned(), source };
     let wal_path = beside(path, "-wal");
-    let wal = fs::symlink_metadata(&wal_path).is_ok_and(|found| found.len() > 0);
+    let wal = match fs::symlink_metadata(&wal_path) {
+        Ok(found) if !found.is_file() => return Err(Error::NotAFile { path: wal_path }),
+        found => found.is_ok_and(|found| found.len() > 0),
+    };
     let nothing = || if wal { Err(Error::Orphan { path: wal_path.clone() }) } else { Ok(Found::Nothing) };
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return nothing(),
@@ -76,6 +80,10 @@ pub(super) fn look(path: &Path, known: u32) -> Result<Found, Error> {
         return nothing();
     }
     header(path, &file, known)?;
+    let journal = beside(path, "-journal");
+    if fs::symlink_metadata(&journal).is_ok_and(|found| !found.is_file() || found.len() > 0) {
+        return Err(Error::Stray { path: journal });
+    }
     Ok(Found::Database { wal })
 }
 
@@ -151,6 +159,9 @@ pub(super) fn version(db: &Connection, path: &Path, known: u32) -> Result<u32, E
 
 /// Goes to the root page of every table and index, and from there to its first entry.
 pub(super) fn roots(db: &Connection, path: &Path) -> Result<(), Error> {
+    if is_sabotaged(10) {
+        return Ok(());
+    }
     let sql = "SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_schema WHERE rootpage > 0";
     let trees = || {
         let mut trees = db.prepare(sql)?;

@@ -2,7 +2,8 @@
 //!
 //! Reading order: `guard` (looks before anything is written) → `schema` (makes and migrates) → `writer` (the one thread
 //! that writes, group commit) → `reserve` (room for when the disk is full) → `verb` (what a verb does in its transaction) → `write`, `read`, `list`, `code` (rows)
-//! → `pool` (readers of the daemon) → `reader` (of a client without a daemon).
+//! → `pool` (readers of the daemon) → `reader` (of a client without a daemon) → `check`, `copy`,
+//! `recover` (what a person does with a database).
 //!
 //! Opened only after the last fork: POSIX locks do not survive one. One store to a process.
 
@@ -28,7 +29,9 @@ use crate::store::task::{
 };
 use crate::store::{ChangeStore, Error, QueueStore, Reply, Store, TaskStore};
 
+mod check;
 mod code;
+mod copy;
 mod fault;
 mod guard;
 mod list;
@@ -36,6 +39,7 @@ mod open;
 mod pool;
 mod read;
 mod reader;
+mod recover;
 mod reserve;
 mod schema;
 #[cfg(test)]
@@ -44,8 +48,10 @@ mod verb;
 mod write;
 mod writer;
 
+pub use copy::copy;
 pub use open::{Opened, SCHEMA, open, open_announced};
 pub use reader::{Reader, open_reader};
+pub use recover::{Recovered, recover};
 
 use pool::Pool;
 use verb::{Part, Undone};

@@ -195,6 +195,9 @@ fn keep_to_directory(path: &Path) -> Result<(), Error> {
 fn only_for_owner(path: &Path) -> Result<(), Error> {
     let io = |source| Error::Io { operation: "protect", path: path.to_owned(), source };
     let mode = fs::symlink_metadata(path).map_err(io)?.permissions().mode();
+    if mode & 0o200 == 0 {
+        return Err(Error::ReadOnly { path: path.to_owned() });
+    }
     if mode & 0o777 != 0o600 {
         fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(io)?;
     }

@@ -14,7 +14,7 @@ use crate::domain::task::Task;
 use crate::store::Error;
 use crate::store::sqlite::code::Columns;
 use crate::store::sqlite::guard::{self, Found};
-use crate::store::sqlite::{fault, list, pool, read, schema};
+use crate::store::sqlite::{check, fault, list, pool, read, schema};
 use crate::store::task::{Counts, TaskFilter, TaskPage};
 
 /// Opens the database at `path` for reading; `None` if there is none. Nothing is made or changed, whether a daemon is
@@ -98,6 +98,11 @@ impl Reader {
     /// Returns the number of the last change; 0 if there was none.
     pub fn last_seq(&mut self) -> Result<Seq, Error> {
         self.read(read::last_seq)
+    }
+
+    /// Reads every row of it, and returns what is wrong, by SQLite's rules and by our own: nothing, if it is sound.
+    pub fn findings(&mut self) -> Result<Vec<String>, Error> {
+        self.read(check::findings)
     }
 
     pub(super) fn read<T>(&mut self, read: impl Fn(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {

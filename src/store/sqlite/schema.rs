@@ -142,7 +142,7 @@ pub(super) fn back_up(db: &Connection, path: &Path, version: u32) -> Result<Path
 }
 
 /// Makes an empty file that only its owner can read, in place of what was left there.
-fn empty_file(path: &Path) -> Result<(), Error> {
+pub(super) fn empty_file(path: &Path) -> Result<(), Error> {
     remove(path)?;
     let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     // The mode above is subject to the umask, which may take away what the owner needs.
@@ -150,14 +150,18 @@ fn empty_file(path: &Path) -> Result<(), Error> {
     made.map_err(|source| Error::Io { operation: "create", path: path.to_owned(), source })
 }
 
+/// Has what was written to a file, or what was named in a directory, on the disk.
+pub(super) fn sync(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
 /// Gives a finished file its name, for good.
-fn publish(new: &Path, path: &Path) -> Result<(), Error> {
-    let sync = |path: &Path| File::open(path).and_then(|file| file.sync_all());
+pub(super) fn publish(new: &Path, path: &Path) -> Result<(), Error> {
     let done = sync(new).and_then(|()| fs::rename(new, path)).and_then(|()| path.parent().map_or(Ok(()), sync));
     done.map_err(|source| Error::Io { operation: "create", path: path.to_owned(), source })
 }
 
-fn remove(path: &Path) -> Result<(), Error> {
+pub(super) fn remove(path: &Path) -> Result<(), Error> {
     match fs::remove_file(path) {
         Err(source) if source.kind() != io::ErrorKind::NotFound => {
             Err(Error::Io { operation: "remove", path: path.to_owned(), source })

@@ -12,6 +12,7 @@ mod add;
 mod command;
 mod config;
 mod daemon;
+mod database;
 mod dependency;
 mod doctor;
 mod edge;

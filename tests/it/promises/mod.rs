@@ -13,6 +13,7 @@ mod p06_ended;
 mod p07_identity;
 mod p08_neighbours;
 mod p09_scarcity;
+mod p10_damage;
 mod p11_one_daemon;
 mod p12_owner;
 mod p13_trust;
@@ -70,6 +71,11 @@ const PROMISES: &[Promise] = &[
         number: 9,
         mechanism: "offering an end again to a store that had no room for it",
         test: "promises::p09_scarcity::how_a_task_ended_on_a_full_disk_is_recorded_when_there_is_room",
+    },
+    Promise {
+        number: 10,
+        mechanism: "the root page of every table and index is read before anything is written",
+        test: "promises::p10_damage::what_is_damaged_newer_or_foreign_is_refused_and_kept",
     },
     Promise {
         number: 11,

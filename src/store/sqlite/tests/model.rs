@@ -6,8 +6,8 @@ use rusqlite::Connection;
 use crate::store::Store;
 use crate::store::conformance::model::{Subject, act, story};
 use crate::store::memory::Memory;
-use crate::store::sqlite::Sqlite;
 use crate::store::sqlite::tests::Place;
+use crate::store::sqlite::{Sqlite, open_reader};
 
 /// A database that is closed, left by a crash, and made to fail.
 struct Tried {
@@ -38,6 +38,8 @@ impl Subject for Tried {
     async fn reopen(&mut self, crash: bool) -> Arc<dyn Store> {
         let left = crash.then(|| self.place.crashed());
         self.store.close().await.unwrap();
+        let findings = open_reader(&self.place.db()).unwrap().unwrap().findings().unwrap();
+        assert!(findings.is_empty(), "{findings:?}");
         if let Some(left) = left {
             self.place = left;
         }
