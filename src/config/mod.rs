@@ -109,7 +109,7 @@ pub struct Env {
 /// Section `[retention]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retention {
-    /// How long ended tasks are kept.
+    /// How long ended tasks, what they wrote, and changes are kept; zero is for ever.
     pub keep_for: Duration,
 }
 

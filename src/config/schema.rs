@@ -35,7 +35,6 @@ pub(super) const QUEUES: &str = "queues";
 /// Keys of a queue.
 pub(super) const QUEUE_KEYS: [&str; 1] = ["slots"];
 
-const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// The longest length of time that is taken for any setting: ten years.
 const LONGEST: Duration = Duration::from_secs(3_650 * 24 * 3_600);
@@ -158,7 +157,9 @@ pub(super) const KEYS: [Key; 15] = [
         kind: Kind::Text,
         effect: Effect::AtOnce,
         get: |config| length(config.retention.keep_for),
-        set: |config, value| duration(value, SECOND, LONGEST * 10).map(|value| config.retention.keep_for = value),
+        set: |config, value| {
+            duration(value, Duration::ZERO, LONGEST * 10).map(|value| config.retention.keep_for = value)
+        },
     },
     // Last, so that the sections above stay together: the default queue, as an environment variable can name it.
     Key {

@@ -17,6 +17,7 @@ use crate::domain::time::{Moment, Timestamp};
 use crate::engine::Settings;
 use crate::engine::handle::Pulse;
 use crate::engine::job::{Done, Job, Past};
+use crate::engine::retain::Retention;
 use crate::engine::run::Ended;
 use crate::engine::supervise::Supervised;
 use crate::engine::timer::{Target, Timers};
@@ -152,6 +153,7 @@ pub(super) struct Core {
     /// How often in a row the machine had no room for another process.
     pub(super) refusals: u32,
     pub(super) waiting: Waiting,
+    pub(super) retention: Retention,
     pub(super) last_poll_at: Option<Timestamp>,
     /// What the machine lacked when something was last to be started.
     pub(super) held_up: Option<String>,
@@ -184,6 +186,7 @@ impl Core {
             claim_not_before: None,
             refusals: 0,
             waiting: Waiting::default(),
+            retention: Retention::default(),
             last_poll_at: None,
             held_up: None,
             ended: None,
@@ -206,6 +209,7 @@ impl Core {
             self.wake_at(now.moment, target);
         }
         self.effect(Effect::Tidy);
+        self.expire();
         std::mem::take(&mut self.effects)
     }
 

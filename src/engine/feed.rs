@@ -13,7 +13,11 @@ impl Handle {
         // Numbers follow one another, so one that is missing was forgotten.
         let first = match changes.first() {
             Some(first) => Some(first.seq),
-            None => self.shared.store.oldest().await?,
+            // If nothing is left at all, what comes next is the first.
+            None => match self.shared.store.oldest().await? {
+                None => Some(Seq(self.shared.store.watch().borrow().0 + 1)),
+                oldest => oldest,
+            },
         };
         let gap = first.filter(|first| first.0 > since.0.saturating_add(1)).map(|first| Seq(first.0 - 1));
         Ok(ChangePage { changes, gap })

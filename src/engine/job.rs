@@ -20,7 +20,7 @@ use crate::engine::{Error, jitter};
 use crate::fault::crash_point;
 use crate::link::Spawn;
 use crate::store;
-use crate::store::task::{Claim, Claimed, Due, Finish, Finished, InFlight, Renew, Start, Unclaim};
+use crate::store::task::{Claim, Claimed, Due, Expire, Expired, Finish, Finished, InFlight, Renew, Start, Unclaim};
 
 /// How many files of removed tasks are deleted at a time.
 const TIDY_MAX: usize = 256;
@@ -48,6 +48,8 @@ pub(super) enum Job {
     Sweep(Box<Record>),
     /// See whether a process is still there.
     Look { assignment: AssignmentId, identity: ProcessIdentity },
+    /// Forget what is kept no longer.
+    Expire(Expire),
 }
 
 /// What is known about an attempt that is to be started.
@@ -95,6 +97,7 @@ pub(super) enum Done {
     Renewed { expired: Result<Vec<InFlight>, store::Error> },
     Swept { swept: Result<bool, Error> },
     Looked { assignment: AssignmentId, alive: bool },
+    Expired { expired: Result<Expired, store::Error> },
 }
 
 impl Record {
@@ -153,6 +156,7 @@ pub(super) async fn perform(shared: Arc<Shared>, job: Job) -> Done {
             Done::Swept { swept: finished.map(|finished| finished.unsettled) }
         }
         Job::Look { assignment, identity } => Done::Looked { assignment, alive: (shared.world.is_alive)(identity) },
+        Job::Expire(expire) => Done::Expired { expired: store.expire(expire).await },
     }
 }
 

@@ -39,6 +39,7 @@ mod hash;
 mod job;
 mod queue;
 mod reload;
+mod retain;
 pub mod run;
 mod spawn;
 mod steer;
@@ -69,6 +70,8 @@ pub struct Settings {
     pub kill_grace: Duration,
     /// What becomes of processes that a task leaves behind in its session.
     pub leftovers: Leftovers,
+    /// How long ended tasks and recorded changes are kept; `None` for ever.
+    pub keep_for: Option<Duration>,
 }
 
 /// Where the time comes from, and whether a process is there: what the engine asks the machine itself.

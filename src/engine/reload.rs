@@ -128,6 +128,9 @@ impl Core {
         if settings.leftovers != before.leftovers {
             self.attempts.values_mut().for_each(|supervised| supervised.set_leftovers(settings.leftovers));
         }
+        if settings.keep_for != before.keep_for {
+            self.expire_anew();
+        }
         if settings.poll_interval != before.poll_interval {
             self.poll_anew();
         }

@@ -172,6 +172,7 @@ impl Core {
             Done::Renewed { expired } => self.renewed(expired),
             Done::Swept { swept } => self.swept(swept),
             Done::Looked { assignment, alive } => self.looked_after(assignment, alive),
+            Done::Expired { expired } => self.expired(expired),
             // Given back after it was cancelled, it has ended, and there may be many who wait for it.
             Done::Released { assignment, released: Ok(()) | Err(store::Error::Stale(_)), .. } => {
                 self.releasing.remove(&assignment);
@@ -449,6 +450,7 @@ impl Core {
                 if finished.task.state == State::Retrying || finished.task.state.is_ended() {
                     self.look_at_clock();
                 }
+                self.expire_some_time();
             }
             Err(Error::Store(store::Error::Stale(_))) => {
                 error!(%assignment, "The store no longer knows an attempt that was running; its end is not recorded");

@@ -104,6 +104,7 @@ impl Stage {
             grace: Duration::from_secs(30),
             kill_grace: Duration::from_secs(5),
             leftovers: Leftovers::Kill,
+            keep_for: None,
         };
         let setup = Setup {
             store: store.clone(),

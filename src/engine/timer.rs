@@ -24,6 +24,8 @@ pub(super) enum Target {
     Settle,
     /// Claims are renewed.
     Renew,
+    /// What is kept no longer is forgotten.
+    Expire,
     Attempt(AssignmentId),
     Watch(AssignmentId),
     Start(AssignmentId),
@@ -66,6 +68,7 @@ impl Core {
                 Target::Due => self.look_at_clock(),
                 Target::Settle => self.settle(),
                 Target::Renew => self.renew(),
+                Target::Expire => self.expire(),
                 Target::Drain => self.drain_step(drain::Event::Tick),
                 Target::Attempt(assignment) => self.tick(assignment),
                 Target::Watch(assignment) => self.look_after(assignment),
@@ -121,6 +124,7 @@ mod tests {
             grace: Duration::ZERO,
             kill_grace: Duration::ZERO,
             leftovers: Leftovers::Kill,
+            keep_for: None,
         };
         let mut core = Core::new(GuardianId(Uuid::nil()), BootId(Uuid::nil()), settings, true);
         core.wake_at(Moment(9), Target::Poll);

@@ -45,6 +45,7 @@ impl Core {
         // What was accepted stays so.
         self.trusted |= wake.trusted;
         self.claim();
+        self.expire_some_time();
         if wake.clock_changed {
             self.look_at_clock();
         }

@@ -141,6 +141,28 @@ pub struct Pause {
     pub at: Moment,
 }
 
+/// Says what is kept no longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expire {
+    /// What ended, or was recorded, at that time or before.
+    pub until: Timestamp,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// What came of [`TaskStore::expire`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Expired {
+    /// How many tasks were forgotten.
+    pub tasks: usize,
+    /// How many changes were forgotten.
+    pub changes: usize,
+    /// Whether there is more than one transaction should do.
+    pub more: bool,
+    /// When the oldest of what is left ended or was recorded; `None` if nothing of that sort is left.
+    pub oldest: Option<Timestamp>,
+}
+
 /// What came of [`TaskStore::due`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Due {
@@ -232,6 +254,10 @@ pub trait TaskStore {
     /// Forgets tasks that have ended, and their environment with the last task that has it; refused for what has not
     /// ended, and while something that waits depends on it. Their files go to the litter.
     fn remove(&self, remove: Steer) -> Reply<'_, PerTask<()>>;
+
+    /// Forgets tasks that have ended and the oldest changes, as many as one transaction should; a task as [`TaskStore::remove`]
+    /// does, and none that something which waits depends on. The counts since the project began stay.
+    fn expire(&self, expire: Expire) -> Reply<'_, Expired>;
 
     /// Makes tasks ready whose time has come, and lets queues go on whose pause is over.
     fn due(&self, now: Timestamp) -> Reply<'_, Due>;

@@ -24,6 +24,7 @@ async fn preparing_two() -> (Memory, Core, Vec<AssignmentId>) {
         grace: Duration::from_secs(30),
         kill_grace: Duration::from_secs(5),
         leftovers: Leftovers::Kill,
+        keep_for: None,
     };
     let mut core = Core::new(guardian(1).id, guardian(1).boot, settings, true);
     core.open(NOW);

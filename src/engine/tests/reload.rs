@@ -8,6 +8,7 @@ const SETTINGS: Settings = Settings {
     grace: Duration::from_secs(30),
     kill_grace: Duration::from_secs(5),
     leftovers: Leftovers::Kill,
+    keep_for: None,
 };
 
 #[tokio::test(start_paused = true)]

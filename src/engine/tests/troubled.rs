@@ -17,8 +17,8 @@ use crate::domain::time::Timestamp;
 use crate::store::memory::Memory;
 use crate::store::queue::{PauseQueues, PerQueue, QueueCount, SetQueue, SteerQueues};
 use crate::store::task::{
-    Add, Added, Cancel, Cancelled, Claim, Claimed, Counts, Due, Finish, Finished, InFlight, Pause, PerTask, Renew,
-    Start, Steer, TaskFilter, TaskPage, Unclaim,
+    Add, Added, Cancel, Cancelled, Claim, Claimed, Counts, Due, Expire, Expired, Finish, Finished, InFlight, Pause,
+    PerTask, Renew, Start, Steer, TaskFilter, TaskPage, Unclaim,
 };
 use crate::store::{ChangeStore, Error, QueueStore, Reply, Store, TaskStore};
 
@@ -166,6 +166,10 @@ impl TaskStore for Troubled {
             self.check(Verb::Settle)?;
             self.memory.settle(now).await
         })
+    }
+
+    fn expire(&self, expire: Expire) -> Reply<'_, Expired> {
+        self.memory.expire(expire)
     }
 
     fn distrust(&self, now: Timestamp) -> Reply<'_, usize> {

@@ -73,6 +73,7 @@ impl World {
                 grace: 30 * second,
                 kill_grace: second,
                 leftovers: crate::domain::attempt::Leftovers::Kill,
+                keep_for: None,
             },
             project: dir.path().to_owned(),
             socket: dir.path().join("s"),

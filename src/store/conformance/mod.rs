@@ -83,7 +83,8 @@ macro_rules! conformance {
                 a_removed_task_is_gone_with_all_it_had,
                 files_of_removed_tasks_are_told_until_they_are_deleted,
                 what_has_not_ended_or_is_waited_for_is_not_removed,
-                a_skipped_task_whose_cause_is_gone_stays_skipped;
+                a_skipped_task_whose_cause_is_gone_stays_skipped,
+                what_ended_long_ago_is_forgotten_with_what_was_recorded;
             queue: queues_are_made_changed_and_listed_by_name,
                 a_queue_never_has_more_than_its_slots,
                 a_claim_goes_over_all_queues_in_one_order,

@@ -16,7 +16,7 @@ use crate::domain::task::{OnInterrupt, RetryPolicy, State, Stdin};
 use crate::domain::time::{Moment, Timestamp};
 use crate::store::conformance::world::{BY, OWNER, World};
 use crate::store::queue::{PauseQueues, SetQueue, SteerQueues};
-use crate::store::task::{Add, Cancel, Pause, Renew, Steer, TaskFilter};
+use crate::store::task::{Add, Cancel, Expire, Pause, Renew, Steer, TaskFilter};
 use crate::store::{Error, Store};
 
 /// One thing that somebody asks of the store. Small numbers stand for tasks and claims, so that they meet often.
@@ -88,6 +88,9 @@ pub(crate) enum Act {
     Tidy {
         most: u8,
     },
+    Expire {
+        ago: u8,
+    },
     /// The store is closed and opened again, or everybody dies and what is on the disk is opened.
     Reopen {
         crash: bool,
@@ -122,6 +125,7 @@ pub(crate) fn act() -> impl Strategy<Value = Act> {
         1 => (any::<u8>(), proptest::option::of(0_u8..4), proptest::option::of(0_u8..6), 0_u8..5)
             .prop_map(|(states, recent, limit, narrow)| Act::List { states, recent, limit, narrow }),
         1 => (0_u8..3).prop_map(|most| Act::Tidy { most }),
+        1 => (0_u8..40).prop_map(|ago| Act::Expire { ago }),
         1 => any::<bool>().prop_map(|crash| Act::Reopen { crash }),
         2 => prop_oneof![4 => (0_u16..2_500).prop_map(Some), 1 => Just(None)].prop_map(|steps| Act::Fail { steps }),
     ]
@@ -291,6 +295,11 @@ async fn perform(world: &World, claims: &mut Vec<AssignmentId>, act: &Act) -> St
             paths.dedup();
             paths.truncate(usize::from(*most));
             tell(world.store.tidied(paths).await)
+        }
+        Act::Expire { ago } => {
+            // An act is a second: see `count_from`.
+            let until = Timestamp(now.0 - 1_000 * i64::from(*ago));
+            tell(world.store.expire(Expire { until, now }).await)
         }
         Act::Reopen { .. } | Act::Fail { .. } => unreachable!("nobody asks this of a store"),
     }

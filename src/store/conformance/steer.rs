@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::domain::change::ChangeKind;
-use crate::domain::id::TaskId;
+use crate::domain::id::{Seq, TaskId};
 use crate::domain::outcome::{ReasonCode, StopCause};
 use crate::domain::task::{NewTask, RetryPolicy, State};
 use crate::domain::time::{Moment, Timestamp};
 use crate::store::conformance::world::{BY, World};
-use crate::store::task::{Pause, Refused, Steer};
+use crate::store::task::{Expire, Pause, Refused, Steer, TaskFilter};
 
 fn unknown() -> TaskId {
     TaskId::new(99).unwrap()
@@ -229,4 +229,52 @@ pub(crate) async fn a_skipped_task_whose_cause_is_gone_stays_skipped(world: &Wor
     assert_eq!(world.retry(&[test]).await, [(test, Err(Refused::Forgotten(build)))]);
     let task = world.task(test).await;
     assert_eq!((task.state, task.reason_code), (State::Skipped, Some(ReasonCode::Dependency)));
+}
+
+pub(crate) async fn what_ended_long_ago_is_forgotten_with_what_was_recorded(world: &World) {
+    for _ in 0..300 {
+        let id = world.queued_task().await;
+        world.cancel(&[id], None).await;
+    }
+    let needed = world.queued_task().await;
+    let waiting = world.add(|task| (task.spec.after, task.hold) = (vec![needed], true)).await.id;
+    let ended = world.run(0).await.ended_at.unwrap();
+    let counts = world.store.counts().await.unwrap();
+    let last = *world.store.watch().borrow();
+    let expire = async |until| world.store.expire(Expire { until, now: world.now() }).await.unwrap();
+
+    let nothing = expire(Timestamp(0)).await;
+    assert_eq!((nothing.tasks, nothing.changes, nothing.more), (0, 0, false));
+    let oldest = nothing.oldest.unwrap();
+    assert!(oldest < ended, "what comes next is known");
+    let until = world.now();
+    let mut pieces = Vec::new();
+    loop {
+        let piece = expire(until).await;
+        pieces.push(piece.tasks);
+        if !piece.more {
+            assert!(piece.oldest.is_some_and(|left| left > oldest));
+            break;
+        }
+    }
+    assert_eq!(pieces.iter().sum::<usize>(), 300, "{pieces:?}");
+    assert!(pieces.iter().all(|piece| *piece <= 128), "in pieces: {pieces:?}");
+    let (left, _) = world.list(TaskFilter::default()).await;
+    assert_eq!(left, [needed.get(), waiting.get()], "what is waited for stays");
+    let after = world.store.counts().await.unwrap();
+    assert_eq!((after.processed, after.succeeded), (counts.processed, counts.succeeded), "since the project began");
+    let changes = world.changes().await;
+    assert!(changes.iter().all(|change| change.seq > last && change.kind == ChangeKind::Removed), "{changes:?}");
+    assert_eq!(world.store.oldest().await.unwrap(), changes.first().map(|change| change.seq));
+
+    world.cancel(&[waiting], None).await;
+    let until = world.now();
+    while expire(until).await.more {}
+    assert!(world.list(TaskFilter::default()).await.0.is_empty());
+    let until = world.now();
+    while expire(until).await.more {}
+    assert_eq!(world.store.oldest().await.unwrap(), None, "nothing is left");
+    let told = *world.store.watch().borrow();
+    world.queued_task().await;
+    assert_eq!(world.store.oldest().await.unwrap(), Some(Seq(told.0 + 1)), "and numbers go on");
 }

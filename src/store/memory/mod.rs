@@ -18,8 +18,8 @@ use crate::domain::task::{DEFAULT_QUEUE, Environment, Task};
 use crate::domain::time::Timestamp;
 use crate::store::queue::{PauseQueues, PerQueue, QueueCount, SetQueue, SteerQueues};
 use crate::store::task::{
-    Add, Added, Cancel, Cancelled, Claim, Claimed, Counts, Due, Finish, Finished, InFlight, Pause, PerTask, Renew,
-    Start, Steer, TaskFilter, TaskPage, Unclaim,
+    Add, Added, Cancel, Cancelled, Claim, Claimed, Counts, Due, Expire, Expired, Finish, Finished, InFlight, Pause,
+    PerTask, Renew, Start, Steer, TaskFilter, TaskPage, Unclaim,
 };
 use crate::store::transition::Note;
 use crate::store::{ChangeStore, Error, QueueStore, Reply, Store, TaskStore};
@@ -56,6 +56,8 @@ struct Tables {
     unsettled: VecDeque<(TaskId, Option<TaskId>)>,
     litter: Vec<PathBuf>,
     changes: Vec<Change>,
+    /// The number of the last change, also of one that was forgotten since.
+    last: Seq,
     processed: u64,
     succeeded: u64,
     failed: u64,
@@ -94,6 +96,7 @@ impl Default for Tables {
             unsettled: VecDeque::new(),
             litter: Vec::new(),
             changes: Vec::new(),
+            last: Seq(0),
             processed: 0,
             succeeded: 0,
             failed: 0,
@@ -104,12 +107,8 @@ impl Default for Tables {
 
 impl Tables {
     fn note(&mut self, note: Note) {
-        let seq = Seq(self.last().0 + 1);
-        self.changes.push(note.numbered(seq));
-    }
-
-    fn last(&self) -> Seq {
-        self.changes.last().map_or(Seq(0), |change| change.seq)
+        self.last = Seq(self.last.0 + 1);
+        self.changes.push(note.numbered(self.last));
     }
 }
 
@@ -136,7 +135,7 @@ impl Memory {
                 return Err(Error::Closed);
             }
             let answer = verb(&mut tables);
-            let last = tables.last();
+            let last = tables.last;
             self.last.send_if_modified(|seq| std::mem::replace(seq, last) != last);
             answer
         })
@@ -210,6 +209,10 @@ impl TaskStore for Memory {
 
     fn remove(&self, remove: Steer) -> Reply<'_, PerTask<()>> {
         self.call(move |tables| Ok(tables.remove(&remove)))
+    }
+
+    fn expire(&self, expire: Expire) -> Reply<'_, Expired> {
+        self.call(move |tables| Ok(tables.expire(expire)))
     }
 
     fn due(&self, now: Timestamp) -> Reply<'_, Due> {

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::domain::attempt::Attempt;
+use crate::domain::change::Actor;
 use crate::domain::dependency::{Edge, Standing};
 use crate::domain::id::{AssignmentId, TaskId};
 use crate::domain::task::{State, Task};
 use crate::store::memory::{Entry, Tables};
-use crate::store::task::{Cancel, Cancelled, Pause, PerTask, Refused, Steer};
-use crate::store::transition::{self, Note};
+use crate::store::task::{Cancel, Cancelled, Expire, Expired, Pause, PerTask, Refused, Steer};
+use crate::store::transition::{self, EXPIRE_MAX, FORGET_MAX, Note};
 
 /// What a pause or a resume makes of a task and its attempt.
 type PauseOf = fn(&mut Task, Option<&mut Attempt>, &Pause) -> Result<(AssignmentId, Option<Note>), Refused>;
@@ -132,10 +133,8 @@ impl Tables {
     fn remove_one(&mut self, id: TaskId, remove: &Steer) -> Result<(), Refused> {
         let entry = self.tasks.get(&id).ok_or(Refused::NotFound)?;
         let note = transition::removed(&entry.task, remove)?;
-        let waits = |entry: &&Entry| matches!(entry.task.state, State::Blocked | State::Held);
-        let depends = |entry: &Entry| entry.edges.iter().any(|(_, on, _)| *on == id);
-        if let Some(waiting) = self.tasks.values().filter(waits).find(|entry| depends(entry)) {
-            return Err(Refused::Needed(waiting.task.id));
+        if let Some(waiting) = self.first_waiting_for(id) {
+            return Err(Refused::Needed(waiting));
         }
         let Some(entry) = self.tasks.remove(&id) else { return Err(Refused::NotFound) };
         self.uuids.remove(&entry.task.uuid);
@@ -146,6 +145,34 @@ impl Tables {
         }
         self.note(note);
         Ok(())
+    }
+
+    pub(super) fn expire(&mut self, expire: Expire) -> Expired {
+        if self.settle(expire.now) {
+            return Expired { more: true, ..Expired::default() };
+        }
+        let mut over: Vec<_> = self
+            .tasks
+            .values()
+            .filter_map(|entry| Some((entry.task.ended_at.filter(|at| *at <= expire.until)?, entry.task.id)))
+            .filter(|(_, id)| self.first_waiting_for(*id).is_none())
+            .collect();
+        over.sort_unstable();
+        over.truncate(EXPIRE_MAX);
+        let steer = Steer { ids: Vec::new(), by: Actor::Daemon, now: expire.now };
+        let tasks = over.iter().filter(|(_, id)| self.remove_one(*id, &steer).is_ok()).count();
+        let changes = self.changes.iter().take(FORGET_MAX).take_while(|change| change.at <= expire.until).count();
+        self.changes.drain(..changes);
+        let more = over.len() == EXPIRE_MAX || changes == FORGET_MAX;
+        let ended = self.tasks.values().filter_map(|entry| entry.task.ended_at);
+        let oldest = ended.chain(self.changes.first().map(|change| change.at)).min();
+        Expired { tasks, changes, more, oldest }
+    }
+
+    fn first_waiting_for(&self, id: TaskId) -> Option<TaskId> {
+        let waits = |entry: &&Entry| matches!(entry.task.state, State::Blocked | State::Held);
+        let depends = |entry: &Entry| entry.edges.iter().any(|(_, on, _)| *on == id);
+        self.tasks.values().filter(waits).find(|entry| depends(entry)).map(|entry| entry.task.id)
     }
 
     pub(super) fn litter(&self, after: Option<&Path>, limit: usize) -> Vec<PathBuf> {

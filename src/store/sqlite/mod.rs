@@ -24,8 +24,8 @@ use crate::domain::task::{Environment, Task};
 use crate::domain::time::Timestamp;
 use crate::store::queue::{PauseQueues, PerQueue, QueueCount, SetQueue, SteerQueues};
 use crate::store::task::{
-    Add, Added, Cancel, Cancelled, Claim, Claimed, Counts, Due, Finish, Finished, InFlight, Pause, PerTask, Renew,
-    Start, Steer, TaskFilter, TaskPage, Unclaim,
+    Add, Added, Cancel, Cancelled, Claim, Claimed, Counts, Due, Expire, Expired, Finish, Finished, InFlight, Pause,
+    PerTask, Renew, Start, Steer, TaskFilter, TaskPage, Unclaim,
 };
 use crate::store::{ChangeStore, Error, QueueStore, Reply, Store, TaskStore};
 
@@ -199,6 +199,10 @@ impl TaskStore for Sqlite {
 
     fn remove(&self, remove: Steer) -> Reply<'_, PerTask<()>> {
         self.write(move |part| part.remove(&remove))
+    }
+
+    fn expire(&self, expire: Expire) -> Reply<'_, Expired> {
+        self.write(move |part| part.expire(expire))
     }
 
     fn due(&self, now: Timestamp) -> Reply<'_, Due> {

@@ -5,6 +5,7 @@ mod migration;
 mod model;
 mod plans;
 mod reading;
+mod retention;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

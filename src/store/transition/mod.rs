@@ -18,7 +18,7 @@ mod wait;
 
 pub(super) use run::{add_note, added, claim, finish, hashed, start, unclaim};
 pub(super) use steer::{cancel, causes_first, hold, in_order_of, pause, release, removed, resume, retry};
-pub(super) use wait::{DISTRUSTED, SETTLE_MAX, distrust, due, settle, trust};
+pub(super) use wait::{DISTRUSTED, EXPIRE_MAX, FORGET_MAX, SETTLE_MAX, distrust, due, settle, trust};
 
 /// What a change is about.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,6 +14,11 @@ use crate::store::transition::steer::wait_as;
 /// the next ones, and others get their turn in between.
 pub(in crate::store) const SETTLE_MAX: usize = 256;
 
+/// How many tasks that have ended are forgotten in one transaction.
+pub(in crate::store) const EXPIRE_MAX: usize = 128;
+/// How many changes are forgotten in one transaction.
+pub(in crate::store) const FORGET_MAX: usize = 2_048;
+
 /// Returns where a task waits that nobody holds.
 pub(super) fn state_of(task: &Task, standing: Standing, now: Timestamp) -> State {
     match standing {

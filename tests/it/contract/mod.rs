@@ -28,6 +28,7 @@ mod operate;
 mod project;
 mod queue;
 mod reason;
+mod retention;
 mod retry;
 mod rows;
 mod shape;

@@ -29,6 +29,11 @@ async fn a_claim_reads_the_partial_index_and_sorts_nothing() {
     assert_eq!(slots, "SEARCH task USING INDEX task_active (queue=?)");
     let due = plan(&store, verb::DUE).await;
     assert_eq!(due, "SEARCH task USING INDEX task_due (run_at<?)");
+    let expired = plan(&store, verb::EXPIRED).await;
+    assert!(
+        expired.starts_with("SEARCH t USING COVERING INDEX task_ended (ended_at") && !expired.contains("TEMP B-TREE"),
+        "{expired}"
+    );
     let open = plan(&store, &read::in_flight_sql()).await;
     assert_eq!(open, "SCAN attempt USING INDEX attempt_open");
     store.close().await.unwrap();

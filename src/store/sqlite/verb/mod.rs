@@ -18,11 +18,14 @@ use crate::store::sqlite::{fault, write};
 use crate::store::task::{Add, Added, PerTask, Refused};
 use crate::store::transition::{self, Note};
 
+mod expire;
 mod queue;
 mod run;
 mod steer;
 mod wait;
 
+#[cfg(test)]
+pub(super) use expire::EXPIRED;
 #[cfg(test)]
 pub(super) use run::{READY, SLOTS};
 pub(super) use steer::litter;

@@ -3,7 +3,7 @@
 use rusqlite::params;
 
 use crate::domain::attempt::Attempt;
-use crate::domain::id::AssignmentId;
+use crate::domain::id::{AssignmentId, TaskId};
 use crate::domain::task::Task;
 use crate::fault::{self, crash_point};
 use crate::store::sqlite::code::Columns;
@@ -120,25 +120,29 @@ impl Part<'_> {
             if let Some(waiting) = read::first_waiting_for(part.db, task.id)? {
                 return Ok(Err(Refused::Needed(waiting)));
             }
-            let id = task.id.as_i64();
-            let litter = "INSERT OR IGNORE INTO litter (path)
-                SELECT o.path FROM output o JOIN attempt a ON a.id = o.attempt WHERE a.task = ?1";
-            part.db.prepare_cached(litter)?.execute([id])?;
-            let sql = "SELECT environment, queue FROM task WHERE id = ?1";
-            let (environment, queue): (i64, i64) =
-                part.db.prepare_cached(sql)?.query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            for sql in ["DELETE FROM unsettled WHERE task = ?1", "DELETE FROM task WHERE id = ?1"] {
-                part.db.prepare_cached(sql)?.execute([id])?;
-            }
-            let sql =
-                "DELETE FROM environment WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM task WHERE environment = ?1)";
-            if !fault::is_sabotaged(15) {
-                part.db.prepare_cached(sql)?.execute([environment])?;
-            }
-            part.forget_queue(queue)?;
-            part.note(note)?;
+            part.forget(task.id, note)?;
             Ok(Ok(()))
         })
+    }
+
+    /// Forgets a task with all that belongs to it; its files go to the litter.
+    pub(super) fn forget(&mut self, id: TaskId, note: Note) -> rusqlite::Result<()> {
+        let id = id.as_i64();
+        let litter = "INSERT OR IGNORE INTO litter (path)
+            SELECT o.path FROM output o JOIN attempt a ON a.id = o.attempt WHERE a.task = ?1";
+        self.db.prepare_cached(litter)?.execute([id])?;
+        let sql = "SELECT environment, queue FROM task WHERE id = ?1";
+        let (environment, queue): (i64, i64) =
+            self.db.prepare_cached(sql)?.query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        for sql in ["DELETE FROM unsettled WHERE task = ?1", "DELETE FROM task WHERE id = ?1"] {
+            self.db.prepare_cached(sql)?.execute([id])?;
+        }
+        let sql = "DELETE FROM environment WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM task WHERE environment = ?1)";
+        if !fault::is_sabotaged(15) {
+            self.db.prepare_cached(sql)?.execute([environment])?;
+        }
+        self.forget_queue(queue)?;
+        self.note(note)
     }
 
     pub(in crate::store::sqlite) fn tidied(&mut self, paths: &[std::path::PathBuf]) -> Result<(), Undone> {
