@@ -3,6 +3,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use crate::domain::task::State;
+use crate::domain::time::Timestamp;
 use crate::store::sqlite::tests::{NOW, Place};
 use crate::store::sqlite::{SCHEMA, open, open_reader};
 use crate::store::{Error, Store, TaskStore};
@@ -203,5 +204,23 @@ async fn what_does_not_fit_into_memory_is_kept_beside_the_database() {
     // It is the process's, and another test may have opened a store since; the directory for everybody it is not.
     let directory = store.on_writer(directory).await;
     assert!(!directory.is_empty() && Path::new(&directory) != std::env::temp_dir(), "{directory}");
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_task_that_cannot_be_read_is_held_and_the_next_one_has_its_turn() {
+    let place = Place::new();
+    let (store, world) = place.open();
+    let damaged = world.queued_task().await;
+    let due = world.add(|task| task.spec.run_at = Some(Timestamp(NOW.0 + 60_000))).await.id;
+    let sound = world.queued_task().await;
+    let spoil = "UPDATE task SET limits = 'nonsense' WHERE id < 3";
+    store.on_writer(move |db| db.execute(spoil, []).unwrap()).await;
+    assert_eq!(world.claimed().await.task.id, sound);
+    assert_eq!(store.due(Timestamp(NOW.0 + 600_000)).await.unwrap().woken, 0);
+    let held: Vec<_> = world.changes().await.into_iter().filter(|change| change.to == Some(State::Held)).collect();
+    assert_eq!(held.iter().map(|change| change.task).collect::<Vec<_>>(), [Some(damaged), Some(due)]);
+    assert_eq!(store.counts().await.unwrap().of(State::Held), 2);
+    store.check().await.unwrap();
     store.close().await.unwrap();
 }

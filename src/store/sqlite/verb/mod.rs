@@ -5,18 +5,20 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, params};
 
+use crate::domain::change::{Actor, ChangeKind};
 use crate::domain::dependency::{Edge, Standing, Want, standing, wants};
 use crate::domain::id::{AssignmentId, Seq, TaskId};
 use crate::domain::task::{State, Task};
+use crate::domain::time::Timestamp;
 use crate::fault::crash_point;
 use crate::store::Error;
 use crate::store::sqlite::code::Columns;
 use crate::store::sqlite::read::{self, Stored, StoredAttempt};
 use crate::store::sqlite::{fault, write};
 use crate::store::task::{Add, Added, PerTask, Refused};
-use crate::store::transition::{self, Note};
+use crate::store::transition::{self, Note, Subject};
 
 mod expire;
 mod queue;
@@ -86,6 +88,26 @@ impl Part<'_> {
         }
         self.db.prepare_cached("RELEASE piece")?.execute([])?;
         done
+    }
+
+    /// Returns a task that is about to move on; `None` if it cannot be read: then it is held, so that it keeps no other one
+    /// from its turn, and the log says so.
+    fn task_or_hold(&mut self, id: TaskId, from: State, now: Timestamp) -> Result<Option<Stored>, Undone> {
+        let read = read::task(self.db, id).map_err(Undone::from);
+        let undone = match read {
+            Ok(Some(stored)) => return Ok(Some(stored)),
+            Ok(None) => return Err(self.damaged("an index of table `task`")),
+            Err(undone) => undone,
+        };
+        let damage = self.damage(undone)?;
+        tracing::error!("Cannot go on with task {id}, which is held: {damage}");
+        let reason = "what is stored about it cannot be read";
+        let sql = "UPDATE task SET state = 'held', reason_code = NULL, reason = ?2, updated_at = ?3 WHERE id = ?1";
+        self.db.prepare_cached(sql)?.execute(params![id.as_i64(), reason, now.0])?;
+        let (subject, by) = (Subject::Task(id), Actor::Daemon);
+        let (from, to, reason) = (Some(from), Some(State::Held), Some(reason.to_owned()));
+        self.note(Note { at: now, kind: ChangeKind::Held, subject, attempt: None, from, to, by, reason })?;
+        Ok(None)
     }
 
     /// Returns what is damaged if that is why something was undone.

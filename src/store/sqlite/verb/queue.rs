@@ -77,11 +77,10 @@ impl Part<'_> {
                 },
             };
             if let Ok(id) = answer {
-                // Whoever makes it anew says its slots anew; a task that is tried again brings it back with those it had.
+                // The row stays: what has ended names it, and to delete it SQLite would look through all tasks. Whoever makes it anew says its slots anew; a task that is tried again brings it back with those it had.
                 let sql = "UPDATE queue SET gone = 1, configured = NULL, paused_at = NULL,
                     paused_reason = NULL, paused_until = NULL WHERE id = ?1";
                 self.db.prepare_cached(sql)?.execute([id])?;
-                self.forget_queue(id)?;
                 self.note(Note::of_queue(name, ChangeKind::QueueRemoved, remove.now, remove.by.clone()))?;
             }
             answers.push((name.clone(), answer.map(|_| ())));
@@ -139,14 +138,6 @@ impl Part<'_> {
         let sql = "UPDATE queue SET paused_at = NULL, paused_reason = NULL, paused_until = NULL
             WHERE name = ?1 AND paused_at IS NOT NULL";
         Ok(self.db.prepare_cached(sql)?.execute([name])? > 0)
-    }
-
-    /// Forgets a queue that was removed once no task names it.
-    pub(super) fn forget_queue(&self, id: i64) -> rusqlite::Result<()> {
-        let sql = "DELETE FROM queue WHERE id = ?1 AND gone = 1
-            AND NOT EXISTS (SELECT 1 FROM counter WHERE queue = ?1 AND n > 0)";
-        self.db.prepare_cached(sql)?.execute([id])?;
-        Ok(())
     }
 
     fn make_queue(&self, name: &str, slots: u32) -> rusqlite::Result<()> {

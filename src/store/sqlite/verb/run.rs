@@ -7,6 +7,7 @@ use rusqlite::params;
 use crate::domain::attempt::Stream;
 use crate::domain::id::{AssignmentId, TaskId};
 use crate::domain::queue::{free_in_queue, lowest_free_slot};
+use crate::domain::task::State;
 use crate::fault::crash_point;
 use crate::store::Error;
 use crate::store::sqlite::code::Columns;
@@ -34,10 +35,13 @@ impl Part<'_> {
             }
         }
         ready.sort_unstable();
-        let mut claimed = Vec::new();
+        let (mut claimed, mut held) = (Vec::new(), false);
         for ((_, _, id, queue), assignment) in ready.into_iter().zip(&claim.assignments) {
             let slots = self.slots(queue)?;
-            let stored = read::task(self.db, id)?.ok_or_else(|| self.damaged("index `task_ready`"))?;
+            let Some(stored) = self.task_or_hold(id, State::Queued, claim.now)? else {
+                held = true;
+                continue;
+            };
             let Stored { mut task, cancel_reason } = stored;
             let env = read::environment(self.db, id)?.ok_or_else(|| self.damaged("table `environment`"))?;
             let (attempt, note) = transition::claim(&mut task, claim, *assignment, lowest_free_slot(&slots));
@@ -47,7 +51,8 @@ impl Part<'_> {
             claimed.push(Claimed { task, attempt, env });
             crash_point("apexd.claim.written");
         }
-        Ok(claimed)
+        // What it stood in front of has its turn now.
+        if held && claimed.is_empty() { self.claim(claim) } else { Ok(claimed) }
     }
 
     pub(in crate::store::sqlite) fn start(&mut self, start: &Start) -> Result<(), Undone> {

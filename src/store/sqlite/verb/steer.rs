@@ -131,9 +131,8 @@ impl Part<'_> {
         let litter = "INSERT OR IGNORE INTO litter (path)
             SELECT o.path FROM output o JOIN attempt a ON a.id = o.attempt WHERE a.task = ?1";
         self.db.prepare_cached(litter)?.execute([id])?;
-        let sql = "SELECT environment, queue FROM task WHERE id = ?1";
-        let (environment, queue): (i64, i64) =
-            self.db.prepare_cached(sql)?.query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let sql = "SELECT environment FROM task WHERE id = ?1";
+        let environment: i64 = self.db.prepare_cached(sql)?.query_row([id], |row| row.get(0))?;
         for sql in ["DELETE FROM unsettled WHERE task = ?1", "DELETE FROM task WHERE id = ?1"] {
             self.db.prepare_cached(sql)?.execute([id])?;
         }
@@ -141,7 +140,6 @@ impl Part<'_> {
         if !fault::is_sabotaged(15) {
             self.db.prepare_cached(sql)?.execute([environment])?;
         }
-        self.forget_queue(queue)?;
         self.note(note)
     }
 

@@ -22,7 +22,8 @@ impl Part<'_> {
             .collect::<Result<_, _>>()?;
         let mut woken = 0;
         for id in ids {
-            let stored = read::task(self.db, id)?.ok_or_else(|| self.damaged("index `task_due`"))?;
+            let from = read::state(self.db, id)?.unwrap_or(State::Scheduled);
+            let Some(stored) = self.task_or_hold(id, from, now)? else { continue };
             let Stored { mut task, cancel_reason } = stored;
             if let Some(note) = transition::due(&mut task, now) {
                 self.put(&task, cancel_reason.as_deref(), note)?;
