@@ -20,7 +20,7 @@ const ADDS: u64 = 50;
 struct Holdings {
     descriptors: usize,
     threads: usize,
-    /// In KiB.
+    /// In KiB, without what is shared with other processes of the same program: their number changes.
     memory: u64,
 }
 
@@ -29,7 +29,7 @@ impl Holdings {
     fn of(pid: i32) -> Holdings {
         let count = |what: &str| std::fs::read_dir(format!("/proc/{pid}/{what}")).unwrap().count();
         let smaps = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap();
-        let memory = smaps.lines().find_map(|line| line.strip_prefix("Pss:")).unwrap();
+        let memory = smaps.lines().find_map(|line| line.strip_prefix("Anonymous:")).unwrap();
         let memory = memory.trim().trim_end_matches(" kB").parse().unwrap();
         Holdings { descriptors: count("fd"), threads: count("task"), memory }
     }
@@ -85,5 +85,5 @@ fn what_a_daemon_holds_does_not_grow_with_what_it_has_done() {
     // A connection that was just closed may still be there.
     assert!(after.1.descriptors <= before.1.descriptors + 2, "of apexd: {before:?}, {after:?}");
     assert!(after.0.memory <= before.0.memory + 1024, "of the guardian: {before:?}, {after:?}");
-    assert!(after.1.memory <= before.1.memory + before.1.memory / 2, "of apexd: {before:?}, {after:?}");
+    assert!(after.1.memory <= before.1.memory + 8 * 1024, "of apexd: {before:?}, {after:?}");
 }
