@@ -173,6 +173,7 @@ impl Hands<'_> {
             Job::Settle { now } => Done::Settled { more: self.on_store(|store| store.settle(now)) },
             Job::Renew(renew) => Done::Renewed { expired: self.on_store(|store| store.renew(renew)) },
             Job::Sweep(record) => Done::Swept { swept: self.finish(*record).map(|finished| finished.unsettled) },
+            Job::Expire(expire) => Done::Expired { expired: self.on_store(|store| store.expire(expire)) },
             Job::Look { assignment, identity } => Done::Looked { assignment, alive: (WORLD.is_alive)(identity) },
         }
     }

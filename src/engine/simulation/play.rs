@@ -59,6 +59,8 @@ impl Play {
             grace: Duration::from_millis(random.pick(&[0, 1_000, 30_000])),
             kill_grace: Duration::from_millis(random.pick(&[0, 1_000, 5_000])),
             leftovers: if random.percent(80) { Leftovers::Kill } else { Leftovers::Leave },
+            // What was forgotten could not be held against what happened.
+            keep_for: None,
         };
         let plan = Plan {
             steps: 30 + random.below(170),

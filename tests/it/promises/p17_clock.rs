@@ -79,6 +79,7 @@ impl Stage {
                 grace: HOUR,
                 kill_grace: Duration::from_secs(10),
                 leftovers: Leftovers::Kill,
+                keep_for: None,
             },
             project: dir.path().to_owned(),
             socket: dir.path().join("daemon.sock"),
