@@ -21,12 +21,12 @@ pub const NOW: Timestamp = Timestamp(1_700_000_000_000);
 /// The files of a database, by their names.
 pub type Files = BTreeMap<String, Vec<u8>>;
 
-/// Returns what of a directory belongs to the database, but for what is shared in memory.
+/// Returns what of a directory belongs to the database, but for what is shared in memory and the room that is kept back.
 pub fn files(directory: &Path) -> Files {
     let mut files = Files::new();
     for entry in fs::read_dir(directory).unwrap().map(Result::unwrap) {
         let name = entry.file_name().into_string().unwrap();
-        if name.starts_with("apex.db") && !name.ends_with("-shm") {
+        if name.starts_with("apex.db") && !name.ends_with("-shm") && !name.ends_with("-reserve") {
             files.insert(name, fs::read(entry.path()).unwrap_or_default());
         }
     }
