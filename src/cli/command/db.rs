@@ -63,6 +63,7 @@ pub fn recover(session: &Session) -> Result<i32, Failure> {
         let message = "the daemon runs: nobody else may touch the task store";
         return Err(Failure::new(ErrorKind::Conflict, message).with_hint("stop it with `apex daemon stop`"));
     };
+    sqlite::keep_temporary_files_beside(&database)?;
     let Some(done) = sqlite::recover(&database, now())? else {
         if session.ui.json {
             session.ui.json(&RecoverView::sound(&database))?;

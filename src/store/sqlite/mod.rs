@@ -49,7 +49,7 @@ mod write;
 mod writer;
 
 pub use copy::copy;
-pub use open::{Opened, SCHEMA, open, open_announced};
+pub use open::{Opened, SCHEMA, keep_temporary_files_beside, open, open_announced};
 pub use reader::{Reader, open_reader};
 pub use recover::{Recovered, recover};
 

@@ -95,7 +95,6 @@ pub(super) fn open_with(
         }
     };
     only_for_owner(&path)?;
-    keep_to_directory(&path)?;
     let fault = |error| fault::of("open", &path, error);
     let db = schema::connect(&path).map_err(fault)?;
     let found = guard::version(&db, &path, known)?;
@@ -181,11 +180,12 @@ fn serve(mut db: Connection, path: PathBuf, epoch: i64, last: Seq, spent: bool) 
     })
 }
 
-/// Has the database keep what it cannot hold in memory for a moment beside its file: the directory for temporary files
-/// may be on another disk, and is open to others.
+/// Has databases keep what they cannot hold in memory for a moment beside the file `path`: the directory for temporary
+/// files may be on another disk, and is open to others.
 ///
-/// Shape: what is set is the process's, and there is one store to a process.
-fn keep_to_directory(path: &Path) -> Result<(), Error> {
+/// Shape: what is set is the process's, so whoever owns the process says it, before a database is opened.
+/// Errors: SQLite refused.
+pub fn keep_temporary_files_beside(path: &Path) -> Result<(), Error> {
     let Some(directory) = path.parent().and_then(Path::to_str) else { return Ok(()) };
     let fault = |error| fault::of("open", path, error);
     let db = Connection::open_in_memory().map_err(fault)?;

@@ -9,6 +9,7 @@ mod p01_power_cut;
 mod p02_killed;
 mod p03_once;
 mod p04_restart;
+mod p05_drain;
 mod p06_ended;
 mod p07_identity;
 mod p08_neighbours;
@@ -51,6 +52,11 @@ const PROMISES: &[Promise] = &[
         number: 4,
         mechanism: "the table of processes that one guardian hands over to the next",
         test: "promises::p04_restart::restarts_touch_no_running_task",
+    },
+    Promise {
+        number: 5,
+        mechanism: "claiming nothing and starting nothing once a drain has begun",
+        test: "promises::p05_drain::after_sigterm_nothing_starts_and_what_runs_comes_to_its_end",
     },
     Promise {
         number: 6,

@@ -195,19 +195,6 @@ async fn one_task_that_cannot_be_read_keeps_no_other_from_ending() {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_into_memory_is_kept_beside_the_database() {
-    let place = Place::new();
-    let (store, _) = place.open();
-    let directory = |db: &mut rusqlite::Connection| {
-        db.pragma_query_value(None, "temp_store_directory", |row| row.get::<_, String>(0)).unwrap()
-    };
-    // It is the process's, and another test may have opened a store since; the directory for everybody it is not.
-    let directory = store.on_writer(directory).await;
-    assert!(!directory.is_empty() && Path::new(&directory) != std::env::temp_dir(), "{directory}");
-    store.close().await.unwrap();
-}
-
-#[tokio::test]
 async fn a_task_that_cannot_be_read_is_held_and_the_next_one_has_its_turn() {
     let place = Place::new();
     let (store, world) = place.open();
