@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::random::Random;
 use crate::domain::adoption::{Child, LastWords};
+use crate::domain::attempt::UNREACHABLE_AFTER;
 use crate::domain::id::AssignmentId;
 use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
 use crate::domain::outcome::{Exit, ExitStatus};
@@ -64,6 +65,8 @@ pub(super) struct Process {
     /// The same by the last apexd that did so, and which one that was.
     pub(super) told_last: Option<Moment>,
     told_by: u32,
+    /// When the first SIGKILL was ordered.
+    killed: Option<Moment>,
     /// How long it stood still, and since when it does.
     pub(super) still: Duration,
     still_since: Option<Moment>,
@@ -75,6 +78,11 @@ pub(super) struct Process {
 impl Process {
     pub(super) fn is_alive(&self) -> bool {
         self.members[0].alive
+    }
+
+    /// Returns whether it should have been gone for long: everything was done that can be done.
+    pub(super) fn is_beyond_reach(&self, now: Moment) -> bool {
+        self.killed.is_some_and(|killed| now >= killed + UNREACHABLE_AFTER)
     }
 
     /// Returns whether anything of its session is alive.
@@ -97,6 +105,9 @@ impl Process {
         match signal {
             0 => return 0,
             libc::SIGSTOP if self.still_since.is_none() => self.still_since = Some(now),
+            libc::SIGKILL => {
+                self.killed.get_or_insert(sent);
+            }
             libc::SIGCONT => self.still += self.still_since.take().map_or(Duration::ZERO, |since| since.until(now)),
             _ => {}
         }
@@ -290,6 +301,7 @@ impl Machine {
             told: None,
             told_last: None,
             told_by: 0,
+            killed: None,
             still: Duration::ZERO,
             still_since: None,
             lag: Duration::ZERO,

@@ -28,7 +28,7 @@ use audit::Verdict;
 use play::Play;
 
 /// So many are played each time.
-const SEEDS: u64 = 5_000;
+const SEEDS: u64 = 20_000;
 /// After so many that found something nobody goes on.
 const ENOUGH: usize = 5;
 

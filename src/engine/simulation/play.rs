@@ -9,6 +9,7 @@ use super::audit::{Audit, Verdict};
 use super::machine::{Machine, WORLD, now};
 use super::random::Random;
 use super::user;
+use crate::domain::adoption::Child;
 use crate::domain::attempt::Leftovers;
 use crate::domain::outcome::ExitStatus;
 use crate::engine::Settings;
@@ -423,7 +424,11 @@ impl Play {
         self.apexd = None;
         if ended == Ended::Drained {
             let guardian = self.machine.guardian.as_ref();
-            let left = guardian.and_then(|guardian| guardian.children().into_iter().find(|child| child.exit.is_none()));
+            let is_left = |child: &Child| {
+                let process = self.machine.processes.get(&child.assignment);
+                child.exit.is_none() && process.is_none_or(|process| !process.is_beyond_reach(now().moment))
+            };
+            let left = guardian.and_then(|guardian| guardian.children().into_iter().find(is_left));
             if let Some(child) = left {
                 return Err(format!("apexd has drained, and {} runs", child.assignment));
             }
