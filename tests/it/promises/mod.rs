@@ -121,6 +121,17 @@ const PROMISES: &[Promise] = &[
 ];
 
 #[test]
+fn the_map_names_every_promise_with_its_mechanism_and_its_test() {
+    let map = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/ARCHITECTURE.md")).unwrap();
+    assert_eq!(PROMISES.iter().map(|promise| promise.number).collect::<Vec<_>>(), (1..=17).collect::<Vec<_>>());
+    for Promise { number, mechanism, test } in PROMISES {
+        let row = map.lines().find(|line| line.starts_with(&format!("| {number} | "))).unwrap_or_default();
+        let test = test.trim_start_matches("promises::");
+        assert!(row.contains(mechanism) && row.contains(test), "the row of promise {number} is out of date: {row}");
+    }
+}
+
+#[test]
 fn sabotage_of_any_mechanism_is_noticed() {
     let itself = std::env::current_exe().unwrap();
     let unnoticed: Vec<String> = PROMISES
