@@ -14,11 +14,12 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use uuid::Uuid;
 
+use crate::domain::adoption::Child;
 use crate::domain::id::AssignmentId;
 use crate::domain::outcome::{ExitStatus, Usage};
 use crate::guardian::kin::Process;
 use crate::link::MARK;
-use crate::link::machine::Stat;
+use crate::link::machine::{Stat, wall_now};
 
 /// How often all is gone through for processes that were made meanwhile, if the signal keeps those that got it from
 /// making more. Whoever forks faster than that is met by the next signal.
@@ -184,6 +185,27 @@ fn mark_of(pid: u32) -> Option<AssignmentId> {
         rest = value;
     }
     None
+}
+
+/// Returns the processes that were started for these assignments, as far as they live: the first of a session that
+/// carries the mark. Looks at all processes, unless there is nothing to look for.
+///
+/// Of several it is the one that started first; the others are of sessions that it made.
+pub(super) fn started_for(assignments: &[AssignmentId]) -> Vec<Child> {
+    if assignments.is_empty() {
+        return Vec::new();
+    }
+    let mut found: Vec<Child> = Vec::new();
+    for (pid, stat) in all().filter(|(pid, stat)| !stat.zombie && stat.session == *pid) {
+        let Some(assignment) = mark_of(pid).filter(|mark| assignments.contains(mark)) else { continue };
+        let child = Child { assignment, pid, start_ticks: stat.start_ticks, started_at: wall_now(), exit: None };
+        match found.iter_mut().find(|known| known.assignment == assignment) {
+            Some(known) if known.start_ticks <= child.start_ticks => {}
+            Some(known) => *known = child,
+            None => found.push(child),
+        }
+    }
+    found
 }
 
 /// Returns where `needle` first stands in `text`.

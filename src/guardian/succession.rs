@@ -18,6 +18,7 @@ use nix::libc;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::stat::Mode;
 
+use crate::domain::id::AssignmentId;
 use crate::domain::outcome::ExitStatus;
 use crate::domain::time::Moment;
 use crate::fault::{crash_point, is_sabotaged};
@@ -289,8 +290,18 @@ impl Guardian {
         guardian.kill_grace = handover.kill_grace.unwrap_or(guardian.kill_grace);
         guardian.may_own_claims = handover.may_own_claims;
         guardian.previous = handover.previous;
-        guardian.table.inherit_doubts(handover.doubtful, handover.murky_until);
+        // What was ordered last may have been carried out all the same, and nobody heard of it.
+        let unheard = processes::started_for(&handover.doubtful);
+        let is_unheard = |assignment: &AssignmentId| unheard.iter().any(|child| child.assignment == *assignment);
+        let doubtful = handover.doubtful.iter().copied().filter(|assignment| !is_unheard(assignment)).collect();
+        guardian.table.inherit_doubts(doubtful, handover.murky_until);
         let mut ended = Vec::new();
+        for child in &unheard {
+            guardian.table.adopt(&guardian.poll, *child);
+            if guardian.table.look(&guardian.poll, child.pid) {
+                ended.push(child.pid);
+            }
+        }
         for heir in &handover.held {
             guardian.table.inherit(&guardian.poll, heir, heir.pidfd.map(copy).transpose()?);
             // What ended since it was last looked at is told by nothing else.

@@ -273,3 +273,24 @@ fn one_that_cannot_go_on_after_all_becomes_the_one_before() {
     eventually("it is back", || world.path("went-back").exists());
     assert_eq!(std::fs::read_to_string(world.path("went-back")).unwrap(), "__guardian 8\n");
 }
+
+#[test]
+fn what_was_started_in_the_guardians_last_moment_is_found_and_not_given_up() {
+    let mut world = World::new();
+    world.set_variable("APEX_FAULT_CRASH", "guardian.spawn.done");
+    let once = world.path("../died");
+    world.set_variable("APEX_FAULT_ONCE", once.to_str().unwrap());
+    world.apex(["daemon", "start"]).expect(0);
+    let guardian = world.guardian_pid();
+    let id = world.add("echo run >> effects; while [ ! -e go ]; do sleep 0.01; done; exit 6");
+    eventually("another one is in its place", || once.exists() && world.guardian_pid() != guardian);
+    eventually("it runs", || world.path("effects").exists());
+    eventually("its process is known", || world.show(id)["attempts"][0]["pid"].is_u64());
+    assert_eq!(world.state(id), "running");
+    std::fs::write(world.path("go"), "").unwrap();
+    let task = world.ended(id);
+    if exits_are_told() {
+        assert_eq!((&task["state"], &task["exit_code"]), (&json!("failed"), &json!(6)), "{task}");
+    }
+    assert_eq!(std::fs::read_to_string(world.path("effects")).unwrap(), "run\n", "it was started once");
+}
