@@ -100,6 +100,26 @@ pub enum Error {
         /// The file that is left.
         path: PathBuf,
     },
+    /// It was deleted, or something else was put in its place, while it was open.
+    #[error(
+        "the task store `{}` was removed or replaced while the daemon runs; stop it with `apex daemon stop`, put the \
+         store back or a backup in its place, and start again",
+        .path.display()
+    )]
+    Removed {
+        /// Where it was.
+        path: PathBuf,
+    },
+    /// It is empty, although tasks have run here.
+    #[error(
+        "the task store `{}` is empty, although tasks have run here; put a backup in its place, or move it away to start \
+         anew",
+        .path.display()
+    )]
+    Emptied {
+        /// The database.
+        path: PathBuf,
+    },
     /// What is stored is damaged. Nothing was changed.
     #[error(
         "the task store `{}` is damaged ({what}); put a backup in its place, or save what can be read with \
@@ -185,7 +205,11 @@ impl Error {
             Self::ReadOnly { .. } => ErrorKind::Denied,
             Self::NoSuchQueue(_) | Self::NoSuchTask(_) => ErrorKind::NotFound,
             Self::Full { .. } => ErrorKind::Exhausted,
-            Self::NotADatabase { .. } | Self::Damaged { .. } | Self::Unsafe { .. } => ErrorKind::Internal,
+            Self::NotADatabase { .. }
+            | Self::Damaged { .. }
+            | Self::Removed { .. }
+            | Self::Emptied { .. }
+            | Self::Unsafe { .. } => ErrorKind::Internal,
             Self::Io { source, .. } => kind_of_io(source),
             Self::Sqlite { source, .. } => kind_of_sqlite(source),
         }

@@ -21,6 +21,7 @@ mod network;
 mod powercut;
 mod promises;
 mod reload;
+mod removed;
 mod scarce;
 mod start;
 mod storm;

@@ -77,7 +77,9 @@ pub(super) fn look(path: &Path, known: u32) -> Result<Found, Error> {
     })?;
     let length = file.metadata().map_err(io)?.len();
     if length == 0 {
-        return nothing();
+        // One that a first start did not come to fill is no loss; one that tasks have run from is.
+        let has_run = fs::read_dir(path.with_file_name("output")).is_ok_and(|mut output| output.next().is_some());
+        return if has_run { Err(Error::Emptied { path: path.to_owned() }) } else { nothing() };
     }
     header(path, &file, known)?;
     let journal = beside(path, "-journal");

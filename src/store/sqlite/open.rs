@@ -20,7 +20,7 @@ use crate::store::sqlite::guard::{self, Found};
 use crate::store::sqlite::pool::Pool;
 use crate::store::sqlite::reserve::Reserve;
 use crate::store::sqlite::schema::{self, MIGRATIONS, Migrations};
-use crate::store::sqlite::writer::{Closed, Writer};
+use crate::store::sqlite::writer::{Closed, Writer, file_at};
 use crate::store::sqlite::{Sqlite, WAITING_MAX, fault, read};
 
 /// The version of the schema that this program writes.
@@ -164,8 +164,9 @@ fn serve(mut db: Connection, path: PathBuf, epoch: i64, last: Seq, spent: bool) 
     let (last_told, last) = watch::channel(last);
     let (closed_told, closed) = watch::channel(Closed::NotYet);
     let reserve = Reserve::take(&path, spent);
+    let file = file_at(&path).ok_or_else(|| Error::Removed { path: path.clone() })?;
     let writer =
-        Writer { db, reserve, path: path.clone(), epoch, last: last_told, closed: closed_told, pages, readers };
+        Writer { db, reserve, path: path.clone(), file, epoch, last: last_told, closed: closed_told, pages, readers };
     let thread = thread::Builder::new().name("apex-store".to_owned()).spawn(move || writer.run(messages));
     // Nobody waits for the thread by its handle: closing waits until it says that it has closed.
     thread.map_err(|source| Error::Io { operation: "start the writer of", path: path.clone(), source })?;

@@ -3,7 +3,8 @@
 //! Group commit: whatever waits goes into one transaction, each verb in a savepoint of its own, and is answered after
 //! the one commit. The same thread merges the write-ahead log into the database, after it has answered.
 
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::thread::JoinHandle;
@@ -96,6 +97,11 @@ where
     }
 }
 
+/// Returns which file stands at a path: its device and inode.
+pub(super) fn file_at(path: &Path) -> Option<(u64, u64)> {
+    std::fs::symlink_metadata(path).ok().map(|found| (found.dev(), found.ino()))
+}
+
 /// How the closing went.
 #[derive(Debug, Clone)]
 pub(super) enum Closed {
@@ -107,6 +113,8 @@ pub(super) enum Closed {
 /// Why a whole group was undone.
 enum Lost {
     Fenced,
+    /// The file was deleted, or another one put in its place: what is written to it would be gone with this process.
+    Removed,
     Database(Arc<rusqlite::Error>),
 }
 
@@ -127,6 +135,8 @@ pub(super) struct Writer {
     pub(super) db: Connection,
     pub(super) reserve: Reserve,
     pub(super) path: PathBuf,
+    /// Which file it is: device and inode.
+    pub(super) file: (u64, u64),
     pub(super) epoch: i64,
     pub(super) last: watch::Sender<Seq>,
     pub(super) closed: watch::Sender<Closed>,
@@ -215,6 +225,9 @@ impl Writer {
     }
 
     fn try_transact(&self, group: &mut [Box<dyn Job>], undone: &mut Vec<Option<Error>>) -> Result<Option<Seq>, Lost> {
+        if file_at(&self.path).is_none_or(|file| file != self.file) {
+            return Err(Lost::Removed);
+        }
         let run = |sql| self.db.prepare_cached(sql)?.execute([]);
         run("BEGIN IMMEDIATE")?;
         let epoch = "SELECT epoch FROM meta WHERE id = 1";
@@ -257,6 +270,7 @@ impl Writer {
     fn error(&self, lost: &Lost) -> Error {
         match lost {
             Lost::Fenced => Error::Fenced,
+            Lost::Removed => Error::Removed { path: self.path.clone() },
             Lost::Database(error) => fault::of(fault::WRITE, &self.path, Arc::clone(error)),
         }
     }

@@ -29,7 +29,7 @@ fn restarts_touch_no_running_task() {
         assert_eq!((world.state(id).as_str(), world.state(paused).as_str()), ("running", "paused"));
     }
     assert_eq!(world.guardian_pid(), guardian);
-    assert_eq!(process_state(pid), Some('T'));
+    eventually("it stands still", || process_state(pid) == Some('T'));
     world.apex(["task", "resume", &paused.to_string()]).expect(0);
     std::fs::write(world.path("go"), "").unwrap();
     for (id, code) in [(id, 5), (paused, 6)] {

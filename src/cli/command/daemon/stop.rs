@@ -81,9 +81,15 @@ async fn ask(
     };
     match (asked, guardian) {
         (Ok(pid), _) => Ok(Some(pid)),
-        (Err(Some(failure)), _) => Err(failure),
-        (Err(None), Some(guardian)) => {
-            session.ui.note("the daemon does not answer; its guardian is asked");
+        (Err(Some(failure)), None) => Err(failure),
+        (Err(Some(failure)), Some(_)) if !is_unable(failure.problem.kind) => Err(failure),
+        (Err(why), Some(guardian)) => {
+            match why {
+                Some(failure) => {
+                    session.ui.note(&format!("{}; the daemon's guardian is asked instead", failure.problem.message));
+                }
+                None => session.ui.note("the daemon does not answer; its guardian is asked"),
+            }
             // An error says that it has just ended, which is what is waited for.
             let _ = guardian.signal(nix::libc::SIGTERM);
             if args.force {
@@ -113,6 +119,11 @@ async fn ask_again(session: &Session, project: &Project, args: &Stop, mut asked:
 async fn status(session: &Session, project: &Project) -> Option<DaemonStatus> {
     let status = async { connect::if_running(session, project).await.ok()?.ok()?.client.status().await.ok() };
     tokio::time::timeout(ASK_FOR, status).await.ok().flatten()
+}
+
+/// Whether an answer says that apexd cannot do it, say for want of room or because of its store: the guardian needs neither.
+fn is_unable(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Exhausted | ErrorKind::Internal)
 }
 
 impl Failure {
