@@ -184,6 +184,9 @@ async fn serve(
     })?;
     crash_point("apexd.store.opened");
     let trusted = is_own(project, &opened);
+    if opened.created {
+        set_output_aside(project);
+    }
     let sqlite::Opened { store, unclean, backup, id, .. } = opened;
     if let Some(backup) = backup {
         info!("The task store was migrated; what it was before is kept in `{}`", backup.display());
@@ -231,6 +234,19 @@ fn announce(project: &Project, database: uuid::Uuid) {
 fn enter(project: &Project, database: uuid::Uuid) -> Result<(), Problem> {
     let entered = paths::Places::from_env().and_then(|places| paths::register(project, &places, Some(database)));
     entered.map_err(|error| Problem::from(&error))
+}
+
+/// Keeps apart what tasks of an earlier store wrote: the ids of a new one begin anew, and would meet it.
+fn set_output_aside(project: &Project) {
+    let output = project.output_dir();
+    if !std::fs::read_dir(&output).is_ok_and(|mut output| output.next().is_some()) {
+        return;
+    }
+    let aside = project.data().join(format!("output.before-{}", wall_now().0));
+    match std::fs::rename(&output, &aside) {
+        Ok(()) => info!("The task store is a new one; what tasks wrote before is kept in `{}`", aside.display()),
+        Err(error) => warn!(%error, "Cannot keep apart what tasks of an earlier store wrote"),
+    }
 }
 
 /// Returns whether the project is its user's own, and enters it as such if it is. Who cannot be asked has accepted nothing.

@@ -17,6 +17,9 @@ fn an_emptied_store_is_no_new_one() {
     // Moved away it is a new one.
     std::fs::remove_file(&store).unwrap();
     assert_eq!(world.apex(["run", "--", "echo", "anew"]).expect(0).stdout, "anew\n");
+    let kept = std::fs::read_dir(world.dot_apex()).unwrap().flatten();
+    let kept = kept.map(|entry| entry.path()).find(|path| path.to_string_lossy().contains("output.before-"));
+    assert_eq!(std::fs::read_to_string(kept.unwrap().join("0/1.1.log")).unwrap(), "here\n");
 }
 
 #[test]
