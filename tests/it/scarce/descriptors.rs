@@ -120,8 +120,8 @@ fn without_any_descriptor_clients_are_told_and_work_goes_on() {
     eventually("the last client is gone", || world.connections() == 0);
     leave(apexd, 0, 0);
     for _ in 0..3 {
-        let run = world.apex(["add", "--json", "--", "true"]);
-        assert!(is_told(&run), "{run:?}");
+        // One descriptor serves to tell everybody, so who comes while another one is told may only see the connection end.
+        eventually("it is told", || is_told(&world.apex(["add", "--json", "--", "true"])));
     }
     work.end();
     set_limit(apexd, Resource::RLIMIT_NOFILE, None);
