@@ -18,7 +18,7 @@ use crate::domain::identity::GuardianId;
 use crate::domain::time::{Moment, Timestamp};
 use crate::link::handover::{Handover, Heir};
 use crate::link::machine::Stat;
-use crate::link::{Fact, Order};
+use crate::link::{Fact, Order, Scope};
 
 /// How long a guardian whose link has ended may take to be gone. One that lives on has closed the link on purpose.
 const GONE_WITHIN: Duration = Duration::from_secs(5);
@@ -50,6 +50,8 @@ struct Known {
 #[derive(Debug)]
 struct Held {
     child: Child,
+    /// The guardian was told to end it with all that belongs to it.
+    everything: bool,
     /// As long as it runs; `None` if there was none to be had.
     pidfd: Option<OwnedFd>,
 }
@@ -57,7 +59,7 @@ struct Held {
 impl Held {
     fn new(child: Child) -> Self {
         let pidfd = if child.exit.is_none() { open(&child) } else { None };
-        Self { child, pidfd }
+        Self { child, everything: false, pidfd }
     }
 }
 
@@ -114,6 +116,13 @@ impl Heritage {
                 known.held.remove(assignment);
                 known.doubtful.remove(assignment);
             }
+            Order::Signal { assignment, signal, scope: Scope::Everything } => {
+                // What ends then did not end by itself, whoever sees it.
+                let ends = !matches!(*signal, 0 | libc::SIGCONT | libc::SIGSTOP);
+                if let Some(held) = known.held.get_mut(assignment) {
+                    held.everything |= ends;
+                }
+            }
             Order::Draining => known.draining = true,
             Order::Grace { until } => known.grace_until = Some(*until),
             Order::Hello { .. }
@@ -148,7 +157,7 @@ impl Heritage {
             let pidfd = held.pidfd.or_else(|| if held.child.exit.is_none() { open(&held.child) } else { None });
             let number = pidfd.as_ref().map(|pidfd| pidfd.as_raw_fd());
             pidfds.extend(pidfd);
-            Heir { child: held.child, stopped: false, everything: false, foreign: true, pidfd: number }
+            Heir { child: held.child, stopped: false, everything: held.everything, foreign: true, pidfd: number }
         });
         let held = heirs.collect();
         let handover = Handover {
