@@ -27,7 +27,7 @@ const CLIENTS: u64 = 3;
 const CONFIG: &str = "[daemon]\nmax_concurrent = 4\n[queues.one]\nslots = 1\n[shutdown]\nkill_grace = \"200ms\"\n";
 
 /// So often is somebody killed where the guardian is killed as well.
-const KILLS_OF_ALL: u32 = 15;
+const KILLS_OF_ALL: u32 = 6;
 
 /// A pseudo-random number generator, so that what was rolled in a run that failed can be rolled again.
 pub struct Dice(pub u64);
