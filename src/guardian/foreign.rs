@@ -3,7 +3,7 @@
 //! Nothing of them waits to be reaped by us, so two things are different. How one ended is read off a descriptor that was
 //! opened before (`PIDFD_GET_INFO`, Linux 6.15), or off the zombie while its new parent lets it stand. And its pid, which
 //! is the id of its session, can be used again once the session is empty: after the leader's end only a session that has
-//! had a member of ours in it without a break is still the same one.
+//! had a member of ours in it without a break, or has one that carries the mark, is still the same one.
 
 use std::collections::HashSet;
 use std::fs;
@@ -25,11 +25,14 @@ pub(super) enum Seen {
     Gone,
 }
 
+/// Processes by pid and start time, of which no two have both.
+type Members = HashSet<(u32, u64)>;
+
 /// What is known of the session of such a process.
 #[derive(Debug, Default)]
 pub(super) struct Foreign {
-    /// Those who were seen in it, each with its start time.
-    members: HashSet<(u32, u64)>,
+    /// Those who were seen in it after the leader's end, each with its start time; `None` if nobody has looked since.
+    members: Option<Members>,
     /// How it ended is not known.
     pub(super) gone: bool,
 }
@@ -39,27 +42,37 @@ impl Foreign {
     pub(super) fn leader_ended(&mut self, leader: &Child) -> bool {
         // The pid of the leader would be there again, with another start time, if it had been used again.
         let is_again = Stat::of(leader.pid).is_ok_and(|stat| stat.start_ticks != leader.start_ticks);
-        self.members = if is_again { HashSet::new() } else { in_session(leader.pid) };
-        !self.members.is_empty()
+        let left = if is_again { Members::new() } else { in_session(leader.pid) };
+        !self.members.insert(left).is_empty()
     }
 
     /// Returns whether the session of this leader, which has ended, still is the one that it made, and notes who is in it.
     pub(super) fn keeps_session(&mut self, leader: &Child) -> bool {
-        let there = in_session(leader.pid);
-        // As long as one is left that was there before, the number means the same session.
-        let keeps = !self.members.is_disjoint(&there);
-        self.members = if keeps { there } else { HashSet::new() };
-        keeps
+        let there = self.left(leader);
+        !self.members.insert(there).is_empty()
     }
 
-    /// Returns whether anybody is left who was in the session when that was last noted.
+    /// Returns whether anybody is left in the session that the leader, which has ended, made.
     pub(super) fn has_left(&self, leader: &Child) -> bool {
-        !self.members.is_empty() && !self.members.is_disjoint(&in_session(leader.pid))
+        !self.left(leader).is_empty()
+    }
+
+    /// Returns who is in the session, if it is the one that the leader made.
+    fn left(&self, leader: &Child) -> Members {
+        let is_ours = |there: &Members| match &self.members {
+            // As long as one is left that was there before, the number means the same session.
+            Some(known) => !known.is_disjoint(there),
+            // The guardian before saw the leader end. Nobody but a descendant has its mark.
+            None => there.iter().any(|(pid, _)| processes::mark_of(*pid) == Some(leader.assignment)),
+        };
+        // An empty session cannot be joined; so nothing comes back to one that was seen empty.
+        let is_over = self.members.as_ref().is_some_and(Members::is_empty);
+        Some(leader.pid).filter(|_| !is_over).map(in_session).filter(is_ours).unwrap_or_default()
     }
 }
 
 /// Returns the live processes of a session, each with its start time.
-fn in_session(session: u32) -> HashSet<(u32, u64)> {
+fn in_session(session: u32) -> Members {
     let live = processes::all().filter(|(_, stat)| stat.session == session && !stat.zombie);
     live.map(|(pid, stat)| (pid, stat.start_ticks)).collect()
 }
@@ -134,6 +147,7 @@ mod tests {
     use super::*;
     use crate::domain::id::AssignmentId;
     use crate::domain::time::Timestamp;
+    use crate::link::MARK;
     use uuid::Uuid;
 
     fn child(pid: u32) -> Child {
@@ -173,30 +187,53 @@ mod tests {
         assert!(open(&Child { start_ticks: own.start_ticks + 1, ..own }).is_none());
     }
 
-    #[test]
-    fn a_session_is_the_same_only_while_one_of_its_own_is_left() {
-        // A leader that leaves two behind, which end one after the other.
+    /// A leader that has ended and left two behind, which carry a mark if one is given.
+    fn leader_that_left(mark: Option<AssignmentId>) -> (Child, Vec<OwnedFd>) {
         let line = "sleep 1000 & echo $!; sleep 1000 & echo $!; exec >&-; read x";
         let mut command = Command::new("setsid");
         command.args(["sh", "-c", line]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.envs(mark.map(|mark| (MARK, mark.0.to_string())));
         let mut process = command.spawn().unwrap();
         let mut text = String::new();
         let mut stdout = std::io::BufReader::new(process.stdout.take().unwrap());
         for _ in 0..2 {
             std::io::BufRead::read_line(&mut stdout, &mut text).unwrap();
         }
-        let left: Vec<_> = text.lines().map(|pid| processes::open(pid.parse().unwrap()).unwrap()).collect();
+        let left = text.lines().map(|pid| processes::open(pid.parse().unwrap()).unwrap()).collect();
         let leader = child(process.id());
         drop(process.stdin.take());
         process.wait().unwrap();
-        let mut foreign = Foreign::default();
-        assert!(!foreign.keeps_session(&leader), "nobody was seen in it before");
-        assert!(foreign.leader_ended(&leader));
-        assert!(foreign.keeps_session(&leader) && foreign.has_left(&leader));
+        (leader, left)
+    }
+
+    /// Ends those who were left behind.
+    fn end(left: Vec<OwnedFd>) {
         for pidfd in left {
             assert_eq!(processes::send(&pidfd, libc::SIGKILL), 0);
             crate::guardian::tests::world::await_end(&pidfd);
         }
+    }
+
+    #[test]
+    fn a_session_is_the_same_only_while_one_of_its_own_is_left() {
+        let (leader, left) = leader_that_left(None);
+        assert!(!Foreign::default().keeps_session(&leader), "nobody was seen in it before");
+        let mut foreign = Foreign::default();
+        assert!(foreign.leader_ended(&leader));
+        assert!(foreign.keeps_session(&leader) && foreign.has_left(&leader));
+        end(left);
         assert!(!foreign.has_left(&leader) && !foreign.keeps_session(&leader));
+    }
+
+    #[test]
+    fn one_that_carries_the_mark_tells_whose_session_it_is_though_nobody_was_seen_before() {
+        let (leader, left) = leader_that_left(Some(AssignmentId(Uuid::from_u128(1))));
+        let mut foreign = Foreign::default();
+        assert!(foreign.has_left(&leader) && foreign.keeps_session(&leader));
+        end(left);
+        assert!(!foreign.has_left(&leader) && !foreign.keeps_session(&leader));
+        let (leader, left) = leader_that_left(Some(AssignmentId(Uuid::from_u128(2))));
+        assert!(!Foreign::default().has_left(&leader) && !Foreign::default().keeps_session(&leader), "another's");
+        end(left);
     }
 }

@@ -163,7 +163,7 @@ impl Seen {
 /// memory to itself, cannot be read.
 ///
 /// Source: proc_pid_environ(5).
-fn mark_of(pid: u32) -> Option<AssignmentId> {
+pub(super) fn mark_of(pid: u32) -> Option<AssignmentId> {
     let path = format!("/proc/{pid}/environ");
     let mut environ = fs::read(&path).ok()?;
     for _ in 0..EXEC_LOOKS {

@@ -9,7 +9,7 @@ use apex::fault::POINTS;
 use nix::sys::signal::Signal;
 
 use crate::guardian::exits_are_told;
-use crate::storm::oracle::{self, Ledger};
+use crate::storm::oracle::{self, Ledger, Loss};
 use crate::storm::probe::{self, Fate, Probe, effects};
 use crate::support::{PATIENCE, Run, World, eventually, process_state, signal};
 
@@ -101,7 +101,11 @@ impl Play {
         world.set_variable("APEX_FAULT_CRASH", &format!("{}:{}", case.point, case.hit));
         world.set_variable("APEX_FAULT_ONCE", &died.to_string_lossy());
         let is_seen = !case.point.starts_with("guardian.") || exits_are_told();
-        let may_lose = ALONE.contains(&case.point) || case.is_last() || !is_seen;
+        let may_lose = match case.point {
+            point if ALONE.contains(&point) || case.is_last() || !is_seen => Loss::Everything,
+            point if point.starts_with("guardian.") => Loss::Starts,
+            _ => Loss::Nothing,
+        };
         let ledger = Ledger { may_lose, limits: (6, 1), ..Ledger::default() };
         Play { world, case, died, ledger }
     }
@@ -272,7 +276,8 @@ fn play(case: Case) -> Vec<String> {
         wrong.push("nobody came by this point".to_owned());
     }
     if !wrong.is_empty() {
-        wrong.push(play.world.log());
+        // First, so that a report of which only the end is kept says what is wrong.
+        wrong.insert(0, play.world.log());
     }
     wrong
 }

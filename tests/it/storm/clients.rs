@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::storm::oracle::Loss;
 use crate::storm::probe::{self, Fate, Probe};
 use crate::storm::{Dice, Storm};
 use crate::support::{Run, Running};
@@ -20,7 +21,7 @@ pub struct Client<'a> {
 
 impl Client<'_> {
     pub fn new(storm: &Storm, number: u64) -> Client<'_> {
-        let may_lose = storm.ledger.lock().unwrap().may_lose;
+        let may_lose = storm.ledger.lock().unwrap().may_lose != Loss::Nothing;
         Client { storm, number, dice: Dice(0x5EED + number), last: None, names: 0, may_lose }
     }
 

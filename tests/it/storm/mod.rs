@@ -15,7 +15,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::storm::clients::Client;
-use crate::storm::oracle::Ledger;
+use crate::storm::oracle::{Ledger, Loss};
 use crate::support::{World, eventually, long, process_state, signal};
 
 /// So often is apexd killed, and so many tasks are added for each of these.
@@ -27,7 +27,7 @@ const CLIENTS: u64 = 3;
 const CONFIG: &str = "[daemon]\nmax_concurrent = 4\n[queues.one]\nslots = 1\n[shutdown]\nkill_grace = \"200ms\"\n";
 
 /// So often is somebody killed where the guardian is killed as well.
-const KILLS_OF_ALL: u32 = 6;
+const KILLS_OF_ALL: u32 = 15;
 
 /// A pseudo-random number generator, so that what was rolled in a run that failed can be rolled again.
 pub struct Dice(pub u64);
@@ -50,7 +50,7 @@ pub struct Storm {
 }
 
 impl Storm {
-    fn new(may_lose: bool) -> Storm {
+    fn new(may_lose: Loss) -> Storm {
         let world = World::with_config(CONFIG);
         probe::install(&world.root());
         world.apex(["daemon", "start"]).expect(0);
@@ -119,7 +119,7 @@ impl Storm {
         let wrong = oracle::check(&self.world, &ledger);
         let (tasks, wrongs) = (ledger.probes.len(), wrong.len());
         eprintln!("{kills} kills over {tasks} tasks in {raged:?}, {:?} altogether: {wrongs} wrong", began.elapsed());
-        assert!(wrong.is_empty(), "\n{}\n{}", wrong.join("\n"), self.world.log());
+        assert!(wrong.is_empty(), "\n{}\n{}", self.world.log(), wrong.join("\n"));
     }
 }
 
@@ -146,11 +146,11 @@ pub fn apexd_of(guardian: i32) -> Option<i32> {
 #[test]
 fn killing_apexd_at_any_moment_changes_nothing_that_was_promised() {
     let kills = KILLS * long();
-    Storm::new(false).play(kills, |storm| storm.rage(kills, &mut Dice(0xA9E)));
+    Storm::new(Loss::Nothing).play(kills, |storm| storm.rage(kills, &mut Dice(0xA9E)));
 }
 
 #[test]
 fn killing_the_guardian_as_well_loses_only_what_nobody_could_know_of() {
     let kills = KILLS_OF_ALL * long();
-    Storm::new(true).play(kills, |storm| storm.rage_at_all(kills, &mut Dice(0x6D)));
+    Storm::new(Loss::Everything).play(kills, |storm| storm.rage_at_all(kills, &mut Dice(0x6D)));
 }

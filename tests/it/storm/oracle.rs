@@ -13,6 +13,17 @@ use crate::storm::feed;
 use crate::storm::probe::{Effect, Fate, Probe, effects};
 use crate::support::{World, process_state};
 
+/// What may be lost, with the reason recorded, because somebody was killed who alone knew of it.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    #[default]
+    Nothing,
+    /// The guardian was: what it was about to start in that moment, of which nobody was told yet.
+    Starts,
+    /// The guardian and whoever knew besides it were: all that ran.
+    Everything,
+}
+
 /// What the clients of a world did and were told.
 #[derive(Debug, Default)]
 pub struct Ledger {
@@ -24,9 +35,7 @@ pub struct Ledger {
     pub cancelled: BTreeMap<u64, u64>,
     /// Tasks that somebody interfered with: how they end depends on who came first.
     pub interfered: BTreeSet<u64>,
-    /// Somebody who alone knew of a process was killed: what was being started in that moment, or all that ran if both
-    /// guardian and apexd were, may be lost, with the reason recorded.
-    pub may_lose: bool,
+    pub may_lose: Loss,
     /// How many may run at once, and how many of the queue `one`.
     pub limits: (usize, usize),
 }
@@ -122,13 +131,17 @@ impl Rest<'_> {
     /// Says what is wrong with how a task ended, if nobody interfered.
     fn wrong_end(&self, id: u64, task: &Value, probe: &Probe) -> Option<String> {
         let attempts = attempts(task);
-        let is_lost = attempts.iter().any(|attempt| text(attempt, "state") == "lost");
-        if is_lost && !self.ledger.may_lose {
+        let may_lose = |attempt: &Value| match self.ledger.may_lose {
+            Loss::Nothing => false,
+            Loss::Starts => attempt["pid"].is_null(),
+            Loss::Everything => true,
+        };
+        if attempts.iter().any(|attempt| text(attempt, "state") == "lost" && !may_lose(attempt)) {
             return Some(format!("lost, though somebody always knew of it: {}", brief(task)));
         }
         let is_upset = |state: &str| ["lost", "interrupted", "skipped"].contains(&state);
         let is_upset = is_upset(text(task, "state")) || attempts.iter().any(|attempt| is_upset(text(attempt, "state")));
-        if self.ledger.interfered.contains(&id) || (self.ledger.may_lose && is_upset) {
+        if self.ledger.interfered.contains(&id) || (self.is_anything_lost() && is_upset) {
             return None;
         }
         let (state, count, end) = match probe.fate {
@@ -221,7 +234,7 @@ impl Rest<'_> {
     /// Never more at once than allowed: by the order in the effect log, and by the recorded times.
     fn check_limits(&mut self) {
         let (all, one) = self.ledger.limits;
-        if self.ledger.may_lose {
+        if self.ledger.may_lose == Loss::Everything {
             // What is lost may run on.
             return;
         }
@@ -348,6 +361,16 @@ impl Rest<'_> {
             if looks == 200 {
                 self.wrong.push(format!("process {pid} was not reaped"));
             }
+        }
+    }
+
+    /// Returns whether something is lost that may be: what depends on it can then end otherwise.
+    fn is_anything_lost(&self) -> bool {
+        let mut all = self.tasks.values().flat_map(attempts);
+        match self.ledger.may_lose {
+            Loss::Nothing => false,
+            Loss::Starts => all.any(|attempt| text(attempt, "state") == "lost"),
+            Loss::Everything => true,
         }
     }
 
