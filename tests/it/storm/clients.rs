@@ -121,7 +121,7 @@ impl Client<'_> {
 
     fn cancel_one_that_waits(&mut self, probe: Probe) {
         let id = self.send(Probe { fate: Fate::Cancelled, ..probe }.flags(&["--hold"]));
-        self.cancel(id);
+        self.cancel(id, &["cancelled"]);
         let length = std::fs::metadata(self.storm.world.path(probe::EFFECTS)).unwrap().len();
         self.storm.ledger.lock().unwrap().cancelled.insert(id, length);
     }
@@ -131,14 +131,17 @@ impl Client<'_> {
         let id = self.send(Probe { stubborn, fate: Fate::Cancelled, ..probe });
         self.storm.ledger.lock().unwrap().interfered.insert(id);
         std::thread::park_timeout(Duration::from_millis(self.dice.roll(100)));
-        self.cancel(id);
+        // Where it may be lost it may have ended in any way before the cancel came.
+        let ends: &[&str] = if self.may_lose { &["cancelled", "lost", "succeeded"] } else { &["cancelled"] };
+        self.cancel(id, ends);
     }
 
-    fn cancel(&self, id: u64) {
+    /// Cancels a task, unless it has ended in one of these ways.
+    fn cancel(&self, id: u64, ends: &[&str]) {
         let run = self.insist(&["task", "cancel", &id.to_string()]);
         // The answer may have been lost with apexd; asked again, the next one says that it is done already.
-        let is_done = run.code == 0 || run.stderr.contains("it has already ended as `cancelled`");
-        assert!(is_done, "{run:?}");
+        let has_ended = |end: &&str| run.stderr.contains(&format!("it has already ended as `{end}`"));
+        assert!(run.code == 0 || ends.iter().any(has_ended), "{run:?}");
     }
 
     fn pause_and_resume(&mut self, probe: Probe) {
