@@ -67,7 +67,7 @@ pub struct TaskFilter {
     pub labels: Vec<(String, Option<String>)>,
     /// Its name matches this glob (`*`, `?`, `[…]`; tasks without a name never match).
     pub name: Option<String>,
-    /// With no states given: of the ended tasks only this many, those that ended last.
+    /// Of the ended tasks only this many, those that ended last. Holds where no states are given, or only ended ones.
     pub recent: Option<u32>,
     /// At most so many; the newest (highest ids) are kept.
     pub limit: Option<u32>,

@@ -6,21 +6,31 @@ use crate::cli::error::Failure;
 use crate::cli::render;
 use crate::cli::session::{Session, block_on, now};
 use crate::domain::error::{ErrorKind, Problem};
-use crate::domain::query::TaskFilter;
+use crate::domain::query::{TaskFilter, TaskPage};
 use crate::domain::task::{State, Task};
 use crate::exit::Exit;
 use crate::view::task::TaskView;
 
 /// How many ended tasks a list shows unless told otherwise.
 const RECENT: u32 = 20;
+/// How many tasks a table shows unless told otherwise. What runs is shown in any case.
+const SHOWN: u32 = 100;
 
 /// Lists tasks.
 pub fn list(session: &Session, args: &List) -> Result<i32, Failure> {
     let project = session.project()?;
-    let filter = filter(args);
+    // Programs get all of it.
+    let is_shortened = !session.ui.json && !session.ui.quiet && args.limit.is_none() && !args.all;
+    let mut filter = filter(args);
+    filter.limit = filter.limit.or_else(|| is_shortened.then_some(SHOWN));
     let page = block_on(async {
         let client = connect::connect(session, &project).await?.client;
-        let page = client.tasks(&filter).await?;
+        let mut page = client.tasks(&filter).await?;
+        if is_shortened && page.tasks.len() >= SHOWN as usize {
+            if let Some(running) = running(&filter) {
+                add_running(&mut page, client.tasks(&running).await?);
+            }
+        }
         if let Some(name) = filter.queue.as_ref().filter(|_| page.tasks.is_empty()) {
             let is_there = client.queues().await?.iter().any(|queue| queue.name == *name);
             if !is_there {
@@ -46,10 +56,27 @@ pub fn list(session: &Session, args: &List) -> Result<i32, Failure> {
         session.ui.remark(match (args.limit, filter.recent) {
             (Some(_), Some(_)) => "older tasks are left out; see them with a larger `--limit`, and `--all`",
             (Some(_), None) => "older tasks are left out; see them with a larger `--limit`",
+            _ if is_shortened && page.tasks.len() >= SHOWN as usize => {
+                "older tasks are left out; see them with `--limit N` or `--all`, or how many there are with `apex status`"
+            }
             _ => "tasks that ended earlier are left out; see them with `--all`",
         });
     }
     Ok(Exit::Done.code())
+}
+
+/// Returns what finds those of the same tasks that run; `None` if none of them does.
+fn running(filter: &TaskFilter) -> Option<TaskFilter> {
+    let is_asked_for = |state: &State| filter.states.is_empty() || filter.states.contains(state);
+    let states: Vec<State> = State::ALL.into_iter().filter(|state| state.is_active() && is_asked_for(state)).collect();
+    (!states.is_empty()).then(|| TaskFilter { states, recent: None, limit: None, ..filter.clone() })
+}
+
+/// Adds what runs to a page of newer tasks.
+fn add_running(page: &mut TaskPage, running: TaskPage) {
+    let first = page.tasks.first().map(|task| task.id);
+    let older = running.tasks.into_iter().filter(|task| Some(task.id) < first);
+    page.tasks.splice(0..0, older.collect::<Vec<_>>());
 }
 
 /// Returns what is said instead of an empty table.

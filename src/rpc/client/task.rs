@@ -1,16 +1,22 @@
 //! Adding tasks, asking for them, steering them.
 
+use std::collections::{BTreeMap, VecDeque};
+
 use prost::Message as _;
 
 use crate::domain::error::{ErrorKind, Problem};
 use crate::domain::id::TaskId;
 use crate::domain::query::{Added, TaskFilter, TaskPage};
-use crate::domain::task::{Environment, NewTask, Task};
+use crate::domain::task::{Environment, NewTask, State, Task};
 use crate::rpc::client::version::Noting;
 use crate::rpc::client::{ANSWER_BYTES_MAX, Client, Error, REQUEST_BYTES_MAX, Repeat, Results, within, without_value};
 use crate::rpc::convert::{plain_ids, query, task};
 use crate::rpc::proto;
 use crate::rpc::proto::task_service_client::TaskServiceClient;
+
+/// So many tasks are asked for at a time: neither side holds more of a long list than that on its way, and others get
+/// their turn in between.
+const PAGE: u32 = 1_000;
 
 /// What came of a cancel for one task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,8 +68,53 @@ impl Client {
         Ok((task::required(response.task)?, env))
     }
 
-    /// Returns the tasks that match, without their attempts.
+    /// Returns the tasks that match, without their attempts. More than a page of them are not of one moment.
     pub async fn tasks(&self, filter: &TaskFilter) -> Result<TaskPage, Error> {
+        let limit = filter.limit.unwrap_or(u32::MAX);
+        if limit <= PAGE || filter.next_first {
+            return self.page(filter).await;
+        }
+        let first = self.page(&TaskFilter { limit: Some(PAGE), ..filter.clone() }).await?;
+        if first.tasks.len() < PAGE as usize {
+            return Ok(first);
+        }
+        let Some(recent) = filter.recent.filter(|_| filter.states.is_empty()) else {
+            return self.pages(filter, first, limit).await;
+        };
+        // Of those that have ended there is one page; what has not ended is asked for before: what ends in between is
+        // then in both, and not in neither.
+        let (ended, open): (Vec<State>, Vec<State>) = State::ALL.into_iter().partition(|state| state.is_ended());
+        let of = |states, recent, limit| TaskFilter { states, recent, limit: Some(limit), ..filter.clone() };
+        let open = of(open, None, PAGE);
+        let first = self.page(&open).await?;
+        let open = self.pages(&open, first, limit).await?;
+        let ended = self.page(&of(ended, Some(recent), limit)).await?;
+        let cut = open.cut || ended.cut;
+        let all: BTreeMap<TaskId, Task> =
+            open.tasks.into_iter().chain(ended.tasks).map(|task| (task.id, task)).collect();
+        let surplus = all.len().saturating_sub(limit as usize);
+        Ok(TaskPage { tasks: all.into_values().skip(surplus).collect(), cut: cut || surplus > 0 })
+    }
+
+    /// Goes on after the newest page, down to the oldest task or until there are `limit`.
+    async fn pages(&self, filter: &TaskFilter, first: TaskPage, limit: u32) -> Result<TaskPage, Error> {
+        let mut tasks = VecDeque::from(first.tasks);
+        let mut cut = first.cut;
+        while let Some(lowest) = tasks.front().map(|task| task.id).filter(|_| cut && tasks.len() < limit as usize) {
+            let left = limit.saturating_sub(u32::try_from(tasks.len()).unwrap_or(u32::MAX)).min(PAGE);
+            let next = TaskFilter { below: Some(lowest), limit: Some(left), ..filter.clone() };
+            let page = self.page(&next).await?;
+            if page.tasks.last().is_some_and(|task| task.id >= lowest) {
+                // An older daemon knows of no pages.
+                return self.page(&TaskFilter { limit: Some(limit), ..filter.clone() }).await;
+            }
+            cut = page.cut && !page.tasks.is_empty();
+            page.tasks.into_iter().rev().for_each(|task| tasks.push_front(task));
+        }
+        Ok(TaskPage { tasks: tasks.into(), cut })
+    }
+
+    async fn page(&self, filter: &TaskFilter) -> Result<TaskPage, Error> {
         let response = self.call(Repeat::WithinDeadline, |allowed| {
             let mut service = self.task_service();
             let request = within(allowed, query::filter_to_proto(filter));

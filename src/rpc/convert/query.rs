@@ -18,6 +18,7 @@ pub(in crate::rpc) fn filter_to_proto(filter: &TaskFilter) -> proto::ListTasksRe
         recent: filter.recent,
         limit: filter.limit,
         next_first: filter.next_first,
+        below: filter.below.map(TaskId::get),
     }
 }
 
@@ -29,7 +30,8 @@ pub(in crate::rpc) fn filter_from_proto(request: proto::ListTasksRequest) -> Res
         name: request.name,
         recent: request.recent,
         limit: request.limit,
-        below: None,
+        // No task has a number that is none.
+        below: request.below.and_then(TaskId::new),
         next_first: request.next_first,
     })
 }

@@ -237,14 +237,14 @@ pub(in crate::rpc) fn page() -> impl Strategy<Value = TaskPage> {
 pub(in crate::rpc) fn filter() -> impl Strategy<Value = TaskFilter> {
     let labels = vec((text(), of(text())), 0..3);
     let states = proptest::sample::subsequence(State::ALL.to_vec(), 0..State::ALL.len());
-    (states, of(text()), labels, of(text()), of(any::<u32>()), of(any::<u32>()), any::<bool>()).prop_map(
-        |(mut states, queue, labels, name, recent, limit, next_first)| {
+    (states, of(text()), labels, of(text()), of(any::<u32>()), of(any::<u32>()), of(id()), any::<bool>()).prop_map(
+        |(mut states, queue, labels, name, recent, limit, below, next_first)| {
             // The two are one on the wire.
             states.retain(|state| *state != State::Starting);
             if let Some(place) = states.iter().position(|state| *state == State::Running) {
                 states.insert(place, State::Starting);
             }
-            TaskFilter { states, queue, labels, name, recent, limit, below: None, next_first }
+            TaskFilter { states, queue, labels, name, recent, limit, below, next_first }
         },
     )
 }

@@ -53,7 +53,8 @@ macro_rules! conformance {
                 lists_are_filtered,
                 lists_keep_the_newest,
                 lists_go_on_below_the_lowest,
-                recent_keeps_what_ended_last;
+                recent_keeps_what_ended_last,
+                lists_over_queues_names_and_labels_keep_the_newest;
             wait: what_is_due_becomes_ready_and_the_next_time_is_told,
                 a_further_attempt_is_due_like_anything_else,
                 a_task_is_ready_when_all_it_depends_on_has_succeeded,

@@ -16,6 +16,7 @@ use crate::domain::task::{
 use crate::domain::time::Timestamp;
 use crate::store::Error;
 use crate::store::conformance::world::{BOOT, BY, OWNER, World};
+use crate::store::queue::SetQueue;
 use crate::store::task::{Add, Cancelled, Counts, Refused, Start, Steer, TaskFilter};
 
 /// Everything there is to give, nothing at its default, and no string that is text.
@@ -505,8 +506,43 @@ pub(crate) async fn recent_keeps_what_ended_last(world: &World) {
     assert_eq!(world.list(recent(3)).await, (vec![1, 2, 3, 4], false));
     assert_eq!(world.list(recent(0)).await, (vec![1], true));
     assert_eq!(world.list(TaskFilter { limit: Some(2), ..recent(3) }).await, (vec![3, 4], true));
-    let states = TaskFilter { states: vec![State::Succeeded], ..recent(1) };
-    assert_eq!(world.list(states).await, (vec![2, 3, 4], false), "with states given, all of them");
+    let ended = |states: &[State]| TaskFilter { states: states.to_vec(), ..recent(1) };
+    assert_eq!(world.list(ended(&[State::Succeeded])).await, (vec![2], true));
+    assert_eq!(world.list(ended(&[State::Failed])).await, (vec![], false));
+    let all = ended(&[State::Succeeded, State::Queued]);
+    assert_eq!(world.list(all).await, (vec![1, 2, 3, 4], false), "with others among the states, all of them");
+}
+
+pub(crate) async fn lists_over_queues_names_and_labels_keep_the_newest(world: &World) {
+    for number in 0..6 {
+        let queue = if number % 2 == 0 { "even" } else { "odd" };
+        if number < 2 {
+            let (name, by, now) = (queue.to_owned(), BY, world.now());
+            world.store.add_queue(SetQueue { name, slots: 1, by, now }).await.unwrap();
+        }
+        world
+            .add(|task| {
+                task.spec.queue = queue.to_owned();
+                task.spec.name = Some(format!("name-{number}"));
+                task.spec.labels.insert("third".to_owned(), (number % 3).to_string());
+            })
+            .await;
+    }
+    let all = || TaskFilter { limit: Some(2), ..TaskFilter::default() };
+    let queued = || TaskFilter { states: vec![State::Queued], ..all() };
+    let even = |filter| TaskFilter { queue: Some("even".to_owned()), ..filter };
+    assert_eq!(world.list(queued()).await, (vec![5, 6], true));
+    assert_eq!(world.list(even(queued())).await, (vec![3, 5], true));
+    assert_eq!(world.list(even(all())).await, (vec![3, 5], true));
+    assert_eq!(world.list(TaskFilter { below: TaskId::new(4), ..queued() }).await, (vec![2, 3], true));
+    assert_eq!(world.list(TaskFilter { name: Some("name-[0-3]".to_owned()), ..queued() }).await, (vec![3, 4], true));
+    assert_eq!(world.list(even(TaskFilter { name: Some("*-4".to_owned()), ..all() })).await, (vec![5], false));
+    let first = TaskFilter { labels: vec![("third".to_owned(), Some("0".to_owned()))], ..all() };
+    assert_eq!(world.list(first.clone()).await, (vec![1, 4], false));
+    assert_eq!(world.list(even(first)).await, (vec![1], false));
+    let labelled = TaskFilter { labels: vec![("third".to_owned(), None)], recent: Some(3), ..all() };
+    assert_eq!(world.list(labelled).await, (vec![5, 6], true));
+    assert_eq!(world.list(TaskFilter { next_first: true, ..queued() }).await, (vec![1, 2], true));
 }
 
 pub(crate) async fn lists_go_on_below_the_lowest(world: &World) {

@@ -15,7 +15,8 @@ impl Tables {
         let matching = self.tasks.values().map(|entry| &entry.task).filter(|task| matches(filter, task));
         let mut tasks: Vec<&Task> = matching.collect();
         let mut cut = false;
-        if let (true, Some(recent)) = (filter.states.is_empty(), filter.recent) {
+        let asks_for_ended = filter.states.iter().all(|state| state.is_ended());
+        if let (true, Some(recent)) = (asks_for_ended, filter.recent) {
             let mut ended: Vec<_> = tasks.iter().filter_map(|task| Some((task.ended_at?, task.id))).collect();
             ended.sort_unstable();
             let surplus = ended.len().saturating_sub(recent as usize);

@@ -1,5 +1,8 @@
 //! Lists of tasks. Which ids are on the list is found on indexes, from the newest down and no further than asked for;
 //! the tasks themselves are then read one by one.
+//!
+//! The index of the states begins with the queue, so a list over all queues walks it once for each queue that has such
+//! tasks, of which the counters tell. A label or a name that few tasks have leads by itself.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -13,11 +16,14 @@ use crate::store::sqlite::code::Columns;
 use crate::store::sqlite::read;
 use crate::store::task::{TaskFilter, TaskPage};
 
+/// So many tasks with the same label or name are few: all of them are looked at.
+const FEW: i64 = 1_000;
+
 /// Returns the tasks that match.
 pub(super) fn tasks(db: &Connection, filter: &TaskFilter) -> rusqlite::Result<TaskPage> {
     let mut found = BTreeSet::new();
     let mut cut = false;
-    for query in queries(filter) {
+    for query in queries(filter, lead(db, filter)?.as_ref()) {
         let mut statement = db.prepare_cached(&query.sql)?;
         let ids = statement.query_map(params_from_iter(&query.values), |row| Columns::new(row).cell())?;
         let mut ids: Vec<TaskId> = ids.collect::<Result<_, _>>()?;
@@ -40,7 +46,45 @@ pub(super) fn tasks(db: &Connection, filter: &TaskFilter) -> rusqlite::Result<Ta
     Ok(page)
 }
 
+/// A condition that few tasks meet, and that is found on an index: in terms of the ids.
+#[derive(Debug, Clone)]
+pub(super) struct Lead {
+    /// A query for ids.
+    sql: &'static str,
+    values: Vec<Value>,
+}
+
+/// Returns the condition of the filter that few meet, if there is one.
+fn lead(db: &Connection, filter: &TaskFilter) -> rusqlite::Result<Option<Lead>> {
+    for lead in leads(filter) {
+        let sql = format!("SELECT count(*) FROM ({} LIMIT {})", lead.sql, FEW + 1);
+        let count: i64 = db.prepare_cached(&sql)?.query_row(params_from_iter(&lead.values), |row| row.get(0))?;
+        if count <= FEW {
+            return Ok(Some(lead));
+        }
+    }
+    Ok(None)
+}
+
+/// Returns the conditions of the filter that an index knows of, the one with the fewest to look at first.
+pub(super) fn leads(filter: &TaskFilter) -> Vec<Lead> {
+    let label = |(key, value): &(String, Option<String>)| {
+        let (key, value) = (Value::Text(key.clone()), value.clone().map(Value::Text));
+        let sql = match value {
+            Some(_) => "SELECT task FROM label WHERE key = ? AND value = ?",
+            None => "SELECT task FROM label INDEXED BY label_value WHERE key = ?",
+        };
+        Lead { sql, values: [key].into_iter().chain(value).collect() }
+    };
+    let name = filter.name.as_ref().map(|name| Lead {
+        sql: "SELECT id FROM task INDEXED BY task_name WHERE name IS NOT NULL AND name GLOB ?",
+        values: vec![Value::Text(name.clone())],
+    });
+    filter.labels.iter().map(label).chain(name).collect()
+}
+
 /// One walk over one index. It returns one id more than wanted, so that a cut is noticed.
+#[derive(Debug)]
 pub(super) struct Query {
     pub(super) sql: String,
     pub(super) values: Vec<Value>,
@@ -48,75 +92,162 @@ pub(super) struct Query {
 }
 
 /// Returns the walks that together find what the filter asks for.
-pub(super) fn queries(filter: &TaskFilter) -> Vec<Query> {
+pub(super) fn queries(filter: &TaskFilter, lead: Option<&Lead>) -> Vec<Query> {
     let limit = filter.limit.map(|limit| limit as usize);
-    if filter.next_first {
-        return vec![next_first(filter, limit)];
-    }
+    let ended = |state: &State| state.is_ended();
     match (filter.states.as_slice(), filter.recent) {
-        ([], None) => vec![query(filter, "", None, "id DESC", limit)],
+        _ if filter.next_first => vec![next_first(filter, limit)],
+        ([], None) if filter.queue.is_none() || lead.is_some() => vec![newest(filter, &[], lead, limit)],
+        ([], None) => of_states(filter, &State::ALL, lead, limit),
         ([], Some(recent)) => {
-            let open = State::ALL.into_iter().filter(|state| !state.is_ended());
-            let ended =
-                query(filter, "t.ended_at IS NOT NULL AND ", None, "ended_at DESC, id DESC", Some(recent as usize));
-            open.map(|state| of_state(filter, state, limit)).chain([ended]).collect()
+            let open: Vec<State> = State::ALL.into_iter().filter(|state| !state.is_ended()).collect();
+            let mut queries = of_states(filter, &open, lead, limit);
+            queries.push(last_ended(filter, &[], lead, recent as usize));
+            queries
         }
-        (states, _) => {
-            let states: BTreeSet<State> = states.iter().copied().collect();
-            states.into_iter().map(|state| of_state(filter, state, limit)).collect()
-        }
+        (states, Some(recent)) if states.iter().all(ended) => vec![last_ended(filter, states, lead, recent as usize)],
+        (states, _) => of_states(filter, states, lead, limit),
     }
 }
 
-/// One walk for all states: only together they say which tasks come first.
-fn next_first(filter: &TaskFilter, limit: Option<usize>) -> Query {
-    const ORDER: &str = "priority DESC, position, id";
+/// One walk for each state, or one over those few that are led to.
+fn of_states(filter: &TaskFilter, states: &[State], lead: Option<&Lead>, most: Option<usize>) -> Vec<Query> {
+    if lead.is_some() {
+        return vec![newest(filter, states, lead, most)];
+    }
+    let states: BTreeSet<&State> = states.iter().collect();
+    states.into_iter().map(|state| of_state(filter, *state, most)).collect()
+}
+
+/// The newest of a state: queue by queue, each no further than asked for.
+fn of_state(filter: &TaskFilter, state: State, most: Option<usize>) -> Query {
+    const ORDER: &str = "t.id DESC";
+    let state = Value::Text(state.as_str().to_owned());
+    if let Some(queue) = &filter.queue {
+        let mut query =
+            Query::new("SELECT t.id FROM task t WHERE t.queue = (SELECT id FROM queue WHERE name = ?)", most);
+        query.value(queue.clone());
+        return query.and("t.state = ?", [state]).narrowed(filter).ordered(ORDER);
+    }
+    let inner = Query::new("SELECT t.id FROM task t WHERE t.queue = c.queue AND t.state = c.state", most);
+    by_queue(inner.narrowed(filter), ORDER, state)
+}
+
+/// Asks for each queue that has tasks of the state, `c`, and puts the answers together.
+fn by_queue(inner: Query, order: &str, state: Value) -> Query {
+    let most = inner.most;
+    let inner = inner.ordered(order);
+    let sql = format!(
+        "SELECT t.id FROM counter c CROSS JOIN task t ON t.id IN ({}) WHERE c.state = ? AND c.n > 0",
+        inner.sql
+    );
+    let mut query = Query { sql, values: inner.values, most };
+    query.values.push(state);
+    query.ordered(order)
+}
+
+/// The newest, one by one.
+fn newest(filter: &TaskFilter, states: &[State], lead: Option<&Lead>, most: Option<usize>) -> Query {
+    let query = Query::new("SELECT t.id FROM task t WHERE 1", most).led(lead).of_any(states);
+    query.queued_in(filter).narrowed(filter).ordered("t.id DESC")
+}
+
+/// Those that ended last.
+fn last_ended(filter: &TaskFilter, states: &[State], lead: Option<&Lead>, most: usize) -> Query {
+    // Where something leads, the order is no walk.
+    let plus = if lead.is_some() { "+" } else { "" };
+    let sql = format!("SELECT t.id FROM task t WHERE {plus}t.ended_at IS NOT NULL");
+    let query = Query::new(&sql, Some(most)).led(lead).of_any(states).queued_in(filter).narrowed(filter);
+    query.ordered(&format!("{plus}t.ended_at DESC, t.id DESC"))
+}
+
+/// Those that are started first.
+fn next_first(filter: &TaskFilter, most: Option<usize>) -> Query {
+    const ORDER: &str = "t.priority DESC, t.position, t.id";
+    if let ([State::Queued], None) = (filter.states.as_slice(), &filter.queue) {
+        // Word for word the condition of the index of those that are ready.
+        let inner = Query::new("SELECT t.id FROM task t WHERE t.queue = c.queue AND t.state = 'queued'", most);
+        return by_queue(inner.narrowed(filter), ORDER, Value::Text(State::Queued.as_str().to_owned()));
+    }
     let words: Vec<String> = filter.states.iter().map(|state| format!("'{}'", state.as_str())).collect();
     let states = match words.as_slice() {
-        [] => String::new(),
-        // Word for word the condition of the index of those that are ready.
-        [state] => format!("t.state = {state} AND "),
-        states => format!("t.state IN ({}) AND ", states.join(", ")),
+        [] => "1".to_owned(),
+        [state] => format!("t.state = {state}"),
+        // Only together they say which tasks come first.
+        states => format!("t.state IN ({})", states.join(", ")),
     };
-    query(filter, &states, None, ORDER, limit)
-}
-
-fn of_state(filter: &TaskFilter, state: State, limit: Option<usize>) -> Query {
-    query(filter, "t.state = ? AND ", Some(Value::Text(state.as_str().to_owned())), "id DESC", limit)
-}
-
-fn query(filter: &TaskFilter, first: &str, value: Option<Value>, order: &str, most: Option<usize>) -> Query {
-    let mut sql = format!("SELECT t.id FROM task t WHERE {first}1");
-    let mut values: Vec<Value> = value.into_iter().collect();
+    let mut query = Query::new(&format!("SELECT t.id FROM task t WHERE {states}"), most);
     if let Some(queue) = &filter.queue {
-        // The unary plus keeps the planner from a walk in another order than the one wanted.
-        let plus = if filter.next_first { "" } else { "+" };
-        write!(sql, " AND {plus}t.queue = (SELECT id FROM queue WHERE name = ?)")
-            .expect("writing to a String cannot fail");
-        values.push(Value::Text(queue.clone()));
+        query.sql.push_str(" AND t.queue = (SELECT id FROM queue WHERE name = ?)");
+        query.value(queue.clone());
     }
-    if let Some(below) = filter.below {
-        sql.push_str(" AND t.id < ?");
-        values.push(Value::Integer(below.as_i64()));
+    query.narrowed(filter).ordered(ORDER)
+}
+
+impl Query {
+    fn new(sql: &str, most: Option<usize>) -> Self {
+        Self { sql: sql.to_owned(), values: Vec::new(), most }
     }
-    if let Some(name) = &filter.name {
-        sql.push_str(" AND t.name GLOB ?");
-        values.push(Value::Text(name.clone()));
+
+    fn value(&mut self, text: String) {
+        self.values.push(Value::Text(text));
     }
-    for (key, value) in &filter.labels {
-        sql.push_str(" AND EXISTS (SELECT 1 FROM label l WHERE l.task = t.id AND l.key = ?");
-        values.push(Value::Text(key.clone()));
-        if let Some(value) = value {
-            sql.push_str(" AND l.value = ?");
-            values.push(Value::Text(value.clone()));
+
+    fn and(mut self, condition: &str, values: impl IntoIterator<Item = Value>) -> Self {
+        self.sql.push_str(" AND ");
+        self.sql.push_str(condition);
+        self.values.extend(values);
+        self
+    }
+
+    /// Only those that this condition leads to.
+    fn led(self, lead: Option<&Lead>) -> Self {
+        match lead {
+            Some(Lead { sql, values }) => self.and(&format!("t.id IN ({sql})"), values.iter().cloned()),
+            None => self,
         }
-        sql.push(')');
     }
-    sql.push_str(" ORDER BY ");
-    sql.push_str(order);
-    if let Some(most) = most {
-        sql.push_str(" LIMIT ?");
-        values.push(Value::Integer(i64::try_from(most).unwrap_or(i64::MAX).saturating_add(1)));
+
+    /// Only in one of these states; if there are none, in any. The unary plus keeps the planner from a walk in another
+    /// order than the one wanted.
+    fn of_any(self, states: &[State]) -> Self {
+        let words: Vec<String> = states.iter().map(|state| format!("'{}'", state.as_str())).collect();
+        if words.is_empty() { self } else { self.and(&format!("+t.state IN ({})", words.join(", ")), []) }
     }
-    Query { sql, values, most }
+
+    fn queued_in(self, filter: &TaskFilter) -> Self {
+        match &filter.queue {
+            Some(queue) => self.and("+t.queue = (SELECT id FROM queue WHERE name = ?)", [Value::Text(queue.clone())]),
+            None => self,
+        }
+    }
+
+    /// Adds what is looked at task by task.
+    fn narrowed(mut self, filter: &TaskFilter) -> Self {
+        if let Some(below) = filter.below {
+            self = self.and("t.id < ?", [Value::Integer(below.as_i64())]);
+        }
+        if let Some(name) = &filter.name {
+            self = self.and("+t.name GLOB ?", [Value::Text(name.clone())]);
+        }
+        for (key, value) in &filter.labels {
+            self =
+                self.and("EXISTS (SELECT 1 FROM label l WHERE l.task = t.id AND l.key = ?", [Value::Text(key.clone())]);
+            if let Some(value) = value {
+                self = self.and("l.value = ?", [Value::Text(value.clone())]);
+            }
+            self.sql.push(')');
+        }
+        self
+    }
+
+    fn ordered(mut self, order: &str) -> Self {
+        if let Some(most) = self.most {
+            let most = i64::try_from(most).unwrap_or(i64::MAX).saturating_add(1);
+            // Writing to a string does not fail.
+            let _ = write!(self.sql, " ORDER BY {order} LIMIT ?");
+            self.values.push(Value::Integer(most));
+        }
+        self
+    }
 }

@@ -18,8 +18,12 @@ use crate::store::sqlite::guard::{APPLICATION_ID, STATEMENTS, beside};
 pub(super) type Migrations = &'static [&'static str];
 
 /// Every migration there is.
-pub(super) const MIGRATIONS: Migrations =
-    &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql"), include_str!("migrations/0003.sql")];
+pub(super) const MIGRATIONS: Migrations = &[
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003.sql"),
+    include_str!("migrations/0004.sql"),
+];
 
 /// The version since which a database has an id.
 const NAMED_SINCE: u32 = 2;

@@ -149,4 +149,4 @@ pub(in crate::store::sqlite) const READY: &str =
 
 /// The slots that are taken in a queue.
 pub(in crate::store::sqlite) const SLOTS: &str =
-    "SELECT slot FROM task WHERE queue = ?1 AND state IN ('starting', 'running', 'paused')";
+    "SELECT slot FROM task INDEXED BY task_active WHERE queue = ?1 AND state IN ('starting', 'running', 'paused')";
