@@ -1,5 +1,6 @@
 //! What may be asked of the engine, from any number of places at once.
 
+use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -260,7 +261,8 @@ impl Handle {
         Ok(self.shared.store.tasks(filter).await?)
     }
 
-    /// Cancels tasks. Resolves when the wish is stored and the signals were sent.
+    /// Cancels tasks. Resolves when the wish is stored and the signals were sent. Many go in pieces, between which others
+    /// get their turn; if the store fails, those before are cancelled.
     pub async fn cancel(
         &self,
         ids: Vec<TaskId>,
@@ -268,21 +270,31 @@ impl Handle {
         by: Actor,
     ) -> Result<PerTask<Cancelled, Error>, Error> {
         let now = (self.shared.world.now)();
-        let answers = self.shared.store.cancel(verb::Cancel { ids, reason, by, now }).await?;
-        crash_point("apexd.cancel.committed");
-        let mut results = Vec::with_capacity(answers.len());
-        for (id, answer) in answers {
-            if let Ok(Cancelled::Asked(assignment)) = answer {
-                let (reply, sent) = oneshot::channel();
-                self.send(Command::Stop { assignment, reply }).await?;
-                // The attempt may end before the signal does: that is as good.
-                let _ = sent.await;
-            }
-            results.push((id, answer.map_err(|refused| Error::cancel_refused(id, refused))));
+        let mut places: Vec<usize> = (0..ids.len()).collect();
+        if ids.len() > CANCEL_MAX {
+            // What depends on another has the higher number: it is cancelled first, and not skipped in between.
+            places.sort_by_key(|place| Reverse(ids[*place]));
         }
+        let mut results: Vec<_> = Vec::with_capacity(ids.len());
+        for piece in places.chunks(CANCEL_MAX) {
+            let ids = piece.iter().map(|place| ids[*place]).collect();
+            let cancel = verb::Cancel { ids, reason: reason.clone(), by: by.clone(), now };
+            let answers = self.shared.store.cancel(cancel).await?;
+            crash_point("apexd.cancel.committed");
+            for (place, (id, answer)) in piece.iter().zip(answers) {
+                if let Ok(Cancelled::Asked(assignment)) = answer {
+                    let (reply, sent) = oneshot::channel();
+                    self.send(Command::Stop { assignment, reply }).await?;
+                    // The attempt may end before the signal does: that is as good.
+                    let _ = sent.await;
+                }
+                results.push((*place, (id, answer.map_err(|refused| Error::cancel_refused(id, refused)))));
+            }
+        }
+        results.sort_unstable_by_key(|(place, _)| *place);
         self.shared.unsettled.store(true, Ordering::Release);
         self.shared.wake.notify_one();
-        Ok(results)
+        Ok(results.into_iter().map(|(_, result)| result).collect())
     }
 
     /// Sends one signal to every process of the tasks' sessions and changes nothing else.
@@ -383,6 +395,9 @@ impl Handle {
         self.commands.send(command).await.map_err(|_| Error::Stopped)
     }
 }
+
+/// How many tasks are cancelled in one transaction: it takes some two milliseconds, which is what others wait.
+const CANCEL_MAX: usize = 64;
 
 /// How long a question about a task waits for the hashes of its outputs; well within a client's deadline.
 const HASH_PATIENCE: Duration = Duration::from_secs(5);

@@ -243,3 +243,18 @@ async fn nothing_of_a_foreign_project_runs_until_it_is_accepted() {
     stage.spawn_order().await;
     stage.spawn_order().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_long_chain_is_cancelled_whole_though_that_takes_several_transactions() {
+    let stage = Stage::new(1).await;
+    let some_day = Timestamp(now().0 + 86_400_000_000);
+    let mut ids = vec![stage.add_spec(TaskSpec { run_at: Some(some_day), ..spec() }).await];
+    for _ in 0..150 {
+        let after = ids.last().copied().into_iter().collect();
+        ids.push(stage.add_spec(TaskSpec { after, ..spec() }).await);
+    }
+    let answers = stage.handle.cancel(ids.clone(), None, Actor::Cli(1)).await.unwrap();
+    let named: Vec<TaskId> = answers.iter().map(|(id, _)| *id).collect();
+    assert_eq!(named, ids, "in the order in which they were named");
+    assert!(answers.iter().all(|(_, answer)| matches!(answer, Ok(Cancelled::Ended))), "{answers:?}");
+}
