@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use nix::sys::resource::{self, RLIM_INFINITY};
 use nix::sys::stat;
 use nix::unistd::{AccessFlags, access};
@@ -83,10 +84,12 @@ pub fn missing(program: &OsStr, cwd: &Path, path: Option<&OsString>) -> Option<M
 }
 
 fn missing_file(path: &Path) -> Option<Missing> {
-    if access(path, AccessFlags::X_OK).is_ok() {
-        return path.is_dir().then_some(Missing::NotExecutable);
+    match access(path, AccessFlags::X_OK) {
+        Ok(()) => path.is_dir().then_some(Missing::NotExecutable),
+        // In most directories of a PATH there is nothing of the name, and nothing more to ask.
+        Err(Errno::ENOENT | Errno::ENOTDIR) => Some(Missing::NotFound),
+        Err(_) => Some(if path.exists() { Missing::NotExecutable } else { Missing::NotFound }),
     }
-    Some(if path.exists() { Missing::NotExecutable } else { Missing::NotFound })
 }
 
 #[cfg(test)]

@@ -29,8 +29,6 @@ pub struct Connection {
 pub async fn connect(session: &Session, project: &Project) -> Result<Connection, Failure> {
     let not_running = match if_running(session, project).await? {
         Ok(connection) => {
-            // A configuration that has become wrong does not matter to a daemon that runs, but to the next one.
-            session.configuration(project);
             return Ok(reviving(connection, session, project));
         }
         Err(error) => error,
@@ -45,7 +43,9 @@ pub async fn connect(session: &Session, project: &Project) -> Result<Connection,
 
 /// Lets the connection start another daemon if the one that took it dies before it has answered.
 fn reviving(connection: Connection, session: &Session, project: &Project) -> Connection {
-    if !session.may_start() || !auto_start(session, project) {
+    // A configuration that has become wrong does not matter to a daemon that runs, but to the next one.
+    let auto_start = session.configuration(project).client.auto_start;
+    if !session.may_start() || !auto_start {
         return connection;
     }
     let (project, deadline) = (project.clone(), session.deadline());

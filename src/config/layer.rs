@@ -29,6 +29,34 @@ pub(super) struct Layered {
 
 /// Puts the settings of one file over what there is.
 pub(super) fn apply_file(layered: &mut Layered, path: &Path, text: &str) -> Result<(), Error> {
+    if !sets_nothing(text) {
+        apply_text(layered, path, text)?;
+    }
+    layered.origins.read(path);
+    Ok(())
+}
+
+/// Returns whether a text holds nothing but comments, empty lines and names of sections, as the file does that `apex
+/// init` writes. It is read for each task that is added, and most are never changed.
+///
+/// Shape: what is not sure to be right, say a section that is there twice, counts as something.
+fn sets_nothing(text: &str) -> bool {
+    let mut sections = Vec::new();
+    text.lines().all(|line| {
+        if line.is_empty() || line.starts_with('#') {
+            // What may not stand in a comment is told by whoever reads it in earnest.
+            return line.bytes().all(|byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f));
+        }
+        let name = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        name.is_some_and(|name| {
+            let is_new = !sections.contains(&name);
+            sections.push(name);
+            is_new && schema::KEYS.iter().any(|key| key.section == name)
+        })
+    })
+}
+
+fn apply_text(layered: &mut Layered, path: &Path, text: &str) -> Result<(), Error> {
     let place = |offset: usize| {
         let line = 1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count();
         Place::File { path: path.to_owned(), line }
@@ -68,7 +96,6 @@ pub(super) fn apply_file(layered: &mut Layered, path: &Path, text: &str) -> Resu
             set(layered, known, &read(value.get_ref()), place(value.span().start))?;
         }
     }
-    layered.origins.read(path);
     Ok(())
 }
 
@@ -97,6 +124,9 @@ fn in_words(text: &str, span: &Range<usize>, message: &str) -> String {
 /// Puts the settings of the environment over what there is. What is named `APEX_…` and is not of a section is ignored,
 /// and so is an empty variable.
 pub(super) fn apply_variables(layered: &mut Layered, variables: &BTreeMap<String, String>) -> Result<(), Error> {
+    if variables.is_empty() {
+        return Ok(());
+    }
     let short = SHORT.iter().filter_map(|(name, section, key)| Some(((*name).to_owned(), find(section, key)?)));
     let long = schema::KEYS.iter().map(|key| {
         let name = format!("APEX_{}_{}", key.section.replace('.', "_"), key.name);
@@ -240,4 +270,38 @@ fn nearest(name: &str, known: impl IntoIterator<Item = &'static str>) -> &'stati
 
 fn likeness(a: &str, b: &str) -> f64 {
     strsim::jaro_winkler(a, b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::TEMPLATE;
+
+    #[test]
+    fn what_is_passed_over_would_set_nothing() {
+        assert!(sets_nothing(TEMPLATE) && sets_nothing("") && sets_nothing("# a\r\n\r\n[log]\r\n"));
+        for text in [
+            "[log]\n[log]",
+            "[logs]",
+            "[log",
+            "[log] # x",
+            " [log]",
+            "# \u{1}",
+            "#\u{7f}",
+            "# \r x",
+            "keep = 5",
+            "[log]\nkeep = 5",
+            "[[log]]",
+            "\u{feff}",
+        ] {
+            assert!(!sets_nothing(text), "{text:?}");
+        }
+        for text in [TEMPLATE, "", "# ä\n[queues.default]\n[log]"] {
+            assert!(sets_nothing(text), "{text:?}");
+            let mut layered = Layered::default();
+            apply_text(&mut layered, Path::new("config.toml"), text).unwrap();
+            assert_eq!(layered.config, Config::default());
+            assert_eq!(layered.origins, Origins::default());
+        }
+    }
 }

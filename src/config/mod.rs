@@ -293,10 +293,10 @@ pub fn load_with_origins(project_file: &Path, overrides: Overrides) -> Result<(C
     let user_file = user_file();
     let user = user_file.as_deref().map(read).transpose()?.flatten();
     let project = read(project_file)?;
-    let variables = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+    let variables = std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"APEX_"));
+    let variables = variables.filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
     // What is not UTF-8 is no value of any key; it is kept, lossily, so that the key refuses it.
-    let variables = variables.map(|(name, value)| (name, value.to_string_lossy().into_owned()));
-    let variables = variables.filter(|(name, _)| name.starts_with("APEX_")).collect();
+    let variables = variables.map(|(name, value)| (name, value.to_string_lossy().into_owned())).collect();
     resolve_with_origins(&Layers {
         user: user_file.as_deref().zip(user.as_deref()).map(|(path, text)| Text { path, text }),
         project: project.as_deref().map(|text| Text { path: project_file, text }),
@@ -335,7 +335,8 @@ pub fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
     if !metadata.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
     }
-    let mut text = Vec::new();
+    // With room for all of it and a little more, by which the end is seen: else it is read in ever larger pieces.
+    let mut text = Vec::with_capacity(usize::try_from(metadata.len().min(FILE_BYTES_MAX)).unwrap_or_default() + 64);
     if file.take(FILE_BYTES_MAX + 1).read_to_end(&mut text)? as u64 > FILE_BYTES_MAX {
         let bytes = metadata.len();
         return Err(io::Error::new(

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::fcntl::{OFlag, open};
+use nix::sys::socket::{self as net, AddressFamily, SockFlag, SockType, UnixAddr};
 use nix::sys::stat::Mode;
 use tokio::net::UnixStream;
 
@@ -92,8 +93,8 @@ pub(super) async fn connect(socket: &Path, expected: u32) -> Result<UnixStream, 
     let (address, _directory) = short(socket).map_err(failed)?;
     let mut pause = FULL_RETRY.0;
     let stream = loop {
-        match UnixStream::connect(&address).await {
-            Ok(stream) => break stream,
+        match connect_now(&address) {
+            Ok(stream) => break UnixStream::from_std(stream).map_err(failed)?,
             // EAGAIN: the backlog is full, connect(2). There is no event for its becoming free.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 tokio::time::sleep(pause).await;
@@ -104,6 +105,15 @@ pub(super) async fn connect(socket: &Path, expected: u32) -> Result<UnixStream, 
     };
     let uid = stream.peer_cred().map_err(failed)?.uid();
     if uid == expected { Ok(stream) } else { Err(Error::Foreign { socket: socket.to_owned(), uid, expected }) }
+}
+
+/// Connects without waiting: a listener that has room in its backlog takes a connection at once, so that there is nothing
+/// for a runtime to wait for.
+fn connect_now(address: &Path) -> io::Result<std::os::unix::net::UnixStream> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let descriptor = net::socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+    net::connect(descriptor.as_raw_fd(), &UnixAddr::new(address)?)?;
+    Ok(descriptor.into())
 }
 
 /// Returns a path to `socket` that fits into an address: through the open directory if it is too long itself. The path

@@ -1,11 +1,13 @@
 //! What can be typed, and what it means.
 //!
-//! Every command is a struct whose docs are its help. Only the one that was typed is built: a command line is parsed
-//! for each task that is added, and building all of them takes longer than asking the daemon. That is why the commands
-//! stand in tables (`verb`) instead of an enum that clap derives.
+//! Every command is a struct whose docs are its help. Only the one that was typed is built, and all of them only where
+//! that does not do: a command line is parsed for each task that is added, and building all of them takes longer than
+//! asking the daemon. That is why the commands stand in tables (`verb`) instead of an enum that clap derives.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 
+use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, FromArgMatches};
 
 mod command;
@@ -30,7 +32,7 @@ mod tests;
 pub use command::Command;
 pub use global::Globals;
 
-use verb::{CONFIG, DAEMON, DB, QUEUE, TASK, TOP, Verb};
+use verb::{GROUPS, TOP, Verb};
 
 /// What was typed, in the words of the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,27 +56,53 @@ The daemon is started when it is needed. Without a command: `apex status`.
 
 /// Builds the command line of apex; what comes after a command's word is built when it was typed.
 pub fn command() -> clap::Command {
-    let group = |word: &'static str, about: &'static str, verbs: &[Verb]| {
-        clap::Command::new(word)
-            .about(about)
-            .subcommand_required(true)
-            .arg_required_else_help(true)
-            .subcommands(verbs.iter().map(Verb::command))
-    };
+    let groups = GROUPS.iter().map(|group| group.command(group.verbs));
+    bare().subcommands(TOP.iter().map(Verb::command)).subcommands(groups)
+}
+
+/// Builds the command line without any command.
+fn bare() -> clap::Command {
     let root = clap::Command::new("apex")
         .version(env!("CARGO_PKG_VERSION"))
         .after_help(AFTER_HELP)
         .disable_help_subcommand(true)
         .max_term_width(100);
     // After the flags, whose own text, though there is none, would take its place.
-    Globals::augment_args(root)
-        .about("Queues commands, runs each of them once, keeps its output and its exit code")
-        .subcommands(TOP.iter().map(Verb::command))
-        .subcommand(group("task", "Adds, lists and steers tasks", &TASK))
-        .subcommand(group("queue", "Lists and steers queues", &QUEUE))
-        .subcommand(group("daemon", "Starts, stops and watches the daemon", &DAEMON))
-        .subcommand(group("config", "Shows, checks and changes the settings", &CONFIG))
-        .subcommand(group("db", "Checks, copies and saves the task store", &DB))
+    Globals::augment_args(root).about("Queues commands, runs each of them once, keeps its output and its exit code")
+}
+
+/// Returns the command that seems to be typed, and the line without the word of its group.
+fn seemingly(raw: &[OsString]) -> Option<(&'static Verb, Cow<'_, [OsString]>)> {
+    let at = first_word(raw)?;
+    let find = |verbs: &'static [Verb], word: &OsString| verbs.iter().find(|verb| word == verb.word);
+    if let Some(verb) = find(&TOP, &raw[at]) {
+        return Some((verb, Cow::Borrowed(raw)));
+    }
+    let group = GROUPS.iter().find(|group| raw[at] == group.word)?;
+    let verb = find(group.verbs, raw.get(at + 1)?)?;
+    Some((verb, Cow::Owned([&raw[..at], &raw[at + 1..]].concat())))
+}
+
+/// Reads a command line with nothing but the one command that seems to be typed; `None` if that does not do.
+///
+/// The flags that go with every command are copied to each that there is, and to each word that leads to it, which takes
+/// longer than everything else about most command lines.
+fn parse_lean(raw: &[OsString]) -> Option<Result<Typed, clap::Error>> {
+    let (verb, line) = match seemingly(raw) {
+        Some((verb, line)) => (Some(verb), line),
+        None => (None, Cow::Borrowed(raw)),
+    };
+    let mut command = bare().subcommands(verb.map(Verb::command));
+    let matches = command.try_get_matches_from_mut(line.iter());
+    // Hundreds of pieces of memory are not worth being given back by a program that is about to end.
+    std::mem::forget(command);
+    let mut matches = match matches {
+        Ok(matches) => matches,
+        Err(version) if version.kind() == ErrorKind::DisplayVersion => return Some(Err(version)),
+        Err(_) => return None,
+    };
+    let found = verb.zip(matches.remove_subcommand());
+    Some(typed(matches, found.map(|(verb, (_, inner))| (verb, inner)), raw))
 }
 
 /// Reads a command line.
@@ -82,22 +110,40 @@ pub fn command() -> clap::Command {
 /// Shape: `raw` begins with the name of the program.
 /// Errors: clap's, which also carry help and version texts.
 pub fn parse(raw: &[OsString]) -> Result<Typed, clap::Error> {
-    // `help COMMAND` is `COMMAND --help`: clap's own would build every command to show one.
-    let asked = match first_word(raw).map(|at| (&raw[..at], &raw[at..])) {
+    // What the one command takes as right, all of them together would read in the same way. What is wrong with a line is
+    // found among all of them.
+    parse_lean(raw).unwrap_or_else(|| parse_whole(raw))
+}
+
+/// Reads a command line with all commands.
+fn parse_whole(raw: &[OsString]) -> Result<Typed, clap::Error> {
+    let mut matches = command().try_get_matches_from(without_help(raw))?;
+    let named = |verbs: &'static [Verb], found: Option<(String, ArgMatches)>| {
+        let (word, inner) = found?;
+        verbs.iter().find(|verb| verb.word == word).map(|verb| (verb, inner))
+    };
+    let group = matches.subcommand_name().and_then(|word| GROUPS.iter().find(|group| group.word == word));
+    let found = match (group, matches.remove_subcommand()) {
+        (Some(group), Some((_, mut inner))) => named(group.verbs, inner.remove_subcommand()),
+        (_, found) => named(&TOP, found),
+    };
+    typed(matches, found, raw)
+}
+
+/// Makes `COMMAND --help` of `help COMMAND`: clap's own would build every command to show one.
+fn without_help(raw: &[OsString]) -> Vec<OsString> {
+    match first_word(raw).map(|at| (&raw[..at], &raw[at..])) {
         Some((before, [word, rest @ ..])) if word == "help" => [before, rest, &[OsString::from("--help")]].concat(),
         _ => raw.to_vec(),
-    };
-    let matches = command().try_get_matches_from(asked)?;
+    }
+}
+
+fn typed(mut matches: ArgMatches, found: Option<(&Verb, ArgMatches)>, raw: &[OsString]) -> Result<Typed, clap::Error> {
     // Flags that may come after the command are copied to every level by clap.
-    let globals = Globals::from_arg_matches(&matches)?;
-    let command = match matches.subcommand() {
+    let globals = Globals::from_arg_matches_mut(&mut matches)?;
+    let command = match found {
+        Some((verb, mut inner)) => (verb.read)(&mut inner, raw)?,
         None => Command::Status,
-        Some(("task", inner)) => read(&TASK, inner, raw)?,
-        Some(("queue", inner)) => read(&QUEUE, inner, raw)?,
-        Some(("daemon", inner)) => read(&DAEMON, inner, raw)?,
-        Some(("config", inner)) => read(&CONFIG, inner, raw)?,
-        Some(("db", inner)) => read(&DB, inner, raw)?,
-        Some(_) => read(&TOP, &matches, raw)?,
     };
     Ok(Typed { globals, command })
 }
@@ -116,14 +162,4 @@ fn first_word(raw: &[OsString]) -> Option<usize> {
         }
     }
     None
-}
-
-fn read(verbs: &[Verb], matches: &ArgMatches, raw: &[OsString]) -> Result<Command, clap::Error> {
-    let found = matches
-        .subcommand()
-        .and_then(|(word, inner)| verbs.iter().find(|verb| verb.word == word).map(|verb| (verb, inner)));
-    match found {
-        Some((verb, inner)) => (verb.read)(inner, raw),
-        None => Err(command().error(clap::error::ErrorKind::MissingSubcommand, "a command is missing")),
-    }
 }

@@ -41,7 +41,7 @@ fn clap_finds_no_fault_with_the_whole_tree() {
 
 #[test]
 fn the_list_of_commands_says_what_their_help_says() {
-    for verb in TOP.iter().chain(&TASK).chain(&QUEUE).chain(&DAEMON).chain(&CONFIG) {
+    for verb in TOP.iter().chain(GROUPS.iter().flat_map(|group| group.verbs)) {
         let built = (verb.build)(clap::Command::new(verb.word));
         let about = built.get_about().map(ToString::to_string).unwrap_or_default();
         assert_eq!(about, verb.about, "{}", verb.word);
@@ -50,20 +50,34 @@ fn the_list_of_commands_says_what_their_help_says() {
 
 #[test]
 fn every_command_has_a_help_text_with_the_global_flags() {
-    let groups = [
-        (None, &TOP[..]),
-        (Some("task"), &TASK),
-        (Some("queue"), &QUEUE),
-        (Some("daemon"), &DAEMON),
-        (Some("config"), &CONFIG),
-    ];
-    for (group, verbs) in groups {
+    let groups = GROUPS.iter().map(|group| (Some(group.word), group.verbs));
+    for (group, verbs) in groups.chain([(None, &TOP[..])]) {
         for verb in verbs {
             let line: Vec<&str> = group.into_iter().chain([verb.word, "--help"]).collect();
             let help = parse(&raw(&line)).expect_err("help is an error to clap");
             assert_eq!(help.kind(), clap::error::ErrorKind::DisplayHelp, "{line:?}");
             let text = help.to_string();
             assert!(text.contains("--json") && text.contains("--deadline"), "{line:?}: {text}");
+        }
+    }
+}
+
+#[test]
+fn a_line_means_the_same_whether_or_not_all_commands_are_built() {
+    let verbs = GROUPS.iter().flat_map(|group| group.verbs.iter().map(|verb| vec![group.word, verb.word]));
+    let verbs = verbs.chain(TOP.iter().map(|verb| vec![verb.word])).chain(GROUPS.iter().map(|group| vec![group.word]));
+    let ends: [&[&str]; 5] = [&[], &["12"], &["--json", "-vv", "--", "true"], &["--help"], &["--no-such-flag"]];
+    let begins: [&[&str]; 6] =
+        [&["-q"], &["-v", "--deadline=1s"], &["-qC", "task"], &["--color", "add"], &["--"], &["help"]];
+    let around: Vec<_> =
+        ends.map(|end| (&[][..], end)).into_iter().chain(begins.map(|begin| (begin, ends[1]))).collect();
+    let others = [vec![], vec!["lst"], vec!["task", "lst"], vec!["show", "1"], vec!["--version"], vec!["-V", "ls"]];
+    for verb in verbs.chain(others) {
+        for (begin, end) in &around {
+            let line = raw(&[*begin, verb.as_slice(), *end].concat());
+            let (lean, whole) = (parse(&line), parse_whole(&line));
+            let (lean, whole) = (lean.map_err(|error| error.to_string()), whole.map_err(|error| error.to_string()));
+            assert_eq!(lean, whole, "{line:?}");
         }
     }
 }

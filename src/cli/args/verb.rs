@@ -7,7 +7,8 @@ use clap::{ArgMatches, Args, FromArgMatches};
 use crate::cli::args::{Command, config, daemon, db, event, project, queue, steer, task};
 
 type Build = fn(clap::Command) -> clap::Command;
-type Read = fn(&ArgMatches, &[OsString]) -> Result<Command, clap::Error>;
+/// Takes what was typed out of the matches: reading alone would copy all of them first.
+type Read = fn(&mut ArgMatches, &[OsString]) -> Result<Command, clap::Error>;
 
 /// One command: its word, its line in the list of commands, how it is built and how it is read.
 pub(super) struct Verb {
@@ -24,20 +25,47 @@ impl Verb {
     }
 }
 
+/// Commands that begin with the same word.
+pub(super) struct Group {
+    pub(super) word: &'static str,
+    about: &'static str,
+    pub(super) verbs: &'static [Verb],
+}
+
+impl Group {
+    /// Returns the command with these of its verbs.
+    pub(super) fn command(&self, verbs: &[Verb]) -> clap::Command {
+        clap::Command::new(self.word)
+            .about(self.about)
+            .subcommand_required(true)
+            .arg_required_else_help(true)
+            .subcommands(verbs.iter().map(Verb::command))
+    }
+}
+
+/// The groups, in the order in which they are listed.
+pub(super) static GROUPS: [Group; 5] = [
+    Group { word: "task", about: "Adds, lists and steers tasks", verbs: &TASK },
+    Group { word: "queue", about: "Lists and steers queues", verbs: &QUEUE },
+    Group { word: "daemon", about: "Starts, stops and watches the daemon", verbs: &DAEMON },
+    Group { word: "config", about: "Shows, checks and changes the settings", verbs: &CONFIG },
+    Group { word: "db", about: "Checks, copies and saves the task store", verbs: &DB },
+];
+
 /// Commands that begin with themselves. The last five are short forms of commands of [`TASK`].
-pub(super) const TOP: [Verb; 13] = [
+pub(super) static TOP: [Verb; 13] = [
     Verb {
         word: "init",
         about: "Makes a project of a directory",
         build: project::Init::augment_args,
-        read: |matches, _| project::Init::from_arg_matches(matches).map(Command::Init),
+        read: |matches, _| project::Init::from_arg_matches_mut(matches).map(Command::Init),
     },
     Verb {
         word: "run",
         about: "Adds a task and follows it: its output, then its exit code",
         build: task::Run::augment_args,
         read: |matches, raw| {
-            let mut run = task::Run::from_arg_matches(matches)?;
+            let mut run = task::Run::from_arg_matches_mut(matches)?;
             run.add.words.find_separator(raw);
             Ok(Command::Run(run))
         },
@@ -52,7 +80,7 @@ pub(super) const TOP: [Verb; 13] = [
         word: "events",
         about: "Prints every change of a task or a queue, in order",
         build: event::Events::augment_args,
-        read: |matches, _| event::Events::from_arg_matches(matches).map(Command::Events),
+        read: |matches, _| event::Events::from_arg_matches_mut(matches).map(Command::Events),
     },
     Verb {
         word: "trust",
@@ -76,7 +104,7 @@ pub(super) const TOP: [Verb; 13] = [
         word: "completions",
         about: "Prints the completions of a shell",
         build: project::Completions::augment_args,
-        read: |matches, _| project::Completions::from_arg_matches(matches).map(Command::Completions),
+        read: |matches, _| project::Completions::from_arg_matches_mut(matches).map(Command::Completions),
     },
     ADD,
     Verb { word: "ls", ..LIST },
@@ -90,7 +118,7 @@ const ADD: Verb = Verb {
     about: "Adds a task",
     build: task::Add::augment_args,
     read: |matches, raw| {
-        let mut add = task::Add::from_arg_matches(matches)?;
+        let mut add = task::Add::from_arg_matches_mut(matches)?;
         add.task.words.find_separator(raw);
         Ok(Command::Add(add))
     },
@@ -100,39 +128,39 @@ const LIST: Verb = Verb {
     word: "list",
     about: "Lists tasks",
     build: task::List::augment_args,
-    read: |matches, _| task::List::from_arg_matches(matches).map(Command::List),
+    read: |matches, _| task::List::from_arg_matches_mut(matches).map(Command::List),
 };
 
 const LOGS: Verb = Verb {
     word: "logs",
     about: "Prints what tasks wrote",
     build: task::Logs::augment_args,
-    read: |matches, _| task::Logs::from_arg_matches(matches).map(Command::Logs),
+    read: |matches, _| task::Logs::from_arg_matches_mut(matches).map(Command::Logs),
 };
 
 const WAIT: Verb = Verb {
     word: "wait",
     about: "Waits until tasks have ended",
     build: task::Wait::augment_args,
-    read: |matches, _| task::Wait::from_arg_matches(matches).map(Command::Wait),
+    read: |matches, _| task::Wait::from_arg_matches_mut(matches).map(Command::Wait),
 };
 
 const CANCEL: Verb = Verb {
     word: "cancel",
     about: "Cancels tasks",
     build: task::Cancel::augment_args,
-    read: |matches, _| task::Cancel::from_arg_matches(matches).map(Command::Cancel),
+    read: |matches, _| task::Cancel::from_arg_matches_mut(matches).map(Command::Cancel),
 };
 
 /// Commands that begin with `task`.
-pub(super) const TASK: [Verb; 14] = [
+const TASK: [Verb; 14] = [
     ADD,
     LIST,
     Verb {
         word: "show",
         about: "Shows everything about a task",
         build: task::Show::augment_args,
-        read: |matches, _| task::Show::from_arg_matches(matches).map(Command::Show),
+        read: |matches, _| task::Show::from_arg_matches_mut(matches).map(Command::Show),
     },
     LOGS,
     WAIT,
@@ -141,100 +169,100 @@ pub(super) const TASK: [Verb; 14] = [
         word: "kill",
         about: "Sends a signal to all processes of tasks",
         build: task::Kill::augment_args,
-        read: |matches, _| task::Kill::from_arg_matches(matches).map(Command::Kill),
+        read: |matches, _| task::Kill::from_arg_matches_mut(matches).map(Command::Kill),
     },
     Verb {
         word: "release",
         about: "Lets held tasks go",
         build: task::Release::augment_args,
-        read: |matches, _| task::Release::from_arg_matches(matches).map(Command::Release),
+        read: |matches, _| task::Release::from_arg_matches_mut(matches).map(Command::Release),
     },
     Verb {
         word: "hold",
         about: "Keeps waiting tasks back until they are released",
         build: steer::Hold::augment_args,
-        read: |matches, _| steer::Hold::from_arg_matches(matches).map(Command::Hold),
+        read: |matches, _| steer::Hold::from_arg_matches_mut(matches).map(Command::Hold),
     },
     Verb {
         word: "pause",
         about: "Stops all processes of running tasks",
         build: steer::Pause::augment_args,
-        read: |matches, _| steer::Pause::from_arg_matches(matches).map(Command::Pause),
+        read: |matches, _| steer::Pause::from_arg_matches_mut(matches).map(Command::Pause),
     },
     Verb {
         word: "resume",
         about: "Lets the processes of paused tasks go on",
         build: steer::Resume::augment_args,
-        read: |matches, _| steer::Resume::from_arg_matches(matches).map(Command::Resume),
+        read: |matches, _| steer::Resume::from_arg_matches_mut(matches).map(Command::Resume),
     },
     Verb {
         word: "retry",
         about: "Runs tasks again that have ended",
         build: steer::Retry::augment_args,
-        read: |matches, _| steer::Retry::from_arg_matches(matches).map(Command::Retry),
+        read: |matches, _| steer::Retry::from_arg_matches_mut(matches).map(Command::Retry),
     },
     Verb {
         word: "rm",
         about: "Removes tasks that have ended, with all they wrote",
         build: steer::Remove::augment_args,
-        read: |matches, _| steer::Remove::from_arg_matches(matches).map(Command::Remove),
+        read: |matches, _| steer::Remove::from_arg_matches_mut(matches).map(Command::Remove),
     },
     Verb {
         word: "why",
         about: "Says what a task waits for",
         build: steer::Why::augment_args,
-        read: |matches, _| steer::Why::from_arg_matches(matches).map(Command::Why),
+        read: |matches, _| steer::Why::from_arg_matches_mut(matches).map(Command::Why),
     },
 ];
 
 /// Commands that begin with `queue`.
-pub(super) const QUEUE: [Verb; 6] = [
+const QUEUE: [Verb; 6] = [
     Verb { word: "list", about: "Lists queues", build: queue::List::augment_args, read: |_, _| Ok(Command::QueueList) },
     Verb {
         word: "add",
         about: "Makes a queue",
         build: queue::Add::augment_args,
-        read: |matches, _| queue::Add::from_arg_matches(matches).map(Command::QueueAdd),
+        read: |matches, _| queue::Add::from_arg_matches_mut(matches).map(Command::QueueAdd),
     },
     Verb {
         word: "set",
         about: "Gives a queue another number of slots",
         build: queue::Set::augment_args,
-        read: |matches, _| queue::Set::from_arg_matches(matches).map(Command::QueueSet),
+        read: |matches, _| queue::Set::from_arg_matches_mut(matches).map(Command::QueueSet),
     },
     Verb {
         word: "pause",
         about: "Starts nothing of queues any more",
         build: queue::Pause::augment_args,
-        read: |matches, _| queue::Pause::from_arg_matches(matches).map(Command::QueuePause),
+        read: |matches, _| queue::Pause::from_arg_matches_mut(matches).map(Command::QueuePause),
     },
     Verb {
         word: "resume",
         about: "Lets tasks of paused queues be started again",
         build: queue::Resume::augment_args,
-        read: |matches, _| queue::Resume::from_arg_matches(matches).map(Command::QueueResume),
+        read: |matches, _| queue::Resume::from_arg_matches_mut(matches).map(Command::QueueResume),
     },
     Verb {
         word: "rm",
         about: "Removes queues",
         build: queue::Remove::augment_args,
-        read: |matches, _| queue::Remove::from_arg_matches(matches).map(Command::QueueRemove),
+        read: |matches, _| queue::Remove::from_arg_matches_mut(matches).map(Command::QueueRemove),
     },
 ];
 
 /// Commands that begin with `daemon`.
-pub(super) const DAEMON: [Verb; 10] = [
+const DAEMON: [Verb; 10] = [
     Verb {
         word: "start",
         about: "Starts the daemon in the background",
         build: daemon::Start::augment_args,
-        read: |matches, _| daemon::Start::from_arg_matches(matches).map(Command::DaemonStart),
+        read: |matches, _| daemon::Start::from_arg_matches_mut(matches).map(Command::DaemonStart),
     },
     Verb {
         word: "stop",
         about: "Stops the daemon when its running tasks have ended",
         build: daemon::Stop::augment_args,
-        read: |matches, _| daemon::Stop::from_arg_matches(matches).map(Command::DaemonStop),
+        read: |matches, _| daemon::Stop::from_arg_matches_mut(matches).map(Command::DaemonStop),
     },
     Verb {
         word: "restart",
@@ -258,7 +286,7 @@ pub(super) const DAEMON: [Verb; 10] = [
         word: "logs",
         about: "Prints the daemon's own log",
         build: daemon::Logs::augment_args,
-        read: |matches, _| daemon::Logs::from_arg_matches(matches).map(Command::DaemonLogs),
+        read: |matches, _| daemon::Logs::from_arg_matches_mut(matches).map(Command::DaemonLogs),
     },
     Verb {
         word: "metrics",
@@ -270,13 +298,13 @@ pub(super) const DAEMON: [Verb; 10] = [
         word: "run",
         about: "Runs the daemon in the foreground, for systemd and launchd",
         build: daemon::Run::augment_args,
-        read: |matches, _| daemon::Run::from_arg_matches(matches).map(Command::DaemonRun),
+        read: |matches, _| daemon::Run::from_arg_matches_mut(matches).map(Command::DaemonRun),
     },
     Verb {
         word: "install",
         about: "Installs the daemon of this project as a service of this user",
         build: daemon::Install::augment_args,
-        read: |matches, _| daemon::Install::from_arg_matches(matches).map(Command::DaemonInstall),
+        read: |matches, _| daemon::Install::from_arg_matches_mut(matches).map(Command::DaemonInstall),
     },
     Verb {
         word: "uninstall",
@@ -287,12 +315,12 @@ pub(super) const DAEMON: [Verb; 10] = [
 ];
 
 /// Commands that begin with `config`.
-pub(super) const CONFIG: [Verb; 3] = [
+const CONFIG: [Verb; 3] = [
     Verb {
         word: "show",
         about: "Shows the settings in force",
         build: config::Show::augment_args,
-        read: |matches, _| config::Show::from_arg_matches(matches).map(Command::ConfigShow),
+        read: |matches, _| config::Show::from_arg_matches_mut(matches).map(Command::ConfigShow),
     },
     Verb {
         word: "check",
@@ -309,7 +337,7 @@ pub(super) const CONFIG: [Verb; 3] = [
 ];
 
 /// Commands that begin with `db`.
-pub(super) const DB: [Verb; 3] = [
+const DB: [Verb; 3] = [
     Verb {
         word: "check",
         about: "Reads the whole task store and tells whether it is sound",
@@ -320,7 +348,7 @@ pub(super) const DB: [Verb; 3] = [
         word: "backup",
         about: "Copies the task store, also while the daemon runs",
         build: db::Backup::augment_args,
-        read: |matches, _| db::Backup::from_arg_matches(matches).map(Command::DbBackup),
+        read: |matches, _| db::Backup::from_arg_matches_mut(matches).map(Command::DbBackup),
     },
     Verb {
         word: "recover",
