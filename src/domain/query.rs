@@ -10,7 +10,8 @@ use crate::domain::task::{State, Task};
 pub struct Added {
     /// The task as it stands.
     pub task: Task,
-    /// Whether this call made it; false if one with its uuid was there already, which is then unchanged.
+    /// Whether this call made it; false if one with its uuid was there already, or one with its key that has not ended,
+    /// which is then unchanged.
     pub created: bool,
 }
 

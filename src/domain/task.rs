@@ -10,7 +10,7 @@ mod state;
 
 pub use spec::{
     Backoff, DEFAULT_QUEUE, Environment, InvalidSpec, Limit, NAME_BYTES_MAX, OnInterrupt, Resource, RetryPolicy, Stdin,
-    TaskSpec, check_label_key, check_name,
+    TaskSpec, check_key, check_label_key, check_name,
 };
 pub use state::State;
 

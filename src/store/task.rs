@@ -197,7 +197,8 @@ pub struct InFlight {
 
 /// What a store does for tasks. Every verb that changes something is one transaction, and resolves when it is durable.
 pub trait TaskStore {
-    /// Adds a task; adds nothing if one with its uuid is there. Errors: [`super::Error::NoSuchQueue`];
+    /// Adds a task; adds nothing if one with its uuid is there, or one with its key that has not ended (of several, which a
+    /// retry can make, the oldest). Errors: [`super::Error::NoSuchQueue`];
     /// [`super::Error::NoSuchTask`] if it depends on one that does not exist, which is also what keeps tasks from waiting
     /// in a circle.
     fn add(&self, add: Add) -> Reply<'_, Added>;

@@ -69,6 +69,9 @@ pub struct TaskFlags {
     /// Keep standard output and standard error apart
     #[arg(long)]
     pub split_output: bool,
+    /// While a task with this key has not ended, add nothing and answer with that task
+    #[arg(long, value_parser = value::key)]
+    pub key: Option<String>,
     /// What it waits for.
     #[command(flatten)]
     pub waits: Waits,
@@ -95,6 +98,7 @@ Examples:
   apex task add -n nightly -p -5 --env RUST_LOG=debug -- ./backup.sh
   apex task add --after 12 --retries 3 --timeout 1h -- ./deploy.sh
   apex task add --at 'tomorrow 9am' -Q slow -- ./report.sh
+  apex task add --key nightly -- ./backup.sh
   apex task add --wait -- ./deploy.sh")]
 pub struct Add {
     /// The task.

@@ -206,6 +206,8 @@ fn every_flag_of_add_is_read() {
         "INT",
         "--kill-grace",
         "10s",
+        "--key",
+        "nightly",
         "--wait",
         "--follow",
         "--",
@@ -223,6 +225,7 @@ fn every_flag_of_add_is_read() {
             clean_env: true,
             stdin: Some("-".into()),
             split_output: true,
+            key: Some("nightly".to_owned()),
             waits: terms::Waits {
                 queue: Some("gpu".to_owned()),
                 after: ids(&[1, 2, 3]),

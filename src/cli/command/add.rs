@@ -32,13 +32,15 @@ fn added(session: &Session, args: &Add) -> Result<i32, Failure> {
     let new = prepare(session, &project, &args.task)?;
     block_on(async {
         let connection = connect::connect(session, &project).await?;
-        let task = send(&connection, new).await?;
-        warn_if_untrusted(session, &task);
+        let sent = send(&connection, new).await?;
+        warn_if_untrusted(session, &sent.task);
+        let said = sent.in_words();
+        let task = sent.task;
         if !args.wait && !args.follow {
-            told(session, &project, &task)?;
+            told(session, &project, &task, &said)?;
             return Ok(Exit::Done.code());
         }
-        session.ui.note(&format!("task {} added", task.id));
+        session.ui.note(&said);
         let ended = if args.follow {
             follow::to_the_end(session, &connection.client, task.id).await?
         } else {
@@ -71,13 +73,13 @@ pub(super) fn warn_if_untrusted(session: &Session, task: &Task) {
     }
 }
 
-fn told(session: &Session, project: &Project, task: &Task) -> Result<(), Failure> {
+fn told(session: &Session, project: &Project, task: &Task, said: &str) -> Result<(), Failure> {
     if session.ui.json {
         session.ui.json(&TaskView::of(task, project.data()))
     } else if session.ui.quiet {
         session.ui.data(&task.id.to_string())
     } else {
-        session.ui.data(&format!("task {} added", task.id))
+        session.ui.data(said)
     }
 }
 
@@ -88,10 +90,29 @@ pub struct Prepared {
     uploads_stdin: bool,
 }
 
+/// What came of an add.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    /// The task.
+    pub task: Task,
+    /// Whether it is another one, which has the same key and has not ended.
+    pub is_other: bool,
+}
+
+impl Sent {
+    /// Says what came of it.
+    pub fn in_words(&self) -> String {
+        let what = if self.is_other { "is there already" } else { "added" };
+        format!("task {} {what}", self.task.id)
+    }
+}
+
 /// Sends a task, its input first.
-pub async fn send(connection: &Connection, prepared: Prepared) -> Result<Task, Failure> {
+pub async fn send(connection: &Connection, prepared: Prepared) -> Result<Sent, Failure> {
     let prepared = upload(connection, prepared).await?;
-    Ok(connection.client.add(&prepared.new).await?.task)
+    let task = connection.client.add(&prepared.new).await?.task;
+    // One that was added by this very call, before a connection broke, is no other.
+    Ok(Sent { is_other: task.uuid != prepared.new.uuid, task })
 }
 
 /// Hands over what is read on standard input, if that is to be the task's.
@@ -136,6 +157,7 @@ pub fn prepare(session: &Session, project: &Project, flags: &TaskFlags) -> Resul
         output_limit: terms::output_limit(&flags.limits, &config.task),
         kill_signal: flags.limits.kill_signal,
         kill_grace: flags.limits.kill_grace,
+        key: flags.key.clone(),
         run_at: terms::run_at(&flags.waits, now())?,
         after: flags.waits.after.clone(),
         after_any: flags.waits.after_any.clone(),

@@ -257,6 +257,9 @@ impl TaskSpec {
         for key in self.labels.keys() {
             check_label_key(key)?;
         }
+        if let Some(key) = &self.key {
+            check_key(key)?;
+        }
         if self.retry.max_attempts == 0 {
             return Err(InvalidSpec::NoAttempts);
         }
@@ -272,7 +275,7 @@ impl TaskSpec {
 /// Source: execve(2), "Limits on size of arguments and environment".
 pub const STRING_BYTES_MAX: usize = 32 * 4096 - 1;
 
-/// Longest name of a task and longest key of a label, in bytes.
+/// Longest name of a task, longest key of a task and longest key of a label, in bytes.
 pub const NAME_BYTES_MAX: usize = 255;
 
 /// Checks the name of a task: at least one character that is not a digit, comma or dash, so that no name can be read
@@ -289,6 +292,14 @@ pub fn check_name(name: &str) -> Result<(), InvalidSpec> {
 pub fn check_label_key(key: &str) -> Result<(), InvalidSpec> {
     if key.is_empty() || key.contains(['=', ',']) || key.len() > NAME_BYTES_MAX {
         return Err(InvalidSpec::LabelKey(key.to_owned()));
+    }
+    Ok(())
+}
+
+/// Checks the key of a task: not empty.
+pub fn check_key(key: &str) -> Result<(), InvalidSpec> {
+    if key.is_empty() || key.len() > NAME_BYTES_MAX {
+        return Err(InvalidSpec::Key(key.to_owned()));
     }
     Ok(())
 }
@@ -323,6 +334,9 @@ pub enum InvalidSpec {
     /// A label needs a key that can be typed in a filter.
     #[error("label `{0}` needs a key without `=` and comma, of 1 to 255 bytes")]
     LabelKey(String),
+    /// The key is none, or is too long.
+    #[error("key `{0}` needs 1 to 255 bytes")]
+    Key(String),
     /// It would never run.
     #[error("a task needs at least 1 attempt, not 0")]
     NoAttempts,

@@ -24,6 +24,7 @@ macro_rules! conformance {
             task: an_added_task_is_there_as_it_was_given,
                 what_a_task_waits_for_decides_its_first_state,
                 adding_twice_adds_once,
+                while_a_task_has_a_key_no_other_one_is_added_with_it,
                 an_unknown_queue_is_refused,
                 ids_and_positions_ascend,
                 claims_go_by_priority_then_position,

@@ -130,7 +130,13 @@ impl Part<'_> {
         let new = &add.task;
         let sql = "SELECT id FROM task WHERE uuid = ?1";
         let known = self.db.prepare_cached(sql)?.query_row([new.uuid.0.as_bytes()], |row| Columns::new(row).cell());
-        if let Some(id) = known.optional()?
+        let mut known: Option<TaskId> = known.optional()?;
+        if known.is_none()
+            && let Some(key) = &new.spec.key
+        {
+            known = self.of_key(key)?;
+        }
+        if let Some(id) = known
             && let Some(task) = read::whole_task(self.db, id)?
         {
             return Ok(Added { task, created: false });
@@ -159,6 +165,11 @@ impl Part<'_> {
         self.note(transition::add_note(&task, add))?;
         crash_point("apexd.add.written");
         Ok(Added { task, created: true })
+    }
+
+    /// Returns the task with a key that has not ended.
+    fn of_key(&self, key: &str) -> rusqlite::Result<Option<TaskId>> {
+        self.db.prepare_cached(OF_KEY)?.query_row([key], |row| Columns::new(row).cell()).optional()
     }
 
     /// Does something to each of some tasks, and answers for each; those that there are not are refused.
@@ -212,6 +223,9 @@ impl Part<'_> {
         read::task(self.db, of.task)?.ok_or_else(|| self.damaged("an attempt without its task"))
     }
 }
+
+/// The task with a key that has not ended.
+pub(super) const OF_KEY: &str = "SELECT id FROM task WHERE key = ?1 AND ended_at IS NULL ORDER BY id LIMIT 1";
 
 /// A dependency as it is stored: what is wanted, of which task, and how that stands.
 pub(super) type StoredEdge = (Want, TaskId, Edge);
