@@ -388,7 +388,7 @@ impl Handle {
 const HASH_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Refuses what a client may ask for on the wire, but what would leave the task waiting for something that nobody does.
-fn refuse_what_nobody_does(spec: &TaskSpec) -> Result<(), Error> {
+pub(super) fn refuse_what_nobody_does(spec: &TaskSpec) -> Result<(), Error> {
     if spec.stdin == Stdin::Open { Err(Error::NotYet("open standard input")) } else { Ok(()) }
 }
 

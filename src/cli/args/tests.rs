@@ -250,10 +250,13 @@ fn every_flag_of_add_is_read() {
             },
             words: task::Words { argv: vec!["true".into()], separated: true },
         },
+        from: None,
         wait: true,
         follow: true,
     };
     assert_eq!(command_of(&line), Command::Add(expected));
+    let Command::Add(add) = command_of(&["task", "add", "--from", "jobs", "-p", "3"]) else { panic!("no add") };
+    assert_eq!((add.from, add.task.priority, add.task.words.argv.len()), (Some("jobs".into()), 3, 0));
 }
 
 #[test]

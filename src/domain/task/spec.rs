@@ -337,6 +337,12 @@ pub enum InvalidSpec {
     /// The key is none, or is too long.
     #[error("key `{0}` needs 1 to 255 bytes")]
     Key(String),
+    /// It would wait for itself, or for one after it.
+    #[error("a task can only wait for those before it")]
+    Later,
+    /// More tasks than can be added together.
+    #[error("at most {} tasks can be added together", super::BULK_MAX)]
+    Many,
     /// It would never run.
     #[error("a task needs at least 1 attempt, not 0")]
     NoAttempts,
@@ -356,6 +362,19 @@ impl Environment {
     /// Returns the names, in order, lossily where they are not UTF-8.
     pub fn names(&self) -> Vec<String> {
         self.0.iter().map(|(name, _)| name.to_string_lossy().into_owned()).collect()
+    }
+
+    /// Returns the environment with the variables of `over` set over it: one that is there keeps its place.
+    #[must_use]
+    pub fn with(&self, over: &Self) -> Self {
+        let mut variables = self.0.clone();
+        for (name, value) in &over.0 {
+            match variables.iter_mut().find(|(known, _)| known == name) {
+                Some(known) => known.1.clone_from(value),
+                None => variables.push((name.clone(), value.clone())),
+            }
+        }
+        Self(variables)
     }
 
     /// Checks that every variable can be handed to a process.

@@ -42,7 +42,7 @@ impl Tables {
     }
 
     /// Returns the task with a key that has not ended.
-    fn of_key(&self, key: &str) -> Option<&Entry> {
+    pub(super) fn of_key(&self, key: &str) -> Option<&Entry> {
         let has_key = |entry: &&Entry| entry.task.spec.key.as_deref() == Some(key);
         self.tasks.values().filter(has_key).find(|entry| !entry.task.state.is_ended())
     }

@@ -1,7 +1,7 @@
 //! The verbs that change something, each inside the transaction of the writer.
 //!
-//! Here stands what they share, and the add; then `run` (from the claim to the end), `wait` (what waits for the clock or
-//! for others), `steer` (what people ask for) and `queue`.
+//! Here stands what they share, and the add; then `bulk` (many adds in one), `run` (from the claim to the end), `wait`
+//! (what waits for the clock or for others), `steer` (what people ask for) and `queue`.
 
 use std::path::Path;
 
@@ -20,6 +20,7 @@ use crate::store::sqlite::{fault, write};
 use crate::store::task::{Add, Added, PerTask, Refused};
 use crate::store::transition::{self, Note, Subject};
 
+mod bulk;
 mod expire;
 mod queue;
 mod run;
@@ -141,9 +142,7 @@ impl Part<'_> {
         {
             return Ok(Added { task, created: false });
         }
-        let sql = "SELECT id FROM queue WHERE name = ?1 AND gone = 0";
-        let queue = self.db.prepare_cached(sql)?.query_row([&new.spec.queue], |row| row.get::<_, i64>(0)).optional()?;
-        let Some(queue) = queue else { return Err(Error::NoSuchQueue(new.spec.queue.clone()).into()) };
+        let queue = self.queue_of(&new.spec.queue)?;
         let mut edges = Vec::new();
         for (want, on) in wants(&new.spec) {
             let state = read::state(self.db, on)?.ok_or(Error::NoSuchTask(on))?;
@@ -165,6 +164,13 @@ impl Part<'_> {
         self.note(transition::add_note(&task, add))?;
         crash_point("apexd.add.written");
         Ok(Added { task, created: true })
+    }
+
+    /// Returns the number of the queue of a name.
+    fn queue_of(&self, name: &str) -> Result<i64, Undone> {
+        let sql = "SELECT id FROM queue WHERE name = ?1 AND gone = 0";
+        let queue = self.db.prepare_cached(sql)?.query_row([name], |row| row.get(0)).optional()?;
+        queue.ok_or_else(|| Error::NoSuchQueue(name.to_owned()).into())
     }
 
     /// Returns the task with a key that has not ended.
