@@ -77,6 +77,7 @@ complete -c apex -n "__fish_apex_using_subcommand run" -l cwd -d 'The directory 
 complete -c apex -n "__fish_apex_using_subcommand run" -l env -d 'Set a variable; KEY alone takes its value over, also with --clean-env' -r
 complete -c apex -n "__fish_apex_using_subcommand run" -l env-file -d 'Set the variables in this file: a KEY=VALUE a line' -r -F
 complete -c apex -n "__fish_apex_using_subcommand run" -l stdin -d 'What it reads: a file, or `-` for what is read here now' -r -F
+complete -c apex -n "__fish_apex_using_subcommand run" -l key -d 'While a task with this key has not ended, add nothing and answer with that task' -r
 complete -c apex -n "__fish_apex_using_subcommand run" -s Q -l queue -d 'The queue to wait in for a slot, instead of `default`' -r
 complete -c apex -n "__fish_apex_using_subcommand run" -l after -d 'Run it when these tasks have succeeded; if one does not, it is skipped' -r
 complete -c apex -n "__fish_apex_using_subcommand run" -l after-any -d 'Run it when these tasks have ended, however' -r
@@ -182,6 +183,7 @@ complete -c apex -n "__fish_apex_using_subcommand add" -l cwd -d 'The directory 
 complete -c apex -n "__fish_apex_using_subcommand add" -l env -d 'Set a variable; KEY alone takes its value over, also with --clean-env' -r
 complete -c apex -n "__fish_apex_using_subcommand add" -l env-file -d 'Set the variables in this file: a KEY=VALUE a line' -r -F
 complete -c apex -n "__fish_apex_using_subcommand add" -l stdin -d 'What it reads: a file, or `-` for what is read here now' -r -F
+complete -c apex -n "__fish_apex_using_subcommand add" -l key -d 'While a task with this key has not ended, add nothing and answer with that task' -r
 complete -c apex -n "__fish_apex_using_subcommand add" -s Q -l queue -d 'The queue to wait in for a slot, instead of `default`' -r
 complete -c apex -n "__fish_apex_using_subcommand add" -l after -d 'Run it when these tasks have succeeded; if one does not, it is skipped' -r
 complete -c apex -n "__fish_apex_using_subcommand add" -l after-any -d 'Run it when these tasks have ended, however' -r
@@ -197,6 +199,7 @@ complete -c apex -n "__fish_apex_using_subcommand add" -l timeout -d 'End an att
 complete -c apex -n "__fish_apex_using_subcommand add" -l output-limit -d 'End an attempt that writes more than this, as in `100MiB`; `0B` for no limit' -r
 complete -c apex -n "__fish_apex_using_subcommand add" -l kill-signal -d 'Ask it to end by this signal [default: TERM]' -r
 complete -c apex -n "__fish_apex_using_subcommand add" -l kill-grace -d 'Kill it when it has not ended so long after that' -r
+complete -c apex -n "__fish_apex_using_subcommand add" -l from -d 'Add the tasks in this file, a JSON object a line, all of them or none; `-` for what is read here now' -r -F
 complete -c apex -n "__fish_apex_using_subcommand add" -l json -d 'Print JSON'
 complete -c apex -n "__fish_apex_using_subcommand add" -s q -l quiet -d 'Say less; `add` prints the bare id'
 complete -c apex -n "__fish_apex_using_subcommand add" -s v -l verbose -d 'Say more'
@@ -305,6 +308,7 @@ complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcomma
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l env -d 'Set a variable; KEY alone takes its value over, also with --clean-env' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l env-file -d 'Set the variables in this file: a KEY=VALUE a line' -r -F
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l stdin -d 'What it reads: a file, or `-` for what is read here now' -r -F
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l key -d 'While a task with this key has not ended, add nothing and answer with that task' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -s Q -l queue -d 'The queue to wait in for a slot, instead of `default`' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l after -d 'Run it when these tasks have succeeded; if one does not, it is skipped' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l after-any -d 'Run it when these tasks have ended, however' -r
@@ -320,6 +324,7 @@ complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcomma
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l output-limit -d 'End an attempt that writes more than this, as in `100MiB`; `0B` for no limit' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l kill-signal -d 'Ask it to end by this signal [default: TERM]' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l kill-grace -d 'Kill it when it has not ended so long after that' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l from -d 'Add the tasks in this file, a JSON object a line, all of them or none; `-` for what is read here now' -r -F
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l json -d 'Print JSON'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Say less; `add` prints the bare id'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more'

@@ -4,10 +4,12 @@
 //! [`command`] (one file per command) → [`render`] (what people see) → [`ui`] (the one place that prints) → [`error`]
 //! (what went wrong, and the exit code). Programs get [`crate::view`] instead of `render`.
 //!
-//! Deliberately absent: decisions about tasks, which are the daemon's, and threads.
+//! Deliberately absent: decisions about tasks, which are the daemon's, and threads, but for the one that reads
+//! a file of tasks while they are sent.
 
 pub mod apexd;
 pub mod args;
+pub mod bulk;
 pub mod caller;
 pub mod command;
 pub mod connect;

@@ -203,7 +203,8 @@ fn is_yes(line: &str) -> bool {
     matches!(line.trim().to_ascii_lowercase().as_str(), "" | "y" | "yes")
 }
 
-fn written(result: io::Result<()>) -> Result<(), Failure> {
+/// Turns what writing to standard output came to into a failure; one whose reader is gone is told to nobody.
+pub fn written(result: io::Result<()>) -> Result<(), Failure> {
     result.map_err(|error| {
         let mut failure = Failure::io("cannot write the output", &error).with_exit(Exit::Refused);
         failure.reader_is_gone = error.kind() == io::ErrorKind::BrokenPipe;

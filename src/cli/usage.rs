@@ -82,12 +82,21 @@ fn wrong_value(error: &clap::Error) -> Option<Failure> {
         _ if source.is::<ParseIntError>() => "it is not a whole number".to_owned(),
         text => bounds_in_words(typed, &text).unwrap_or(text),
     };
+    Some(because(flag, typed, source, cause))
+}
+
+/// Makes a failure of a value that could not be read: of a flag, or of a field that is read as a flag is.
+pub fn invalid_value(name: &str, typed: &str, source: &(dyn StdError + 'static)) -> Failure {
+    because(name, typed, source, source.to_string())
+}
+
+fn because(flag: &str, typed: &str, source: &(dyn StdError + 'static), cause: String) -> Failure {
     let mut failure = Failure::usage(format!("invalid value `{typed}` for `{flag}`"));
     failure.causes.push(cause);
-    Some(match hint(flag, typed, source) {
+    match hint(flag, typed, source) {
         Some(hint) => failure.with_hint(hint),
         None => failure,
-    })
+    }
 }
 
 /// Returns what could have been typed instead.

@@ -285,7 +285,11 @@ async fn check(store: Arc<sqlite::Sqlite>) {
 async fn sweep_uploads(outputs: Outputs, store: Arc<dyn Store>) {
     let old = tokio::task::spawn_blocking({
         let outputs = outputs.clone();
-        move || outputs.old_uploads(std::time::SystemTime::now())
+        move || {
+            let now = std::time::SystemTime::now();
+            outputs.remove_old_tasks(now);
+            outputs.old_uploads(now)
+        }
     });
     let old = old.await.unwrap_or_default();
     if old.is_empty() {

@@ -54,6 +54,23 @@ impl FromStr for TaskId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskUuid(pub Uuid);
 
+impl TaskUuid {
+    /// Returns the name of the task at a place, from 0, among many that are added together under this name.
+    ///
+    /// Shape: the place stands in the last 32 bits, so that names of neighbours are neighbours; what this name has there
+    /// does not matter.
+    #[must_use]
+    pub fn at(self, place: u32) -> Self {
+        Self(Uuid::from_u128((self.0.as_u128() & !u128::from(u32::MAX)) | u128::from(place)))
+    }
+
+    /// Returns the place of a task among many that were added together.
+    pub fn place(self) -> u32 {
+        // The last 32 bits are what is wanted.
+        u32::try_from(self.0.as_u128() & u128::from(u32::MAX)).unwrap_or(u32::MAX)
+    }
+}
+
 impl fmt::Display for TaskUuid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -81,6 +98,14 @@ pub struct Seq(pub u64);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_tasks_that_are_added_together_are_neighbours() {
+        let name = TaskUuid(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_000c));
+        assert_eq!(name.at(0).0.as_u128(), 0x0190_0000_0000_7000_8000_0000_0000_0000);
+        assert_eq!(name.at(u32::MAX).0.as_u128(), 0x0190_0000_0000_7000_8000_0000_ffff_ffff);
+        assert_eq!((name.at(7).place(), name.at(7).at(9)), (7, name.at(9)));
+    }
 
     #[test]
     fn task_ids_are_plain_positive_numbers() {

@@ -10,8 +10,62 @@ use crate::domain::task::{State, Task};
 pub struct Added {
     /// The task as it stands.
     pub task: Task,
-    /// Whether this call made it; false if one with its uuid was there already, which is then unchanged.
+    /// Whether this call made it; false if one with its uuid was there already, or one with its key that has not ended,
+    /// which is then unchanged.
     pub created: bool,
+}
+
+/// What came of adding many tasks together.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AddedMany {
+    /// Their ids, in the order in which they were named.
+    pub runs: Vec<Run>,
+    /// The project came from elsewhere and nobody has accepted it yet: they are held for that.
+    pub untrusted: bool,
+}
+
+/// Ids that follow one another, of tasks that were named one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Run {
+    /// The place of the first one, from 0.
+    pub place: u64,
+    /// Its id.
+    pub first: TaskId,
+    /// How many there are.
+    pub count: u64,
+    /// Whether they were made; false if there were tasks with their keys already, which are then unchanged.
+    pub created: bool,
+}
+
+impl Run {
+    /// Returns the ids.
+    pub fn ids(self) -> impl Iterator<Item = TaskId> {
+        (0..self.count).filter_map(move |n| TaskId::new(self.first.get() + n))
+    }
+}
+
+impl AddedMany {
+    /// Appends the id of the task at `place`.
+    pub fn push(&mut self, place: u64, id: TaskId, created: bool) {
+        match self.runs.last_mut() {
+            Some(run)
+                if run.created == created
+                    && run.place + run.count == place
+                    && run.first.get() + run.count == id.get() =>
+            {
+                run.count += 1;
+            }
+            _ => self.runs.push(Run { place, first: id, count: 1, created }),
+        }
+    }
+
+    /// Returns the id of the task at `place`; `None` if there is none.
+    pub fn id(&self, place: u64) -> Option<TaskId> {
+        let at = self.runs.partition_point(|run| run.place <= place).checked_sub(1)?;
+        let run = self.runs.get(at)?;
+        let offset = place - run.place;
+        (offset < run.count).then(|| TaskId::new(run.first.get() + offset)).flatten()
+    }
 }
 
 /// What came of a cancel for one task.
@@ -109,5 +163,25 @@ impl Counts {
     /// Returns how many tasks are in a state that `kind` holds for.
     pub fn sum(&self, kind: impl Fn(State) -> bool) -> u64 {
         self.by_state.iter().filter(|(state, _)| kind(**state)).map(|(_, count)| count).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_that_follow_one_another_are_one_run() {
+        let id = |n| TaskId::new(n).unwrap();
+        let mut added = AddedMany::default();
+        for (place, (n, created)) in [(5, true), (6, true), (2, false), (7, true), (7, false)].into_iter().enumerate() {
+            added.push(place as u64, id(n), created);
+        }
+        let runs: Vec<_> = added.runs.iter().map(|run| (run.place, run.first.get(), run.count, run.created)).collect();
+        assert_eq!(runs, [(0, 5, 2, true), (2, 2, 1, false), (3, 7, 1, true), (4, 7, 1, false)]);
+        let ids: Vec<_> = (0..6).map(|place| added.id(place).map(TaskId::get)).collect();
+        assert_eq!(ids, [Some(5), Some(6), Some(2), Some(7), Some(7), None]);
+        assert_eq!(added.runs[0].ids().collect::<Vec<_>>(), [id(5), id(6)]);
+        assert_eq!(AddedMany::default().id(0), None);
     }
 }

@@ -5,12 +5,14 @@ use crate::domain::id::{TaskId, TaskUuid};
 use crate::domain::outcome::{ExitStatus, ReasonCode};
 use crate::domain::time::Timestamp;
 
+mod bulk;
 mod spec;
 mod state;
 
+pub use bulk::{BULK_MAX, BulkTask};
 pub use spec::{
     Backoff, DEFAULT_QUEUE, Environment, InvalidSpec, Limit, NAME_BYTES_MAX, OnInterrupt, Resource, RetryPolicy, Stdin,
-    TaskSpec, check_label_key, check_name,
+    TaskSpec, check_key, check_label_key, check_name,
 };
 pub use state::State;
 

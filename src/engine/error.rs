@@ -18,6 +18,14 @@ pub enum Error {
     /// The task makes no sense.
     #[error(transparent)]
     Spec(#[from] InvalidSpec),
+    /// One of many tasks that were to be added together cannot be.
+    #[error("line {line}: {source}")]
+    Line {
+        /// The line it was read from.
+        line: u64,
+        /// Why.
+        source: Box<Error>,
+    },
     /// The data model has it, but nothing acts on it yet: taken, the task would wait for ever.
     #[error("this daemon cannot run tasks with {0} yet")]
     NotYet(&'static str),
@@ -148,6 +156,7 @@ impl Error {
         match self {
             Self::Spec(_) | Self::NotYet(_) | Self::QueueName(_) | Self::Binary { .. } => ErrorKind::Invalid,
             Self::NoSuchTask(_) => ErrorKind::NotFound,
+            Self::Line { source, .. } => source.kind(),
             Self::Draining | Self::Stopped => ErrorKind::Unavailable,
             Self::AlreadyEnded(_)
             | Self::Wrong { .. }
@@ -169,6 +178,11 @@ impl Error {
     pub fn problem(&self) -> Problem {
         if let Self::NoSuchTask(id) = self {
             return Problem::no_such_task(id);
+        }
+        if let Self::Line { line, source } = self {
+            let mut problem = source.problem();
+            problem.message = format!("line {line}: {}", problem.message);
+            return problem;
         }
         if let Self::Configuration(problem) | Self::NotEntered(problem) = self {
             return problem.clone();

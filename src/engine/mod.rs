@@ -30,6 +30,7 @@ use crate::store::Store;
 
 mod adopt;
 mod asker;
+mod bulk;
 mod claim;
 mod core;
 mod error;
@@ -47,6 +48,7 @@ mod supervise;
 mod timer;
 mod wait;
 
+pub use bulk::{Bulk, Tasks};
 pub use error::Error;
 pub use handle::{Closing, Handle};
 pub use reload::Reloaded;

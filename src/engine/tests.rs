@@ -562,8 +562,7 @@ async fn what_nobody_would_do_is_refused_by_name() {
         let new = NewTask { uuid, spec, env: Environment::default(), hold: false, parent: None };
         stage.handle.add(new, Actor::Cli(1)).await.unwrap_err().problem().message
     };
-    let message = "this daemon cannot run tasks with a key yet";
-    assert_eq!(refusal(|spec| spec.key = Some("nightly".into())).await, message);
+    assert_eq!(refusal(|spec| spec.key = Some(String::new())).await, "key `` needs 1 to 255 bytes");
     let message = "this daemon cannot run tasks with open standard input yet";
     assert_eq!(refusal(|spec| spec.stdin = crate::domain::task::Stdin::Open).await, message);
 }

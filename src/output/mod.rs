@@ -9,6 +9,7 @@
 //!                        <id>.<attempt>.out, .err   with --split-output
 //!                        ….part                     while it is written
 //! .apex/input/<uuid>                                uploaded standard input
+//!             <uuid>.tasks                          tasks that are added together, until they are
 //! ```
 //!
 //! Deliberately absent: syncing (after a power cut a file may be shorter than recorded) and apexd's own log, which is
@@ -24,11 +25,13 @@ use crate::domain::error::ErrorKind;
 pub mod files;
 mod limit;
 pub mod read;
+mod tasks;
 pub mod upload;
 mod watch;
 
 pub use files::{Files, Outputs};
 pub use read::Reader;
+pub use tasks::Tasks;
 pub use upload::Upload;
 
 /// Largest piece that is read at once, in bytes.
@@ -82,6 +85,18 @@ pub enum Error {
     /// A task names uploaded input that is not there.
     #[error("no uploaded standard input `{0}`")]
     NoSuchUpload(Uuid),
+    /// Tasks are to be added that are not there, or not any more.
+    #[error("no uploaded tasks `{0}`")]
+    NoSuchTasks(Uuid),
+    /// Uploaded tasks could not be kept.
+    #[error("cannot keep the tasks that are to be added in `{}`", .path.display())]
+    KeepTasks {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
 }
 
 impl Error {
@@ -91,8 +106,9 @@ impl Error {
             Self::MakeDirectory { source, .. }
             | Self::Seal { source, .. }
             | Self::Read { source, .. }
-            | Self::Keep { source, .. } => source,
-            Self::NoSuchUpload(_) => return ErrorKind::NotFound,
+            | Self::Keep { source, .. }
+            | Self::KeepTasks { source, .. } => source,
+            Self::NoSuchUpload(_) | Self::NoSuchTasks(_) => return ErrorKind::NotFound,
             Self::InTheWay { .. } => return ErrorKind::Denied,
         };
         match source.kind() {

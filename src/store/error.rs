@@ -28,6 +28,17 @@ pub enum Error {
     /// A task depends on one that does not exist.
     #[error("no task `{0}` to depend on")]
     NoSuchTask(TaskId),
+    /// One of many tasks that were to be added together cannot be.
+    #[error("line {line}: {source}")]
+    Line {
+        /// The line it was read from.
+        line: u64,
+        /// Why.
+        source: Box<Error>,
+    },
+    /// Many tasks that were to be added together cannot be read.
+    #[error("cannot read the tasks that are to be added")]
+    Source(#[source] io::Error),
     /// The disk is full, or may not be written.
     #[error("cannot write the task store `{}`", .path.display())]
     Full {
@@ -204,6 +215,8 @@ impl Error {
             Self::Fenced | Self::Closed | Self::Locked { .. } => ErrorKind::Unavailable,
             Self::ReadOnly { .. } => ErrorKind::Denied,
             Self::NoSuchQueue(_) | Self::NoSuchTask(_) => ErrorKind::NotFound,
+            Self::Line { source, .. } => source.kind(),
+            Self::Source(source) => kind_of_io(source),
             Self::Full { .. } => ErrorKind::Exhausted,
             Self::NotADatabase { .. }
             | Self::Damaged { .. }

@@ -1,17 +1,19 @@
 //! What a store promises about tasks.
 
 use std::collections::HashSet;
+use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use uuid::Uuid;
 
 use crate::domain::attempt::{Attempt, Output, Stream};
 use crate::domain::change::Actor;
-use crate::domain::id::{AssignmentId, TaskId};
+use crate::domain::id::{AssignmentId, TaskId, TaskUuid};
 use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
 use crate::domain::outcome::Outcome;
-pub use crate::domain::query::{Added, Cancelled, Counts, PerTask, Refused, TaskFilter, TaskPage};
-use crate::domain::task::{Environment, NewTask, Task};
+pub use crate::domain::query::{Added, AddedMany, Cancelled, Counts, PerTask, Refused, TaskFilter, TaskPage};
+use crate::domain::task::{BulkTask, Environment, NewTask, Task};
 use crate::domain::time::{Moment, Timestamp};
 use crate::store::Reply;
 
@@ -25,6 +27,29 @@ pub struct Add {
     /// When.
     pub now: Timestamp,
     /// The project came from elsewhere and nobody has accepted it yet: the task is held for that.
+    pub untrusted: bool,
+}
+
+/// Many tasks, read one after the other.
+pub type Tasks = Box<dyn Iterator<Item = io::Result<BulkTask>> + Send>;
+
+/// Adds many tasks: all of them, or none.
+#[derive(Clone)]
+pub struct AddMany {
+    /// Their name, of which each has its own by its place ([`TaskUuid::at`]).
+    pub uuid: TaskUuid,
+    /// The environment that they have in common.
+    pub env: Environment,
+    /// The task inside which they are added.
+    pub parent: Option<TaskId>,
+    /// Begins to read them, checked. Read while the transaction is open, so that nothing of them may have to be waited
+    /// for.
+    pub tasks: Arc<dyn Fn() -> Tasks + Send + Sync>,
+    /// Who adds them.
+    pub by: Actor,
+    /// When.
+    pub now: Timestamp,
+    /// The project came from elsewhere and nobody has accepted it yet: they are held for that.
     pub untrusted: bool,
 }
 
@@ -197,10 +222,16 @@ pub struct InFlight {
 
 /// What a store does for tasks. Every verb that changes something is one transaction, and resolves when it is durable.
 pub trait TaskStore {
-    /// Adds a task; adds nothing if one with its uuid is there. Errors: [`super::Error::NoSuchQueue`];
+    /// Adds a task; adds nothing if one with its uuid is there, or one with its key that has not ended (of several, which a
+    /// retry can make, the oldest). Errors: [`super::Error::NoSuchQueue`];
     /// [`super::Error::NoSuchTask`] if it depends on one that does not exist, which is also what keeps tasks from waiting
     /// in a circle.
     fn add(&self, add: Add) -> Reply<'_, Added>;
+
+    /// Adds many tasks, in their order, as [`TaskStore::add`] does each of them; all of them, or none. If some are there
+    /// already that were added together under this name, those are the answer. Errors: [`super::Error::Line`], with one of
+    /// [`TaskStore::add`]; [`super::Error::Source`].
+    fn add_many(&self, add: AddMany) -> Reply<'_, AddedMany>;
 
     /// Returns a task with its attempts; `None` if there is none with that id.
     fn task(&self, id: TaskId) -> Reply<'_, Option<Task>>;

@@ -69,6 +69,9 @@ pub struct TaskFlags {
     /// Keep standard output and standard error apart
     #[arg(long)]
     pub split_output: bool,
+    /// While a task with this key has not ended, add nothing and answer with that task
+    #[arg(long, value_parser = value::key)]
+    pub key: Option<String>,
     /// What it waits for.
     #[command(flatten)]
     pub waits: Waits,
@@ -87,6 +90,15 @@ pub struct TaskFlags {
 ///
 /// It runs with the working directory, the environment, the umask and the soft limits that hold here; variables named
 /// APEX_* are not taken over. Values of the environment are shown by `apex task show --show-env` alone.
+///
+/// With --from many tasks are added, all of them or none, and an error names its line. Each line is a JSON object with `argv`
+/// (an array) or `shell` (a string), and with any of: `ref`, `name`, `labels` (an object), `queue`, `priority`, `after`,
+/// `after_any` (ids, or refs of lines before it), `at`, `in`, `hold`, `retries`, `retry_delay`, `retry_backoff`,
+/// `retry_max_delay`, `retry_on`, `on_interrupt`, `timeout`, `output_limit`, `kill_signal`, `kill_grace`, `cwd`, `env` (an
+/// object), `stdin` (a file), `split_output`, `key`. Values are as with the flags of the same names. What a line leaves out
+/// is as the flags beside --from say; labels and variables of both hold. With --json the tasks are printed as an array, with
+/// -q their numbers, a line each, in the order of the lines. Other adds wait while so many are stored at once: half a
+/// second for 100,000.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 #[command(after_help = "\
 Examples:
@@ -95,11 +107,17 @@ Examples:
   apex task add -n nightly -p -5 --env RUST_LOG=debug -- ./backup.sh
   apex task add --after 12 --retries 3 --timeout 1h -- ./deploy.sh
   apex task add --at 'tomorrow 9am' -Q slow -- ./report.sh
-  apex task add --wait -- ./deploy.sh")]
+  apex task add --key nightly -- ./backup.sh
+  apex task add --wait -- ./deploy.sh
+  apex task add --from jobs.jsonl -Q slow
+  seq 9 | sed 's/.*/{\"argv\": [\"echo\", \"&\"]}/' | apex task add --from -")]
 pub struct Add {
     /// The task.
     #[command(flatten)]
     pub task: TaskFlags,
+    /// Add the tasks in this file, a JSON object a line, all of them or none; `-` for what is read here now
+    #[arg(long, value_name = "FILE|-", conflicts_with_all = ["command", "key", "wait", "follow"])]
+    pub from: Option<PathBuf>,
     /// Stay until it has ended, and exit with its code
     #[arg(long)]
     pub wait: bool,

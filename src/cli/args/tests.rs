@@ -220,6 +220,8 @@ fn every_flag_of_add_is_read() {
         "INT",
         "--kill-grace",
         "10s",
+        "--key",
+        "nightly",
         "--wait",
         "--follow",
         "--",
@@ -237,6 +239,7 @@ fn every_flag_of_add_is_read() {
             clean_env: true,
             stdin: Some("-".into()),
             split_output: true,
+            key: Some("nightly".to_owned()),
             waits: terms::Waits {
                 queue: Some("gpu".to_owned()),
                 after: ids(&[1, 2, 3]),
@@ -261,10 +264,13 @@ fn every_flag_of_add_is_read() {
             },
             words: task::Words { argv: vec!["true".into()], separated: true },
         },
+        from: None,
         wait: true,
         follow: true,
     };
     assert_eq!(command_of(&line), Command::Add(expected));
+    let Command::Add(add) = command_of(&["task", "add", "--from", "jobs", "-p", "3"]) else { panic!("no add") };
+    assert_eq!((add.from, add.task.priority, add.task.words.argv.len()), (Some("jobs".into()), 3, 0));
 }
 
 #[test]

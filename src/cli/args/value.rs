@@ -6,7 +6,7 @@ use crate::cli::time;
 use crate::config::Level;
 use crate::domain::outcome::SignalName;
 use crate::domain::queue::{InvalidQueueName, check_queue_name};
-use crate::domain::task::{Backoff, InvalidSpec, OnInterrupt, State, check_label_key, check_name};
+use crate::domain::task::{Backoff, InvalidSpec, OnInterrupt, State, check_key, check_label_key, check_name};
 use crate::domain::time::Timestamp;
 use crate::units;
 
@@ -107,4 +107,9 @@ pub fn level(text: &str) -> Result<Level, Error> {
 /// Reads the name of a task.
 pub fn name(text: &str) -> Result<String, InvalidSpec> {
     check_name(text).map(|()| text.to_owned())
+}
+
+/// Reads the key of a task.
+pub fn key(text: &str) -> Result<String, InvalidSpec> {
+    check_key(text).map(|()| text.to_owned())
 }

@@ -116,7 +116,11 @@ pub(super) static TOP: [Verb; 13] = [
 const ADD: Verb = Verb {
     word: "add",
     about: "Adds a task",
-    build: task::Add::augment_args,
+    build: |command| {
+        // With many tasks in a file there is none to be typed.
+        task::Add::augment_args(command)
+            .mut_arg("command", |words| words.required(false).required_unless_present("from"))
+    },
     read: |matches, raw| {
         let mut add = task::Add::from_arg_matches_mut(matches)?;
         add.task.words.find_separator(raw);

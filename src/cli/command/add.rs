@@ -1,5 +1,6 @@
 //! `task add`: from flags to a task.
 
+use std::cell::OnceCell;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
@@ -7,21 +8,25 @@ use uuid::Uuid;
 
 use crate::cli::args::task::{Add, TaskFlags};
 use crate::cli::caller::{self, Missing};
-use crate::cli::command::{follow, terms, wait};
+use crate::cli::command::{bulk, follow, terms, wait};
 use crate::cli::connect::{self, Connection};
 use crate::cli::environment::{self, Asked};
 use crate::cli::error::Failure;
 use crate::cli::session::{Session, block_on, now};
+use crate::config::{self, Config};
 use crate::domain::error::ErrorKind;
 use crate::domain::id::{TaskId, TaskUuid};
 use crate::domain::outcome::ReasonCode;
-use crate::domain::task::{Environment, NewTask, Stdin, Task, TaskSpec};
+use crate::domain::task::{Environment, Limit, NewTask, Stdin, Task, TaskSpec};
 use crate::exit::{self, Exit};
 use crate::paths::Project;
 use crate::view::task::TaskView;
 
 /// Adds a task, and stays with it if asked to.
 pub fn run(session: &Session, args: &Add) -> Result<i32, Failure> {
+    if let Some(from) = &args.from {
+        return bulk::run(session, args, from);
+    }
     let stays = args.wait || args.follow;
     added(session, args)
         .map_err(|failure| if stays && failure.exit != Exit::Usage { failure.broken() } else { failure })
@@ -32,13 +37,15 @@ fn added(session: &Session, args: &Add) -> Result<i32, Failure> {
     let new = prepare(session, &project, &args.task)?;
     block_on(async {
         let connection = connect::connect(session, &project).await?;
-        let task = send(&connection, new).await?;
-        warn_if_untrusted(session, &task);
+        let sent = send(&connection, new).await?;
+        warn_if_untrusted(session, &sent.task);
+        let said = sent.in_words();
+        let task = sent.task;
         if !args.wait && !args.follow {
-            told(session, &project, &task)?;
+            told(session, &project, &task, &said)?;
             return Ok(Exit::Done.code());
         }
-        session.ui.note(&format!("task {} added", task.id));
+        session.ui.note(&said);
         let ended = if args.follow {
             follow::to_the_end(session, &connection.client, task.id).await?
         } else {
@@ -71,13 +78,13 @@ pub(super) fn warn_if_untrusted(session: &Session, task: &Task) {
     }
 }
 
-fn told(session: &Session, project: &Project, task: &Task) -> Result<(), Failure> {
+fn told(session: &Session, project: &Project, task: &Task, said: &str) -> Result<(), Failure> {
     if session.ui.json {
         session.ui.json(&TaskView::of(task, project.data()))
     } else if session.ui.quiet {
         session.ui.data(&task.id.to_string())
     } else {
-        session.ui.data(&format!("task {} added", task.id))
+        session.ui.data(said)
     }
 }
 
@@ -88,10 +95,29 @@ pub struct Prepared {
     uploads_stdin: bool,
 }
 
+/// What came of an add.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    /// The task.
+    pub task: Task,
+    /// Whether it is another one, which has the same key and has not ended.
+    pub is_other: bool,
+}
+
+impl Sent {
+    /// Says what came of it.
+    pub fn in_words(&self) -> String {
+        let what = if self.is_other { "is there already" } else { "added" };
+        format!("task {} {what}", self.task.id)
+    }
+}
+
 /// Sends a task, its input first.
-pub async fn send(connection: &Connection, prepared: Prepared) -> Result<Task, Failure> {
+pub async fn send(connection: &Connection, prepared: Prepared) -> Result<Sent, Failure> {
     let prepared = upload(connection, prepared).await?;
-    Ok(connection.client.add(&prepared.new).await?.task)
+    let task = connection.client.add(&prepared.new).await?.task;
+    // One that was added by this very call, before a connection broke, is no other.
+    Ok(Sent { is_other: task.uuid != prepared.new.uuid, task })
 }
 
 /// Hands over what is read on standard input, if that is to be the task's.
@@ -109,17 +135,67 @@ pub async fn upload(connection: &Connection, mut prepared: Prepared) -> Result<P
 ///
 /// Errors: flags that make no sense, files that cannot be read.
 pub fn prepare(session: &Session, project: &Project, flags: &TaskFlags) -> Result<Prepared, Failure> {
+    let env = environment(session, project, flags)?;
+    let (spec, uploads_stdin) = spec(flags, &Here::look(session.configuration(project)))?;
+    if let Some(warning) = warning(&spec, &env) {
+        session.ui.warn(&warning);
+    }
+    let parent = parent(project, |name| std::env::var_os(name));
+    let new = NewTask { uuid: TaskUuid(Uuid::now_v7()), spec, env, hold: flags.waits.hold, parent };
+    Ok(Prepared { new, uploads_stdin })
+}
+
+/// Returns the environment that was typed and holds here. Says what is left out of it.
+pub fn environment(session: &Session, project: &Project, flags: &TaskFlags) -> Result<Environment, Failure> {
     let ambient: Vec<(OsString, OsString)> = std::env::vars_os().collect();
-    let config = session.configuration(project);
-    let exclusion = config.env.exclusion();
+    let exclusion = session.configuration(project).env.exclusion();
     let asked = Asked { set: &flags.env, files: &flags.env_files, clean: flags.clean_env };
     let (env, left_out) = environment::collect(&ambient, asked, |name| exclusion.matches(name))?;
     for name in left_out {
         session.ui.warn(&format!("variable `{}` is left out, as `[env] exclude` says", name.to_string_lossy()));
     }
-    let cwd = flags.cwd.as_deref().unwrap_or(Path::new("."));
-    let cwd = directory(&session.base_of(cwd)?, cwd);
-    let (stdin, uploads_stdin) = stdin(|file| session.base_of(file), flags.stdin.as_deref())?;
+    Ok(env)
+}
+
+/// What holds where a task is added, besides the environment.
+#[derive(Debug)]
+pub struct Here {
+    /// The working directory, which is looked at only where it matters.
+    directory: OnceCell<PathBuf>,
+    /// The file mode creation mask.
+    pub umask: u32,
+    /// The soft limits.
+    pub limits: Vec<Limit>,
+    task: config::Task,
+}
+
+impl Here {
+    /// Looks around.
+    pub fn look(config: &Config) -> Self {
+        let task = config.task.clone();
+        Self { directory: OnceCell::new(), umask: caller::umask(), limits: caller::limits(), task }
+    }
+
+    /// Returns a path as it is meant here, absolute.
+    ///
+    /// Errors: it is relative, and there is no working directory.
+    fn absolute(&self, path: &Path) -> Result<PathBuf, Failure> {
+        if path.is_absolute() {
+            return Ok(directory(Path::new("/"), path));
+        }
+        if self.directory.get().is_none() {
+            let _ = self.directory.set(caller::working_directory()?);
+        }
+        Ok(directory(self.directory.get().map_or(Path::new("/"), PathBuf::as_path), path))
+    }
+}
+
+/// Makes a spec of what was typed, and tells whether its input is to be read here.
+///
+/// Errors: flags that make no sense.
+pub fn spec(flags: &TaskFlags, here: &Here) -> Result<(TaskSpec, bool), Failure> {
+    let cwd = here.absolute(flags.cwd.as_deref().unwrap_or(Path::new(".")))?;
+    let (stdin, reads_here) = stdin(|file| here.absolute(file), flags.stdin.as_deref())?;
     let defaults = TaskSpec::command(flags.words.argv.clone(), cwd);
     let spec = TaskSpec {
         shell: flags.words.is_shell_line(),
@@ -127,27 +203,23 @@ pub fn prepare(session: &Session, project: &Project, flags: &TaskFlags) -> Resul
         labels: flags.labels.iter().map(|(key, value)| (key.clone(), value.clone().unwrap_or_default())).collect(),
         queue: flags.waits.queue.clone().unwrap_or(defaults.queue),
         priority: flags.priority,
-        umask: caller::umask(),
-        limits: caller::limits(),
+        umask: here.umask,
+        limits: here.limits.clone(),
         stdin,
         split_output: flags.split_output,
-        retry: terms::retry(&flags.tries, &config.task)?,
-        timeout: terms::timeout(&flags.limits, &config.task),
-        output_limit: terms::output_limit(&flags.limits, &config.task),
+        retry: terms::retry(&flags.tries, &here.task)?,
+        timeout: terms::timeout(&flags.limits, &here.task),
+        output_limit: terms::output_limit(&flags.limits, &here.task),
         kill_signal: flags.limits.kill_signal,
         kill_grace: flags.limits.kill_grace,
+        key: flags.key.clone(),
         run_at: terms::run_at(&flags.waits, now())?,
         after: flags.waits.after.clone(),
         after_any: flags.waits.after_any.clone(),
         ..defaults
     };
     spec.check()?;
-    if let Some(warning) = warning(&spec, &env) {
-        session.ui.warn(&warning);
-    }
-    let parent = parent(project, |name| std::env::var_os(name));
-    let new = NewTask { uuid: TaskUuid(Uuid::now_v7()), spec, env, hold: flags.waits.hold, parent };
-    Ok(Prepared { new, uploads_stdin })
+    Ok((spec, reads_here))
 }
 
 fn directory(cwd: &Path, asked: &Path) -> PathBuf {
@@ -157,12 +229,12 @@ fn directory(cwd: &Path, asked: &Path) -> PathBuf {
 }
 
 /// Returns where the input comes from, and whether it has to be handed over first.
-fn stdin(base_of: impl Fn(&Path) -> Result<PathBuf, Failure>, asked: Option<&Path>) -> Result<(Stdin, bool), Failure> {
+fn stdin(absolute: impl Fn(&Path) -> Result<PathBuf, Failure>, asked: Option<&Path>) -> Result<(Stdin, bool), Failure> {
     match asked {
         None => Ok((Stdin::Empty, false)),
         Some(dash) if dash == "-" => Ok((Stdin::Empty, true)),
         Some(file) => {
-            let path = directory(&base_of(file)?, file);
+            let path = absolute(file)?;
             let cannot = |error: &std::io::Error| {
                 Failure::io(format!("cannot read the input file `{}`", path.display()), error).with_exit(Exit::Refused)
             };
@@ -180,7 +252,7 @@ fn stdin(base_of: impl Fn(&Path) -> Result<PathBuf, Failure>, asked: Option<&Pat
 }
 
 /// Returns what will keep the task from starting, as far as it can be seen from here.
-fn warning(spec: &TaskSpec, env: &Environment) -> Option<String> {
+pub fn warning(spec: &TaskSpec, env: &Environment) -> Option<String> {
     const STILL: &str = "the task is added all the same";
     if !spec.cwd.is_dir() {
         return Some(format!("there is no directory `{}`; {STILL}", spec.cwd.display()));
@@ -195,7 +267,7 @@ fn warning(spec: &TaskSpec, env: &Environment) -> Option<String> {
 }
 
 /// Returns the task that this process is part of, if that is one of the same project.
-fn parent(project: &Project, variable: impl Fn(&str) -> Option<OsString>) -> Option<TaskId> {
+pub fn parent(project: &Project, variable: impl Fn(&str) -> Option<OsString>) -> Option<TaskId> {
     let id = variable("APEX_TASK_ID")?.to_str()?.parse().ok()?;
     let root = variable("APEX_PROJECT_PATH")?;
     connect::is_inside(project, Path::new(&root)).then_some(id)
@@ -218,7 +290,7 @@ mod tests {
     fn input_is_nothing_a_file_or_read_here() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("in"), "x").unwrap();
-        let of = |asked: Option<&str>| stdin(|_| Ok(dir.path().to_owned()), asked.map(Path::new));
+        let of = |asked: Option<&str>| stdin(|file| Ok(directory(dir.path(), file)), asked.map(Path::new));
         assert_eq!(of(None), Ok((Stdin::Empty, false)));
         assert_eq!(of(Some("-")), Ok((Stdin::Empty, true)));
         assert_eq!(of(Some("in")), Ok((Stdin::File(dir.path().join("in")), false)));

@@ -1,6 +1,7 @@
 //! What each command does: collect, then print through the ui. One file per command, or per noun where they are short.
 
 pub mod add;
+pub mod bulk;
 pub mod completions;
 pub mod config;
 pub mod daemon;

@@ -52,10 +52,14 @@ async fn follow(
     detach_after: Option<Duration>,
 ) -> Result<i32, Failure> {
     let client = &connection.client;
-    let task = add::send(connection, prepared).await?;
-    add::warn_if_untrusted(session, &task);
-    let task = task.id;
-    session.ui.detail(&format!("task {task} added"));
+    let sent = add::send(connection, prepared).await?;
+    add::warn_if_untrusted(session, &sent.task);
+    if sent.is_other {
+        session.ui.remark(&sent.in_words());
+    } else {
+        session.ui.detail(&sent.in_words());
+    }
+    let task = sent.task.id;
     let mut run = Following::begin(session, client, task, detach_after);
     loop {
         let event = run.next_event(&mut signals).await;

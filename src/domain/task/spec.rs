@@ -257,6 +257,9 @@ impl TaskSpec {
         for key in self.labels.keys() {
             check_label_key(key)?;
         }
+        if let Some(key) = &self.key {
+            check_key(key)?;
+        }
         if self.retry.max_attempts == 0 {
             return Err(InvalidSpec::NoAttempts);
         }
@@ -272,7 +275,7 @@ impl TaskSpec {
 /// Source: execve(2), "Limits on size of arguments and environment".
 pub const STRING_BYTES_MAX: usize = 32 * 4096 - 1;
 
-/// Longest name of a task and longest key of a label, in bytes.
+/// Longest name of a task, longest key of a task and longest key of a label, in bytes.
 pub const NAME_BYTES_MAX: usize = 255;
 
 /// Checks the name of a task: at least one character that is not a digit, comma or dash, so that no name can be read
@@ -289,6 +292,14 @@ pub fn check_name(name: &str) -> Result<(), InvalidSpec> {
 pub fn check_label_key(key: &str) -> Result<(), InvalidSpec> {
     if key.is_empty() || key.contains(['=', ',']) || key.len() > NAME_BYTES_MAX {
         return Err(InvalidSpec::LabelKey(key.to_owned()));
+    }
+    Ok(())
+}
+
+/// Checks the key of a task: not empty.
+pub fn check_key(key: &str) -> Result<(), InvalidSpec> {
+    if key.is_empty() || key.len() > NAME_BYTES_MAX {
+        return Err(InvalidSpec::Key(key.to_owned()));
     }
     Ok(())
 }
@@ -323,6 +334,15 @@ pub enum InvalidSpec {
     /// A label needs a key that can be typed in a filter.
     #[error("label `{0}` needs a key without `=` and comma, of 1 to 255 bytes")]
     LabelKey(String),
+    /// The key is none, or is too long.
+    #[error("key `{0}` needs 1 to 255 bytes")]
+    Key(String),
+    /// It would wait for itself, or for one after it.
+    #[error("a task can only wait for those before it")]
+    Later,
+    /// More tasks than can be added together.
+    #[error("at most {} tasks can be added together", super::BULK_MAX)]
+    Many,
     /// It would never run.
     #[error("a task needs at least 1 attempt, not 0")]
     NoAttempts,
@@ -342,6 +362,19 @@ impl Environment {
     /// Returns the names, in order, lossily where they are not UTF-8.
     pub fn names(&self) -> Vec<String> {
         self.0.iter().map(|(name, _)| name.to_string_lossy().into_owned()).collect()
+    }
+
+    /// Returns the environment with the variables of `over` set over it: one that is there keeps its place.
+    #[must_use]
+    pub fn with(&self, over: &Self) -> Self {
+        let mut variables = self.0.clone();
+        for (name, value) in &over.0 {
+            match variables.iter_mut().find(|(known, _)| known == name) {
+                Some(known) => known.1.clone_from(value),
+                None => variables.push((name.clone(), value.clone())),
+            }
+        }
+        Self(variables)
     }
 
     /// Checks that every variable can be handed to a process.

@@ -17,8 +17,8 @@ use crate::domain::time::Timestamp;
 use crate::store::memory::Memory;
 use crate::store::queue::{PauseQueues, PerQueue, QueueCount, SetQueue, SteerQueues};
 use crate::store::task::{
-    Add, Added, Cancel, Cancelled, Claim, Claimed, Counts, Due, Expire, Expired, Finish, Finished, InFlight, Pause,
-    PerTask, Renew, Start, Steer, TaskFilter, TaskPage, Unclaim,
+    Add, AddMany, Added, AddedMany, Cancel, Cancelled, Claim, Claimed, Counts, Due, Expire, Expired, Finish, Finished,
+    InFlight, Pause, PerTask, Renew, Start, Steer, TaskFilter, TaskPage, Unclaim,
 };
 use crate::store::{ChangeStore, Error, QueueStore, Reply, Store, TaskStore};
 
@@ -73,6 +73,10 @@ impl Troubled {
 impl TaskStore for Troubled {
     fn add(&self, add: Add) -> Reply<'_, Added> {
         self.memory.add(add)
+    }
+
+    fn add_many(&self, add: AddMany) -> Reply<'_, AddedMany> {
+        self.memory.add_many(add)
     }
 
     fn task(&self, id: TaskId) -> Reply<'_, Option<Task>> {

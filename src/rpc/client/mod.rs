@@ -22,6 +22,7 @@ use crate::domain::id::TaskId;
 use crate::domain::query::PerTask;
 use crate::rpc::socket;
 
+mod bulk;
 mod daemon;
 mod error;
 mod event;
@@ -37,6 +38,7 @@ mod watch;
 mod tests;
 
 pub use crate::rpc::convert::Error as Malformed;
+pub use bulk::{Batch, Bulk, TakenIn};
 pub use daemon::{DaemonLog, DaemonLogRequest};
 pub use error::Error;
 pub use event::{Event, Events};

@@ -172,6 +172,17 @@ impl TaskService for Daemon {
         Ok(Response::new(convert::task::added_to_proto(added)))
     }
 
+    async fn upload_tasks(
+        &self,
+        _: Request<tonic::Streaming<proto::UploadTasksRequest>>,
+    ) -> Result<Response<proto::UploadTasksResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn add_tasks(&self, _: Request<proto::AddTasksRequest>) -> Result<Response<proto::AddTasksResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
     async fn get_task(&self, _: Request<proto::GetTaskRequest>) -> Result<Response<proto::GetTaskResponse>, Status> {
         Err(status::from_problem(problem()))
     }

@@ -16,6 +16,7 @@ use crate::domain::id::{InvalidTaskId, TaskId};
 use crate::domain::task::InvalidSpec;
 
 pub(super) mod attempt;
+pub(super) mod bulk;
 pub(super) mod daemon;
 pub(super) mod event;
 pub(super) mod query;

@@ -97,7 +97,7 @@ fn spec() -> impl Strategy<Value = TaskSpec> {
     let command = (vec(os_string(), 0..4), os_string(), any::<bool>(), absolute_path());
     let named = (of("[a-z]{1,8}"), btree_map("[a-z]{1,4}", text(), 0..3), "[a-z]{1,8}", any::<i32>());
     let run = (0..0o1000_u32, limits(), stdin(), any::<bool>(), retry(), of(duration()), of(any::<u64>()));
-    let end = (of(1..65), of(duration()), of(text()), of(timestamp()), vec(id(), 0..3), vec(id(), 0..3));
+    let end = (of(1..65), of(duration()), of("[a-z]{1,8}"), of(timestamp()), vec(id(), 0..3), vec(id(), 0..3));
     (command, named, run, end).prop_map(|(command, named, run, end)| {
         let (mut argv, mut program, shell, cwd) = command;
         program.push("x");

@@ -111,7 +111,7 @@ pub(in crate::rpc) fn from_proto(task: proto::Task) -> Result<Task> {
     })
 }
 
-fn spec_to_proto(spec: TaskSpec) -> proto::TaskSpec {
+pub(in crate::rpc) fn spec_to_proto(spec: TaskSpec) -> proto::TaskSpec {
     proto::TaskSpec {
         argv: spec.argv.into_iter().map(OsString::into_vec).collect(),
         shell: spec.shell,
@@ -136,7 +136,7 @@ fn spec_to_proto(spec: TaskSpec) -> proto::TaskSpec {
     }
 }
 
-fn spec_from_proto(spec: proto::TaskSpec) -> Result<TaskSpec> {
+pub(in crate::rpc) fn spec_from_proto(spec: proto::TaskSpec) -> Result<TaskSpec> {
     let argv = spec.argv.into_iter().map(OsString::from_vec).collect();
     let default = TaskSpec::command(argv, path(spec.cwd));
     Ok(TaskSpec {
@@ -162,12 +162,12 @@ fn spec_from_proto(spec: proto::TaskSpec) -> Result<TaskSpec> {
     })
 }
 
-fn limit_to_proto(limit: Limit) -> proto::ResourceLimit {
+pub(in crate::rpc) fn limit_to_proto(limit: Limit) -> proto::ResourceLimit {
     proto::ResourceLimit { resource: limit.resource.as_str().to_owned(), soft: limit.soft }
 }
 
 /// A resource that a later version may have added is not limited.
-fn limit_from_proto(limit: proto::ResourceLimit) -> Option<Limit> {
+pub(in crate::rpc) fn limit_from_proto(limit: proto::ResourceLimit) -> Option<Limit> {
     Resource::from_word(&limit.resource).map(|resource| Limit { resource, soft: limit.soft })
 }
 

@@ -4,7 +4,7 @@
 //! hold anything (a silent one is dropped, one that does not read slows only itself), and that the end is quick
 //! whatever clients do (`serve`).
 //!
-//! Reading order: [`serve`] → `accept` → `task` → `queue` → `feed` → `watch` → `event` → `output` → `daemon`.
+//! Reading order: [`serve`] → `accept` → `task` → `bulk` → `queue` → `feed` → `watch` → `event` → `output` → `daemon`.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -35,6 +35,7 @@ use crate::rpc::proto::task_service_server::TaskServiceServer;
 use crate::rpc::{convert, status};
 
 mod accept;
+mod bulk;
 mod daemon;
 mod event;
 mod feed;

@@ -1,19 +1,20 @@
 //! The verbs of tasks.
 
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 use crate::domain::change::Actor;
 use crate::domain::error::{ErrorKind, Problem};
 use crate::domain::id::TaskId;
 use crate::domain::query::{Cancelled, PerTask};
 use crate::engine;
-use crate::rpc::convert::{query, signal, task, task_id, task_ids};
+use crate::rpc::convert::{bulk, query, signal, task, task_id, task_ids};
 use crate::rpc::proto::task_service_server::TaskService;
 use crate::rpc::proto::{
-    AddTaskRequest, AddTaskResponse, CancelTasksRequest, GetTaskRequest, GetTaskResponse, HoldTasksRequest,
-    KillTasksRequest, ListTasksRequest, ListTasksResponse, PauseTasksRequest, ReleaseTasksRequest, RemoveTasksRequest,
-    ResumeTasksRequest, RetryTasksRequest, TaskResults, WatchTasksRequest, WatchTasksResponse,
+    AddTaskRequest, AddTaskResponse, AddTasksRequest, AddTasksResponse, CancelTasksRequest, GetTaskRequest,
+    GetTaskResponse, HoldTasksRequest, KillTasksRequest, ListTasksRequest, ListTasksResponse, PauseTasksRequest,
+    ReleaseTasksRequest, RemoveTasksRequest, ResumeTasksRequest, RetryTasksRequest, TaskResults, UploadTasksRequest,
+    UploadTasksResponse, WatchTasksRequest, WatchTasksResponse,
 };
 use crate::rpc::server::feed::Feed;
 use crate::rpc::server::{Service, caller, malformed, once, watch};
@@ -30,6 +31,22 @@ impl TaskService for Service {
         let handle = self.handle.clone();
         let added = self.whole(async move { handle.add(new, by).await }).await?;
         Ok(Response::new(task::added_to_proto(added)))
+    }
+
+    async fn upload_tasks(
+        &self,
+        request: Request<Streaming<UploadTasksRequest>>,
+    ) -> Result<Response<UploadTasksResponse>, Status> {
+        self.take_in(request).await
+    }
+
+    async fn add_tasks(&self, request: Request<AddTasksRequest>) -> Result<Response<AddTasksResponse>, Status> {
+        let cli = caller(&request);
+        let bulk = bulk::bulk_from_proto(request.into_inner()).map_err(malformed)?;
+        let by = bulk.parent.map_or(cli, Actor::Task);
+        let handle = self.handle.clone();
+        let added = self.whole(async move { handle.add_many(bulk, bulk::read, by).await }).await?;
+        Ok(Response::new(bulk::added_to_proto(added)))
     }
 
     async fn get_task(&self, request: Request<GetTaskRequest>) -> Result<Response<GetTaskResponse>, Status> {

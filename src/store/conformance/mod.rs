@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::store::Store;
 
+pub(crate) mod bulk;
 pub(crate) mod change;
 pub(crate) mod model;
 pub(crate) mod queue;
@@ -24,6 +25,7 @@ macro_rules! conformance {
             task: an_added_task_is_there_as_it_was_given,
                 what_a_task_waits_for_decides_its_first_state,
                 adding_twice_adds_once,
+                while_a_task_has_a_key_no_other_one_is_added_with_it,
                 an_unknown_queue_is_refused,
                 ids_and_positions_ascend,
                 claims_go_by_priority_then_position,
@@ -55,6 +57,12 @@ macro_rules! conformance {
                 lists_go_on_below_the_lowest,
                 recent_keeps_what_ended_last,
                 lists_over_queues_names_and_labels_keep_the_newest;
+            bulk: many_tasks_are_added_as_each_would_be,
+                many_tasks_are_counted_and_told_as_each_would_be,
+                of_many_tasks_all_are_added_or_none,
+                many_tasks_that_are_added_twice_are_there_once,
+                one_of_many_tasks_whose_key_is_taken_is_the_one_that_has_it,
+                many_tasks_of_an_untrusted_project_are_held;
             wait: what_is_due_becomes_ready_and_the_next_time_is_told,
                 a_further_attempt_is_due_like_anything_else,
                 a_task_is_ready_when_all_it_depends_on_has_succeeded,

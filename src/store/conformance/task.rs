@@ -70,6 +70,8 @@ pub(crate) async fn an_added_task_is_there_as_it_was_given(world: &World) {
     for stdin in [None, Some(Stdin::Upload(Uuid::from_u128(5))), Some(Stdin::Open), Some(Stdin::Empty)] {
         let mut new = full_task(world.new_task().uuid);
         new.spec.stdin = stdin.unwrap_or(new.spec.stdin);
+        // While one has a key, no other one can.
+        new.spec.key = new.spec.key.map(|key| format!("{key}-{}", new.uuid));
         let now = world.now();
         let added = world.store.add(Add { task: new.clone(), by: BY, now, untrusted: false }).await.unwrap();
         assert!(added.created);
@@ -105,6 +107,34 @@ pub(crate) async fn adding_twice_adds_once(world: &World) {
     assert_eq!(second.task, world.task(first.task.id).await, "it is told as it stands, with its attempts");
     assert_eq!((second.task.attempts.len(), second.task.spec.name), (1, None));
     assert_eq!(world.list(TaskFilter::default()).await.0.len(), 1);
+}
+
+pub(crate) async fn while_a_task_has_a_key_no_other_one_is_added_with_it(world: &World) {
+    let keyed = |key: &str| {
+        let mut task = world.new_task();
+        task.spec.key = Some(key.to_owned());
+        task
+    };
+    let first = world.added(keyed("nightly")).await;
+    assert!(first.created);
+    let again = world.added(keyed("nightly")).await;
+    assert_eq!((again.created, &again.task), (false, &first.task), "it is the answer, unchanged");
+    assert!(world.added(keyed("Nightly")).await.created, "another key");
+    assert!(world.added(world.new_task()).await.created, "no key");
+    let claim = world.claimed().await.attempt.assignment;
+    world.start(claim).await;
+    let again = world.added(keyed("nightly")).await;
+    assert_eq!((again.created, again.task.state), (false, State::Running));
+    world.finish(claim, world.code(1)).await;
+
+    let next = world.added(keyed("nightly")).await;
+    assert!(next.created, "the first one has ended");
+    world.retry(&[first.task.id]).await;
+    let again = world.added(keyed("nightly")).await;
+    assert_eq!((again.created, again.task.id), (false, first.task.id), "of two, the oldest");
+    let mut unknown = keyed("nightly");
+    unknown.spec.queue = "gpu".to_owned();
+    assert!(!world.added(unknown).await.created, "nothing is asked of what is not added");
 }
 
 pub(crate) async fn an_unknown_queue_is_refused(world: &World) {

@@ -18,12 +18,13 @@ use crate::domain::task::{DEFAULT_QUEUE, Environment, Task};
 use crate::domain::time::Timestamp;
 use crate::store::queue::{PauseQueues, PerQueue, QueueCount, SetQueue, SteerQueues};
 use crate::store::task::{
-    Add, Added, Cancel, Cancelled, Claim, Claimed, Counts, Due, Expire, Expired, Finish, Finished, InFlight, Pause,
-    PerTask, Renew, Start, Steer, TaskFilter, TaskPage, Unclaim,
+    Add, AddMany, Added, AddedMany, Cancel, Cancelled, Claim, Claimed, Counts, Due, Expire, Expired, Finish, Finished,
+    InFlight, Pause, PerTask, Renew, Start, Steer, TaskFilter, TaskPage, Unclaim,
 };
 use crate::store::transition::Note;
 use crate::store::{ChangeStore, Error, QueueStore, Reply, Store, TaskStore};
 
+mod bulk;
 mod list;
 mod queue;
 mod steer;
@@ -145,6 +146,10 @@ impl Memory {
 impl TaskStore for Memory {
     fn add(&self, add: Add) -> Reply<'_, Added> {
         self.call(move |tables| tables.add(&add))
+    }
+
+    fn add_many(&self, add: AddMany) -> Reply<'_, AddedMany> {
+        self.call(move |tables| tables.add_many(&add))
     }
 
     fn task(&self, id: TaskId) -> Reply<'_, Option<Task>> {

@@ -18,6 +18,9 @@ impl Tables {
             return Ok(Added { task: entry.whole(), created: false });
         }
         let spec = &add.task.spec;
+        if let Some(entry) = spec.key.as_ref().and_then(|key| self.of_key(key)) {
+            return Ok(Added { task: entry.whole(), created: false });
+        }
         if !self.queues.contains_key(&spec.queue) {
             return Err(Error::NoSuchQueue(spec.queue.clone()));
         }
@@ -36,6 +39,12 @@ impl Tables {
         let (env, attempts) = (add.task.env.clone(), Vec::new());
         self.tasks.insert(id, Entry { task: task.clone(), env, cancel_reason: None, edges, attempts });
         Ok(Added { task, created: true })
+    }
+
+    /// Returns the task with a key that has not ended.
+    pub(super) fn of_key(&self, key: &str) -> Option<&Entry> {
+        let has_key = |entry: &&Entry| entry.task.spec.key.as_deref() == Some(key);
+        self.tasks.values().filter(has_key).find(|entry| !entry.task.state.is_ended())
     }
 
     pub(super) fn claim(&mut self, claim: &Claim) -> Vec<Claimed> {

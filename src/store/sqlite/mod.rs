@@ -24,8 +24,8 @@ use crate::domain::task::{Environment, Task};
 use crate::domain::time::Timestamp;
 use crate::store::queue::{PauseQueues, PerQueue, QueueCount, SetQueue, SteerQueues};
 use crate::store::task::{
-    Add, Added, Cancel, Cancelled, Claim, Claimed, Counts, Due, Expire, Expired, Finish, Finished, InFlight, Pause,
-    PerTask, Renew, Start, Steer, TaskFilter, TaskPage, Unclaim,
+    Add, AddMany, Added, AddedMany, Cancel, Cancelled, Claim, Claimed, Counts, Due, Expire, Expired, Finish, Finished,
+    InFlight, Pause, PerTask, Renew, Start, Steer, TaskFilter, TaskPage, Unclaim,
 };
 use crate::store::{ChangeStore, Error, QueueStore, Reply, Store, TaskStore};
 
@@ -135,6 +135,10 @@ impl Sqlite {
 impl TaskStore for Sqlite {
     fn add(&self, add: Add) -> Reply<'_, Added> {
         self.take_on(move |part| part.add(&add))
+    }
+
+    fn add_many(&self, add: AddMany) -> Reply<'_, AddedMany> {
+        self.take_on(move |part| part.add_many(&add))
     }
 
     fn task(&self, id: TaskId) -> Reply<'_, Option<Task>> {

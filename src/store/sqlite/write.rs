@@ -2,7 +2,7 @@
 
 use std::os::unix::ffi::OsStrExt;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
 use crate::domain::attempt::{Attempt, Output, Stream};
@@ -30,6 +30,30 @@ pub(super) fn environment(db: &Connection, env: &Environment) -> rusqlite::Resul
 
 /// Stores a task that is not there yet.
 pub(super) fn new_task(db: &Connection, task: &Task, queue: i64, environment: i64) -> rusqlite::Result<()> {
+    insert(&mut inserting(db)?, task, queue, environment, &limits(&task.spec.limits))?;
+    labels(db, task)
+}
+
+/// Returns the statement for [`insert`].
+pub(super) fn inserting(db: &Connection) -> rusqlite::Result<CachedStatement<'_>> {
+    db.prepare_cached(
+        "INSERT INTO task (id, uuid, state, queue, priority, position, attempt, failures, created_at, updated_at, run_at,
+        key, parent, name, argv, shell, cwd, environment, umask, limits, stdin, stdin_path, stdin_upload, split_output,
+        max_attempts, retry_delay, retry_backoff, retry_max_delay, retry_on_codes, on_interrupt, timeout, kill_signal,
+        kill_grace, output_limit)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
+        ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34)",
+    )
+}
+
+/// Stores a task that is not there yet, without its labels. `limits` are its soft limits, as [`limits()`] writes them.
+pub(super) fn insert(
+    statement: &mut CachedStatement<'_>,
+    task: &Task,
+    queue: i64,
+    environment: i64,
+    limits: &str,
+) -> rusqlite::Result<()> {
     let spec = &task.spec;
     let (stdin, path, upload) = match &spec.stdin {
         Stdin::Empty => ("empty", None, None),
@@ -38,15 +62,7 @@ pub(super) fn new_task(db: &Connection, task: &Task, queue: i64, environment: i6
         Stdin::Open => ("open", None, None),
     };
     let retry = &spec.retry;
-    db.prepare_cached(
-        "INSERT INTO task (id, uuid, state, queue, priority, position, attempt, failures, created_at, updated_at, run_at,
-        key, parent, name, argv, shell, cwd, environment, umask, limits, stdin, stdin_path, stdin_upload, split_output,
-        max_attempts, retry_delay, retry_backoff, retry_max_delay, retry_on_codes, on_interrupt, timeout, kill_signal,
-        kill_grace, output_limit)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
-        ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34)",
-    )?
-    .execute(params![
+    statement.execute(params![
         task.id.as_i64(),
         task.uuid.0.as_bytes(),
         task.state.as_str(),
@@ -66,7 +82,7 @@ pub(super) fn new_task(db: &Connection, task: &Task, queue: i64, environment: i6
         spec.cwd.as_os_str().as_bytes(),
         environment,
         spec.umask,
-        limits(&spec.limits),
+        limits,
         stdin,
         path,
         upload,
@@ -82,7 +98,12 @@ pub(super) fn new_task(db: &Connection, task: &Task, queue: i64, environment: i6
         spec.kill_grace.map(ms),
         spec.output_limit.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX)),
     ])?;
-    for (key, value) in &spec.labels {
+    Ok(())
+}
+
+/// Stores the labels of a task that was just stored.
+pub(super) fn labels(db: &Connection, task: &Task) -> rusqlite::Result<()> {
+    for (key, value) in &task.spec.labels {
         db.prepare_cached("INSERT INTO label (task, key, value) VALUES (?1, ?2, ?3)")?.execute(params![
             task.id.as_i64(),
             key,

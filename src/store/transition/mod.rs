@@ -16,7 +16,7 @@ mod steer;
 mod table;
 mod wait;
 
-pub(super) use run::{add_note, added, claim, finish, hashed, start, unclaim};
+pub(super) use run::{Adding, add_note, added, claim, finish, hashed, made, start, unclaim};
 pub(super) use steer::{cancel, causes_first, hold, in_order_of, pause, release, removed, resume, retry};
 pub(super) use wait::{DISTRUSTED, EXPIRE_MAX, FORGET_MAX, SETTLE_MAX, distrust, due, settle, trust};
 

@@ -6,10 +6,10 @@ use crate::domain::attempt::Attempt;
 use crate::domain::backoff;
 use crate::domain::change::{Actor, ChangeKind};
 use crate::domain::dependency::Standing;
-use crate::domain::id::{AssignmentId, AttemptNumber, TaskId};
+use crate::domain::id::{AssignmentId, AttemptNumber, TaskId, TaskUuid};
 use crate::domain::outcome::{self, Next, ReasonCode, RetryFacts};
 use crate::domain::queue::POSITION_STEP;
-use crate::domain::task::{State, Task};
+use crate::domain::task::{State, Task, TaskSpec};
 use crate::domain::time::Timestamp;
 use crate::store::task::{Add, Claim, Finish, Start, Unclaim};
 use crate::store::transition::steer::end_as_cancelled;
@@ -19,12 +19,39 @@ use crate::store::transition::{Note, Subject, in_order};
 /// Makes the task that an add makes, as number `id`. `standing` is what its dependencies come to, `broken_state` the
 /// state of the one that will not do what was wanted.
 pub(in crate::store) fn added(id: TaskId, add: &Add, standing: Standing, broken_state: Option<State>) -> Task {
-    let (new, now) = (&add.task, add.now);
-    let mut task = Task {
-        id,
+    let new = &add.task;
+    let added = Adding {
         uuid: new.uuid,
         spec: new.spec.clone(),
         env_names: new.env.names(),
+        hold: new.hold,
+        parent: new.parent,
+        now: add.now,
+        untrusted: add.untrusted,
+    };
+    made(id, added, standing, broken_state)
+}
+
+/// What [`made`] makes a task of.
+#[derive(Debug)]
+pub(in crate::store) struct Adding {
+    pub(in crate::store) uuid: TaskUuid,
+    pub(in crate::store) spec: TaskSpec,
+    pub(in crate::store) env_names: Vec<String>,
+    pub(in crate::store) hold: bool,
+    pub(in crate::store) parent: Option<TaskId>,
+    pub(in crate::store) now: Timestamp,
+    pub(in crate::store) untrusted: bool,
+}
+
+/// The same as [`added`], of parts.
+pub(in crate::store) fn made(id: TaskId, new: Adding, standing: Standing, broken_state: Option<State>) -> Task {
+    let now = new.now;
+    let mut task = Task {
+        id,
+        uuid: new.uuid,
+        spec: new.spec,
+        env_names: new.env_names,
         state: State::Held,
         reason_code: None,
         reason: None,
@@ -47,7 +74,7 @@ pub(in crate::store) fn added(id: TaskId, add: &Add, standing: Standing, broken_
         Standing::Broken(on) => skip(&mut task, on, broken_state, now),
         standing => {
             task.state = state_of(&task, standing, now);
-            if add.untrusted {
+            if new.untrusted {
                 hold_untrusted(&mut task);
             }
         }

@@ -311,6 +311,22 @@ fn run_takes_the_flags_of_add_and_follows() {
     );
 }
 
+/// Row: flags of task add / --key
+#[test]
+fn a_key_is_one_task_until_that_has_ended() {
+    let world = World::started();
+    let add = |flags: &[&str]| world.apex([&["task", "add", "--key", "nightly"][..], flags, &["--", "true"]].concat());
+    assert_eq!(add(&["--hold"]).expect(0).stdout, "task 1 added\n");
+    assert_eq!(add(&[]).expect(0).stdout, "task 1 is there already\n");
+    assert_eq!(add(&["-q"]).expect(0).stdout, "1\n");
+    let task = add(&["--json"]).expect(0).json();
+    assert_eq!((&task["id"], &task["key"], &task["state"]), (&json!(1), &json!("nightly"), &json!("held")));
+    world.apex(["task", "release", "1"]).expect(0);
+    world.ended(1);
+    assert_eq!(add(&["-q", "--wait"]).expect(0).stdout, "2\n");
+    assert_eq!(world.apex(["task", "add", "--key=", "--", "true"]).expect(2).stdout, "");
+}
+
 /// Row: flags of task add / run, signals
 #[test]
 fn ctrl_c_cancels_a_run_and_twice_kills_it() {

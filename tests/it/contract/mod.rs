@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use crate::support::{Run, World, run};
 
 mod add;
+mod bulk;
 mod command;
 mod config;
 mod daemon;

@@ -34,6 +34,8 @@ async fn a_claim_reads_the_partial_index_and_sorts_nothing() {
         expired.starts_with("SEARCH t USING COVERING INDEX task_ended (ended_at") && !expired.contains("TEMP B-TREE"),
         "{expired}"
     );
+    let key = plan(&store, verb::OF_KEY).await;
+    assert_eq!(key, "SEARCH task USING INDEX task_key (key=?)");
     let open = plan(&store, &read::in_flight_sql()).await;
     assert_eq!(open, "SCAN attempt USING INDEX attempt_open");
     store.close().await.unwrap();

@@ -1,7 +1,7 @@
 //! The verbs that change something, each inside the transaction of the writer.
 //!
-//! Here stands what they share, and the add; then `run` (from the claim to the end), `wait` (what waits for the clock or
-//! for others), `steer` (what people ask for) and `queue`.
+//! Here stands what they share, and the add; then `bulk` (many adds in one), `run` (from the claim to the end), `wait`
+//! (what waits for the clock or for others), `steer` (what people ask for) and `queue`.
 
 use std::path::Path;
 
@@ -20,6 +20,7 @@ use crate::store::sqlite::{fault, write};
 use crate::store::task::{Add, Added, PerTask, Refused};
 use crate::store::transition::{self, Note, Subject};
 
+mod bulk;
 mod expire;
 mod queue;
 mod run;
@@ -130,14 +131,18 @@ impl Part<'_> {
         let new = &add.task;
         let sql = "SELECT id FROM task WHERE uuid = ?1";
         let known = self.db.prepare_cached(sql)?.query_row([new.uuid.0.as_bytes()], |row| Columns::new(row).cell());
-        if let Some(id) = known.optional()?
+        let mut known: Option<TaskId> = known.optional()?;
+        if known.is_none()
+            && let Some(key) = &new.spec.key
+        {
+            known = self.of_key(key)?;
+        }
+        if let Some(id) = known
             && let Some(task) = read::whole_task(self.db, id)?
         {
             return Ok(Added { task, created: false });
         }
-        let sql = "SELECT id FROM queue WHERE name = ?1 AND gone = 0";
-        let queue = self.db.prepare_cached(sql)?.query_row([&new.spec.queue], |row| row.get::<_, i64>(0)).optional()?;
-        let Some(queue) = queue else { return Err(Error::NoSuchQueue(new.spec.queue.clone()).into()) };
+        let queue = self.queue_of(&new.spec.queue)?;
         let mut edges = Vec::new();
         for (want, on) in wants(&new.spec) {
             let state = read::state(self.db, on)?.ok_or(Error::NoSuchTask(on))?;
@@ -159,6 +164,18 @@ impl Part<'_> {
         self.note(transition::add_note(&task, add))?;
         crash_point("apexd.add.written");
         Ok(Added { task, created: true })
+    }
+
+    /// Returns the number of the queue of a name.
+    fn queue_of(&self, name: &str) -> Result<i64, Undone> {
+        let sql = "SELECT id FROM queue WHERE name = ?1 AND gone = 0";
+        let queue = self.db.prepare_cached(sql)?.query_row([name], |row| row.get(0)).optional()?;
+        queue.ok_or_else(|| Error::NoSuchQueue(name.to_owned()).into())
+    }
+
+    /// Returns the task with a key that has not ended.
+    fn of_key(&self, key: &str) -> rusqlite::Result<Option<TaskId>> {
+        self.db.prepare_cached(OF_KEY)?.query_row([key], |row| Columns::new(row).cell()).optional()
     }
 
     /// Does something to each of some tasks, and answers for each; those that there are not are refused.
@@ -212,6 +229,9 @@ impl Part<'_> {
         read::task(self.db, of.task)?.ok_or_else(|| self.damaged("an attempt without its task"))
     }
 }
+
+/// The task with a key that has not ended.
+pub(super) const OF_KEY: &str = "SELECT id FROM task WHERE key = ?1 AND ended_at IS NULL ORDER BY id LIMIT 1";
 
 /// A dependency as it is stored: what is wanted, of which task, and how that stands.
 pub(super) type StoredEdge = (Want, TaskId, Edge);
