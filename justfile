@@ -27,3 +27,11 @@ deny:
 build:
     cargo build --release --locked
     ln -sf apex target/release/apexd
+
+# Sends apex, every other queue on this machine and the bare limit through the same work. Takes most of an hour.
+compare:
+    cargo bench --locked --bench compare
+
+# The hot paths in parts.
+hot:
+    cargo bench --locked --bench hot
