@@ -47,7 +47,7 @@ fn killing_the_guardian_touches_no_task_and_no_follower() {
     let ids: Vec<u64> = (1..=5).map(|n| world.add(&counting(n))).collect();
     let paused = world.add("echo $$ > pid; while [ ! -e go ]; do sleep 0.01; done; exit 6");
     let cancelled = world.add("sleep 1000 & echo $! > left; wait");
-    let limited = world.add_with(&["--timeout", "2s"], "exec sleep 1000");
+    let limited = world.add_with(&["--timeout", "6s"], "exec sleep 1000");
     let ended = world.add("sleep 1000 & echo $! > behind; while [ ! -e one ]; do sleep 0.01; done; exit 7");
     let after = world.add("echo after");
     for id in ids.iter().chain([&paused, &cancelled, &limited, &ended]) {

@@ -162,8 +162,8 @@ impl Part<'_> {
     pub(in crate::store::sqlite) fn distrust(&mut self, now: Timestamp) -> Result<usize, Undone> {
         let mut ids = Vec::new();
         for state in transition::DISTRUSTED {
-            let sql = "SELECT id FROM task WHERE queue IN (SELECT id FROM queue) AND state = ?1
-                ORDER BY queue, id LIMIT ?2";
+            let sql = "SELECT t.id FROM queue q CROSS JOIN task t ON t.id IN
+                (SELECT id FROM task WHERE queue = q.id AND state = ?1 ORDER BY id LIMIT ?2) ORDER BY t.id LIMIT ?2";
             let mut of_state = self.db.prepare_cached(sql)?;
             let left = int(SETTLE_MAX.saturating_sub(ids.len()) as u64);
             for id in of_state.query_map(params![state.as_str(), left], |row| Columns::new(row).cell())? {
@@ -174,8 +174,9 @@ impl Part<'_> {
     }
 
     pub(in crate::store::sqlite) fn trust(&mut self, now: Timestamp) -> Result<usize, Undone> {
-        let sql = "SELECT id FROM task WHERE queue IN (SELECT id FROM queue) AND state = 'held'
-            AND reason_code = 'untrusted' ORDER BY queue, id LIMIT ?1";
+        let sql = "SELECT t.id FROM queue q CROSS JOIN task t ON t.id IN
+            (SELECT id FROM task WHERE queue = q.id AND state = 'held' AND reason_code = 'untrusted' ORDER BY id LIMIT ?1)
+            ORDER BY t.id LIMIT ?1";
         let mut held = self.db.prepare_cached(sql)?;
         let held = held.query_map([int(SETTLE_MAX as u64)], |row| Columns::new(row).cell())?;
         let held = held.collect::<Result<_, _>>()?;
