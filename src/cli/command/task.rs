@@ -26,10 +26,11 @@ pub fn list(session: &Session, args: &List) -> Result<i32, Failure> {
     let page = block_on(async {
         let client = connect::connect(session, &project).await?.client;
         let mut page = client.tasks(&filter).await?;
-        if is_shortened && page.tasks.len() >= SHOWN as usize {
-            if let Some(running) = running(&filter) {
-                add_running(&mut page, client.tasks(&running).await?);
-            }
+        if is_shortened
+            && page.tasks.len() >= SHOWN as usize
+            && let Some(running) = running(&filter)
+        {
+            add_running(&mut page, client.tasks(&running).await?);
         }
         if let Some(name) = filter.queue.as_ref().filter(|_| page.tasks.is_empty()) {
             let is_there = client.queues().await?.iter().any(|queue| queue.name == *name);

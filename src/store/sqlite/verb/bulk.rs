@@ -53,15 +53,13 @@ impl Part<'_> {
 
     fn insert_many(&mut self, many: &AddMany, added: &mut AddedMany) -> Result<(), Undone> {
         let mut inserting = Inserting::begin(self, many)?;
-        let mut place = 0;
-        for task in (many.tasks)() {
+        for (place, task) in (0..).zip((many.tasks)()) {
             let task = task.map_err(Error::Source)?;
             let line = task.line;
             inserting.insert(self, task, place, added).map_err(|undone| match undone {
                 Undone::Refused(source) => Error::Line { line, source: source.into() }.into(),
                 failed @ Undone::Failed(_) => failed,
             })?;
-            place += 1;
         }
         let Inserting { first, next, counts, ended, .. } = inserting;
         for ((queue, state), n) in counts {
