@@ -97,8 +97,7 @@ pub struct TaskFlags {
 /// `retry_max_delay`, `retry_on`, `on_interrupt`, `timeout`, `output_limit`, `kill_signal`, `kill_grace`, `cwd`, `env` (an
 /// object), `stdin` (a file), `split_output`, `key`. Values are as with the flags of the same names. What a line leaves out
 /// is as the flags beside --from say; labels and variables of both hold. With --json the tasks are printed as an array, with
-/// -q their numbers, a line each, in the order of the lines. Other adds wait while so many are stored at once: half a
-/// second for 100,000.
+/// -q their numbers, a line each, in the order of the lines. Other adds wait while so many are stored at once.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 #[command(after_help = "\
 Examples:
