@@ -1,7 +1,7 @@
 //! `task add --from`: many tasks, all of them or none.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, BufWriter, Write as _, stdin, stdout};
+use std::io::{self, BufRead, BufReader, BufWriter, Write as _, stdin, stdout};
 use std::path::Path;
 use std::thread;
 
@@ -81,8 +81,12 @@ fn open(from: &Path) -> Result<Box<dyn BufRead + Send>, Failure> {
     if from == Path::new("-") {
         return Ok(Box::new(BufReader::with_capacity(BATCH_BYTES, stdin())));
     }
-    let file = File::open(from)
-        .map_err(|error| Failure::io(format!("cannot read the tasks in `{}`", from.display()), &error))?;
+    let failed = |error: &io::Error| Failure::io(format!("cannot read the tasks in `{}`", from.display()), error);
+    let file = File::open(from).map_err(|error| failed(&error))?;
+    // It could be opened, and only whoever reads it would be told, without its name.
+    if file.metadata().map_err(|error| failed(&error))?.is_dir() {
+        return Err(failed(&io::ErrorKind::IsADirectory.into()));
+    }
     Ok(Box::new(BufReader::with_capacity(BATCH_BYTES, file)))
 }
 
