@@ -26,7 +26,6 @@ mod foreign;
 mod hold;
 mod kin;
 mod log;
-mod mounts;
 mod orders;
 mod peer;
 mod poll;

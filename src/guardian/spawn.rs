@@ -4,7 +4,7 @@
 //! still (`CLONE_VM | CLONE_VFORK`). So nothing in [`in_child`] may allocate, lock or panic: every string is made before.
 //! Measured in November 2026: 94 µs a call, where posix_spawn takes 110 and std with `pre_exec` 230.
 //!
-//! Where a path may lead to a file system that does not answer ([`mounts`](super::mounts)) the guardian must not stand
+//! Where a path may lead to a file system that does not answer ([`mounts`](crate::link::mounts)) the guardian must not stand
 //! still: the child is then a copy of its own, made by fork, that says how it went ([`starting`](super::starting)).
 
 use std::ffi::{CString, OsStr, OsString};
@@ -21,8 +21,8 @@ use nix::sys::resource::{Resource as Number, getrlimit, setrlimit};
 use nix::unistd::pipe2;
 
 use crate::domain::task::Resource;
-use crate::guardian::mounts::Mounts;
 use crate::guardian::supervisor::VARIABLE;
+use crate::link::mounts::Mounts;
 use crate::link::{MARK, Spawn, SpawnStep};
 
 /// A process that was just started.

@@ -8,6 +8,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 
 use nix::libc;
+use nix::sys::resource::{Resource, getrlimit};
 
 use crate::domain::adoption::Child;
 use crate::domain::id::AssignmentId;
@@ -22,12 +23,16 @@ use crate::guardian::processes::{self, Meant, Seen, Sessions};
 use crate::guardian::spawn::{Failed, Spawner};
 use crate::guardian::starting::{Progress, Starting};
 use crate::link::handover::Heir;
-use crate::link::machine::{Stat, boottime_now, ticks_now, wall_now};
+use crate::link::machine::{Stat, boottime_now, present_tick, ticks_now, wall_now};
 use crate::link::{Fact, Scope, Spawn, SpawnStep};
 
 /// So many descriptors stay free whatever is started: three to go through `/proc` and signal what is found there, one
 /// for the log, one for the next apexd beyond those of the last, and some to spare.
 const FREE_FDS_MIN: usize = 8;
+
+/// The guardian has fewer descriptors than this that do not belong to a task; of those there are two at most for each: one
+/// for the process, one for the news of its start. Only beyond that it is tried whether some are free.
+const OWN_FDS_MAX: usize = 64;
 
 /// So many ended processes are held for an apexd that does not say that their ends are stored: each takes up a pid, of
 /// which others need some too. Nothing more is started then.
@@ -128,18 +133,19 @@ impl Table {
         if self.held.len() - self.running >= ENDED_MAX {
             return Err(Failed { step: SpawnStep::Fork, errno: libc::EAGAIN });
         }
-        // Free again as soon as the process runs: without descriptors its start time could not be read, nor its session
-        // be found when it is to be ended.
-        let reserve: io::Result<Vec<OwnedFd>> = (0..FREE_FDS_MIN).map(|_| poll.as_fd().try_clone_to_owned()).collect();
-        let reserve = reserve
-            .map_err(|error| Failed { step: SpawnStep::Fork, errno: error.raw_os_error().unwrap_or(libc::EMFILE) })?;
+        let reserve = self.reserve(poll)?;
         let group = self.cgroups.make(assignment);
+        let tick = present_tick();
         let (started, news) = spawner.start_task(spawn, group).inspect_err(|_| self.cgroups.remove(assignment))?;
         crash_point("guardian.spawn.done");
         drop(reserve);
         let started_at = wall_now();
-        // A start time of 0 is no process's: one that could not be read is never mistaken for another process.
-        let start_ticks = Stat::of(started.pid).map_or(0, |stat| stat.start_ticks);
+        let start_ticks = if present_tick() == tick {
+            tick
+        } else {
+            // A start time of 0 is no process's: one that could not be read is never mistaken for another process.
+            Stat::of(started.pid).map_or(0, |stat| stat.start_ticks)
+        };
         if poll.add(&started.pidfd, Source::Task(started.pid)).is_err() {
             self.unwatched.push(started.pid);
         }
@@ -171,6 +177,21 @@ impl Table {
             self.note_news(assignment);
         }
         Ok(())
+    }
+
+    /// Takes up the descriptors that must be free, to be dropped as soon as the process runs: without any its start time
+    /// could not be read, nor its session be found when it is to be ended.
+    ///
+    /// Errors: [`SpawnStep::Fork`] if there are fewer.
+    fn reserve(&self, poll: &Poll) -> Result<Vec<OwnedFd>, Failed> {
+        // The limit is asked for each time: prlimit(1) may change it from outside.
+        let (soft, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or_default();
+        let most_in_use = 2 * self.running + OWN_FDS_MAX;
+        if u64::try_from(most_in_use).is_ok_and(|most| most < soft) {
+            return Ok(Vec::new());
+        }
+        let reserve: io::Result<_> = (0..FREE_FDS_MIN).map(|_| poll.as_fd().try_clone_to_owned()).collect();
+        reserve.map_err(|error| Failed { step: SpawnStep::Fork, errno: error.raw_os_error().unwrap_or(libc::EMFILE) })
     }
 
     /// Takes over a process from the guardian before; `pidfd` is its descriptor if it came with one. One that runs is

@@ -138,7 +138,15 @@ pub fn ticks_per_second() -> u64 {
 
 /// Returns the clock tick that begins next, on the clock of [`Stat::start_ticks`].
 pub fn ticks_now() -> u64 {
-    boottime_now().0.saturating_mul(ticks_per_second()) / 1_000 + 1
+    present_tick() + 1
+}
+
+/// Returns the clock tick that has begun last, on the clock of [`Stat::start_ticks`]: what the kernel writes down as the
+/// start of a process that it makes now.
+///
+/// Source: Linux, `fs/proc/array.c`, `nsec_to_clock_t` of the process's `start_boottime`.
+pub fn present_tick() -> u64 {
+    boottime_now().0.saturating_mul(ticks_per_second()) / 1_000
 }
 
 #[cfg(test)]
@@ -165,6 +173,20 @@ mod tests {
         let start_ticks = Stat::of(child.id()).unwrap().start_ticks;
         assert!((start_ticks..start_ticks + 3_600 * ticks_per_second()).contains(&ticks_now()));
         child.wait().unwrap();
+    }
+
+    #[test]
+    fn the_present_tick_is_the_start_of_a_process_that_is_made_within_it() {
+        let mut compared = 0;
+        while compared < 5 {
+            let before = present_tick();
+            let mut child = std::process::Command::new("true").spawn().unwrap();
+            let after = present_tick();
+            let started = Stat::of(child.id()).unwrap().start_ticks;
+            child.wait().unwrap();
+            assert!((before..=after).contains(&started), "{before} {started} {after}");
+            compared += usize::from(before == after);
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub mod codec;
 pub mod handover;
 pub mod last_words;
 pub mod machine;
+pub mod mounts;
 
 use std::ffi::OsString;
 use std::os::fd::RawFd;

@@ -14,7 +14,7 @@ use nix::libc;
 
 use super::world::{Apexd, World, id, number};
 use crate::domain::outcome::ExitStatus;
-use crate::guardian::mounts::tests::DOUBT;
+use crate::link::mounts::tests::DOUBT;
 use crate::guardian::processes;
 use crate::link::{Fact, Order, Scope, Spawn, SpawnStep};
 

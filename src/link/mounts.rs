@@ -72,7 +72,7 @@ const FIRST_LINE_BYTES: usize = 256;
 
 /// The mounts of this process, as far as they matter.
 #[derive(Debug, Default)]
-pub(super) struct Mounts {
+pub struct Mounts {
     table: Option<File>,
     /// Where something is mounted that is not of this machine alone; `None` if that is not known.
     doubtful: Option<HashSet<PathBuf>>,
@@ -80,7 +80,7 @@ pub(super) struct Mounts {
 
 impl Mounts {
     /// Returns whether starting this process may have to wait for something outside the machine. Does not itself.
-    pub(super) fn can_hang(&mut self, spawn: &Spawn) -> bool {
+    pub fn can_hang(&mut self, spawn: &Spawn) -> bool {
         #[cfg(test)]
         if tests::DOUBT.load(std::sync::atomic::Ordering::Relaxed) {
             return true;
@@ -93,6 +93,13 @@ impl Mounts {
         let files = [Some(&spawn.cwd), spawn.stdin.as_ref(), Some(&spawn.stdout), spawn.stderr.as_ref()];
         files.into_iter().flatten().any(|path| leads_to(doubtful, path))
             || program_leads_to(doubtful, &spawn.cwd.join(&spawn.program))
+    }
+
+    /// Returns whether looking at one of these paths may have to wait for something outside the machine. Does not itself.
+    pub fn can_hang_at(&mut self, mut paths: impl Iterator<Item = PathBuf>) -> bool {
+        self.refresh();
+        let Some(doubtful) = &self.doubtful else { return true };
+        !doubtful.is_empty() && paths.any(|path| leads_to(doubtful, &path))
     }
 
     /// Reads the mounts again if they have changed, which the kernel tells on the descriptor.
@@ -209,13 +216,13 @@ fn interpreter(file: &Path) -> Option<PathBuf> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
     use std::sync::atomic::AtomicBool;
 
     /// Set in a guardian of a test: every path is taken for one that may hang.
-    pub(in crate::guardian) static DOUBT: AtomicBool = AtomicBool::new(false);
+    pub(crate) static DOUBT: AtomicBool = AtomicBool::new(false);
 
     #[test]
     fn what_is_not_of_this_machine_is_found_among_the_mounts() {
@@ -262,6 +269,18 @@ pub(super) mod tests {
         }
         assert!(!leads_to(&doubtful, Path::new("/")));
         assert!(leads_to(&HashSet::from([PathBuf::from("/")]), &root));
+    }
+
+    #[test]
+    fn of_several_paths_each_counts() {
+        let directory = tempfile::tempdir().unwrap();
+        let (here, dead) = (directory.path().join("here"), fs::canonicalize(directory.path()).unwrap().join("dead"));
+        let mut mounts = Mounts::default();
+        mounts.refresh();
+        mounts.doubtful = Some(HashSet::from([dead.clone()]));
+        assert!(!mounts.can_hang_at([here.clone(), "/bin".into()].into_iter()));
+        assert!(mounts.can_hang_at([here, dead.join("sub")].into_iter()));
+        assert!(!mounts.can_hang_at(std::iter::empty()));
     }
 
     #[test]
