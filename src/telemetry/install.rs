@@ -1,6 +1,6 @@
 //! Puts the log in its place: from here on every event of the process goes to the file, through a thread of its own.
 
-use std::io;
+use std::io::{self, BufWriter};
 use std::panic::PanicHookInfo;
 use std::path::Path;
 use std::sync::Arc;
@@ -17,6 +17,9 @@ use super::Settings;
 use super::format::{self, Fields, Lines};
 use super::level::Level;
 use super::rotate::Rotating;
+
+/// So many bytes of lines are written at once at most.
+const GATHERED_MAX: usize = 64 * 1024;
 
 /// Keeps the log going; what is still on its way to the file when this is dropped is written first, for which a second
 /// is allowed. Events after that are lost. To be dropped before the process ends by `exit` or `exec`.
@@ -74,7 +77,8 @@ pub fn init(log_file: &Path, settings: Settings, also_stderr: bool) -> io::Resul
 fn assemble(log_file: &Path, settings: Settings, also_stderr: bool) -> (impl Subscriber + Send + Sync, Guard) {
     let rotating = Rotating::new(log_file, &settings);
     let errors = rotating.errors();
-    let (file, worker) = detached("log", rotating);
+    // Whole lines come together while there are more of them, and go out when there are no more.
+    let (file, worker) = detached("log", BufWriter::with_capacity(GATHERED_MAX, rotating));
     let dropped = file.error_counter();
     let mut workers = vec![worker];
     // A thread of its own: a terminal that was stopped with Ctrl-S must not keep lines out of the file.

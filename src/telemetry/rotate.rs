@@ -82,6 +82,20 @@ impl Rotating {
         self.errors.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Appends several lines at once if they fit into the current file. Returns how many bytes of whole lines were
+    /// written; the rest is to be put line by line.
+    fn put_together(&mut self, lines: &[u8]) -> usize {
+        let today = (self.clock)().0.div_euclid(DAY_MS);
+        let Ok((mut current, size)) = self.open(today) else { return 0 };
+        let fits = size + lines.len() as u64 + u64::from(current.is_torn) <= self.max_size;
+        let written = match fits && (size == 0 || current.day == today) {
+            true => current.append_some(lines).unwrap_or(0),
+            false => 0,
+        };
+        self.current = Some(current);
+        lines[..written].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1)
+    }
+
     fn put(&mut self, line: &[u8]) -> io::Result<()> {
         let line = cut(line, self.max_size);
         let today = (self.clock)().0.div_euclid(DAY_MS);
@@ -174,7 +188,8 @@ impl Rotating {
 
 impl Write for Rotating {
     fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
-        for line in lines.split_inclusive(|byte| *byte == b'\n') {
+        let done = if self.lost == 0 { self.put_together(lines) } else { 0 };
+        for line in lines[done..].split_inclusive(|byte| *byte == b'\n') {
             if self.lost > 0 {
                 let told = format!("log lines were lost lines={}", self.lost);
                 let told = format::line((self.clock)(), Level::Warn, &told);
@@ -226,8 +241,14 @@ impl Current {
 
     /// Appends with a single write, so that lines of other processes stay whole.
     fn append(&mut self, line: &[u8]) -> io::Result<()> {
+        // The disk is full: trying for the rest would only fail again.
+        if self.append_some(line)? < line.len() { Err(io::ErrorKind::WriteZero.into()) } else { Ok(()) }
+    }
+
+    /// The same, and returns how many bytes of them were written.
+    fn append_some(&mut self, lines: &[u8]) -> io::Result<usize> {
         let torn_before: &[u8] = if self.is_torn { b"\n" } else { b"" };
-        let bytes = [torn_before, line].concat();
+        let bytes = [torn_before, lines].concat();
         let written = loop {
             match self.file.write(&bytes) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -235,11 +256,10 @@ impl Current {
             }
         };
         let Some(last) = written.checked_sub(1) else {
-            return if bytes.is_empty() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) };
+            return if bytes.is_empty() { Ok(0) } else { Err(io::ErrorKind::WriteZero.into()) };
         };
-        // The disk is full: trying for the rest would only fail again.
         self.is_torn = bytes[last] != b'\n';
-        if written < bytes.len() { Err(io::ErrorKind::WriteZero.into()) } else { Ok(()) }
+        Ok(written.saturating_sub(torn_before.len()))
     }
 }
 

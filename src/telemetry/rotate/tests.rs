@@ -58,6 +58,25 @@ fn errors(rotating: &Rotating) -> u64 {
 }
 
 #[test]
+fn lines_that_come_together_stand_where_they_would_one_by_one() {
+    let text: String = "abcdefg".chars().map(line).collect();
+    let (together, apart) = (Desk::new(), Desk::new());
+    let mut rotating = together.rotating(100, 3);
+    for lines in [&text[..80], &text[80..120], &text[120..]] {
+        put(&mut rotating, lines);
+    }
+    let mut rotating = apart.rotating(100, 3);
+    "abcdefg".chars().for_each(|of| put(&mut rotating, &line(of)));
+    assert_eq!(together.files::<4>(), apart.files::<4>());
+    assert_eq!(together.files::<1>(), [Some(line('g'))]);
+    together.set_clock(NOON + 86_400_000);
+    put(&mut rotating, &line('h'));
+    let mut rotating = together.rotating(1_000, 3);
+    put(&mut rotating, &(line('h') + &line('i')));
+    assert_eq!(together.files::<2>(), [Some(line('h') + &line('i')), Some(line('g'))], "a new day is a new file");
+}
+
+#[test]
 fn a_line_that_would_exceed_the_size_begins_a_new_file() {
     let desk = Desk::new();
     let mut rotating = desk.rotating(80, 2);
