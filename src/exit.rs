@@ -145,7 +145,7 @@ mod tests {
             id: TaskId::new(1).unwrap(),
             uuid: TaskUuid(Uuid::nil()),
             spec: TaskSpec::command(vec!["true".into()], "/".into()),
-            env_names: Vec::new(),
+            env_names: [].into(),
             state,
             reason_code: None,
             reason: None,

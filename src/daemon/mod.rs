@@ -40,6 +40,8 @@ const EXIT_FAILED: i32 = 1;
 const LAST_ANSWERS: Duration = Duration::from_millis(150);
 /// How long the server has to end, connections cut; it is dropped after that, whatever it still does.
 const SERVER_ENDS: Duration = Duration::from_millis(250);
+/// How many threads answer clients.
+const SERVER_THREADS: usize = 2;
 /// How long jobs that hang in the kernel may hold up the end.
 const LAST_JOBS: Duration = Duration::from_millis(100);
 
@@ -118,16 +120,22 @@ fn assemble(project: &Project, overrides: Overrides) -> Result<i32, Failure> {
     let log = telemetry::init(&project.log_file(), log_settings(&config), false)
         .with_context(|| format!("cannot write the log `{}`", project.log_file().display()))
         .map_err(Failure::passing)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+    // The engine and the link to the guardian have one thread, so that what follows from one another needs no other
+    // thread to wake up; the server has its own, so that a long answer keeps no task from starting.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.context("cannot start the runtime").map_err(Failure::passing)?;
+    let serving = tokio::runtime::Builder::new_multi_thread()
+        .thread_name("apex-serve")
+        .worker_threads(SERVER_THREADS)
         .enable_all()
         .build()
-        .context("cannot start the runtime")
+        .context("cannot start the server's runtime")
         .map_err(Failure::passing)?;
     let (file, filter) = (project.config_file(), log.filter());
     let read = move || config::load(&file, overrides);
     let configuration = Arc::new(Configuration::new(config, read, move |level| filter.set_level(level)));
-    let ended = runtime.block_on(serve(project, configuration, held));
+    let ended = runtime.block_on(serve(project, configuration, held, serving.handle()));
+    serving.shutdown_timeout(LAST_JOBS);
     runtime.shutdown_timeout(LAST_JOBS);
     drop(log);
     let (code, estate) = ended?;
@@ -169,6 +177,7 @@ async fn serve(
     project: &Project,
     configuration: Arc<Configuration>,
     held: process::Inherited,
+    serving: &tokio::runtime::Handle,
 ) -> Result<(i32, Option<Estate>), Failure> {
     let (link, facts) = process::Link::take(held.link).map_err(Failure::passing)?;
     let database = project.database();
@@ -197,7 +206,7 @@ async fn serve(
     let store: Arc<dyn Store> = store;
     // A copy, for the next guardian if there is to be one: the server closes its own.
     let spare = held.listener.try_clone().map_err(Failure::passing)?;
-    let listener = UnixListener::from(held.listener);
+    let listener = (UnixListener::from(held.listener), serving.clone());
     let own = Own { database: id, trusted };
     let result = run(project, configuration, listener, &link, facts, store.clone(), own).await;
     if let Err(error) = store.close().await {
@@ -308,7 +317,7 @@ async fn sweep_uploads(outputs: Outputs, store: Arc<dyn Store>) {
 async fn run(
     project: &Project,
     configuration: Arc<Configuration>,
-    listener: UnixListener,
+    (listener, serving): (UnixListener, tokio::runtime::Handle),
     link: &process::Link,
     mut facts: mpsc::Receiver<Fact>,
     store: Arc<dyn Store>,
@@ -362,7 +371,7 @@ async fn run(
     let signals =
         signals::Signals::listen(handle.clone()).context("cannot listen for signals").map_err(Failure::passing)?;
     let clock = clock::watch(handle.clone());
-    let server = Server::start(listener, &handle, project.log_file());
+    let server = Server::start(&serving, listener, &handle, project.log_file());
     link.send(Order::Ready);
     // From now on the loop answers when it is asked.
     link.send(Order::Present);
@@ -390,14 +399,19 @@ struct Server {
 }
 
 impl Server {
-    fn start(listener: UnixListener, handle: &Handle, log_file: std::path::PathBuf) -> Self {
+    fn start(
+        serving: &tokio::runtime::Handle,
+        listener: UnixListener,
+        handle: &Handle,
+        log_file: std::path::PathBuf,
+    ) -> Self {
         let mut closing = handle.closing();
         let shutdown = async move {
             // An engine that is gone is closing as well.
             let _ = closing.wait_for(|closing| *closing != crate::engine::Closing::Open).await;
         };
         let options = server::ServerOptions { log_file, linger: LAST_ANSWERS };
-        Self { running: tokio::spawn(server::serve(listener, handle.clone(), options, shutdown)) }
+        Self { running: serving.spawn(server::serve(listener, handle.clone(), options, shutdown)) }
     }
 
     /// Gives clients a moment to take their last answers, and no more: one that says nothing would hold it for ever.

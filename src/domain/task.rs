@@ -1,5 +1,7 @@
 //! Tasks: what is asked ([`TaskSpec`]), and how it stands ([`Task`], [`State`]).
 
+use std::sync::Arc;
+
 use crate::domain::attempt::Attempt;
 use crate::domain::id::{TaskId, TaskUuid};
 use crate::domain::outcome::{ExitStatus, ReasonCode};
@@ -44,7 +46,7 @@ pub struct Task {
     /// What is to be done.
     pub spec: TaskSpec,
     /// Names of the variables in its environment.
-    pub env_names: Vec<String>,
+    pub env_names: Arc<[String]>,
     /// Where it stands.
     pub state: State,
     /// Why, for programs.

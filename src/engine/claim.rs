@@ -5,12 +5,13 @@ use std::time::Duration;
 use tracing::{error, info, warn};
 
 use crate::domain::attempt::{Machine, Policy};
+use crate::domain::id::AssignmentId;
 use crate::domain::queue;
 use crate::domain::task::TaskSpec;
 use crate::engine::core::{Core, Now};
 use crate::engine::error::with_causes;
 use crate::engine::handle::is_passing;
-use crate::engine::job::{Job, Preparation};
+use crate::engine::job::{Job, Move, Preparation};
 use crate::engine::supervise::{ABOUT_TO_END, CANCELLED, Supervised};
 use crate::engine::timer::Target;
 use crate::engine::wait::LEASE;
@@ -23,13 +24,15 @@ const CLAIM_MAX: usize = 256;
 const CLAIM_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 impl Core {
-    /// Looks for ready tasks, unless there is no room or somebody is looking already.
+    /// Ready tasks are to be looked for.
     pub(super) fn claim(&mut self) {
+        self.claim_wanted = true;
+    }
+
+    /// Looks for ready tasks, unless there is no room. There is room already where the end of an attempt is on its way to
+    /// the store, as far as it has come there when the tasks are taken.
+    pub(super) fn claim_now(&mut self) {
         if self.is_closing() {
-            return;
-        }
-        if self.claiming {
-            self.claim_again = true;
             return;
         }
         // Whoever accepts the project wakes the loop.
@@ -42,15 +45,16 @@ impl Core {
         }
         self.claim_not_before = None;
         self.last_poll_at = Some(now);
-        let taken = self.attempts.len() + self.releasing.len();
+        let after: Vec<AssignmentId> = self.recording.iter().copied().collect();
+        let taken = (self.attempts.len() + self.releasing.len()).saturating_sub(after.len());
         let room = queue::free_slots(self.settings.max_concurrent, taken);
         if room == 0 {
             return;
         }
         let room = room.min(CLAIM_MAX);
         self.claiming = true;
-        self.claim_again = false;
-        self.job(Job::Claim { room, owner: self.owner, boot: self.boot, now, lease_until: now + LEASE });
+        let (owner, boot, lease_until) = (self.owner, self.boot, now + LEASE);
+        self.job(Job::Move(Move::Claim { room, after, owner, boot, now, lease_until }));
     }
 
     /// Takes in what a claim brought.
@@ -73,7 +77,7 @@ impl Core {
                     self.begin(claimed);
                 }
                 self.claiming = false;
-                if !all_there_was || self.claim_again {
+                if !all_there_was {
                     self.claim();
                 }
             }

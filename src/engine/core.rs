@@ -147,8 +147,10 @@ pub(super) struct Core {
     drain: Drain,
     pub(super) timers: Timers,
     pub(super) claiming: bool,
-    /// More may be ready than the claim under way looked at.
-    pub(super) claim_again: bool,
+    /// Tasks may be ready. They are claimed when everything that has happened by now is taken in, see [`Core::rest`].
+    pub(super) claim_wanted: bool,
+    /// Attempts whose end is on its way to the store.
+    pub(super) recording: BTreeSet<AssignmentId>,
     /// No claims before this: the machine had no room for another process.
     pub(super) claim_not_before: Option<Moment>,
     /// How often in a row the machine had no room for another process.
@@ -183,7 +185,8 @@ impl Core {
             drain: Drain::default(),
             timers: Timers::default(),
             claiming: false,
-            claim_again: false,
+            claim_wanted: false,
+            recording: BTreeSet::new(),
             claim_not_before: None,
             refusals: 0,
             waiting: Waiting::default(),
@@ -214,8 +217,27 @@ impl Core {
         std::mem::take(&mut self.effects)
     }
 
-    /// Takes in one event and returns what must be done, in order.
+    /// Takes in one event when nothing else has happened by now, and returns what must be done, in order.
+    #[cfg(test)]
     pub(super) fn step(&mut self, now: Now, event: Event) -> Vec<Effect> {
+        let mut effects = self.take(now, event);
+        effects.extend(self.rest(now));
+        effects
+    }
+
+    /// Returns what must be done when there is nothing left that has happened.
+    pub(super) fn rest(&mut self, now: Now) -> Vec<Effect> {
+        self.now = now;
+        if self.claim_wanted && !self.claiming {
+            self.claim_wanted = false;
+            self.claim_now();
+        }
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Takes in one of several events that have happened by now, and returns what must be done, in order. After the last
+    /// one comes [`Core::rest`].
+    pub(super) fn take(&mut self, now: Now, event: Event) -> Vec<Effect> {
         self.now = now;
         match event {
             Event::Fact(fact) => self.fact(fact),

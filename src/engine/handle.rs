@@ -23,6 +23,7 @@ use crate::engine::hash::Hashing;
 use crate::engine::reload::Reload;
 use crate::engine::{Error, Guardian, Settings, World};
 use crate::fault::crash_point;
+use crate::link::mounts::Mounts;
 use crate::output::Outputs;
 use crate::store::{Store, task as verb};
 
@@ -87,6 +88,8 @@ pub(super) struct Shared {
     pub(super) pausing: tokio::sync::Mutex<()>,
     /// Held while files of removed tasks are deleted.
     pub(super) tidying: tokio::sync::Mutex<()>,
+    /// What is mounted, for who would rather look at a file than wake another thread for it.
+    pub(super) mounts: Mutex<Mounts>,
     /// Starts that are being prepared and are not wanted any more.
     pub(super) abandoned: Mutex<HashSet<AssignmentId>>,
     pub(super) run_time: Mutex<RunTime>,
@@ -123,6 +126,7 @@ impl Shared {
             trusted: tokio::sync::RwLock::new(trusted),
             pausing: tokio::sync::Mutex::default(),
             tidying: tokio::sync::Mutex::default(),
+            mounts: Mutex::default(),
             abandoned: Mutex::default(),
             run_time: Mutex::default(),
             pulse: Mutex::default(),
@@ -149,6 +153,11 @@ impl Shared {
 
     pub(super) fn pulse(&self) -> Pulse {
         self.pulse.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Returns whether all these paths are on file systems of this machine, which answer at once.
+    pub(super) fn answers_at_once(&self, paths: impl IntoIterator<Item = PathBuf>) -> bool {
+        !self.mounts.lock().unwrap_or_else(PoisonError::into_inner).can_hang_at(paths.into_iter())
     }
 
     /// Wants a start no more that is being prepared.

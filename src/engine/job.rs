@@ -1,11 +1,9 @@
 //! What takes time: what the core wants done by the store, the files and the machine, and how that is done.
 
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use tracing::{error, warn};
-use uuid::Uuid;
 
 use crate::domain::attempt::Output;
 use crate::domain::id::{AssignmentId, AttemptNumber, TaskId};
@@ -14,13 +12,14 @@ use crate::domain::outcome::Outcome;
 use crate::domain::task::{Environment, TaskSpec};
 use crate::domain::time::Timestamp;
 use crate::engine::handle::{Shared, is_passing};
-use crate::engine::spawn::{self, NotStartable};
+use crate::engine::prepare;
+use crate::engine::spawn::NotStartable;
 use crate::engine::supervise::tell_end;
-use crate::engine::{Error, jitter};
+use crate::engine::{Error, jitter, turn};
 use crate::fault::crash_point;
 use crate::link::Spawn;
 use crate::store;
-use crate::store::task::{Claim, Claimed, Due, Expire, Expired, Finish, Finished, InFlight, Renew, Start, Unclaim};
+use crate::store::task::{Claimed, Due, Expire, Expired, Finish, Finished, InFlight, Renew, Start, Unclaim};
 
 /// How many files of removed tasks are deleted at a time.
 const TIDY_MAX: usize = 256;
@@ -28,16 +27,10 @@ const TIDY_MAX: usize = 256;
 /// Something that is to be done. Every one is answered by one [`Done`].
 #[derive(Debug)]
 pub(super) enum Job {
-    /// Take as many tasks as there is `room` for.
-    Claim { room: usize, owner: GuardianId, boot: BootId, now: Timestamp, lease_until: Timestamp },
+    /// Store how an attempt goes its way.
+    Move(Move),
     /// Look up what a start needs.
     Prepare(Box<Preparation>),
-    /// Store that a process runs.
-    Start(Start),
-    /// Give a claim back.
-    Unclaim(Unclaim),
-    /// Finish the output and store how an attempt ended.
-    Record(Box<Record>),
     /// Make ready what is due.
     Due { now: Timestamp },
     /// Tell tasks what they depend on.
@@ -52,6 +45,27 @@ pub(super) enum Job {
     Expire(Expire),
 }
 
+/// What is stored of attempts on their way. What comes together in one turn of the loop is stored together, see
+/// [`turn`].
+#[derive(Debug)]
+pub(super) enum Move {
+    /// Take as many tasks as there is `room` for, when the attempts in `after` have ended.
+    Claim {
+        room: usize,
+        after: Vec<AssignmentId>,
+        owner: GuardianId,
+        boot: BootId,
+        now: Timestamp,
+        lease_until: Timestamp,
+    },
+    /// Store that a process runs.
+    Start(Start),
+    /// Give a claim back.
+    Unclaim(Unclaim),
+    /// Finish the output and store how an attempt ended.
+    Record(Box<Record>),
+}
+
 /// What is known about an attempt that is to be started.
 #[derive(Debug)]
 pub(super) struct Preparation {
@@ -60,7 +74,7 @@ pub(super) struct Preparation {
     pub(super) slot: u32,
     pub(super) assignment: AssignmentId,
     pub(super) spec: TaskSpec,
-    pub(super) env: Environment,
+    pub(super) env: Arc<Environment>,
 }
 
 /// The end of an attempt.
@@ -108,46 +122,15 @@ impl Record {
     }
 }
 
-/// Does a job.
+/// Does a job by itself, and returns what it came to.
 ///
 /// # Cancel safety
 /// Not cancel-safe: what it came to would be lost.
-pub(super) async fn perform(shared: Arc<Shared>, job: Job) -> Done {
+pub(super) async fn perform(shared: Arc<Shared>, job: Job) -> Vec<Done> {
     let store = &shared.store;
-    match job {
-        Job::Claim { room, owner, boot, now, lease_until } => {
-            let assignments = (0..room).map(|_| AssignmentId(Uuid::now_v7())).collect();
-            let claim = Claim { owner, boot, assignments, now, lease_until };
-            let claimed = store.claim(claim).await;
-            crash_point("apexd.claim.committed");
-            Done::Claimed { claimed, asked: room }
-        }
-        Job::Prepare(preparation) => {
-            let assignment = preparation.assignment;
-            let order = on_disk(&shared, move |shared| spawn::prepare(shared, &preparation).map(Box::new)).await;
-            crash_point("apexd.spawn.prepared");
-            Done::Prepared { assignment, order }
-        }
-        Job::Start(start) => {
-            let assignment = start.assignment;
-            let started = store.start(start).await;
-            crash_point("apexd.start.committed");
-            Done::Started { assignment, started }
-        }
-        Job::Unclaim(unclaim) => {
-            let (assignment, reason) = (unclaim.assignment, unclaim.reason.clone());
-            let released = store.unclaim(unclaim).await;
-            crash_point("apexd.unclaim.committed");
-            Done::Released { assignment, released, reason }
-        }
-        Job::Record(record) => {
-            let assignment = record.assignment;
-            let finished = finish(&shared, *record).await.map(Box::new);
-            if let Ok(finished) = &finished {
-                measure(&shared, finished);
-            }
-            Done::Recorded { assignment, finished }
-        }
+    vec![match job {
+        Job::Move(one) => return turn::perform(shared, vec![one]).await,
+        Job::Prepare(preparation) => on_disk(&shared, move |shared| prepare::one(shared, &preparation)).await,
         Job::Due { now } => Done::LookedAtClock { due: store.due(now).await },
         Job::Settle { now } => Done::Settled { more: store.settle(now).await },
         Job::Renew(renew) => Done::Renewed { expired: store.renew(renew).await },
@@ -157,7 +140,7 @@ pub(super) async fn perform(shared: Arc<Shared>, job: Job) -> Done {
         }
         Job::Look { assignment, identity } => Done::Looked { assignment, alive: (shared.world.is_alive)(identity) },
         Job::Expire(expire) => Done::Expired { expired: store.expire(expire).await },
-    }
+    }]
 }
 
 /// Settles a piece of the past.
@@ -179,15 +162,11 @@ async fn finish(shared: &Arc<Shared>, record: Record) -> Result<Finished, Error>
     Ok(finished)
 }
 
-fn measure(shared: &Shared, finished: &Finished) {
-    if let (true, Some(started)) = (finished.recorded, finished.task.started_at) {
-        let length: Duration = finished.task.ended_at.unwrap_or(finished.task.updated_at).since(started);
-        shared.run_time.lock().unwrap_or_else(PoisonError::into_inner).observe(length);
-    }
-}
-
 /// Does what waits for a disk where it holds nobody up.
-async fn on_disk<T: Send + 'static>(shared: &Arc<Shared>, work: impl FnOnce(&Shared) -> T + Send + 'static) -> T {
+pub(super) async fn on_disk<T: Send + 'static>(
+    shared: &Arc<Shared>,
+    work: impl FnOnce(&Shared) -> T + Send + 'static,
+) -> T {
     let shared = Arc::clone(shared);
     match tokio::task::spawn_blocking(move || work(&shared)).await {
         Ok(done) => done,

@@ -3,11 +3,12 @@
 //! One machine (`core`) owns every attempt that is under way. Whatever happens (a fact from the guardian, a command from a
 //! client, a stored outcome, a moment that has come) reaches it as a value; it asks the domain's machines what follows and
 //! answers with values: orders, jobs, replies. The loop around it ([`run`]) waits for the one and performs the other.
-//! Nothing in the loop waits for the disk: what takes time is a job, and its end comes back as a value. Reads and adds do
+//! Nothing in the loop waits for what may not answer: what takes time is a job, and its end comes back as a value. Names
+//! on file systems of this machine are looked up at once, which is quicker than waking another thread. Reads and adds do
 //! not pass through the loop at all; [`Handle`] goes straight to the store and wakes the loop.
 //!
 //! Reading order: [`handle`], `steer`, `queue`, `feed` (what may be asked) → [`run`] (the loop) → `core` → `claim` →
-//! `supervise` → `wait` → `timer` → `adopt` → `job` (what takes time) → `spawn`; `reload` and `hash` stand apart.
+//! `supervise` → `wait` → `timer` → `adopt` → `job` (what takes time) → `turn` (what is stored together) → `prepare` → `spawn`; `reload` and `hash` stand apart.
 //!
 //! Deliberately absent: a list of waiting tasks (the store has it), a recovery mode (`adopt` is how every start goes),
 //! and timers of a task's own (one heap holds all moments).
@@ -38,6 +39,7 @@ mod feed;
 pub mod handle;
 mod hash;
 mod job;
+mod prepare;
 mod queue;
 mod reload;
 mod retain;
@@ -46,6 +48,7 @@ mod spawn;
 mod steer;
 mod supervise;
 mod timer;
+mod turn;
 mod wait;
 
 pub use bulk::{Bulk, Tasks};

@@ -14,8 +14,9 @@ use crate::engine::adopt::Known;
 use crate::engine::asker::Askers;
 use crate::engine::core::{Answer, Core, Effect, Event, Now, Watched};
 use crate::engine::handle::{Closing, Command, Handle, Shared};
-use crate::engine::job::{self, Done, Job};
-use crate::engine::{Error, Setup, World};
+use crate::engine::job::{self, Done, Job, Move};
+use crate::engine::prepare::{self, Prepared};
+use crate::engine::{Error, Setup, World, turn};
 use crate::fault::{crash_point, is_sabotaged};
 use crate::link::{Fact, Order};
 
@@ -39,15 +40,26 @@ pub struct Engine {
     commands: mpsc::Receiver<Command>,
     orders: Box<dyn Fn(Order) + Send + Sync>,
     facts: mpsc::Receiver<Fact>,
-    jobs: JoinSet<Done>,
+    jobs: JoinSet<Vec<Done>>,
+    /// What is being stored of attempts on their way: one turn at a time.
+    turn: JoinSet<Vec<Done>>,
+    /// What the next turn will store.
+    next_turn: Vec<Move>,
     /// What looks up what starts need. Nobody waits for it in the end: it may hang on a disk that does not answer.
-    preparing: JoinSet<Done>,
+    preparing: JoinSet<()>,
+    /// How that is told.
+    prepared: Channel<Prepared>,
     askers: Askers,
     /// Who watches the output of attempts that have a limit; they end with this.
     watches: HashMap<AssignmentId, AbortOnDropHandle<()>>,
     /// How they tell that a limit was reached.
-    overflows: (mpsc::UnboundedSender<Overflow>, mpsc::UnboundedReceiver<Overflow>),
+    overflows: Channel<Overflow>,
 }
+
+type Channel<T> = (mpsc::UnboundedSender<T>, mpsc::UnboundedReceiver<T>);
+
+/// So much that has happened is taken in before anything is performed that follows from it.
+const EVENTS_MAX: usize = 256;
 
 /// An attempt that has written too much, and how much.
 type Overflow = (AssignmentId, u64);
@@ -68,7 +80,10 @@ impl Engine {
             orders: setup.orders,
             facts: setup.facts,
             jobs: JoinSet::new(),
+            turn: JoinSet::new(),
+            next_turn: Vec::new(),
             preparing: JoinSet::new(),
+            prepared: mpsc::unbounded_channel(),
             askers: Askers::default(),
             watches: HashMap::new(),
             overflows: mpsc::unbounded_channel(),
@@ -105,40 +120,72 @@ impl Engine {
     pub async fn run(mut self) -> Ended {
         loop {
             if let Some(ended) = self.core.ended()
-                && self.jobs.is_empty()
+                && self.is_idle()
             {
                 if let Some(asker) = self.core.replace_asker() {
                     self.askers.answer(asker, Answer::Done);
                 }
                 return ended;
             }
-            let event = self.next_event().await;
-            let effects = self.core.step(self.shared.world.time(), event);
+            let mut events = self.next_events().await;
+            let mut effects = Vec::new();
+            // What has happened by now is taken in together: what follows from it can then be stored together.
+            for _ in 0..EVENTS_MAX {
+                for event in events.drain(..) {
+                    effects.extend(self.core.take(self.shared.world.time(), event));
+                }
+                match self.events_at_hand() {
+                    Some(more) => events = more,
+                    None => break,
+                }
+            }
+            effects.extend(self.core.rest(self.shared.world.time()));
             self.follow(effects);
         }
     }
 
-    async fn next_event(&mut self) -> Event {
+    /// Nothing is being stored.
+    fn is_idle(&self) -> bool {
+        self.jobs.is_empty() && self.turn.is_empty() && self.next_turn.is_empty()
+    }
+
+    async fn next_events(&mut self) -> Vec<Event> {
         let pause = self.core.next_wake().map(|at| (self.shared.world.moment)().until(at));
         let ending = self.core.ended().is_some();
         tokio::select! {
             // What has happened comes before what is asked, and both before what is due.
             biased;
-            fact = self.facts.recv(), if !ending => self.told(fact),
+            fact = self.facts.recv(), if !ending => vec![self.told(fact)],
+            Some(done) = self.turn.join_next(), if !self.turn.is_empty() => came_to(done),
             Some(done) = self.jobs.join_next(), if !self.jobs.is_empty() => came_to(done),
-            Some(done) = self.preparing.join_next(), if !ending && !self.preparing.is_empty() => self.prepared(done),
-            Some((assignment, bytes)) = self.overflows.1.recv(), if !ending => Event::Overflowed { assignment, bytes },
-            Some(command) = self.commands.recv() => self.askers.take(command, &self.shared),
-            () = self.shared.wake.notified(), if !ending => Event::Woken(self.shared.take_wake()),
-            () = tokio::time::sleep(pause.unwrap_or(Duration::from_secs(3600))), if !ending => Event::TimeHasCome,
+            Some(done) = self.prepared.1.recv(), if !ending => self.prepared(done),
+            Some((assignment, bytes)) = self.overflows.1.recv(), if !ending => vec![Event::Overflowed { assignment, bytes }],
+            Some(command) = self.commands.recv() => vec![self.askers.take(command, &self.shared)],
+            () = self.shared.wake.notified(), if !ending => vec![Event::Woken(self.shared.take_wake())],
+            () = tokio::time::sleep(pause.unwrap_or(Duration::from_secs(3600))), if !ending => vec![Event::TimeHasCome],
         }
     }
 
-    fn prepared(&self, done: Result<Done, JoinError>) -> Event {
-        if let Ok(Done::Prepared { assignment, .. }) = &done {
+    /// Returns what has happened as well, if anything has.
+    fn events_at_hand(&mut self) -> Option<Vec<Event>> {
+        let ending = self.core.ended().is_some();
+        if !ending && let Ok(fact) = self.facts.try_recv() {
+            return Some(vec![self.told(Some(fact))]);
+        }
+        if let Some(done) = self.turn.try_join_next().or_else(|| self.jobs.try_join_next()) {
+            return Some(came_to(done));
+        }
+        if !ending && let Ok(done) = self.prepared.1.try_recv() {
+            return Some(self.prepared(done));
+        }
+        self.commands.try_recv().ok().map(|command| vec![self.askers.take(command, &self.shared)])
+    }
+
+    fn prepared(&self, prepared: Prepared) -> Vec<Event> {
+        if let Ok(Done::Prepared { assignment, .. }) = &prepared {
             self.shared.is_prepared(*assignment);
         }
-        came_to(done)
+        came_to(prepared.map(|done| vec![done]))
     }
 
     fn told(&self, fact: Option<Fact>) -> Event {
@@ -155,8 +202,26 @@ impl Engine {
     fn follow(&mut self, effects: Vec<Effect>) {
         // Before the guardian is told that it was heard.
         self.shared.show(&self.core);
+        let mut preparations = Vec::new();
         for effect in effects {
-            self.perform(effect);
+            match effect {
+                Effect::Job(Job::Move(one)) => turn::push(&mut self.next_turn, one),
+                Effect::Job(Job::Prepare(preparation)) if prepare::answers_at_once(&self.shared, &preparation) => {
+                    // Quicker than waking another thread for it. It is taken in with what has happened meanwhile.
+                    let _ = self.prepared.0.send(Ok(prepare::one(&self.shared, &preparation)));
+                }
+                Effect::Job(Job::Prepare(preparation)) => preparations.push(*preparation),
+                effect => self.perform(effect),
+            }
+        }
+        if self.turn.is_empty() && !self.next_turn.is_empty() {
+            let turn = std::mem::take(&mut self.next_turn);
+            self.turn.spawn(turn::perform(Arc::clone(&self.shared), turn));
+        }
+        // Those that are over have told what they came to.
+        while self.preparing.try_join_next().is_some() {}
+        if !preparations.is_empty() {
+            self.preparing.spawn(prepare::all(Arc::clone(&self.shared), preparations, self.prepared.0.clone()));
         }
         if let Some(ended) = self.core.ended() {
             // Where the guardian is gone, this process takes its place, and another apexd comes.
@@ -169,9 +234,6 @@ impl Engine {
     fn perform(&mut self, effect: Effect) {
         match effect {
             Effect::Order(order) => self.order(order),
-            Effect::Job(job @ Job::Prepare(_)) => {
-                drop(self.preparing.spawn(job::perform(Arc::clone(&self.shared), job)));
-            }
             Effect::Abandon(assignment) => self.shared.abandon(assignment),
             Effect::Job(job) => drop(self.jobs.spawn(job::perform(Arc::clone(&self.shared), job))),
             Effect::Reply(asker, answer) => self.askers.answer(asker, answer),
@@ -215,12 +277,12 @@ pub(super) fn tidy(shared: &Arc<Shared>) -> JoinHandle<()> {
     tokio::spawn(async move { job::tidy(&shared).await })
 }
 
-fn came_to(done: Result<Done, JoinError>) -> Event {
+fn came_to(done: Result<Vec<Done>, JoinError>) -> Vec<Event> {
     match done {
-        Ok(done) => Event::Done(done),
+        Ok(done) => done.into_iter().map(Event::Done).collect(),
         Err(error) => {
             error!(%error, "A job of the engine failed");
-            Event::JobFailed
+            vec![Event::JobFailed]
         }
     }
 }

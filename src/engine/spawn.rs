@@ -118,7 +118,7 @@ fn shell_argv(line: &[OsString]) -> Vec<OsString> {
     argv
 }
 
-fn variable<'a>(env: &'a Environment, name: &str) -> Option<&'a OsStr> {
+pub(super) fn variable<'a>(env: &'a Environment, name: &str) -> Option<&'a OsStr> {
     env.0.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_os_str())
 }
 

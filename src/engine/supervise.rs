@@ -17,7 +17,7 @@ use crate::engine::Error;
 use crate::engine::core::{self, Answer, Core, Ticket, Watched};
 use crate::engine::error::with_causes;
 use crate::engine::handle::is_passing;
-use crate::engine::job::{Done, Job, Record};
+use crate::engine::job::{Done, Job, Move, Record};
 use crate::engine::spawn::{self, NotStartable};
 use crate::engine::timer::Target;
 use crate::fault;
@@ -422,13 +422,13 @@ impl Core {
             return;
         };
         // An end that overtakes the start carries it along, so nothing depends on the order of the two jobs.
-        self.job(Job::Start(Start { assignment, identity, at }));
+        self.job(Job::Move(Move::Start(Start { assignment, identity, at })));
     }
 
     pub(super) fn release(&mut self, assignment: AssignmentId, reason: String) {
         self.releasing.insert(assignment);
         let now = self.now.wall;
-        self.job(Job::Unclaim(Unclaim { assignment, reason, now }));
+        self.job(Job::Move(Move::Unclaim(Unclaim { assignment, reason, now })));
     }
 
     /// Finishes the output and stores how the attempt ended.
@@ -436,10 +436,21 @@ impl Core {
         let Some(supervised) = self.attempts.get(&assignment) else { return };
         let (task, number, started) = (&supervised.task, supervised.attempt.number, supervised.process);
         let (id, split_output, now) = (task.id, task.spec.split_output, self.now.wall);
-        self.job(Job::Record(Box::new(Record { id, number, split_output, assignment, outcome, started, now })));
+        self.recording.insert(assignment);
+        self.claim();
+        self.job(Job::Move(Move::Record(Box::new(Record {
+            id,
+            number,
+            split_output,
+            assignment,
+            outcome,
+            started,
+            now,
+        }))));
     }
 
     fn recorded(&mut self, assignment: AssignmentId, finished: Result<Box<Finished>, Error>) {
+        self.recording.remove(&assignment);
         match finished {
             Ok(finished) => {
                 self.feed(assignment, Event::Recorded);

@@ -53,11 +53,13 @@ impl Outputs {
     /// What an earlier start under the same number left (it was claimed, but never ran) is removed. The files
     /// themselves are made by the process that writes them.
     pub fn prepare(&self, task: TaskId, attempt: AttemptNumber, split_output: bool) -> Result<Files, Error> {
-        self.within(&part(task, attempt, Stream::Merged))?;
-        let directory = self.absolute(&directory(task));
-        let make = |path: &Path| DirBuilder::new().mode(0o700).recursive(true).create(path);
-        make(&directory).map_err(|source| Error::MakeDirectory { path: directory, source })?;
-        for stream in Stream::ALL {
+        let (_, is_there) = self.find(&part(task, attempt, Stream::Merged))?;
+        if !is_there {
+            let directory = self.absolute(&directory(task));
+            let made = DirBuilder::new().mode(0o700).recursive(true).create(&directory);
+            made.map_err(|source| Error::MakeDirectory { path: directory, source })?;
+        }
+        for stream in Stream::of(split_output).iter().copied() {
             for name in [part(task, attempt, stream), sealed(task, attempt, stream)] {
                 let path = self.absolute(&name);
                 remove(&path).map_err(|source| Error::Seal { path, source })?;
@@ -71,12 +73,34 @@ impl Outputs {
         })
     }
 
+    /// Does what [`Self::seal`] does for each of several attempts, given as task, number and whether streams are apart.
+    pub fn seal_all(
+        &self,
+        attempts: impl IntoIterator<Item = (TaskId, AttemptNumber, bool)>,
+    ) -> Vec<Result<Vec<Output>, Error>> {
+        let mut checked = None;
+        let seal = |(task, attempt, split_output)| {
+            let place = directory(task);
+            // Most tasks that end together have the same directory, and one look at it is enough.
+            if checked.as_ref() != Some(&place) {
+                self.within(&part(task, attempt, Stream::Merged))?;
+                checked = Some(place);
+            }
+            self.seal_within(task, attempt, split_output)
+        };
+        attempts.into_iter().map(seal).collect()
+    }
+
     /// Gives the output of an attempt that has ended its final name, and returns what there is.
     ///
     /// Shape: a stream that nothing was written to has no file and no entry. Idempotent: after a crash in between, the
     /// second call finds what the first one did.
     pub fn seal(&self, task: TaskId, attempt: AttemptNumber, split_output: bool) -> Result<Vec<Output>, Error> {
         self.within(&part(task, attempt, Stream::Merged))?;
+        self.seal_within(task, attempt, split_output)
+    }
+
+    fn seal_within(&self, task: TaskId, attempt: AttemptNumber, split_output: bool) -> Result<Vec<Output>, Error> {
         let mut outputs = Vec::new();
         for stream in Stream::of(split_output).iter().copied() {
             let (from, name) = (self.absolute(&part(task, attempt, stream)), sealed(task, attempt, stream));
@@ -168,6 +192,12 @@ impl Outputs {
     ///
     /// Errors: [`Error::InTheWay`].
     fn within(&self, path: &Path) -> Result<PathBuf, Error> {
+        self.find(path).map(|(path, _)| path)
+    }
+
+    /// The same, and whether the directory that it stands in is there.
+    fn find(&self, path: &Path) -> Result<(PathBuf, bool), Error> {
+        let mut is_there = true;
         let mut directory = self.dir.as_ref().clone();
         // Whoever may write the directory above can put another one in its place at any time.
         let is_strange = |found: Metadata| !found.is_dir() || found.uid() != nix::unistd::geteuid().as_raw();
@@ -178,13 +208,24 @@ impl Outputs {
         while let Some(part) = parts.next() {
             directory.push(part);
             let is_last = parts.peek().is_none();
-            // What is not there yet leads nowhere; what cannot be looked at fails where it is used.
-            let leads_out = || !is_last && fs::symlink_metadata(&directory).is_ok_and(|found| !found.is_dir());
-            if !matches!(part, Component::Normal(_)) || leads_out() {
+            if !matches!(part, Component::Normal(_)) {
                 return Err(Error::InTheWay { path: directory });
             }
+            if is_last {
+                break;
+            }
+            // What is not there yet leads nowhere; what cannot be looked at fails where it is used.
+            match fs::symlink_metadata(&directory) {
+                Ok(found) if !found.is_dir() => return Err(Error::InTheWay { path: directory }),
+                found => is_there = found.is_ok(),
+            }
         }
-        Ok(directory)
+        Ok((directory, is_there))
+    }
+
+    /// Returns the absolute path of the directory that all files stand in.
+    pub fn place(&self) -> PathBuf {
+        self.dir.join("output")
     }
 
     /// Returns the absolute path of something in `.apex/`.

@@ -77,7 +77,7 @@ fn lookup_by(
     cwd: &Path,
     look: impl Fn(&Path) -> Found,
 ) -> Result<PathBuf, LookupError> {
-    if program.as_bytes().contains(&b'/') {
+    if is_path(program) {
         let path = cwd.join(program);
         return match look(&path) {
             Found::Program => Ok(path),
@@ -89,11 +89,8 @@ fn lookup_by(
     if program.is_empty() {
         return Err(not_in_path());
     }
-    let directories = path.unwrap_or(OsStr::new(DEFAULT_PATH)).as_bytes().split(|byte| *byte == b':');
     let mut passed_over = None;
-    for directory in directories {
-        // Joining an empty path would add nothing; joining an absolute one replaces `cwd`.
-        let path = cwd.join(OsStr::from_bytes(directory)).join(program);
+    for path in candidates(program, path, cwd) {
         match look(&path) {
             Found::Program => return Ok(path),
             Found::Nothing => {}
@@ -101,6 +98,22 @@ fn lookup_by(
         }
     }
     Err(passed_over.unwrap_or_else(not_in_path))
+}
+
+fn is_path(program: &OsStr) -> bool {
+    program.as_bytes().contains(&b'/')
+}
+
+/// Returns every path that [`lookup`] may look at, in its order.
+pub fn candidates<'a>(
+    program: &'a OsStr,
+    path: Option<&'a OsStr>,
+    cwd: &'a Path,
+) -> impl Iterator<Item = PathBuf> + 'a {
+    let path = if is_path(program) { OsStr::new("") } else { path.unwrap_or(OsStr::new(DEFAULT_PATH)) };
+    let directories = path.as_bytes().split(|byte| *byte == b':');
+    // Joining an empty path would add nothing; joining an absolute one replaces `cwd`.
+    directories.map(move |directory| cwd.join(OsStr::from_bytes(directory)).join(program))
 }
 
 fn unusable(found: Found, path: PathBuf) -> LookupError {

@@ -26,7 +26,7 @@ pub use facts::{boot_id, is_alive, started};
 pub use heritage::Legacy;
 pub use inherited::{Inherited, inherited};
 pub use link::{Held, Link, Orders, handshake};
-pub use lookup::{LookupError, lookup};
+pub use lookup::{LookupError, candidates, lookup};
 pub use words::{forget_last_words, last_words};
 
 /// Something about processes could not be found out, or the guardian cannot be talked to.

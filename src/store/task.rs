@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::io;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -15,7 +16,7 @@ use crate::domain::outcome::Outcome;
 pub use crate::domain::query::{Added, AddedMany, Cancelled, Counts, PerTask, Refused, TaskFilter, TaskPage};
 use crate::domain::task::{BulkTask, Environment, NewTask, Task};
 use crate::domain::time::{Moment, Timestamp};
-use crate::store::Reply;
+use crate::store::{Error, Reply};
 
 /// Adds a task.
 #[derive(Debug, Clone)]
@@ -62,6 +63,8 @@ pub struct Claim {
     pub boot: BootId,
     /// A fresh id for each task that may be claimed: at most so many are.
     pub assignments: Vec<AssignmentId>,
+    /// Attempts that must have ended before: for each that has not, one task less is taken.
+    pub after: Vec<AssignmentId>,
     /// When.
     pub now: Timestamp,
     /// Until when the claims hold if nobody renews them.
@@ -76,7 +79,7 @@ pub struct Claimed {
     /// The new attempt.
     pub attempt: Attempt,
     /// The environment to run it in.
-    pub env: Environment,
+    pub env: Arc<Environment>,
 }
 
 /// Records that the process of an attempt runs.
@@ -128,6 +131,35 @@ pub struct Finished {
     /// Whether tasks that depend on others are still to be told: [`TaskStore::settle`] goes on with that.
     pub unsettled: bool,
 }
+
+/// One of the verbs by which attempts go their way; for [`TaskStore::steps`].
+#[derive(Debug, Clone)]
+pub enum Step {
+    /// [`TaskStore::start`].
+    Start(Start),
+    /// [`TaskStore::unclaim`].
+    Unclaim(Unclaim),
+    /// [`TaskStore::finish`].
+    Finish(Box<Finish>),
+    /// [`TaskStore::claim`].
+    Claim(Claim),
+}
+
+/// What came of a [`Step`].
+#[derive(Debug)]
+pub enum Stepped {
+    /// Of [`Step::Start`].
+    Started(Result<(), Error>),
+    /// Of [`Step::Unclaim`].
+    Unclaimed(Result<(), Error>),
+    /// Of [`Step::Finish`].
+    Finished(Result<Box<Finished>, Error>),
+    /// Of [`Step::Claim`].
+    Claimed(Result<Vec<Claimed>, Error>),
+}
+
+/// The answers to [`TaskStore::steps`], when they are there: one for each.
+pub type Steps<'a> = Pin<Box<dyn Future<Output = Vec<Stepped>> + Send + 'a>>;
 
 /// Asks for tasks to be cancelled.
 #[derive(Debug, Clone)]
@@ -262,6 +294,26 @@ pub trait TaskStore {
 
     /// Records an end. Errors: [`super::Error::Stale`] if the claim was given back or is unknown.
     fn finish(&self, finish: Finish) -> Reply<'_, Finished>;
+
+    /// Does several of the verbs above, one after the other, each on its own: one that is refused undoes no other. They
+    /// are answered together, in their order; a backend that pays for each transaction does them in one.
+    fn steps(&self, steps: Vec<Step>) -> Steps<'_>
+    where
+        Self: Sync,
+    {
+        Box::pin(async move {
+            let mut stepped = Vec::with_capacity(steps.len());
+            for step in steps {
+                stepped.push(match step {
+                    Step::Start(start) => Stepped::Started(self.start(start).await),
+                    Step::Unclaim(unclaim) => Stepped::Unclaimed(self.unclaim(unclaim).await),
+                    Step::Finish(finish) => Stepped::Finished(self.finish(*finish).await.map(Box::new)),
+                    Step::Claim(claim) => Stepped::Claimed(self.claim(claim).await),
+                });
+            }
+            stepped
+        })
+    }
 
     /// Cancels what waits, and records the wish for what runs; refused for what has ended.
     fn cancel(&self, cancel: Cancel) -> Reply<'_, PerTask<Cancelled>>;

@@ -30,7 +30,7 @@ pub(crate) fn queued() -> Task {
         id: task_id(12),
         uuid: TaskUuid(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_000c)),
         spec,
-        env_names: vec!["PATH".to_owned()],
+        env_names: ["PATH".to_owned()].into(),
         state: State::Queued,
         reason_code: None,
         reason: None,

@@ -101,7 +101,7 @@ impl TaskView {
             argv: task.spec.argv.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
             shell: task.spec.shell,
             cwd: lossy(&task.spec.cwd),
-            env_names: task.env_names.clone(),
+            env_names: task.env_names.to_vec(),
             parent: task.parent.map(|id| id.get()),
             key: task.spec.key.clone(),
             created_at: rfc3339(task.created_at),

@@ -81,7 +81,7 @@ fn nothing_a_user_wrote_steers_the_terminal() {
     task.spec.cwd = format!("/{evil}").into();
     task.spec.stdin = crate::domain::task::Stdin::File(format!("/{evil}").into());
     task.reason = Some(evil.to_owned());
-    task.env_names = vec![evil.to_owned()];
+    task.env_names = [evil.to_owned()].into();
     task.attempts[0].reason = Some(evil.to_owned());
     task.attempts[0].outputs[0].path = evil.into();
     let env = Environment(vec![(evil.into(), evil.into())]);

@@ -119,9 +119,9 @@ impl State {
     pub fn may_become(self, to: State) -> bool {
         use State::*;
         match self {
-            Scheduled | Blocked => {
-                matches!(to, Scheduled | Blocked | Held | Queued | Cancelled | Skipped) && to != self
-            }
+            Scheduled => matches!(to, Blocked | Held | Queued | Cancelled | Skipped),
+            // Retrying: it was held between two attempts, and released while something that it depends on began anew.
+            Blocked => matches!(to, Scheduled | Held | Queued | Retrying | Cancelled | Skipped),
             Held => matches!(to, Scheduled | Blocked | Queued | Retrying | Cancelled | Skipped),
             Queued => matches!(to, Held | Starting | Cancelled),
             // Back to queued: it was provably not started. Lost: the guardian died in between.

@@ -14,7 +14,7 @@ use crate::domain::id::AssignmentId;
 use crate::engine::asker::Askers;
 use crate::engine::core::{Answer, Core, Event};
 use crate::engine::handle::{Command, Shared};
-use crate::engine::job::{Done, Job, Past, Record};
+use crate::engine::job::{Done, Job, Move, Past, Record};
 use crate::engine::spawn::NotStartable;
 use crate::engine::{Error, Guardian, Handle, Settings};
 use crate::link::Spawn;
@@ -143,9 +143,9 @@ impl Hands<'_> {
 
     pub(super) fn carry_out(&mut self, job: Job) -> Done {
         match job {
-            Job::Claim { room, owner, boot, now, lease_until } => {
+            Job::Move(Move::Claim { room, after, owner, boot, now, lease_until }) => {
                 let assignments = (0..room).map(|_| self.assignment()).collect();
-                let claim = Claim { owner, boot, assignments, now, lease_until };
+                let claim = Claim { owner, boot, assignments, after, now, lease_until };
                 Done::Claimed { claimed: self.on_store(|store| store.claim(claim)), asked: room }
             }
             Job::Prepare(preparation) => {
@@ -157,15 +157,15 @@ impl Hands<'_> {
                 };
                 Done::Prepared { assignment, order }
             }
-            Job::Start(start) => {
+            Job::Move(Move::Start(start)) => {
                 let assignment = start.assignment;
                 Done::Started { assignment, started: self.on_store(|store| store.start(start)) }
             }
-            Job::Unclaim(unclaim) => {
+            Job::Move(Move::Unclaim(unclaim)) => {
                 let (assignment, reason) = (unclaim.assignment, unclaim.reason.clone());
                 Done::Released { assignment, released: self.on_store(|store| store.unclaim(unclaim)), reason }
             }
-            Job::Record(record) => {
+            Job::Move(Move::Record(record)) => {
                 let assignment = record.assignment;
                 Done::Recorded { assignment, finished: self.finish(*record).map(Box::new) }
             }

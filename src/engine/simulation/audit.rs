@@ -182,7 +182,10 @@ impl Audit {
             State::Interrupted => hold!(self.stops > 0, "task {id} was interrupted and nobody drained"),
             State::TimedOut => {
                 let limit = task.spec.timeout.ok_or_else(|| format!("task {id} has no time limit"))?;
-                let until = process.told_last.or(process.ended).unwrap_or(process.started);
+                // What a guardian writes down at its own end says that it stopped the process, and not when: one that was
+                // drained, and took its time, may pass for one that ran too long.
+                let told = process.told_last.filter(|_| self.drains.is_none());
+                let until = told.or(process.ended).unwrap_or(process.started);
                 let ran = process.started.until(until) + process.lag;
                 hold!(ran.saturating_sub(process.still) >= limit, "task {id} ran {ran:?} and may {limit:?}");
             }

@@ -15,7 +15,7 @@ use crate::domain::outcome::ExitStatus;
 use crate::engine::Settings;
 use crate::engine::adopt::Known;
 use crate::engine::core::{Effect, Event};
-use crate::engine::job::{Job, Record};
+use crate::engine::job::{Job, Move, Record};
 use crate::engine::run::Ended;
 use crate::link::{Fact, Order};
 use crate::store::TaskStore;
@@ -334,7 +334,11 @@ impl Play {
 
     fn feed(&mut self, event: Event) -> Verdict {
         let Some(apexd) = &mut self.apexd else { return Ok(()) };
-        let effects = apexd.core.step(now(), event);
+        let mut effects = apexd.core.take(now(), event);
+        // Often several things have happened by the time when the loop looks.
+        if self.peace || self.random.percent(60) {
+            effects.extend(apexd.core.rest(now()));
+        }
         self.follow(effects)
     }
 
@@ -395,13 +399,13 @@ impl Play {
     /// Takes out a safeguard.
     fn spoil(&mut self, job: &mut Job) {
         match (self.sabotage, job) {
-            (Some(Sabotage::ReapFirst), Job::Record(record)) => {
+            (Some(Sabotage::ReapFirst), Job::Move(Move::Record(record))) => {
                 let order = Order::Forget { assignment: record.assignment };
                 if let Some(guardian) = &mut self.machine.guardian {
                     guardian.orders.push_back((now().moment, order));
                 }
             }
-            (Some(Sabotage::WrongExit), Job::Record(record)) => {
+            (Some(Sabotage::WrongExit), Job::Move(Move::Record(record))) => {
                 let Record { outcome, .. } = &mut **record;
                 if outcome.exit == Some(ExitStatus::Code(3)) {
                     outcome.exit = Some(ExitStatus::Code(0));

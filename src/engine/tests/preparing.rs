@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::engine::core::{Answer, Core, Effect, Event, Now, Ticket};
-use crate::engine::job::{Done, Job};
+use crate::engine::job::{Done, Job, Move};
 use crate::engine::spawn::NotStartable;
 use crate::store::memory::Memory;
 use crate::store::task::{Add, Claim, Unclaim};
@@ -29,11 +29,13 @@ async fn preparing_two() -> (Memory, Core, Vec<AssignmentId>) {
     let mut core = Core::new(guardian(1).id, guardian(1).boot, settings, true);
     core.open(NOW);
     let effects = core.step(NOW, Event::TimeHasCome);
-    let Some(Job::Claim { room, owner, boot, now, lease_until }) = jobs(effects).into_iter().next() else {
+    let is_claim = |job: &Job| matches!(job, Job::Move(Move::Claim { .. }));
+    let claim = jobs(effects).into_iter().find(is_claim);
+    let Some(Job::Move(Move::Claim { room, after, owner, boot, now, lease_until })) = claim else {
         panic!("nothing is claimed")
     };
     let assignments = (0..room).map(|_| AssignmentId(Uuid::now_v7())).collect();
-    let claimed = store.claim(Claim { owner, boot, assignments, now, lease_until }).await.unwrap();
+    let claimed = store.claim(Claim { owner, boot, assignments, after, now, lease_until }).await.unwrap();
     let ids = claimed.iter().map(|claimed| claimed.attempt.assignment).collect();
     let effects = core.step(NOW, Event::Done(Done::Claimed { claimed: Ok(claimed), asked: room }));
     let prepared = jobs(effects).into_iter().filter(|job| matches!(job, Job::Prepare(_))).count();
@@ -48,7 +50,7 @@ fn jobs(effects: Vec<Effect>) -> Vec<Job> {
 
 fn given_back(effects: &[Effect]) -> Vec<AssignmentId> {
     let unclaimed = |effect: &Effect| match effect {
-        Effect::Job(Job::Unclaim(Unclaim { assignment, .. })) => Some(*assignment),
+        Effect::Job(Job::Move(Move::Unclaim(Unclaim { assignment, .. }))) => Some(*assignment),
         _ => None,
     };
     effects.iter().filter_map(unclaimed).collect()

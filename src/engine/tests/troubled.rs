@@ -41,8 +41,6 @@ pub(super) struct Troubled {
     pub(super) settles: AtomicUsize,
     /// What was claimed is told when it has a permit.
     pub(super) claimed: Semaphore,
-    /// What was finished is told when it has a permit.
-    pub(super) finished: Semaphore,
 }
 
 impl Troubled {
@@ -53,7 +51,6 @@ impl Troubled {
             claims: AtomicUsize::new(0),
             settles: AtomicUsize::new(0),
             claimed: Semaphore::new(Semaphore::MAX_PERMITS),
-            finished: Semaphore::new(Semaphore::MAX_PERMITS),
         }
     }
 
@@ -127,7 +124,6 @@ impl TaskStore for Troubled {
         Box::pin(async move {
             self.check(Verb::Finish)?;
             let finished = self.memory.finish(finish).await;
-            let _permit = self.finished.acquire().await;
             finished
         })
     }

@@ -14,8 +14,8 @@ use nix::libc;
 
 use super::world::{Apexd, World, id, number};
 use crate::domain::outcome::ExitStatus;
-use crate::link::mounts::tests::DOUBT;
 use crate::guardian::processes;
+use crate::link::mounts::tests::DOUBT;
 use crate::link::{Fact, Order, Scope, Spawn, SpawnStep};
 
 /// Source: fcntl(2); `<asm-generic/fcntl.h>`.

@@ -133,7 +133,7 @@ fn task_in(n: u64, state: State) -> Task {
         id: id(n),
         uuid: new.uuid,
         spec: new.spec,
-        env_names: Vec::new(),
+        env_names: [].into(),
         state,
         reason_code: None,
         reason: None,

@@ -210,7 +210,7 @@ pub(in crate::rpc) fn task() -> impl Strategy<Value = Task> {
             id,
             uuid: TaskUuid(uuid),
             spec,
-            env_names,
+            env_names: env_names.into(),
             state,
             reason_code,
             reason,

@@ -229,6 +229,7 @@ impl Hands {
             owner: GuardianId(Uuid::from_u128(1)),
             boot: BootId(Uuid::from_u128(7)),
             assignments: vec![AssignmentId(Uuid::from_u128(number))],
+            after: Vec::new(),
             now: now(),
             lease_until: now(),
         };
@@ -350,7 +351,7 @@ async fn verbs_do_what_the_engine_does_and_tell_its_problems() {
     let unknown = TaskId::new(99).unwrap();
 
     let (task, env) = client.task(id, true).await.unwrap();
-    assert_eq!((task.env_names, env), (vec!["A".to_owned()], Some(new.env)));
+    assert_eq!((&*task.env_names, env), (&["A".to_owned()][..], Some(new.env)));
     assert_eq!(client.task(id, false).await.unwrap().1, None);
     let error = client.task(unknown, false).await.unwrap_err();
     assert_eq!(error.problem(), Problem::no_such_task(unknown));

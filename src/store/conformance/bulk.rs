@@ -81,7 +81,7 @@ pub(crate) async fn many_tasks_are_added_as_each_would_be(world: &World) {
     assert_eq!(first, Environment(vec![("PATH".into(), "/bin".into()), ("HOME".into(), "/home".into())]));
     let pairs = [("PATH", "/bin"), ("HOME", "/other"), ("A", "1")];
     assert_eq!(third, Environment(pairs.map(|(name, value)| (name.into(), value.into())).to_vec()));
-    assert_eq!(world.task(TaskId::new(4).unwrap()).await.env_names, ["PATH", "HOME", "A"]);
+    assert_eq!(world.task(TaskId::new(4).unwrap()).await.env_names[..], ["PATH", "HOME", "A"]);
 
     let claimed: Vec<u64> = world.claim(9).await.iter().map(|claimed| claimed.task.id.get()).collect();
     assert_eq!(claimed, [6, 1, 2, 4]);

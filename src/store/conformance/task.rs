@@ -17,7 +17,7 @@ use crate::domain::time::Timestamp;
 use crate::store::Error;
 use crate::store::conformance::world::{BOOT, BY, OWNER, World};
 use crate::store::queue::SetQueue;
-use crate::store::task::{Add, Cancelled, Counts, Refused, Start, Steer, TaskFilter};
+use crate::store::task::{Add, Cancelled, Counts, Refused, Start, Steer, Step, Stepped, TaskFilter};
 
 /// Everything there is to give, nothing at its default, and no string that is text.
 pub(crate) fn full_task(uuid: TaskUuid) -> NewTask {
@@ -80,7 +80,7 @@ pub(crate) async fn an_added_task_is_there_as_it_was_given(world: &World) {
         assert_eq!(task.spec, new.spec);
         assert_eq!((task.uuid, task.parent, task.state), (new.uuid, new.parent, State::Held));
         assert_eq!((task.created_at, task.updated_at), (now, now));
-        assert_eq!(task.env_names, ["Z", "\u{fffd}A", "A"]);
+        assert_eq!(task.env_names[..], ["Z", "\u{fffd}A", "A"]);
         assert_eq!(world.store.environment(task.id).await.unwrap(), Some(new.env));
     }
     let unknown = TaskId::new(99).unwrap();
@@ -170,6 +170,28 @@ pub(crate) async fn a_claim_takes_at_most_as_many_as_it_has_names_for(world: &Wo
     assert_eq!(world.claim(2).await, []);
 }
 
+pub(crate) async fn a_claim_takes_less_as_long_as_attempts_have_not_ended(world: &World) {
+    for _ in 0..6 {
+        world.queued_task().await;
+    }
+    let running: Vec<AssignmentId> = world.claim(2).await.iter().map(|claimed| claimed.attempt.assignment).collect();
+    let claim = |most| {
+        let mut claim = world.claim_of(most);
+        claim.after.clone_from(&running);
+        // One that nobody knows holds nothing up.
+        claim.after.push(AssignmentId(Uuid::nil()));
+        claim
+    };
+    let count = async |claim| world.store.claim(claim).await.unwrap().len();
+    assert_eq!(count(claim(1)).await, 0);
+    assert_eq!(count(claim(3)).await, 1);
+    world.finish(running[0], world.code(0)).await;
+    assert_eq!(count(claim(2)).await, 1);
+    let together = vec![Step::Finish(Box::new(world.end(running[1], world.code(0)))), Step::Claim(claim(1))];
+    let stepped = world.store.steps(together).await;
+    assert!(matches!(&stepped[1], Stepped::Claimed(Ok(claimed)) if claimed.len() == 1), "{stepped:?}");
+}
+
 pub(crate) async fn slots_are_the_lowest_that_are_free(world: &World) {
     for _ in 0..5 {
         world.queued_task().await;
@@ -184,7 +206,7 @@ pub(crate) async fn slots_are_the_lowest_that_are_free(world: &World) {
 pub(crate) async fn a_claimed_task_carries_its_environment(world: &World) {
     let task = world.add(|task| task.env.0.push(("SECRET".into(), "planted".into()))).await;
     let claimed = world.claimed().await;
-    assert_eq!(Some(&claimed.env), world.store.environment(task.id).await.unwrap().as_ref());
+    assert_eq!(Some(&*claimed.env), world.store.environment(task.id).await.unwrap().as_ref());
     assert_eq!(claimed.env.0.len(), 2);
     assert_eq!((claimed.task.state, claimed.task.attempt, claimed.task.slot), (State::Starting, 1, Some(0)));
     let attempt = &claimed.attempt;
@@ -298,6 +320,35 @@ pub(crate) async fn what_was_cut_off_goes_back_to_the_queue_if_it_asked_for_that
     }
     let again = world.claimed().await;
     assert_eq!((again.attempt.number, again.task.failures), (2, 0));
+}
+
+pub(crate) async fn several_steps_are_answered_each_on_its_own(world: &World) {
+    for _ in 0..4 {
+        world.queued_task().await;
+    }
+    let claims: Vec<AssignmentId> = world.claim(3).await.iter().map(|claimed| claimed.attempt.assignment).collect();
+    let steps = vec![
+        Step::Start(world.start_of(claims[0])),
+        Step::Start(world.start_of(AssignmentId(Uuid::nil()))),
+        Step::Finish(Box::new(world.end(claims[1], world.code(3)))),
+        Step::Unclaim(world.unclaim(claims[2])),
+        Step::Claim(world.claim_of(9)),
+    ];
+    let stepped = world.store.steps(steps).await;
+    let [
+        Stepped::Started(Ok(())),
+        Stepped::Started(Err(Error::Stale(_))),
+        Stepped::Finished(Ok(finished)),
+        Stepped::Unclaimed(Ok(())),
+        Stepped::Claimed(Ok(claimed)),
+    ] = &stepped[..]
+    else {
+        panic!("{stepped:?}");
+    };
+    assert_eq!((finished.task.id.get(), finished.task.state), (2, State::Failed));
+    let claimed: Vec<u64> = claimed.iter().map(|claimed| claimed.task.id.get()).collect();
+    assert_eq!(claimed, [3, 4], "what was given back is ready again");
+    assert_eq!(world.task(TaskId::new(1).unwrap()).await.state, State::Running);
 }
 
 pub(crate) async fn unknown_claims_are_stale(world: &World) {

@@ -83,10 +83,14 @@ impl World {
     }
 
     pub(crate) async fn try_claim(&self, most: usize) -> Result<Vec<Claimed>, Error> {
+        self.store.claim(self.claim_of(most)).await
+    }
+
+    pub(crate) fn claim_of(&self, most: usize) -> Claim {
         let now = self.now();
         let assignments = (0..most).map(|_| self.assignment()).collect();
-        let claim = Claim { owner: OWNER, boot: BOOT, assignments, now, lease_until: Timestamp(now.0 + 60_000) };
-        self.store.claim(claim).await
+        let (after, lease_until) = (Vec::new(), Timestamp(now.0 + 60_000));
+        Claim { owner: OWNER, boot: BOOT, assignments, after, now, lease_until }
     }
 
     pub(crate) async fn claimed(&self) -> Claimed {
@@ -98,8 +102,11 @@ impl World {
     }
 
     pub(crate) async fn start(&self, claim: AssignmentId) {
-        let start = Start { assignment: claim, identity: self.process(claim), at: self.now() };
-        self.store.start(start).await.unwrap();
+        self.store.start(self.start_of(claim)).await.unwrap();
+    }
+
+    pub(crate) fn start_of(&self, claim: AssignmentId) -> Start {
+        Start { assignment: claim, identity: self.process(claim), at: self.now() }
     }
 
     pub(crate) async fn running_task(&self) -> Claimed {

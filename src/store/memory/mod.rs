@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -69,7 +69,7 @@ struct Tables {
 struct Entry {
     /// Without its attempts.
     task: Task,
-    env: Environment,
+    env: Arc<Environment>,
     cancel_reason: Option<String>,
     /// What it depends on, and how that stands.
     edges: Vec<(Want, TaskId, Edge)>,
@@ -157,7 +157,7 @@ impl TaskStore for Memory {
     }
 
     fn environment(&self, id: TaskId) -> Reply<'_, Option<Environment>> {
-        self.call(move |tables| Ok(tables.tasks.get(&id).map(|entry| entry.env.clone())))
+        self.call(move |tables| Ok(tables.tasks.get(&id).map(|entry| Environment::clone(&entry.env))))
     }
 
     fn tasks(&self, filter: TaskFilter) -> Reply<'_, TaskPage> {

@@ -1,6 +1,7 @@
 //! The verbs that change something.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 
 use crate::domain::attempt::Stream;
 use crate::domain::dependency::{standing, wants};
@@ -36,7 +37,7 @@ impl Tables {
         self.note(transition::add_note(&task, add));
         self.total(task.state);
         self.uuids.insert(task.uuid, id);
-        let (env, attempts) = (add.task.env.clone(), Vec::new());
+        let (env, attempts) = (Arc::new(add.task.env.clone()), Vec::new());
         self.tasks.insert(id, Entry { task: task.clone(), env, cancel_reason: None, edges, attempts });
         Ok(Added { task, created: true })
     }
@@ -48,6 +49,12 @@ impl Tables {
     }
 
     pub(super) fn claim(&mut self, claim: &Claim) -> Vec<Claimed> {
+        let is_open = |attempt: &&AssignmentId| {
+            let entry = self.claims.get(attempt).and_then(|id| self.tasks.get(id));
+            let attempts = entry.into_iter().flat_map(|entry| &entry.attempts);
+            attempts.into_iter().any(|(known, _)| known.assignment == **attempt && known.ended_at.is_none())
+        };
+        let most = claim.assignments.len().saturating_sub(claim.after.iter().filter(is_open).count());
         let mut ready = Vec::new();
         for (name, queue) in self.queues.iter().filter(|(_, queue)| queue.pause.is_none()) {
             let of_queue = || self.tasks.values().map(|entry| &entry.task).filter(|task| task.spec.queue == *name);
@@ -62,7 +69,7 @@ impl Tables {
         }
         ready.sort_unstable();
         let mut claimed = Vec::new();
-        for ((_, _, id), assignment) in ready.into_iter().zip(&claim.assignments) {
+        for ((_, _, id), assignment) in ready.into_iter().zip(&claim.assignments[..most]) {
             let queue = self.tasks.get(&id).map(|entry| entry.task.spec.queue.clone());
             let slots: Vec<u32> = self
                 .tasks
@@ -73,7 +80,7 @@ impl Tables {
             let entry = self.tasks.get_mut(&id).expect("it was found above");
             let (attempt, note) = transition::claim(&mut entry.task, claim, *assignment, lowest_free_slot(&slots));
             entry.attempts.push((attempt.clone(), claim.boot));
-            claimed.push(Claimed { task: entry.task.clone(), attempt, env: entry.env.clone() });
+            claimed.push(Claimed { task: entry.task.clone(), attempt, env: Arc::clone(&entry.env) });
             self.claims.insert(*assignment, id);
             self.claimed += 1;
             self.open.insert(self.claimed, *assignment);

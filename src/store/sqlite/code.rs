@@ -1,8 +1,10 @@
 //! How values are written into columns and read back. What cannot be read is damage, told as an error of the column.
 
+use std::cell::RefCell;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::Row;
@@ -120,6 +122,50 @@ impl FromSql for Cell<Environment> {
             return Err(unreadable());
         }
         Ok(Self(Environment(pairs.iter().map(|[name, value]| (name.clone(), value.clone())).collect())))
+    }
+}
+
+thread_local! {
+    /// What was read last on this thread: most tasks have the environment of the one before.
+    static LAST_NAMES: Last<[String]> = const { RefCell::new(None) };
+    static LAST_ENVIRONMENT: Last<Environment> = const { RefCell::new(None) };
+}
+
+/// What stood in a column, and what it was taken for.
+type Last<T> = RefCell<Option<(Box<[u8]>, Arc<T>)>>;
+
+/// Returns what `bytes` stand for, which is what they stood for the last time if they are the same.
+fn as_last<T: ?Sized>(
+    last: &Last<T>,
+    bytes: &[u8],
+    read: impl FnOnce() -> FromSqlResult<Arc<T>>,
+) -> FromSqlResult<Arc<T>> {
+    if let Some((known, value)) = &*last.borrow()
+        && **known == *bytes
+    {
+        return Ok(Arc::clone(value));
+    }
+    let value = read()?;
+    last.replace(Some((bytes.into(), Arc::clone(&value))));
+    Ok(value)
+}
+
+/// Names of variables, as text.
+impl FromSql for Cell<Arc<[String]>> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let bytes = value.as_blob()?;
+        let read = || {
+            let names = split(bytes).ok_or_else(unreadable)?;
+            Ok(names.iter().map(|name| name.to_string_lossy().into_owned()).collect())
+        };
+        LAST_NAMES.with(|last| as_last(last, bytes, read)).map(Self)
+    }
+}
+
+impl FromSql for Cell<Arc<Environment>> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let read = || Cell::<Environment>::column_result(value).map(|cell| Arc::new(cell.0));
+        LAST_ENVIRONMENT.with(|last| as_last(last, value.as_blob()?, read)).map(Self)
     }
 }
 

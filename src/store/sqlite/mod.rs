@@ -1,7 +1,7 @@
 //! Remembers in a SQLite database: for good.
 //!
 //! Reading order: `guard` (looks before anything is written) → `schema` (makes and migrates) → `writer` (the one thread
-//! that writes, group commit) → `reserve` (room for when the disk is full) → `verb` (what a verb does in its transaction) → `write`, `read`, `list`, `code` (rows)
+//! that writes, group commit) → `reserve` (room for when the disk is full) → `step` (several verbs together) → `verb` (what a verb does in its transaction) → `write`, `read`, `list`, `code` (rows)
 //! → `pool` (readers of the daemon) → `reader` (of a client without a daemon) → `check`, `copy`,
 //! `recover` (what a person does with a database).
 //!
@@ -13,7 +13,7 @@ use std::sync::Arc;
 #[cfg(test)]
 use std::sync::atomic::AtomicI32;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
 use crate::domain::attempt::Stream;
@@ -25,7 +25,7 @@ use crate::domain::time::Timestamp;
 use crate::store::queue::{PauseQueues, PerQueue, QueueCount, SetQueue, SteerQueues};
 use crate::store::task::{
     Add, AddMany, Added, AddedMany, Cancel, Cancelled, Claim, Claimed, Counts, Due, Expire, Expired, Finish, Finished,
-    InFlight, Pause, PerTask, Renew, Start, Steer, TaskFilter, TaskPage, Unclaim,
+    InFlight, Pause, PerTask, Renew, Start, Steer, Step, Steps, TaskFilter, TaskPage, Unclaim,
 };
 use crate::store::{ChangeStore, Error, QueueStore, Reply, Store, TaskStore};
 
@@ -42,6 +42,7 @@ mod reader;
 mod recover;
 mod reserve;
 mod schema;
+mod step;
 #[cfg(test)]
 mod tests;
 mod verb;
@@ -117,9 +118,8 @@ impl Sqlite {
         V: FnMut(&mut Part<'_>) -> Result<T, Undone> + Send + 'static,
     {
         Box::pin(async move {
-            let (reply, answer) = oneshot::channel();
-            let message = Message::Work(writer::job(purpose, verb, reply));
-            self.writes.send(message).await.map_err(|_| Error::Closed)?;
+            let (job, answer) = writer::job(purpose, verb);
+            self.writes.send(Message::Work(vec![job])).await.map_err(|_| Error::Closed)?;
             answer.await.map_err(|_| Error::Closed)?
         })
     }
@@ -146,7 +146,7 @@ impl TaskStore for Sqlite {
     }
 
     fn environment(&self, id: TaskId) -> Reply<'_, Option<Environment>> {
-        self.read(move |db| read::environment(db, id))
+        self.read(move |db| Ok(read::environment(db, id)?.map(Arc::unwrap_or_clone)))
     }
 
     fn tasks(&self, filter: TaskFilter) -> Reply<'_, TaskPage> {
@@ -175,6 +175,19 @@ impl TaskStore for Sqlite {
 
     fn finish(&self, finish: Finish) -> Reply<'_, Finished> {
         self.write(move |part| part.finish(&finish))
+    }
+
+    fn steps(&self, steps: Vec<Step>) -> Steps<'_> {
+        Box::pin(async move {
+            let (jobs, answers): (Vec<_>, Vec<_>) = steps.into_iter().map(step::begin).unzip();
+            // If nobody is there to do them, nobody answers.
+            let _ = self.writes.send(Message::Work(jobs)).await;
+            let mut stepped = Vec::with_capacity(answers.len());
+            for answer in answers {
+                stepped.push(answer.wait().await);
+            }
+            stepped
+        })
     }
 
     fn cancel(&self, cancel: Cancel) -> Reply<'_, PerTask<Cancelled>> {

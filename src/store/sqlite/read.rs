@@ -1,8 +1,8 @@
 //! Reading tasks, attempts and changes from a connection.
 
 use std::collections::{BTreeMap, HashSet};
-use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -105,7 +105,7 @@ fn task_of(row: &Row<'_>) -> rusqlite::Result<Stored> {
     spec.argv = c.cell()?;
     spec.shell = c.plain()?;
     spec.cwd = c.cell()?;
-    let names: Vec<OsString> = c.cell()?;
+    let env_names = c.cell()?;
     spec.umask = c.plain()?;
     spec.limits = c.cell()?;
     let stdin: String = c.plain()?;
@@ -130,7 +130,6 @@ fn task_of(row: &Row<'_>) -> rusqlite::Result<Stored> {
     spec.kill_signal = c.plain()?;
     spec.kill_grace = c.maybe()?;
     spec.output_limit = c.plain::<Option<u64>>()?;
-    let env_names = names.iter().map(|name| name.to_string_lossy().into_owned()).collect();
     let task = Task {
         id,
         uuid,
@@ -225,7 +224,7 @@ fn outputs(db: &Connection, attempt: i64) -> rusqlite::Result<Vec<Output>> {
 }
 
 /// Returns the environment of a task.
-pub(super) fn environment(db: &Connection, id: TaskId) -> rusqlite::Result<Option<Environment>> {
+pub(super) fn environment(db: &Connection, id: TaskId) -> rusqlite::Result<Option<Arc<Environment>>> {
     let sql = "SELECT e.content FROM task t JOIN environment e ON e.id = t.environment WHERE t.id = ?1";
     db.prepare_cached(sql)?.query_row([id.as_i64()], |row| Columns::new(row).cell()).optional()
 }

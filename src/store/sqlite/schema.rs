@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use uuid::Uuid;
 
@@ -86,6 +87,8 @@ pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
         PRAGMA secure_delete = ON; PRAGMA mmap_size = 0; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON;
         PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 16777216;",
     )?;
+    // Else a statement is compiled again whenever another number is bound to its LIMIT.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     if is_sabotaged(1) {
         db.pragma_update(None, "synchronous", "OFF")?;
     }

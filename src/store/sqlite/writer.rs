@@ -1,7 +1,7 @@
 //! The one connection that writes, on a thread of its own.
 //!
-//! Group commit: whatever waits goes into one transaction, each verb in a savepoint of its own, and is answered after
-//! the one commit. The same thread merges the write-ahead log into the database, after it has answered.
+//! Group commit: whatever waits goes into one transaction, and is answered after the one commit. If one verb must be
+//! undone that has written something, all of them are done again, each in a savepoint of its own. The same thread merges the write-ahead log into the database, after it has answered.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use crate::store::sqlite::fault;
 use crate::store::sqlite::reserve::Reserve;
 use crate::store::sqlite::verb::{Part, Undone};
 
-/// Most verbs in one transaction.
+/// With so many verbs a transaction takes no more.
 const GROUP_MAX: usize = 256;
 /// From so many pages on the write-ahead log is merged; 4 MiB.
 const MERGE_PAGES: i32 = 1_000;
@@ -28,8 +28,8 @@ const TRUNCATE_PAGES: i32 = 16_000;
 
 /// What the writer is told.
 pub(super) enum Message {
-    /// Do this in a transaction.
-    Work(Box<dyn Job>),
+    /// Do these in one transaction.
+    Work(Vec<Box<dyn Job>>),
     /// Do what waits, then end.
     Close,
     /// Look at the connection, outside of a transaction.
@@ -56,13 +56,17 @@ pub(super) enum Purpose {
     Record,
 }
 
+/// Where the answer to a job comes.
+pub(super) type Answer<T> = oneshot::Receiver<Result<T, Error>>;
+
 /// Makes a job of a verb.
-pub(super) fn job<T, V>(purpose: Purpose, verb: V, reply: oneshot::Sender<Result<T, Error>>) -> Box<dyn Job>
+pub(super) fn job<T, V>(purpose: Purpose, verb: V) -> (Box<dyn Job>, Answer<T>)
 where
     T: Send + 'static,
     V: FnMut(&mut Part<'_>) -> Result<T, Undone> + Send + 'static,
 {
-    Box::new(Call { purpose, verb, answer: None, reply })
+    let (reply, answer) = oneshot::channel();
+    (Box::new(Call { purpose, verb, answer: None, reply }), answer)
 }
 
 struct Call<T, V> {
@@ -110,8 +114,19 @@ pub(super) enum Closed {
     Failed(Arc<rusqlite::Error>),
 }
 
+/// How verbs of one transaction are kept apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Apart {
+    /// Not at all: one that is undone after it has written something undoes all of them. That is rare, and costs nothing.
+    No,
+    /// Each in a savepoint of its own.
+    Savepoints,
+}
+
 /// Why a whole group was undone.
 enum Lost {
+    /// One of it is to be undone, and was not kept apart.
+    Mixed,
     Fenced,
     /// The file was deleted, or another one put in its place: what is written to it would be gone with this process.
     Removed,
@@ -154,7 +169,7 @@ impl Writer {
             let mut group = Vec::new();
             while let Some(message) = next.take() {
                 match message {
-                    Message::Work(job) => group.push(job),
+                    Message::Work(jobs) => group.extend(jobs),
                     Message::Close => messages.close(),
                     #[cfg(test)]
                     Message::Probe(look) => look(&mut self.db),
@@ -179,7 +194,7 @@ impl Writer {
             }
         }
         let mut undone = Vec::with_capacity(group.len());
-        let mut outcome = self.try_transact(&mut group, &mut undone);
+        let mut outcome = self.try_as_whole(&mut group, &mut undone);
         if let Err(lost) = &outcome
             && lost.is_for_want_of_room()
             && group.iter().any(|job| job.purpose() == Purpose::Record)
@@ -187,8 +202,7 @@ impl Writer {
         {
             self.roll_back();
             group = self.refuse_work(group, lost);
-            undone.clear();
-            outcome = self.try_transact(&mut group, &mut undone);
+            outcome = self.try_as_whole(&mut group, &mut undone);
         }
         match outcome {
             Ok(last) => {
@@ -224,11 +238,30 @@ impl Writer {
         rest
     }
 
-    fn try_transact(&self, group: &mut [Box<dyn Job>], undone: &mut Vec<Option<Error>>) -> Result<Option<Seq>, Lost> {
+    /// Does a group in one transaction; `undone` tells of each why it was undone, if it was.
+    fn try_as_whole(&self, group: &mut [Box<dyn Job>], undone: &mut Vec<Option<Error>>) -> Result<Option<Seq>, Lost> {
+        undone.clear();
+        match self.try_transact(group, undone, Apart::No) {
+            Err(Lost::Mixed) => {
+                self.roll_back();
+                undone.clear();
+                self.try_transact(group, undone, Apart::Savepoints)
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn try_transact(
+        &self,
+        group: &mut [Box<dyn Job>],
+        undone: &mut Vec<Option<Error>>,
+        apart: Apart,
+    ) -> Result<Option<Seq>, Lost> {
         if file_at(&self.path).is_none_or(|file| file != self.file) {
             return Err(Lost::Removed);
         }
         let run = |sql| self.db.prepare_cached(sql)?.execute([]);
+        let run_apart = |sql| if apart == Apart::Savepoints { run(sql) } else { Ok(0) };
         run("BEGIN IMMEDIATE")?;
         let epoch = "SELECT epoch FROM meta WHERE id = 1";
         let epoch: i64 = self.db.prepare_cached(epoch)?.query_row([], |row| row.get(0))?;
@@ -237,29 +270,29 @@ impl Writer {
         }
         let mut last = None;
         for job in group {
-            run("SAVEPOINT part")?;
+            run_apart("SAVEPOINT part")?;
+            let written = self.db.total_changes();
             let mut part = Part { db: &self.db, path: &self.path, last: None };
-            let outcome = job.run(&mut part);
-            last = match &outcome {
-                Ok(()) => part.last.or(last),
-                Err(_) => last,
-            };
-            match outcome {
-                Ok(()) => undone.push(None),
+            let error = match job.run(&mut part) {
+                Ok(()) => {
+                    last = part.last.or(last);
+                    None
+                }
                 // Some failures undo the whole transaction, and with it what others did in it.
                 Err(Undone::Failed(error)) if self.db.is_autocommit() || fault::is_full(&error) => {
                     return Err(error.into());
                 }
-                Err(Undone::Failed(error)) => {
-                    run("ROLLBACK TO part")?;
-                    undone.push(Some(fault::of(fault::WRITE, &self.path, error)));
+                Err(Undone::Failed(error)) => Some(fault::of(fault::WRITE, &self.path, error)),
+                Err(Undone::Refused(error)) => Some(error),
+            };
+            if error.is_some() {
+                if apart == Apart::No && self.db.total_changes() != written {
+                    return Err(Lost::Mixed);
                 }
-                Err(Undone::Refused(error)) => {
-                    run("ROLLBACK TO part")?;
-                    undone.push(Some(error));
-                }
+                run_apart("ROLLBACK TO part")?;
             }
-            run("RELEASE part")?;
+            undone.push(error);
+            run_apart("RELEASE part")?;
         }
         crash_point("apexd.commit.before");
         run("COMMIT")?;
@@ -269,7 +302,8 @@ impl Writer {
 
     fn error(&self, lost: &Lost) -> Error {
         match lost {
-            Lost::Fenced => Error::Fenced,
+            // It is done again, apart, and never the last word.
+            Lost::Mixed | Lost::Fenced => Error::Fenced,
             Lost::Removed => Error::Removed { path: self.path.clone() },
             Lost::Database(error) => fault::of(fault::WRITE, &self.path, Arc::clone(error)),
         }

@@ -1,5 +1,6 @@
 //! From the add of a task to the end of its attempts.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::attempt::Attempt;
@@ -23,7 +24,7 @@ pub(in crate::store) fn added(id: TaskId, add: &Add, standing: Standing, broken_
     let added = Adding {
         uuid: new.uuid,
         spec: new.spec.clone(),
-        env_names: new.env.names(),
+        env_names: new.env.names().into(),
         hold: new.hold,
         parent: new.parent,
         now: add.now,
@@ -37,7 +38,7 @@ pub(in crate::store) fn added(id: TaskId, add: &Add, standing: Standing, broken_
 pub(in crate::store) struct Adding {
     pub(in crate::store) uuid: TaskUuid,
     pub(in crate::store) spec: TaskSpec,
-    pub(in crate::store) env_names: Vec<String>,
+    pub(in crate::store) env_names: Arc<[String]>,
     pub(in crate::store) hold: bool,
     pub(in crate::store) parent: Option<TaskId>,
     pub(in crate::store) now: Timestamp,

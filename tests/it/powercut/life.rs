@@ -50,6 +50,7 @@ impl Pen {
             owner: GuardianId(Uuid::from_u128(1)),
             boot: BootId(Uuid::from_u128(2)),
             assignments: vec![assignment],
+            after: Vec::new(),
             now,
             lease_until: Timestamp(now.0 + 60_000),
         };

@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 use crate::domain::id::AssignmentId;
 use crate::store::conformance::world::BY;
 use crate::store::sqlite::tests::{NOW, Place};
-use crate::store::task::Add;
+use crate::store::task::{Add, Step, Stepped};
 use crate::store::{ChangeStore, Error, Store, TaskStore};
 
 /// Keeps the writer busy until the sender is dropped, so that what comes meanwhile waits together.
@@ -75,6 +75,48 @@ async fn one_that_is_refused_leaves_the_others_alone() {
     assert_eq!((first.unwrap().task.id.get(), third.unwrap().task.id.get()), (1, 2));
     assert_eq!(world.changes().await.len(), 2);
     store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn one_that_fails_half_way_is_undone_alone() {
+    let place = Place::new();
+    let (store, world) = place.open();
+    // The task itself is stored when this happens.
+    let spoil = "CREATE TRIGGER spoil BEFORE INSERT ON label BEGIN SELECT RAISE(ABORT, 'spoilt'); END";
+    store.on_writer(move |db| db.execute_batch(spoil).unwrap()).await;
+    let go = held_up(&store).await;
+    let mut spoilt = world.new_task();
+    spoilt.spec.labels.insert("team".to_owned(), "x".to_owned());
+    let add = |task| store.add(Add { task, by: BY, now: NOW, untrusted: false });
+    let (first, spoilt, last) = (add(world.new_task()), add(spoilt), add(world.new_task()));
+    let (first, spoilt, last, ()) = tokio::join!(first, spoilt, last, async { drop(go) });
+    assert!(matches!(spoilt, Err(Error::Sqlite { .. })), "{spoilt:?}");
+    assert_eq!((first.unwrap().task.id.get(), last.unwrap().task.id.get()), (1, 2));
+    assert_eq!((world.changes().await.len(), store.watch().borrow().0), (2, 2));
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn steps_are_committed_together() {
+    let place = Place::new();
+    let (store, world) = place.open();
+    for _ in 0..3 {
+        world.queued_task().await;
+    }
+    let claimed = world.claim(2).await;
+    let before = store.commits.load(Ordering::Relaxed);
+    let steps = vec![
+        Step::Start(world.start_of(claimed[0].attempt.assignment)),
+        Step::Unclaim(world.unclaim(claimed[1].attempt.assignment)),
+        Step::Start(world.start_of(AssignmentId(uuid::Uuid::nil()))),
+        Step::Claim(world.claim_of(5)),
+    ];
+    let stepped = store.steps(steps).await;
+    assert_eq!(store.commits.load(Ordering::Relaxed) - before, 1);
+    assert!(matches!(&stepped[3], Stepped::Claimed(Ok(claimed)) if claimed.len() == 2), "{stepped:?}");
+    store.close().await.unwrap();
+    let stepped = store.steps(vec![Step::Claim(world.claim_of(5))]).await;
+    assert!(matches!(&stepped[..], [Stepped::Claimed(Err(Error::Closed))]), "{stepped:?}");
 }
 
 #[tokio::test]

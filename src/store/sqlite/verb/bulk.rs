@@ -5,6 +5,7 @@
 //! common.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{CachedStatement, OptionalExtension, params};
@@ -141,7 +142,7 @@ impl<'a> Inserting<'a> {
         let adding = Adding {
             uuid: many.uuid.at(number),
             spec,
-            env_names: Vec::new(),
+            env_names: Arc::default(),
             hold,
             parent: many.parent,
             now: many.now,
