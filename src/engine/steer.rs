@@ -41,7 +41,7 @@ impl Handle {
         Ok(refusals(answers, "release", "held"))
     }
 
-    /// Stops all processes of running tasks; they keep their slots. Resolves when that is stored and the signals were
+    /// Stops all processes in the sessions of running tasks; they keep their slots. Resolves when that is stored and the signals were
     /// sent.
     pub async fn pause(&self, ids: Vec<TaskId>, by: Actor) -> Result<PerTask<(), Error>, Error> {
         let (ids, outlived) = self.without_outlived(ids, "pause").await?;

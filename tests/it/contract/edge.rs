@@ -134,11 +134,15 @@ fn an_end_without_a_code_is_told_with_json_as_well() {
     assert!(logs.stderr.contains("skipped"), "{logs:?}");
     let left = world.apex(["--json", "run", "--hold", "--detach-after", "10ms", "--", "true"]).expect(75);
     assert!(left.stderr.contains("apex logs -f"), "{left:?}");
+    // The output is the task's own, and what apex says of itself is an object.
+    let own = world.apex(["--json", "run", "--", "sh", "-c", "echo hello; exit 3"]).expect(3);
+    assert_eq!(own.stdout, "hello\n", "{own:?}");
+    assert_eq!(world.apex(["--json", "run", "-Q", "absent", "--", "true"]).expect(125).error()["kind"], "not_found");
     // 127 could be the program's own.
     let missing = world.apex(["run", "--", "no-such-program"]).expect(127);
-    let again = world.apex(["logs", "-f", "4"]).expect(127);
+    let again = world.apex(["logs", "-f", "5"]).expect(127);
     for told in [missing, again] {
-        assert!(told.stderr.contains("task 4 failed") && told.stderr.contains("no-such-program"), "{told:?}");
+        assert!(told.stderr.contains("task 5 failed") && told.stderr.contains("no-such-program"), "{told:?}");
     }
 }
 
