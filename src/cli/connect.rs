@@ -1,7 +1,8 @@
 //! Reaching the project's daemon, and starting it if it may be started.
 
+use std::os::unix::fs::FileTypeExt as _;
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -27,14 +28,16 @@ pub struct Connection {
 ///
 /// Errors: as [`if_running`]; it is not running and may not be started, or does not start.
 pub async fn connect(session: &Session, project: &Project) -> Result<Connection, Failure> {
-    let not_running = match if_running(session, project).await? {
+    // That the daemon lives says more than what stands in the socket's place.
+    let or_out_of_reach = |failure| out_of_reach(project).map_or(failure, Failure::from);
+    let not_running = match if_running(session, project).await.map_err(or_out_of_reach)? {
         Ok(connection) => {
             return Ok(reviving(connection, session, project));
         }
         Err(error) => error,
     };
     if !may_start(session, project) {
-        return Err(out_of_reach(project).unwrap_or_else(|| not_running.into()));
+        return Err(or_out_of_reach(not_running.into()));
     }
     start(session, project)?;
     let connection = if_running(session, project).await?.map_err(Failure::from)?;
@@ -77,18 +80,70 @@ pub async fn within(project: &Project, options: Options) -> Result<Connection, c
     Ok(Connection { client, _socket: socket })
 }
 
-/// Returns why nobody listens although a daemon lives; `None` if none does.
-pub fn out_of_reach(project: &Project) -> Option<Failure> {
-    if !lock::is_held(project).unwrap_or(false) || std::fs::symlink_metadata(project.socket()).is_ok() {
+/// A daemon that lives, and that nobody can connect to: its socket is not there, or something else is in its place.
+#[derive(Debug)]
+pub struct OutOfReach {
+    guardian: Option<u32>,
+    socket: PathBuf,
+    is_gone: bool,
+}
+
+impl OutOfReach {
+    /// How it stands, in a few words.
+    pub fn in_words(&self) -> String {
+        format!("running{}, but cannot be reached", self.of_pid())
+    }
+
+    fn of_pid(&self) -> String {
+        self.guardian.map(|pid| format!(" (pid {pid})")).unwrap_or_default()
+    }
+}
+
+impl From<OutOfReach> for Failure {
+    fn from(daemon: OutOfReach) -> Self {
+        let (pid, socket) = (daemon.of_pid(), daemon.socket.display());
+        let (what, hint) = if daemon.is_gone {
+            (
+                format!("its socket `{socket}` is gone"),
+                "end it with `apex daemon stop`, which needs no socket; then `apex daemon start` makes it anew"
+                    .to_owned(),
+            )
+        } else {
+            (
+                format!("in the place of its socket is something else: `{socket}`"),
+                format!(
+                    "end it with `apex daemon stop`, which needs no socket; move that away with `mv '{socket}' \
+                     '{socket}.old'`, then `apex daemon start`"
+                ),
+            )
+        };
+        Self::new(ErrorKind::Unavailable, format!("a daemon runs{pid}, but {what}"))
+            .with_hint(hint)
+            .with_exit(Exit::Unreachable)
+    }
+}
+
+/// Returns what hinders connecting to a daemon that lives; `None` if none does, or there is a socket.
+pub fn out_of_reach(project: &Project) -> Option<OutOfReach> {
+    let socket = project.socket();
+    let found = std::fs::symlink_metadata(&socket);
+    if found.as_ref().is_ok_and(|found| found.file_type().is_socket()) || !lock::is_held(project).unwrap_or(false) {
         return None;
     }
-    let pid = Guardian::find(project).map(|guardian| format!(" (pid {})", guardian.pid)).unwrap_or_default();
-    let message = format!("a daemon runs{pid}, but its socket `{}` is gone", project.socket().display());
-    Some(
-        Failure::new(ErrorKind::Unavailable, message)
-            .with_hint("end it with `apex daemon stop`, which needs no socket; then `apex daemon start` makes it anew")
-            .with_exit(Exit::Unreachable),
-    )
+    let guardian = Guardian::find(project).map(|guardian| guardian.pid);
+    Some(OutOfReach { guardian, socket, is_gone: found.is_err() })
+}
+
+/// Connects to the daemon for somebody who does without one as well; `None` if none runs, or none can be reached.
+///
+/// Errors: as [`if_running`].
+pub async fn if_reachable(session: &Session, project: &Project) -> Result<Option<Connection>, Failure> {
+    match if_running(session, project).await {
+        Ok(connection) => Ok(connection.ok()),
+        // Whoever does without says so, and goes on.
+        Err(_) if out_of_reach(project).is_some() => Ok(None),
+        Err(failure) => Err(failure),
+    }
 }
 
 /// Returns whether a daemon that does not run may be started.

@@ -59,10 +59,13 @@ pub fn main(raw: Vec<OsString>, serve: apexd::Serve) -> i32 {
     }
 }
 
-/// Puts `daemon run` in front of what follows the name `apexd`.
+/// Puts `daemon run` in front of what follows the name `apexd`, unless only the version is asked for.
 fn as_apex(mut raw: Vec<OsString>) -> Vec<OsString> {
     let called = raw.first().and_then(|name| Path::new(name).file_name()).is_some_and(|name| name == "apexd");
-    if called {
+    if called && raw.get(1).is_some_and(|word| word == "--version" || word == "-V") {
+        // `daemon run` has no version of its own.
+        raw[0] = "apex".into();
+    } else if called {
         raw.splice(0..1, ["apex", "daemon", "run"].map(OsString::from));
     }
     raw
@@ -100,6 +103,7 @@ mod tests {
     fn the_name_apexd_stands_for_daemon_run() {
         let words = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
         assert_eq!(as_apex(words(&["/usr/bin/apexd", "-g"])), words(&["apex", "daemon", "run", "-g"]));
+        assert_eq!(as_apex(words(&["/usr/bin/apexd", "--version"])), words(&["apex", "--version"]));
         assert_eq!(as_apex(words(&["/usr/bin/apex", "apexd"])), words(&["/usr/bin/apex", "apexd"]));
         assert_eq!(as_apex(Vec::new()), Vec::<OsString>::new());
     }

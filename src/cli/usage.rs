@@ -3,7 +3,7 @@
 
 use std::error::Error as StdError;
 use std::ffi::OsString;
-use std::num::ParseIntError;
+use std::num::{IntErrorKind, ParseIntError};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
@@ -79,7 +79,11 @@ fn wrong_value(error: &clap::Error) -> Option<Failure> {
     let typed = text(error, ContextKind::InvalidValue)?;
     let source = error.source()?;
     let cause = match source.to_string() {
-        _ if source.is::<ParseIntError>() => "it is not a whole number".to_owned(),
+        _ if source.is::<ParseIntError>() => match source.downcast_ref().map(ParseIntError::kind) {
+            Some(IntErrorKind::PosOverflow) => "it is too large".to_owned(),
+            Some(IntErrorKind::NegOverflow) => "it is too small".to_owned(),
+            _ => "it is not a whole number".to_owned(),
+        },
         text => bounds_in_words(typed, &text).unwrap_or(text),
     };
     Some(because(flag, typed, source, cause))
@@ -155,9 +159,13 @@ fn hint(flag: &str, typed: &str, source: &(dyn StdError + 'static)) -> Option<St
 /// Returns what clap says of a number outside of its bounds, in words: its own are `9 is not in 1..=5`.
 fn bounds_in_words(typed: &str, text: &str) -> Option<String> {
     let (least, most) = text.strip_prefix(typed)?.strip_prefix(" is not in ")?.split_once("..")?;
+    // What the type of the number ends at is told only where it was passed.
+    let is_below = typed.parse::<i64>().ok().zip(least.parse::<i64>().ok()).is_some_and(|(typed, least)| typed < least);
     Some(match (least, most.trim_start_matches('=')) {
         ("", most) => format!("it must be at most {most}"),
-        (least, "" | "4294967295" | "2147483647") => format!("it must be at least {least}"),
+        (least, "") => format!("it must be at least {least}"),
+        (least, "4294967295" | "2147483647") if is_below => format!("it must be at least {least}"),
+        (_, most @ ("4294967295" | "2147483647")) => format!("it must be at most {most}"),
         (least, most) => format!("it must be from {least} to {most}"),
     })
 }
@@ -287,6 +295,10 @@ mod tests {
     fn bounds_are_told_in_words() {
         for (line, cause) in [
             (&["ls", "--limit", "0"][..], "it must be at least 1"),
+            (&["add", "-p", "99999999999", "--", "true"], "it must be at most 2147483647"),
+            (&["add", "-p", "-99999999999", "--", "true"], "it must be at least -2147483648"),
+            (&["ls", "--limit", "99999999999"], "it must be at most 4294967295"),
+            (&["add", "-p", "99999999999999999999", "--", "true"], "it is too large"),
             (&["queue", "add", "x", "--slots", "100001"], "it must be from 0 to 100000"),
             (&["add", "--retry-on", "256", "--", "true"], "it must be from 1 to 255"),
             (&["add", "--in", "-5m", "--", "true"], "it cannot be negative"),

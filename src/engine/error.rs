@@ -42,7 +42,7 @@ pub enum Error {
     #[error("cannot cancel task `{}`: it has already ended as `{}`", .0.id, .0.state.shown().as_str())]
     AlreadyEnded(Box<Task>),
     /// A task is not in a state that allows this.
-    #[error("cannot {verb} task `{}`: {}, not {wanted}", .task.id, standing(.task.state))]
+    #[error("cannot {verb} task `{}`: {}, not {wanted}", .task.id, standing(.task))]
     Wrong {
         /// What was to be done.
         verb: &'static str,
@@ -105,6 +105,18 @@ pub enum Error {
         /// Where the task stands.
         state: State,
     },
+    /// Its process has outlived the guardian that started it: it may be looked at, and belongs to nobody.
+    #[error(
+        "cannot {verb} task `{id}`: it has outlived the daemon that started it, and apex can only watch its process (pid {pid})"
+    )]
+    Outlived {
+        /// What was to be done.
+        verb: &'static str,
+        /// Which task.
+        id: TaskId,
+        /// Its first process.
+        pid: u32,
+    },
     /// The operating system refused a signal.
     #[error("cannot send {} to task `{id}`", SignalName(*.signal))]
     Signal {
@@ -166,7 +178,8 @@ impl Error {
             | Self::Untrusted
             | Self::QueueInUse { .. }
             | Self::DefaultQueue
-            | Self::NoProcess { .. } => ErrorKind::Conflict,
+            | Self::NoProcess { .. }
+            | Self::Outlived { .. } => ErrorKind::Conflict,
             Self::Signal { .. } => ErrorKind::Internal,
             Self::Configuration(problem) | Self::NotEntered(problem) => problem.kind,
             Self::Store(error) => error.kind(),
@@ -224,6 +237,14 @@ impl Error {
             Self::NoProcess { id, .. } => {
                 problem.with_hint(format!("see how it stands with `apex task show {id}`")).with_id(id)
             }
+            Self::Outlived { verb: "end", id, pid } => problem
+                .with_hint(format!(
+                    "end it yourself with `kill {pid}`: that it is cancelled is stored, and it is not run again"
+                ))
+                .with_id(id),
+            Self::Outlived { id, pid, .. } => {
+                problem.with_hint(format!("signal it yourself, as with `kill {pid}`")).with_id(id)
+            }
             Self::Signal { id, .. } => problem.with_id(id),
             Self::Draining => problem.with_hint("start it again with `apex daemon start` when it has stopped"),
             _ => problem,
@@ -248,10 +269,12 @@ impl Error {
     }
 }
 
-fn standing(state: State) -> String {
-    match state {
+fn standing(task: &Task) -> String {
+    match task.state {
         // It shows as running, but has no process yet.
         State::Starting => "it is just being started".to_owned(),
+        // It shows as running, but is not to go on.
+        State::Running if task.cancel_requested_at.is_some() => "it is being cancelled".to_owned(),
         state => format!("it is `{}`", state.shown().as_str()),
     }
 }

@@ -1,7 +1,7 @@
 //! What may be asked of the engine, from any number of places at once.
 
 use std::cmp::Reverse;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
+use crate::domain::attempt::Attempt;
 use crate::domain::change::Actor;
 use crate::domain::daemon::{DaemonStatus, RunTime};
 use crate::domain::error::{ErrorKind, Problem};
@@ -94,6 +95,8 @@ pub(super) struct Shared {
     pub(super) abandoned: Mutex<HashSet<AssignmentId>>,
     pub(super) run_time: Mutex<RunTime>,
     pub(super) pulse: Mutex<Pulse>,
+    /// The processes of attempts that outlived their guardian, found when first asked for: later ones are this one's.
+    outlived: tokio::sync::OnceCell<HashMap<AssignmentId, u32>>,
     pub(super) closing: watch::Sender<Closing>,
 }
 
@@ -130,6 +133,7 @@ impl Shared {
             abandoned: Mutex::default(),
             run_time: Mutex::default(),
             pulse: Mutex::default(),
+            outlived: tokio::sync::OnceCell::new(),
             closing: watch::Sender::new(Closing::Open),
         }
     }
@@ -172,6 +176,32 @@ impl Shared {
     /// What is wanted for a start has been looked up.
     pub(super) fn is_prepared(&self, assignment: AssignmentId) {
         self.abandoned.lock().unwrap_or_else(PoisonError::into_inner).remove(&assignment);
+    }
+
+    /// Returns the attempts that run on although the guardian that started them is gone, with their pids: nobody can signal
+    /// them, and they end by themselves. Some may have ended in the meantime.
+    async fn outlived(&self) -> Result<&HashMap<AssignmentId, u32>, Error> {
+        let find = async || {
+            let in_flight = self.store.in_flight().await?;
+            let is_held = |assignment| self.guardian.children.iter().any(|child| child.assignment == assignment);
+            let others = in_flight.into_iter().map(|entry| entry.attempt);
+            let others = others.filter(|attempt| attempt.owner != self.guardian.id && !is_held(attempt.assignment));
+            let pid = |attempt: Attempt| Some((attempt.assignment, attempt.identity?.pid));
+            Ok(others.filter_map(pid).collect())
+        };
+        self.outlived.get_or_try_init(find).await
+    }
+
+    /// Returns the pid of a task whose process has outlived its guardian; `None` for every other.
+    pub(super) async fn outlived_pid(&self, id: TaskId) -> Result<Option<u32>, Error> {
+        let outlived = self.outlived().await?;
+        if outlived.is_empty() {
+            return Ok(None);
+        }
+        let task = self.store.task(id).await?;
+        let attempt = task.as_ref().and_then(|task| task.attempts.last());
+        let attempt = attempt.filter(|attempt| attempt.ended_at.is_none());
+        Ok(attempt.and_then(|attempt| outlived.get(&attempt.assignment)).copied())
     }
 
     fn set_pulse(&self, change: impl FnOnce(&mut Pulse)) {
@@ -270,7 +300,8 @@ impl Handle {
         Ok(self.shared.store.tasks(filter).await?)
     }
 
-    /// Cancels tasks. Resolves when the wish is stored and the signals were sent. Many go in pieces, between which others
+    /// Cancels tasks. Resolves when the wish is stored and the signals were sent; of a task that nobody can signal it is
+    /// stored, and told that this does not end it. Many go in pieces, between which others
     /// get their turn; if the store fails, those before are cancelled.
     pub async fn cancel(
         &self,
@@ -292,6 +323,11 @@ impl Handle {
             crash_point("apexd.cancel.committed");
             for (place, (id, answer)) in piece.iter().zip(answers) {
                 if let Ok(Cancelled::Asked(assignment)) = answer {
+                    if let Some(pid) = self.shared.outlived().await?.get(&assignment) {
+                        // What is stored keeps it from being run again, but nobody can end it.
+                        results.push((*place, (id, Err(Error::Outlived { verb: "end", id, pid: *pid }))));
+                        continue;
+                    }
                     let (reply, sent) = oneshot::channel();
                     self.send(Command::Stop { assignment, reply }).await?;
                     // The attempt may end before the signal does: that is as good.
@@ -317,9 +353,10 @@ impl Handle {
                 Some(errno) if errno != nix::libc::ESRCH => {
                     Err(Error::Signal { id, signal, source: std::io::Error::from_raw_os_error(errno) })
                 }
-                _ => match self.shared.store.task(id).await? {
-                    Some(task) => Err(Error::NoProcess { id, signal, state: task.state }),
-                    None => Err(Error::NoSuchTask(id)),
+                _ => match (self.shared.store.task(id).await?, self.shared.outlived_pid(id).await?) {
+                    (Some(_), Some(pid)) => Err(Error::Outlived { verb: "signal", id, pid }),
+                    (Some(task), None) => Err(Error::NoProcess { id, signal, state: task.state }),
+                    (None, _) => Err(Error::NoSuchTask(id)),
                 },
             };
             results.push((id, result));

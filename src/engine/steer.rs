@@ -41,9 +41,10 @@ impl Handle {
         Ok(refusals(answers, "release", "held"))
     }
 
-    /// Stops all processes of running tasks; they keep their slots. Resolves when that is stored and the signals were
+    /// Stops all processes in the sessions of running tasks; they keep their slots. Resolves when that is stored and the signals were
     /// sent.
     pub async fn pause(&self, ids: Vec<TaskId>, by: Actor) -> Result<PerTask<(), Error>, Error> {
+        let (ids, outlived) = self.without_outlived(ids, "pause").await?;
         // The wish is stored before the deed: an apexd that takes over stops what should stand still once more.
         let patience = Instant::now() + START_PATIENCE;
         let mut changes = self.changes();
@@ -69,11 +70,12 @@ impl Handle {
                 break;
             }
         }
-        Ok(refusals(without_value(answers), "pause", "running"))
+        Ok(with(refusals(without_value(answers), "pause", "running"), outlived))
     }
 
     /// Lets the processes of paused tasks go on. Resolves when the signals were sent and that is stored.
     pub async fn resume(&self, ids: Vec<TaskId>, by: Actor) -> Result<PerTask<(), Error>, Error> {
+        let (ids, outlived) = self.without_outlived(ids, "resume").await?;
         let _turn = self.shared.pausing.lock().await;
         // The deed comes before the record: what is recorded as paused and goes on is stopped again by the next apexd,
         // what is recorded as running and stands still would stand still for ever.
@@ -86,7 +88,7 @@ impl Handle {
         }
         crash_point("apexd.resume.signalled");
         let answers = self.shared.store.resume(self.pause_of(ids, by)).await?;
-        Ok(refusals(without_value(answers), "resume", "paused"))
+        Ok(with(refusals(without_value(answers), "resume", "paused"), outlived))
     }
 
     /// Begins tasks anew that have ended: the same ids, counted afresh. What was skipped because of them waits again.
@@ -128,6 +130,18 @@ impl Handle {
         Ok(refusals(answers, "remove", "ended"))
     }
 
+    /// Parts those from `ids` whose processes nobody can signal, each with its place and why `verb` is not done to it.
+    async fn without_outlived(&self, ids: Vec<TaskId>, verb: &'static str) -> Result<(Vec<TaskId>, Outlived), Error> {
+        let (mut within_reach, mut outlived) = (Vec::with_capacity(ids.len()), Vec::new());
+        for (place, id) in ids.into_iter().enumerate() {
+            match self.shared.outlived_pid(id).await? {
+                Some(pid) => outlived.push((place, (id, Err(Error::Outlived { verb, id, pid })))),
+                None => within_reach.push(id),
+            }
+        }
+        Ok((within_reach, outlived))
+    }
+
     fn steer(&self, ids: Vec<TaskId>, by: Actor) -> verb::Steer {
         verb::Steer { ids, by, now: (self.shared.world.now)() }
     }
@@ -155,6 +169,17 @@ impl Handle {
         self.shared.clock_changed.store(true, Ordering::Release);
         self.shared.wake.notify_one();
     }
+}
+
+/// Refusals, each with the place of its task among those named.
+type Outlived = Vec<(usize, (TaskId, Result<(), Error>))>;
+
+/// Puts refusals back in their places.
+fn with(mut answers: PerTask<(), Error>, refused: Outlived) -> PerTask<(), Error> {
+    for (place, refusal) in refused {
+        answers.insert(place.min(answers.len()), refusal);
+    }
+    answers
 }
 
 fn without_value<T>(answers: PerTask<T>) -> PerTask<()> {

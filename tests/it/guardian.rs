@@ -303,3 +303,35 @@ fn what_was_started_in_the_guardians_last_moment_is_found_and_not_given_up() {
     }
     assert_eq!(std::fs::read_to_string(world.path("effects")).unwrap(), "run\n", "it was started once");
 }
+
+#[test]
+fn a_task_that_outlived_guardian_and_apexd_is_told_as_one_that_can_only_be_watched() {
+    let world = World::started();
+    let id = world.add("exec sleep 600");
+    let pid = world.pid(id);
+    world.until_state(id, "running");
+    // Neither is to see the other one die.
+    let victims = [world.apexd_pid(), world.guardian_pid()];
+    for victim in victims {
+        signal(victim, Signal::SIGSTOP);
+    }
+    for victim in victims {
+        signal(victim, Signal::SIGKILL);
+    }
+    world.apex(["daemon", "start"]).expect(0);
+    let task = id.to_string();
+    for args in
+        [&["task", "pause"][..], &["task", "resume"], &["task", "kill"], &["cancel", "--wait"], &["task", "pause"]]
+    {
+        let refused = world.apex(args.iter().chain(&[task.as_str()])).expect(1);
+        let told = &refused.stderr;
+        assert!(
+            told.contains("has outlived the daemon") && told.contains(&format!("pid {pid}")),
+            "{args:?} {refused:?}"
+        );
+        assert!(told.contains(&format!("kill {pid}")), "{args:?} {refused:?}");
+        assert_eq!(world.state(id), "running", "{args:?}");
+    }
+    signal(pid, Signal::SIGKILL);
+    assert_eq!(world.ended(id)["state"], json!("lost"));
+}

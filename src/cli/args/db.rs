@@ -26,7 +26,8 @@ pub struct Backup {
 /// Saves what can be read of a damaged task store.
 ///
 /// Goes through it row by row and makes a new one of what can be read, with the same ids. The damaged one is kept beside
-/// it. What has lost something that it needs to run is held. The daemon must not be running.
+/// it. What has lost something that it needs to run is held, and no id is given again of which there is output. The daemon
+/// must not be running. Exits with 1 if there were tasks and none of them could be saved.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 #[command(after_help = "Examples:\n  apex db check\n  apex daemon stop && apex db recover")]
 pub struct Recover {}

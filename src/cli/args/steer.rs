@@ -13,9 +13,10 @@ pub struct Hold {
     pub ids: Vec<TaskId>,
 }
 
-/// Stops all processes of running tasks.
+/// Stops all processes in the sessions of running tasks.
 ///
-/// They keep their slots, and their time limits stand still until `apex task resume`.
+/// They keep their slots, and their time limits stand still until `apex task resume`. What has made a session of its own, as
+/// with `setsid`, goes on.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 #[command(after_help = "Examples:\n  apex task pause 12\n  apex task pause 12 13")]
 pub struct Pause {

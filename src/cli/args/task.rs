@@ -127,7 +127,8 @@ pub struct Add {
 
 /// Adds a task and follows it: its output, then its exit code.
 ///
-/// Ctrl-C cancels the task, a second one kills it. A lost connection or a closed terminal leaves it running.
+/// Ctrl-C cancels the task, a second one kills it. A lost connection or a closed terminal leaves it running. With --json as
+/// well the output is the task's own and nothing else.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 #[command(after_help = "\
 Examples:

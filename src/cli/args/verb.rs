@@ -189,7 +189,7 @@ const TASK: [Verb; 14] = [
     },
     Verb {
         word: "pause",
-        about: "Stops all processes of running tasks",
+        about: "Stops all processes in the sessions of running tasks",
         build: steer::Pause::augment_args,
         read: |matches, _| steer::Pause::from_arg_matches_mut(matches).map(Command::Pause),
     },

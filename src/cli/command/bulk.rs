@@ -55,15 +55,17 @@ pub fn run(session: &Session, args: &Add, from: &Path) -> Result<i32, Failure> {
             // It has ended before its end, and says why.
             return Err(joined(reading).err().unwrap_or_else(interrupted));
         };
-        for warning in joined(reading)? {
-            session.ui.warn(&warning);
-        }
+        let warnings = joined(reading)?;
         let bulk = Bulk { uuid: TaskUuid(Uuid::now_v7()), tasks, env, umask, limits, parent };
         let added = client.add_many(bulk).await.map_err(|error| {
             let failure = Failure::from(error);
             // What a line names and is not there is a fault of the file.
             if failure.exit == Exit::NotFound { failure.with_exit(Exit::Refused) } else { failure }
         })?;
+        // They say that tasks are added, which was not certain before.
+        for warning in warnings {
+            session.ui.warn(&warning);
+        }
         told(session, &project, &client, &added).await?;
         Ok(Exit::Done.code())
     })
@@ -116,8 +118,7 @@ fn read(
 }
 
 async fn told(session: &Session, project: &Project, client: &Client, added: &AddedMany) -> Result<(), Failure> {
-    let count = |created| added.runs.iter().filter(|run| run.created == created).map(|run| run.count).sum::<u64>();
-    if added.untrusted && count(true) > 0 {
+    if added.untrusted && added.runs.iter().any(|run| run.created) {
         session.ui.warn("the tasks are held: this project came from elsewhere; `apex trust` lets them run");
     }
     if session.ui.json {
@@ -130,21 +131,45 @@ async fn told(session: &Session, project: &Project, client: &Client, added: &Add
         }
         return written(stdout.flush());
     }
-    let ids = |created| {
-        let runs: Vec<String> = added.runs.iter().filter(|run| run.created == created).map(in_words).collect();
-        runs.join(",")
-    };
-    let mut text = match count(true) {
-        0 => "no task added".to_owned(),
-        1 => format!("task {} added", ids(true)),
-        n => format!("{n} tasks added: {}", ids(true)),
-    };
-    match count(false) {
-        0 => {}
-        1 => text.push_str(&format!("; task {} is there already", ids(false))),
-        n => text.push_str(&format!("; {n} are there already: {}", ids(false))),
-    }
+    let text = in_short(&added.runs);
     session.ui.data(&text)
+}
+
+/// Says which tasks were added, and which lines added none because of their key.
+fn in_short(runs: &[Run]) -> String {
+    let created: Vec<Run> = runs.iter().copied().filter(|run| run.created).collect();
+    let others = runs.iter().filter(|run| !run.created);
+    // All ids from the first new one on are of lines of the same file: the task of such a key was added just now.
+    let first = created.iter().map(|run| run.first).min();
+    let is_new = |id: &TaskId| first.is_some_and(|first| *id >= first);
+    let (mut there, mut repeated) = (Vec::new(), Vec::new());
+    for run in others {
+        let count = run.ids().take_while(|id| !is_new(id)).count() as u64;
+        if count > 0 {
+            there.push(Run { count, ..*run });
+        }
+        if let Some(id) = run.ids().nth(usize::try_from(count).unwrap_or(usize::MAX)) {
+            repeated.push(Run { first: id, count: run.count - count, ..*run });
+        }
+    }
+    let count = |runs: &[Run]| runs.iter().map(|run| run.count).sum::<u64>();
+    let ids = |runs: &[Run]| runs.iter().map(in_words).collect::<Vec<_>>().join(",");
+    let mut text = match count(&created) {
+        0 => "no task added".to_owned(),
+        1 => format!("task {} added", ids(&created)),
+        n => format!("{n} tasks added: {}", ids(&created)),
+    };
+    match count(&repeated) {
+        0 => {}
+        1 => text.push_str(&format!("; one more line has the key of task {} and adds none", ids(&repeated))),
+        n => text.push_str(&format!("; {n} more lines have keys of these and add none")),
+    }
+    match count(&there) {
+        0 => {}
+        1 => text.push_str(&format!("; task {} is there already", ids(&there))),
+        n => text.push_str(&format!("; {n} are there already: {}", ids(&there))),
+    }
+    text
 }
 
 /// Writes ids as they can be typed: `3-7`.
@@ -191,5 +216,20 @@ mod tests {
     fn ids_are_told_as_they_can_be_typed() {
         let run = |count| Run { place: 0, first: TaskId::new(3).unwrap(), count, created: true };
         assert_eq!((in_words(&run(1)), in_words(&run(5))), ("3".to_owned(), "3-7".to_owned()));
+    }
+
+    #[test]
+    fn a_key_that_two_lines_have_is_not_told_as_one_that_was_there() {
+        let run = |first, count, created| Run { place: 0, first: TaskId::new(first).unwrap(), count, created };
+        let of = |runs: &[Run]| in_short(runs);
+        assert_eq!(
+            of(&[run(16, 1, true), run(16, 1, false)]),
+            "task 16 added; one more line has the key of task 16 and adds none"
+        );
+        assert_eq!(of(&[run(7, 1, false)]), "no task added; task 7 is there already");
+        assert_eq!(
+            of(&[run(8, 2, true), run(6, 4, false), run(9, 1, false)]),
+            "2 tasks added: 8-9; 3 more lines have keys of these and add none; 2 are there already: 6-7"
+        );
     }
 }

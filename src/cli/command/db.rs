@@ -1,5 +1,8 @@
 //! `db check`, `db backup`, `db recover`: what a person does with the task store. None of them needs the daemon or starts it.
 
+use std::io;
+use std::path::Path;
+
 use crate::cli::args::db::Backup;
 use crate::cli::command::lock;
 use crate::cli::error::Failure;
@@ -21,9 +24,14 @@ pub fn check(session: &Session) -> Result<i32, Failure> {
         Err(error) => Err(error),
     };
     let findings = match findings {
-        // That it cannot be read to the end is what was asked.
-        Err(error @ (Error::Damaged { .. } | Error::NotADatabase { .. } | Error::Orphan { .. })) => {
-            vec![error.to_string()]
+        // That it cannot be read to the end is what was asked. What to do about it is told below.
+        Err(Error::Damaged { what, source, .. }) => {
+            let cause = source.map(|source| source.to_string()).filter(|cause| *cause != what);
+            vec![cause.map_or_else(|| what.clone(), |cause| format!("{what}: {cause}"))]
+        }
+        Err(Error::NotADatabase { path }) => vec![format!("`{}` is not a database", path.display())],
+        Err(Error::Orphan { path }) => {
+            vec![format!("`{}` is there, but the task store it belongs to is gone", path.display())]
         }
         findings => findings?,
     };
@@ -46,7 +54,11 @@ pub fn backup(session: &Session, args: &Backup) -> Result<i32, Failure> {
     let project = session.project()?;
     let database = project.database();
     let file = session.base_of(&args.file)?.join(&args.file);
-    let bytes = sqlite::copy(&database, &file)?.ok_or_else(|| nothing_there(&project))?;
+    let bytes = sqlite::copy(&database, &file).map_err(|error| match error {
+        Error::Io { path, source, .. } if source.kind() == io::ErrorKind::AlreadyExists => is_taken(&path),
+        error => error.into(),
+    })?;
+    let bytes = bytes.ok_or_else(|| nothing_there(&project))?;
     if session.ui.json {
         session.ui.json(&BackupView::of(&database, &file, bytes))?;
     } else {
@@ -64,6 +76,9 @@ pub fn recover(session: &Session) -> Result<i32, Failure> {
         return Err(Failure::new(ErrorKind::Conflict, message).with_hint("stop it with `apex daemon stop`"));
     };
     sqlite::keep_temporary_files_beside(&database)?;
+    if let Ok(None) = sqlite::open_reader(&database) {
+        return Err(nothing_there(&project));
+    }
     let Some(done) = sqlite::recover(&database, now())? else {
         if session.ui.json {
             session.ui.json(&RecoverView::sound(&database))?;
@@ -72,17 +87,32 @@ pub fn recover(session: &Session) -> Result<i32, Failure> {
         }
         return Ok(Exit::Done.code());
     };
+    // A store that never had a task has lost none.
+    let nothing_saved = done.tasks == 0 && done.had != Some(0);
+    let code = if nothing_saved { Exit::Refused } else { Exit::Done }.code();
     if session.ui.json {
         session.ui.json(&RecoverView::of(&database, &done.kept, done.tasks, done.had, &done.losses))?;
-        return Ok(Exit::Done.code());
+        return Ok(code);
     }
     let of = done.had.map(|had| format!(" of {had}")).unwrap_or_default();
-    session.ui.data(&format!("{}{of} task(s) saved", done.tasks))?;
+    session.ui.data(&if nothing_saved {
+        format!("no task{of} could be saved: the new task store is empty")
+    } else {
+        format!("{}{of} task(s) saved", done.tasks)
+    })?;
     for loss in &done.losses {
         session.ui.data(&neutralize(loss))?;
     }
     session.ui.note(&format!("the damaged task store is kept as `{}`", neutralize(&done.kept.to_string_lossy())));
-    Ok(Exit::Done.code())
+    if nothing_saved {
+        session.ui.remark("if there is a backup, put it in the place of the new one");
+    }
+    Ok(code)
+}
+
+fn is_taken(file: &Path) -> Failure {
+    let message = format!("`{}` is there already, and a backup is written over nothing", file.display());
+    Failure::new(ErrorKind::Conflict, message).with_hint("name a file that is not there yet, or move that one away")
 }
 
 fn nothing_there(project: &Project) -> Failure {

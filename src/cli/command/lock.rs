@@ -11,6 +11,7 @@ use std::path::Path;
 use nix::libc;
 
 use crate::cli::error::Failure;
+use crate::domain::error::ErrorKind;
 use crate::guardian;
 use crate::paths::{self, Project};
 
@@ -40,8 +41,10 @@ pub struct Held {
 /// Source: flock(2).
 pub fn take(project: &Project) -> Result<Option<Held>, Failure> {
     let path = project.lock_file();
-    let opened = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
-    let file = opened.map_err(|error| Failure::io(format!("cannot open `{}`", path.display()), &error))?;
+    let mut options = File::options();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    let opened = options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(&path);
+    let file = opened.map_err(|error| unusable(&path, &error))?;
     let directory = File::open(project.data()).ok();
     if !lock(&file, libc::LOCK_EX, &path)? {
         return Ok(None);
@@ -57,9 +60,20 @@ fn is_locked(path: &Path) -> Result<bool, Failure> {
     let file = match open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(Failure::io(format!("cannot open `{}`", path.display()), &error)),
+        Err(error) => return Err(unusable(path, &error)),
     };
     Ok(!lock(&file, libc::LOCK_SH, path)?)
+}
+
+/// Says why a lock cannot be opened: something else is in its place, or the system refuses it.
+fn unusable(path: &Path, error: &io::Error) -> Failure {
+    let is_other = |found: fs::Metadata| !found.is_file() && !found.is_dir();
+    if !fs::symlink_metadata(path).is_ok_and(is_other) {
+        return Failure::io(format!("cannot open `{}`", path.display()), error);
+    }
+    let path = path.display();
+    Failure::new(ErrorKind::Conflict, format!("`{path}` is in the way: it is no plain file, and no link is followed"))
+        .with_hint(format!("move it away with `mv '{path}' '{path}.old'`"))
 }
 
 /// Locks what was opened at `path` if it is free, and returns whether it was.

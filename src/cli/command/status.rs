@@ -1,6 +1,6 @@
 //! `status`: the whole project on one screen. Never starts the daemon; without one it reads the store.
 
-use crate::cli::command::trust;
+use crate::cli::command::{daemon, trust};
 use crate::cli::connect;
 use crate::cli::error::Failure;
 use crate::cli::render::status::{SHOWN_MAX, Screen, screen};
@@ -25,7 +25,7 @@ pub fn run(session: &Session) -> Result<i32, Failure> {
     let told = block_on(ask(session, &project))?;
     let told = match told {
         Some(told) => told,
-        None => read(&project)?,
+        None => Screen { out_of_reach: daemon::tell_out_of_reach(session, &project), ..read(&project)? },
     };
     if session.ui.json {
         let (socket, log_file) = (project.socket(), project.log_file());
@@ -68,7 +68,7 @@ fn left_out(told: &Screen) -> Option<String> {
 
 /// Asks the daemon; `None` if none runs.
 async fn ask(session: &Session, project: &Project) -> Result<Option<Screen>, Failure> {
-    let Ok(connection) = connect::if_running(session, project).await? else { return Ok(None) };
+    let Some(connection) = connect::if_reachable(session, project).await? else { return Ok(None) };
     let client = &connection.client;
     let [running, queued, waiting, failed] = filters();
     // At the same time, on one connection.
@@ -142,6 +142,7 @@ fn lists(running: TaskPage, queued: TaskPage, others: TaskPage, failed: TaskPage
     failed.sort_by_key(|task| std::cmp::Reverse((task.ended_at, task.id)));
     Screen {
         daemon: None,
+        out_of_reach: None,
         counts: None,
         untrusted: false,
         queues: Vec::new(),

@@ -1,8 +1,10 @@
 //! The daemon: whether it answers, and what one that is gone has left.
 
+use std::path::Path;
 use std::time::Duration;
 
-use crate::cli::doctor::{Check, Facts};
+use crate::cli::doctor::files::in_the_way;
+use crate::cli::doctor::{Check, Entry, Facts};
 use crate::units::format_duration;
 
 /// What somebody who asked the daemon was told.
@@ -49,6 +51,10 @@ const NAME: &str = "daemon";
 pub(super) fn standing(facts: &Facts) -> Vec<Check> {
     let daemon = &facts.daemon;
     let pid = daemon.guardian.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
+    // What it writes itself, and does not write over.
+    let is_its_own =
+        |entry: &Entry| ["daemon.pid", "daemon.sock", "daemon.lock"].iter().any(|name| entry.path == Path::new(name));
+    let is_blocked = facts.entries.iter().any(|entry| is_its_own(entry) && in_the_way(entry).is_some());
     let check = match (&daemon.answer, &daemon.failed) {
         (Answer::Status { guardian, is_draining: true, .. }, _) => Check::warning(
             NAME,
@@ -92,7 +98,16 @@ pub(super) fn standing(facts: &Facts) -> Vec<Check> {
         (Answer::Nobody, None) if daemon.is_locked => Check::wrong(
             NAME,
             format!("it lives{pid}, but nobody listens on `.apex/daemon.sock`: that was removed or replaced"),
-            "end it with `apex daemon stop`; the next start makes the socket anew",
+            if is_blocked {
+                "end it with `apex daemon stop`, and move away what is in the way before the next start"
+            } else {
+                "end it with `apex daemon stop`; the next start makes the socket anew"
+            },
+        ),
+        (Answer::Nobody, None) if is_blocked => Check::warning(
+            NAME,
+            "it does not run, and cannot be started while something is in its way",
+            "move that away first: see what is said of the files",
         ),
         (Answer::Nobody, None) if !daemon.left.is_empty() => Check::warning(
             NAME,

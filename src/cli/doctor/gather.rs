@@ -169,14 +169,15 @@ fn daemon(session: &Session, project: &Project) -> Result<(Daemon, Option<u32>),
         }
     };
     let guardian = Guardian::find(project).map(|guardian| guardian.pid);
-    let is_there = |path: PathBuf| fs::symlink_metadata(path).is_ok();
-    let left = [("daemon.pid", project.pid_file()), ("daemon.sock", project.socket())];
+    // What a daemon has left; what somebody put in its place is told with all the other files.
+    let dir: Arc<Path> = project.data().into();
+    let is_left = |name: &str| entry(&dir, Path::new(name)).is_some_and(|entry| in_the_way(&entry).is_none());
     let daemon = Daemon {
         answer,
         is_locked: lock::is_held(project).unwrap_or(false),
         guardian,
         named: guardian::pid_in(&project.pid_file()),
-        left: left.into_iter().filter(|(_, path)| is_there(path.clone())).map(|(name, _)| name).collect(),
+        left: ["daemon.pid", "daemon.sock"].into_iter().filter(|name| is_left(name)).collect(),
         stopped: guardian.map(stopped).unwrap_or_default(),
         failed: reason(&project.failed_file()),
     };

@@ -22,12 +22,13 @@ pub(super) fn database(facts: &Facts) -> Check {
         quoted(&path),
         quoted(&away(&path))
     );
+    let save = "save what can be read with `apex db recover`, or put a backup in its place";
     let error = match &facts.database {
         Ok(None) => return Check::fine(NAME, "there is none yet; the first start makes it"),
         Ok(Some(database)) => {
             return match database.faults.first() {
                 None => Check::fine(NAME, "it is ours, of this version, and whole"),
-                Some(fault) => Check::wrong(NAME, format!("it is damaged: {fault}"), replace),
+                Some(fault) => Check::wrong(NAME, format!("it is damaged: {fault}"), save),
             };
         }
         Err(error) => error,
@@ -44,9 +45,9 @@ pub(super) fn database(facts: &Facts) -> Check {
             "the next `apex daemon start` copies it and brings it up to date",
         ),
         Error::Foreign { .. } => Check::wrong(NAME, "it is a database of another program", replace),
-        Error::NotADatabase { .. } => Check::wrong(NAME, "`.apex/apex.db` is no database", replace),
+        Error::NotADatabase { .. } => Check::wrong(NAME, "`.apex/apex.db` is no database", save),
         Error::NotAFile { .. } => Check::wrong(NAME, "`.apex/apex.db` is no plain file", replace),
-        Error::Damaged { what, .. } => Check::wrong(NAME, format!("it is damaged: {what}"), replace),
+        Error::Damaged { what, .. } => Check::wrong(NAME, format!("it is damaged: {what}"), save),
         Error::Orphan { path } => Check::wrong(
             NAME,
             "it is gone, and what was not yet merged into it is left",

@@ -203,6 +203,16 @@ fn the_daemon_in_words() {
     warn daemon: it does not run; one that was killed left `.apex/daemon.pid` and `.apex/daemon.sock`
       nothing needs to be done: the next `apex daemon start` makes that anew
     ");
+    let in_the_way = told(|facts| {
+        gone(facts);
+        facts.entries.push(entry("daemon.pid", Kind::Link, 0o777));
+    });
+    insta::assert_snapshot!(in_the_way, @r"
+    fail files: `.apex/daemon.pid` is in the way: it is a symbolic link and should be a plain file
+      move it away with `mv /p/.apex/daemon.pid /p/.apex/daemon.pid.old`
+    warn daemon: it does not run, and cannot be started while something is in its way
+      move that away first: see what is said of the files
+    ");
     let gave_up = told(|facts| {
         gone(facts);
         facts.daemon.failed = Some("no room".to_owned());
@@ -244,22 +254,19 @@ fn the_store_in_words() {
     warn database: an older apex wrote it: it has schema 1, this one has 3
       the next `apex daemon start` copies it and brings it up to date
     ");
-    for wrong in [
-        Error::Foreign { path: path(), application_id: 7 },
-        Error::NotADatabase { path: path() },
-        Error::NotAFile { path: path() },
-        Error::Damaged { path: path(), what: "table `task`".to_owned(), source: None },
+    for (wrong, next) in [
+        (Error::Foreign { path: path(), application_id: 7 }, "mv /p/.apex/apex.db /p/.apex/apex.db.old"),
+        (Error::NotAFile { path: path() }, "mv /p/.apex/apex.db /p/.apex/apex.db.old"),
+        (Error::NotADatabase { path: path() }, "apex db recover"),
+        (Error::Damaged { path: path(), what: "table `task`".to_owned(), source: None }, "apex db recover"),
     ] {
         let told = error(wrong);
-        assert!(
-            told.starts_with("fail database: ") && told.contains("mv /p/.apex/apex.db /p/.apex/apex.db.old"),
-            "{told}"
-        );
+        assert!(told.starts_with("fail database: ") && told.contains(next), "{told}");
     }
     let faults = vec!["row 7 missing from index".to_owned()];
     insta::assert_snapshot!(told(|facts| facts.database = Ok(Some(Database { newest: None, faults }))), @r"
     fail database: it is damaged: row 7 missing from index
-      put a backup in its place, or move it away to start anew: `mv /p/.apex/apex.db /p/.apex/apex.db.old`
+      save what can be read with `apex db recover`, or put a backup in its place
     ");
     insta::assert_snapshot!(told(|facts| facts.untrusted = Some(true)), @r"
     fail trust: the project came from elsewhere, and nothing of it is run

@@ -37,10 +37,11 @@ pub fn running(status: &DaemonStatus, project: &Project, now: Timestamp, width: 
     sheet.draw(width)
 }
 
-/// Returns the lines of `daemon status` where none runs, none wider than `width`; `failed` is why the last one gave up.
-pub fn stopped(project: &Project, failed: Option<&str>, width: Option<usize>) -> String {
+/// Returns the lines of `daemon status` where none answers, none wider than `width`; `out_of_reach` is how one stands that
+/// lives all the same, `failed` is why the last one gave up.
+pub fn stopped(project: &Project, out_of_reach: Option<&str>, failed: Option<&str>, width: Option<usize>) -> String {
     let mut sheet = Sheet::new();
-    sheet.heading("daemon", "not running");
+    sheet.heading("daemon", out_of_reach.unwrap_or("not running").to_owned());
     if let Some(reason) = failed {
         sheet.fact("gave up", neutralize(reason));
     }

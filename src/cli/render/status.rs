@@ -17,6 +17,8 @@ use crate::paths::Project;
 pub struct Screen {
     /// The daemon; `None` if none runs.
     pub daemon: Option<DaemonStatus>,
+    /// How a daemon stands that lives and cannot be reached.
+    pub out_of_reach: Option<String>,
     /// How many tasks there are; `None` if there is no store yet.
     pub counts: Option<Counts>,
     /// The project came from elsewhere and nobody has accepted it.
@@ -42,9 +44,10 @@ pub fn screen(screen: &Screen, project: &Project, now: Timestamp, width: Option<
     sheet.topic("project", neutralize(&project.root().to_string_lossy()));
     sheet.topic(
         "daemon",
-        match &screen.daemon {
-            Some(status) => running_in_words(status),
-            None => "not running; nothing is started (`apex daemon start` starts it)".to_owned(),
+        match (&screen.daemon, &screen.out_of_reach) {
+            (Some(status), _) => running_in_words(status),
+            (None, Some(standing)) => standing.clone(),
+            (None, None) => "not running; nothing is started (`apex daemon start` starts it)".to_owned(),
         },
     );
     if screen.untrusted {

@@ -94,6 +94,7 @@ fn nothing_a_user_wrote_steers_the_terminal() {
     let screen = Screen {
         untrusted: false,
         daemon: Some(status.clone()),
+        out_of_reach: None,
         counts: Some(status.counts.clone()),
         queues: vec![queue.clone()],
         running: vec![task.clone()],
@@ -106,7 +107,7 @@ fn nothing_a_user_wrote_steers_the_terminal() {
         task::details(&task, None, &project, LATER(), None),
         task::ended(&task),
         super::daemon::running(&status, &project, LATER(), None),
-        super::daemon::stopped(&project, Some(evil), None),
+        super::daemon::stopped(&project, None, Some(evil), None),
         status::screen(&screen, &project, LATER(), None),
         super::queue::list(std::slice::from_ref(&queue), LATER(), None),
     ] {
@@ -221,7 +222,7 @@ fn a_daemon_that_runs_and_one_that_does_not() {
       socket       /home/project/.apex/daemon.sock
       log          /home/project/.apex/daemon.log
     "#);
-    insta::assert_snapshot!(plain(&super::daemon::stopped(&project, Some("cannot open the task store"), None)), @r#"
+    insta::assert_snapshot!(plain(&super::daemon::stopped(&project, None, Some("cannot open the task store"), None)), @r#"
     daemon  not running
       gave up      cannot open the task store
       project      /home/project
@@ -236,6 +237,7 @@ fn the_whole_project_on_one_screen() {
     let mut screen = Screen {
         untrusted: false,
         daemon: Some(daemon()),
+        out_of_reach: None,
         counts: Some(daemon().counts),
         queues: vec![default_queue()],
         running: vec![running(14, &["cargo", "test"], NOW)],
@@ -253,6 +255,10 @@ fn the_whole_project_on_one_screen() {
       13  failed  2m24s ago  exit code 3  build  make && make check
     "#);
     (screen.daemon, screen.running) = (None, Vec::new());
+    screen.out_of_reach = Some("running (pid 7), but cannot be reached".to_owned());
+    let told = plain(&status::screen(&screen, &project, LATER(), Some(80)));
+    assert!(told.contains("\ndaemon   running (pid 7), but cannot be reached\n"), "{told}");
+    screen.out_of_reach = None;
     insta::assert_snapshot!(plain(&status::screen(&screen, &project, LATER(), Some(80))), @r#"
     project  /home/project
     daemon   not running; nothing is started (`apex daemon start` starts it)
@@ -269,6 +275,7 @@ fn an_empty_project_on_one_screen() {
     let screen = Screen {
         untrusted: false,
         daemon: None,
+        out_of_reach: None,
         counts: None,
         queues: vec![],
         running: vec![],
@@ -290,6 +297,7 @@ fn queues_are_on_the_screen_where_they_say_something() {
     let screen = Screen {
         untrusted: true,
         daemon: Some(status),
+        out_of_reach: None,
         counts: Some(daemon().counts),
         queues: vec![default_queue(), paused_queue()],
         running: vec![],

@@ -166,7 +166,7 @@ impl Client {
         Ok(without_value(query::results_from_proto(response.await?)?))
     }
 
-    /// Stops all processes of running tasks. Resolves when that is stored and the signals were sent. Not repeated when the
+    /// Stops all processes in the sessions of running tasks. Resolves when that is stored and the signals were sent. Not repeated when the
     /// connection breaks.
     pub async fn pause(&self, ids: &[TaskId]) -> Results<()> {
         let response = self.call(Repeat::Never, |allowed| {

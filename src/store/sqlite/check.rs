@@ -73,8 +73,8 @@ const RULES: &[(&str, &str)] = &[
 ///
 /// Errors: something that cannot be read at all, and that SQLite's own check had nothing to say about.
 pub(super) fn findings(db: &Connection) -> rusqlite::Result<Vec<String>> {
-    let found = words(db, "PRAGMA integrity_check(20)")?;
-    if found != ["ok"] {
+    let found = faults(db, "PRAGMA integrity_check(20)")?;
+    if !found.is_empty() {
         // What is counted over a broken tree says nothing.
         return Ok(found);
     }
@@ -92,6 +92,17 @@ pub(super) fn findings(db: &Connection) -> rusqlite::Result<Vec<String>> {
     }
     tell(&mut findings, unreadable(db)?);
     Ok(findings)
+}
+
+/// Returns what one of SQLite's own checks finds, a line each; nothing, if it is sound.
+pub(super) fn faults(db: &Connection, pragma: &str) -> rusqlite::Result<Vec<String>> {
+    let found = words(db, pragma)?;
+    if found == ["ok"] {
+        return Ok(Vec::new());
+    }
+    // What is wrong with the trees comes as one text of many lines, under a heading that names the only database there is.
+    let lines = found.iter().flat_map(|text| text.lines()).filter(|line| !line.starts_with("*** in database "));
+    Ok(lines.map(str::to_owned).collect())
 }
 
 /// Returns what is sound for SQLite and means nothing to us.

@@ -18,6 +18,12 @@ pub(super) fn of(operation: &'static str, path: &Path, source: impl Into<Arc<rus
         (Some(ErrorCode::DatabaseCorrupt), _) => {
             Error::Damaged { path, what: source.to_string(), source: Some(source) }
         }
+        // The number of the schema's format is one of which SQLite knows nothing; it has no code of its own for that.
+        (Some(ErrorCode::Unknown), rusqlite::Error::SqliteFailure(_, Some(said)))
+            if said == "unsupported file format" =>
+        {
+            Error::Damaged { path, what: source.to_string(), source: Some(source) }
+        }
         (Some(ErrorCode::NotADatabase), _) => Error::NotADatabase { path },
         (Some(ErrorCode::OperationInterrupted), _) => Error::Closed,
         (Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked), _) => Error::Locked { path, source },

@@ -20,7 +20,8 @@ use crate::store::sqlite::fault;
 /// Source: sqlite.org/fileformat2.html, "The Database Header", offset 68.
 pub(super) const APPLICATION_ID: u32 = 0x6170_6578;
 
-const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+/// How every database of SQLite begins.
+pub(super) const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
 /// What stands where the database should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

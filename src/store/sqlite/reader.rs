@@ -88,11 +88,7 @@ impl Reader {
 
     /// Looks through the whole file and returns what is wrong with it, the first few faults.
     pub fn check(&mut self) -> Result<Vec<String>, Error> {
-        let found: Vec<String> = self.read(|db| {
-            let mut check = db.prepare("PRAGMA quick_check(5)")?;
-            check.query_map([], |row| row.get(0))?.collect()
-        })?;
-        Ok(if found == ["ok"] { Vec::new() } else { found })
+        self.read(|db| check::faults(db, "PRAGMA quick_check(5)"))
     }
 
     /// Returns the number of the last change; 0 if there was none.

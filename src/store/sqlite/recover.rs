@@ -4,24 +4,25 @@
 //! between. What is saved keeps its number; what belongs to something that is lost is mended so that nothing waits for ever
 //! and nothing runs that is not whole.
 
-use std::collections::BTreeSet;
+mod image;
+mod taking;
+mod written;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rusqlite::types::Value;
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::Connection;
 use uuid::Uuid;
 
 use crate::domain::id::{Seq, TaskId};
 use crate::domain::time::Timestamp;
 use crate::store::Error;
 use crate::store::sqlite::guard::{self, beside};
+use crate::store::sqlite::recover::image::Image;
+use crate::store::sqlite::recover::taking::{TRIED_MAX, Taking};
 use crate::store::sqlite::schema::{self, MIGRATIONS};
 use crate::store::sqlite::{check, fault, read};
-
-/// How many numbers in a row are tried that may be there or not.
-const TRIED_MAX: i64 = 100_000;
 
 /// What was saved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +40,8 @@ pub struct Recovered {
 /// Saves what can be read of the database at `path` into a new one in its place; `None` if there is none, or it is sound.
 ///
 /// Shape: nobody else may have the database open. The damaged files are kept as `<path>.damaged-<ms>` and
-/// `<path>.damaged-<ms>-wal`.
+/// `<path>.damaged-<ms>-wal`. No number is given again that a task has had, as far as the database or the names of the files
+/// in `output/` beside it tell.
 /// Errors: [`Error::Newer`], [`Error::Foreign`], [`Error::NotAFile`]: nothing was changed; [`Error::Full`], [`Error::Io`]:
 /// nothing was changed, or everything is there under its old and its new name. Blocks the thread.
 pub fn recover(path: &Path, now: Timestamp) -> Result<Option<Recovered>, Error> {
@@ -53,15 +55,18 @@ pub fn recover(path: &Path, now: Timestamp) -> Result<Option<Recovered>, Error> 
     let fault = |error| fault::of("write", &new, error);
     let db = schema::connect(&new).map_err(fault)?;
     let mut salvage = Salvage { new: &db, losses: Vec::new() };
+    let image = Image::of(&path)?;
     // It is not opened but read: a database that SQLite does not even take for one has nothing to give.
-    let had = match guard::connect_reading(&path, fs::symlink_metadata(beside(&path, "-wal")).is_err()) {
+    let had = match connect_tolerant(image.path()) {
         Ok(old) => salvage.all(&old).map_err(fault)?,
         Err(error) => {
             salvage.losses.push(format!("nothing can be read: {error}"));
             None
         }
     };
+    drop(image);
     salvage.mend(now).map_err(fault)?;
+    salvage.number_on(written::highest(&path.with_file_name("output"))).map_err(fault)?;
     let tasks = db.query_row("SELECT count(*) FROM task", [], |row| row.get(0)).map_err(fault)?;
     let losses = salvage.losses;
     // All of it is in the file itself, and the file is on the disk, before it takes the other one's place.
@@ -69,6 +74,17 @@ pub fn recover(path: &Path, now: Timestamp) -> Result<Option<Recovered>, Error> 
     let kept = beside(&path, &format!(".damaged-{}", now.0));
     exchange(&new, &path, &kept)?;
     Ok(Some(Recovered { kept, tasks, had, losses }))
+}
+
+/// Opens a connection that reads what is there, whatever of the schema or of the file is missing.
+///
+/// Source: `lockBtree` in SQLite's btree.c takes a file that is shorter than its header says for damaged as a whole, unless
+/// `writable_schema` is set, and so it is with one entry of the schema that is damaged. The connection cannot write all the
+/// same.
+fn connect_tolerant(path: &Path) -> rusqlite::Result<Connection> {
+    let db = guard::connect_reading(path, fs::symlink_metadata(beside(path, "-wal")).is_err())?;
+    db.execute_batch("PRAGMA writable_schema = ON")?;
+    Ok(db)
 }
 
 /// Returns whether there is nothing to be saved.
@@ -156,12 +172,12 @@ impl Salvage<'_> {
             self.table(old, table, *key)?;
         }
         for table in ["task", "change"] {
-            let last = last_number(old, table);
+            // A table that never had a row has no entry yet.
+            let sql = "INSERT INTO sqlite_sequence (name, seq)
+                SELECT ?1, 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = ?1)";
+            self.new.execute(sql, [table])?;
             let sql = "UPDATE sqlite_sequence SET seq = max(seq, ?2) WHERE name = ?1";
-            let changed = self.new.execute(sql, (table, last.unwrap_or(0)))?;
-            if changed == 0 && last.is_some() {
-                self.new.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)", (table, last))?;
-            }
+            self.new.execute(sql, (table, last_number(old, table).unwrap_or(0)))?;
         }
         self.new.execute_batch("COMMIT; PRAGMA foreign_keys = ON")?;
         Ok(had)
@@ -290,6 +306,26 @@ impl Salvage<'_> {
         self.losses.extend(check::findings(self.new)?);
         Ok(())
     }
+
+    /// Has the next tasks get numbers above `written`: what a lost task wrote is still there under its number, and a new
+    /// one of that number would write over it.
+    fn number_on(&mut self, written: Option<TaskId>) -> rusqlite::Result<()> {
+        let Some(written) = written else { return Ok(()) };
+        let last = last_number(self.new, "task");
+        if last.is_some_and(|last| last >= written.as_i64()) {
+            return Ok(());
+        }
+        let sql = match last {
+            Some(_) => "UPDATE sqlite_sequence SET seq = ?1 WHERE name = 'task'",
+            None => "INSERT INTO sqlite_sequence (name, seq) VALUES ('task', ?1)",
+        };
+        self.new.execute(sql, [written.as_i64()])?;
+        let next = written.as_i64().saturating_add(1);
+        self.losses.push(format!(
+            "what tasks wrote that were lost is still in `output`: new tasks are numbered from {next} on"
+        ));
+        Ok(())
+    }
 }
 
 /// Returns the last number that a table gave to a row, if that can be told.
@@ -318,81 +354,4 @@ fn drop_unreadable_changes(db: &Connection) -> rusqlite::Result<usize> {
 fn columns(db: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
     let mut columns = db.prepare("SELECT name FROM pragma_table_info(?1)")?;
     columns.query_map([table], |row| row.get(0))?.collect()
-}
-
-/// Rows on their way from one table into another.
-struct Taking<'a> {
-    old: &'a Connection,
-    insert: rusqlite::Statement<'a>,
-    names: Vec<String>,
-    select: String,
-    /// The highest number that can have been given.
-    highest: i64,
-    /// Rows that could be read and not be stored.
-    refused: usize,
-}
-
-impl Taking<'_> {
-    /// Takes rows as long as they can be read, and returns whether that was to the end.
-    fn some(&mut self, which: &str, values: &[i64]) -> rusqlite::Result<bool> {
-        self.noting(which, values, |_| ())
-    }
-
-    fn noting(&mut self, which: &str, values: &[i64], mut note: impl FnMut(&[Value])) -> rusqlite::Result<bool> {
-        let Ok(mut select) = self.old.prepare_cached(&format!("{} {which}", self.select)) else { return Ok(false) };
-        let Ok(mut rows) = select.query(params_from_iter(values)) else { return Ok(false) };
-        loop {
-            let row = match rows.next() {
-                Ok(Some(row)) => row,
-                Ok(None) => return Ok(true),
-                Err(_) => return Ok(false),
-            };
-            let Ok(row) = (0..self.names.len()).map(|column| row.get(column)).collect::<Result<Vec<Value>, _>>() else {
-                return Ok(false);
-            };
-            note(&row);
-            match self.insert.execute(params_from_iter(row)) {
-                // It may have come by before.
-                Ok(_) => {}
-                // The row is what is wrong, and not the disk.
-                Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) => {
-                    self.refused += 1;
-                }
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    /// Takes the rows of a table that numbers them.
-    fn numbered(&mut self, number: &str) -> rusqlite::Result<bool> {
-        let place = self.names.iter().position(|name| name == number).unwrap_or(0);
-        let seen = |last: &mut Option<i64>, row: &[Value]| {
-            if let Some(Value::Integer(id)) = row.get(place) {
-                *last = Some(*id);
-            }
-        };
-        let (mut up, mut down) = (None, None);
-        if self.noting(&format!("NOT INDEXED ORDER BY {number}"), &[], |row| seen(&mut up, row))? {
-            return Ok(true);
-        }
-        self.noting(&format!("NOT INDEXED ORDER BY {number} DESC"), &[], |row| seen(&mut down, row))?;
-        let first = up.map_or(1, |id: i64| id.saturating_add(1));
-        let last = down.map_or(self.highest, |id: i64| id.saturating_sub(1));
-        for id in first..=last.min(first.saturating_add(TRIED_MAX)) {
-            self.some(&format!("NOT INDEXED WHERE {number} = ?1"), &[id])?;
-        }
-        Ok(false)
-    }
-
-    /// Takes the rows of a table that belong to `owners`.
-    fn owned(&mut self, column: &str, owners: &[i64]) -> rusqlite::Result<bool> {
-        if self.some("ORDER BY 1", &[])? {
-            return Ok(true);
-        }
-        let owners: BTreeSet<i64> = owners.iter().copied().collect();
-        for owner in owners {
-            self.some(&format!("WHERE {column} = ?1"), &[owner])?;
-        }
-        Ok(false)
-    }
 }

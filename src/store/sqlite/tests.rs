@@ -5,6 +5,7 @@ mod migration;
 mod model;
 mod plans;
 mod reading;
+mod recovery;
 mod retention;
 
 use std::path::{Path, PathBuf};

@@ -93,6 +93,17 @@ fn a_file_with_one_bad_line_adds_nothing_and_names_the_line() {
     assert_eq!(waiting, 0, "nothing is left of what was sent");
 }
 
+/// Row: flags of task add / --from
+#[test]
+fn nothing_is_said_of_programs_of_tasks_that_are_not_added() {
+    let world = World::started();
+    let program = "{\"argv\":[\"no-such-program\"],\"hold\":true}\n";
+    let refused = add(&world, format!("{program}{{\"shell\":\"x\",\"queue\":\"absent\"}}\n").as_bytes(), &[]).expect(1);
+    assert!(refused.stderr.contains("absent") && !refused.stderr.contains("no-such-program"), "{refused:?}");
+    let added = add(&world, program.as_bytes(), &[]).expect(0);
+    assert!(added.stderr.contains("line 1: there is no program `no-such-program`"), "{added:?}");
+}
+
 /// Row: flags of task add / --from, usage
 #[test]
 fn a_file_stands_for_the_command() {
@@ -111,7 +122,10 @@ fn a_file_stands_for_the_command() {
 fn a_key_in_a_file_is_that_of_one_task() {
     let world = World::started();
     let text = b"{\"shell\":\"x\",\"key\":\"a\",\"hold\":true}\n{\"shell\":\"x\",\"hold\":true}\n{\"shell\":\"x\",\"key\":\"a\"}\n";
-    assert_eq!(add(&world, text, &[]).expect(0).stdout, "2 tasks added: 1-2; task 1 is there already\n");
+    assert_eq!(
+        add(&world, text, &[]).expect(0).stdout,
+        "2 tasks added: 1-2; one more line has the key of task 1 and adds none\n"
+    );
     assert_eq!(add(&world, text, &["-q"]).expect(0).stdout, "1\n3\n1\n");
     let tasks = add(&world, text, &["--json"]).expect(0).json();
     let ids: Vec<&Value> = tasks.as_array().unwrap().iter().map(|task| &task["id"]).collect();

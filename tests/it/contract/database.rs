@@ -14,7 +14,7 @@ use crate::support::World;
 #[test]
 fn a_check_says_whether_all_of_it_is_sound() {
     let world = World::new();
-    for args in [&["db", "check"][..], &["db", "backup", "copy.db"]] {
+    for args in [&["db", "check"][..], &["db", "backup", "copy.db"], &["db", "recover"]] {
         let refused = world.apex(args).expect(4);
         assert!(refused.stderr.contains("apex.db"), "{refused:?}");
     }
@@ -47,7 +47,8 @@ fn a_backup_is_a_whole_database() {
     assert_eq!(fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
     let before = fs::read(&copy).unwrap();
     let refused = world.apex(["db", "backup", "copy.db"]).expect(1);
-    assert!(refused.stderr.contains("copy.db"), "{refused:?}");
+    assert!(refused.stderr.contains("copy.db` is there already"), "{refused:?}");
+    assert!(refused.stderr.contains("hint: name a file"), "{refused:?}");
     assert!(fs::read(&copy).unwrap() == before, "nothing is written over");
     world.apex(["db", "backup", "no/such/place.db"]).expect(1);
     let names = fs::read_dir(world.root()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -103,6 +104,30 @@ fn what_can_be_read_of_a_damaged_store_is_saved() {
     world.apex(["task", "release", &held.to_string()]).expect(0);
     assert_eq!(world.ended(held)["state"], "succeeded");
     assert_eq!(world.add("true"), 3, "numbers go on");
+}
+
+/// Row: commands on tasks / db recover, lost tasks
+#[test]
+fn what_a_lost_task_wrote_is_not_given_to_another() {
+    let world = World::started();
+    for word in ["one", "two", "three"] {
+        world.ended(world.add(&format!("echo {word}")));
+    }
+    world.apex(["daemon", "stop"]).expect(0);
+    let path = world.dot_apex().join("apex.db");
+    let content = fs::read(&path).unwrap();
+    fs::write(&path, &content[..4096]).unwrap();
+    let checked = world.apex(["db", "check"]).expect(1);
+    let told = format!("{}{}", checked.stdout, checked.stderr);
+    assert_eq!(told.matches("apex db recover").count(), 1, "the advice is given once: {told}");
+    let nothing = world.apex(["db", "recover"]).expect(1);
+    assert!(nothing.stdout.contains("no task could be saved"), "{nothing:?}");
+    assert!(nothing.stdout.contains("numbered from 4 on"), "{nothing:?}");
+    world.apex(["daemon", "start"]).expect(0);
+    assert_eq!(world.add("echo four"), 4);
+    world.ended(4);
+    let output = |id: u64| fs::read_to_string(world.dot_apex().join(format!("output/0/{id}.1.log"))).unwrap();
+    assert_eq!([output(1), output(3), output(4)], ["one\n", "three\n", "four\n"]);
 }
 
 /// Row: json shapes / db check, backup, recover

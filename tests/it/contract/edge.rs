@@ -134,11 +134,15 @@ fn an_end_without_a_code_is_told_with_json_as_well() {
     assert!(logs.stderr.contains("skipped"), "{logs:?}");
     let left = world.apex(["--json", "run", "--hold", "--detach-after", "10ms", "--", "true"]).expect(75);
     assert!(left.stderr.contains("apex logs -f"), "{left:?}");
+    // The output is the task's own, and what apex says of itself is an object.
+    let own = world.apex(["--json", "run", "--", "sh", "-c", "echo hello; exit 3"]).expect(3);
+    assert_eq!(own.stdout, "hello\n", "{own:?}");
+    assert_eq!(world.apex(["--json", "run", "-Q", "absent", "--", "true"]).expect(125).error()["kind"], "not_found");
     // 127 could be the program's own.
     let missing = world.apex(["run", "--", "no-such-program"]).expect(127);
-    let again = world.apex(["logs", "-f", "4"]).expect(127);
+    let again = world.apex(["logs", "-f", "5"]).expect(127);
     for told in [missing, again] {
-        assert!(told.stderr.contains("task 4 failed") && told.stderr.contains("no-such-program"), "{told:?}");
+        assert!(told.stderr.contains("task 5 failed") && told.stderr.contains("no-such-program"), "{told:?}");
     }
 }
 
@@ -228,9 +232,51 @@ fn a_socket_that_was_removed_under_a_daemon_is_told() {
         assert!(run.stderr.contains(&pid) && run.stderr.contains("daemon.sock"), "{args:?} {run:?}");
         assert!(run.stderr.contains("apex daemon stop"), "{args:?} {run:?}");
     }
-    assert!(world.apex(["daemon", "status"]).expect(3).stderr.contains(&pid));
+    let standing = format!("running (pid {pid}), but cannot be reached");
+    for (args, code) in [(&["daemon", "status"][..], 3), (&["status"], 0)] {
+        let run = world.apex(args).expect(code);
+        assert!(run.stderr.contains(&pid) && run.stdout.contains(&standing), "{args:?} {run:?}");
+    }
     world.apex(["daemon", "stop"]).expect(0);
     world.apex(["ls"]).expect(0);
+}
+
+#[test]
+fn a_daemon_whose_socket_was_replaced_is_told_and_can_be_stopped() {
+    let world = World::started();
+    let pid = world.guardian_pid().to_string();
+    let socket = world.dot_apex().join("daemon.sock");
+    std::fs::remove_file(&socket).unwrap();
+    std::fs::write(&socket, "precious").unwrap();
+    let standing = format!("running (pid {pid}), but cannot be reached");
+    for (args, code) in [(&["daemon", "status"][..], 3), (&["status"], 0)] {
+        let run = world.apex(args).expect(code);
+        assert!(run.stderr.contains("apex daemon stop") && run.stdout.contains(&standing), "{args:?} {run:?}");
+    }
+    let refused = world.apex(["--no-start", "ls"]).expect(3);
+    assert!(refused.stderr.contains(&pid) && refused.stderr.contains("apex daemon stop"), "{refused:?}");
+    let doctor = world.apex(["doctor", "-q"]).expect(1);
+    assert!(doctor.stdout.contains("move away what is in the way"), "{doctor:?}");
+    world.apex(["daemon", "stop"]).expect(0);
+    world.until_empty();
+    let doctor = world.apex(["doctor"]).expect(1);
+    assert!(!doctor.stdout.contains("nothing needs to be done"), "{doctor:?}");
+    assert_eq!(std::fs::read_to_string(&socket).unwrap(), "precious", "it is left alone");
+    std::fs::remove_file(&socket).unwrap();
+    world.apex(["ls"]).expect(0);
+}
+
+#[test]
+fn what_stands_in_the_place_of_the_lock_is_named_by_a_stop() {
+    let world = World::new();
+    let lock = world.dot_apex().join("daemon.lock");
+    std::os::unix::fs::symlink("elsewhere", &lock).unwrap();
+    for args in [["daemon", "stop"], ["db", "recover"]] {
+        let refused = world.apex(args).expect(1);
+        let told = &refused.stderr;
+        assert!(told.contains("daemon.lock` is in the way") && told.contains("mv "), "{args:?} {refused:?}");
+    }
+    assert!(!world.dot_apex().join("elsewhere").exists(), "the link was not followed");
 }
 
 #[test]

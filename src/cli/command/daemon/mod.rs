@@ -31,17 +31,12 @@ const REASON_BYTES_MAX: u64 = 4 << 10;
 pub fn status(session: &Session) -> Result<i32, Failure> {
     let project = session.project()?;
     let status = block_on(async {
-        match connect::if_running(session, &project).await? {
-            Ok(connection) => Ok(Some(connection.client.status().await?)),
-            Err(_) => Ok(None),
+        match connect::if_reachable(session, &project).await? {
+            Some(connection) => Ok(Some(connection.client.status().await?)),
+            None => Ok(None),
         }
     })?;
-    if status.is_none()
-        && let Some(failure) = connect::out_of_reach(&project)
-    {
-        // Not an end: what else there is to say is said.
-        session.ui.warn(&failure.as_problem().message);
-    }
+    let out_of_reach = if status.is_none() { tell_out_of_reach(session, &project) } else { None };
     if let Some(status) = &status {
         session.tell_if_version_is_older(&status.version);
         // What it has read is still in force; the next one could not start.
@@ -53,11 +48,25 @@ pub fn status(session: &Session) -> Result<i32, Failure> {
         let width = session.ui.width();
         let text = match &status {
             Some(status) => render::daemon::running(status, &project, now(), width),
-            None => render::daemon::stopped(&project, reason(&project.failed_file()).as_deref(), width),
+            None => {
+                let failed = reason(&project.failed_file());
+                render::daemon::stopped(&project, out_of_reach.as_deref(), failed.as_deref(), width)
+            }
         };
         session.ui.data(&text)?;
     }
     Ok(if status.is_some() { Exit::Done } else { Exit::Unreachable }.code())
+}
+
+/// Warns of a daemon that lives and cannot be reached, and returns how it stands.
+pub(super) fn tell_out_of_reach(session: &Session, project: &Project) -> Option<String> {
+    let daemon = connect::out_of_reach(project)?;
+    let standing = daemon.in_words();
+    // Not an end: what else there is to say is said.
+    let problem = Failure::from(daemon).as_problem();
+    let hint = problem.hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+    session.ui.warn(&format!("{}{hint}", problem.message));
+    Some(standing)
 }
 
 /// Prints what is measured; with JSON the text in an object.

@@ -51,9 +51,9 @@ fn start(session: &Session, args: &Start) -> Result<i32, Failure> {
         }
         // One that is just starting or ending has no socket for a moment.
         if began.elapsed() > GONE_FOR
-            && let Some(failure) = connect::out_of_reach(&project)
+            && let Some(daemon) = connect::out_of_reach(&project)
         {
-            return Err(failure);
+            return Err(daemon.into());
         }
         if began.elapsed() > patience {
             let message = format!("a daemon is there for `{}` but does not answer", project.root().display());

@@ -77,6 +77,8 @@ async fn ask(
         Err(failure) if failure.exit == Exit::Unreachable && failure.problem.kind == ErrorKind::Unavailable => {
             Err(None)
         }
+        // Something else stands in the socket's place, or the socket is gone: the guardian needs none.
+        Err(_) if connect::out_of_reach(project).is_some() => Err(None),
         Err(failure) => Err(Some(failure)),
     };
     match (asked, guardian) {

@@ -1,0 +1,100 @@
+//! What is saved of a database that was cut off or written over.
+
+use std::fs;
+
+use crate::store::sqlite::tests::{NOW, Place};
+use crate::store::sqlite::{Recovered, open, open_reader, recover};
+use crate::store::task::TaskFilter;
+use crate::store::{Store, TaskStore};
+
+/// How many tasks there are: enough for the table to have many pages.
+const TASKS: u64 = 600;
+
+async fn filled() -> Place {
+    let place = Place::new();
+    let (store, world) = place.open();
+    for _ in 0..TASKS {
+        world.queued_task().await;
+    }
+    store.close().await.unwrap();
+    place
+}
+
+/// Recovers what was made of the database, and expects that the original is kept and the new one is sound.
+fn recovered(place: &Place, content: &[u8]) -> Recovered {
+    fs::write(place.db(), content).unwrap();
+    let recovered = recover(&place.db(), NOW).unwrap().unwrap();
+    assert!(fs::read(&recovered.kept).unwrap() == content, "the damaged one is kept as it was");
+    assert_eq!(open_reader(&place.db()).unwrap().unwrap().findings().unwrap(), [""; 0]);
+    let kept = recovered.kept.file_name().unwrap().to_str().unwrap();
+    assert_eq!(place.names(), ["apex.db", kept], "nothing else is left");
+    fs::remove_file(&recovered.kept).unwrap();
+    recovered
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_truncated_database_is_saved() {
+    let place = filled().await;
+    let sound = fs::read(place.db()).unwrap();
+    let pages = sound.len() / 4096;
+    assert!(pages > 70, "{pages}");
+    assert_eq!(recovered(&place, &sound[..sound.len() - 4096]).had, Some(TASKS));
+    assert!(recovered(&place, &sound[..sound.len() - 4096]).tasks >= TASKS - 60);
+    let most = recovered(&place, &sound[..(pages * 2 / 3) * 4096 + 1000]).tasks;
+    assert!((20..TASKS).contains(&most), "{most}");
+}
+
+#[tokio::test]
+async fn a_header_that_was_written_over_hides_nothing() {
+    let place = filled().await;
+    let sound = fs::read(place.db()).unwrap();
+    let garbled = |at: usize, bytes: &[u8]| {
+        let mut content = sound.clone();
+        content[at..at + bytes.len()].copy_from_slice(bytes);
+        content
+    };
+    for (at, bytes) in [
+        (0, &[0xA5; 16][..]),
+        (0, &[0; 60]),
+        (16, &[0x02, 0x00]),
+        (18, &[9; 6]),
+        (28, &10_000_u32.to_be_bytes()),
+        (28, &9_u32.to_be_bytes()),
+        (44, &[0xff; 4]),
+        (56, &2_u32.to_be_bytes()),
+    ] {
+        let saved = recovered(&place, &garbled(at, bytes));
+        assert_eq!((saved.tasks, saved.had), (TASKS, Some(TASKS)), "{at} {bytes:?}: {:?}", saved.losses);
+    }
+}
+
+#[tokio::test]
+async fn what_was_not_merged_is_read_with_a_header_that_was_written_over() {
+    let place = Place::used().await;
+    let (store, world) = place.open();
+    world.queued_task().await;
+    let crashed = place.crashed();
+    store.close().await.unwrap();
+    let mut content = fs::read(crashed.db()).unwrap();
+    content[..16].fill(0);
+    fs::write(crashed.db(), content).unwrap();
+    let saved = recover(&crashed.db(), NOW).unwrap().unwrap();
+    assert_eq!((saved.tasks, saved.had), (4, Some(4)), "{:?}", saved.losses);
+}
+
+#[tokio::test]
+async fn no_number_is_given_again_of_which_there_is_output() {
+    let place = Place::used().await;
+    let output = place.dir.path().join("output/2");
+    fs::create_dir_all(&output).unwrap();
+    fs::write(output.join("2041.1.log"), "of a task that was lost").unwrap();
+    fs::write(place.db(), vec![0xA5; 20_000]).unwrap();
+    let saved = recover(&place.db(), NOW).unwrap().unwrap();
+    assert_eq!(saved.tasks, 0);
+    assert!(saved.losses.iter().any(|loss| loss.contains("from 2042 on")), "{:?}", saved.losses);
+    let (store, world) = place.open();
+    assert_eq!(world.queued_task().await.get(), 2042);
+    assert_eq!(store.tasks(TaskFilter::default()).await.unwrap().tasks.len(), 1);
+    store.close().await.unwrap();
+    open(&place.db(), NOW).unwrap().store.close().await.unwrap();
+}
