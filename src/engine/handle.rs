@@ -252,7 +252,17 @@ impl Handle {
         }
         let trusted = self.shared.trusted.read().await;
         let now = (self.shared.world.now)();
-        let added = self.shared.store.add(verb::Add { task, by, now, untrusted: !*trusted }).await?;
+        let spec = &task.spec;
+        let is_ready = !task.hold && spec.run_at.is_none() && spec.after.is_empty() && spec.after_any.is_empty();
+        let add = self.shared.store.add(verb::Add { task, by, now, untrusted: !*trusted });
+        // The loop asks for ready tasks while this one is being stored, and is served next.
+        let wake = async {
+            if is_ready {
+                self.shared.wake.notify_one();
+            }
+        };
+        let (added, ()) = tokio::join!(biased; add, wake);
+        let added = added?;
         crash_point("apexd.add.committed");
         drop(trusted);
         match added.task.state {

@@ -61,6 +61,16 @@ impl Held {
         let pidfd = if child.exit.is_none() { open(&child) } else { None };
         Self { child, everything: false, pidfd }
     }
+
+    /// The same of a child of the guardian's own. It keeps the entry of that child until it is told to forget it, so the pid
+    /// means the child if the guardian is there after it was opened.
+    fn of_guardian(child: Child, guardian: Option<&OwnedFd>) -> Self {
+        let pidfd = open_pid(child.pid).filter(|_| child.exit.is_none());
+        match guardian {
+            Some(guardian) if !has_ended(guardian, Duration::ZERO) => Self { child, everything: false, pidfd },
+            _ => Self::new(child),
+        }
+    }
 }
 
 impl Heritage {
@@ -79,9 +89,14 @@ impl Heritage {
                 (known.nofile, known.supervised, known.grace_until) = (*nofile, *supervised, *grace_until);
             }
             Fact::Complete => known.is_complete = true,
-            Fact::Child(child) | Fact::Spawned(child) => {
+            Fact::Child(child) => {
                 known.asked.remove(&child.assignment);
                 known.held.insert(child.assignment, Held::new(*child));
+            }
+            Fact::Spawned(child) => {
+                known.asked.remove(&child.assignment);
+                let held = Held::of_guardian(*child, known.pidfd.as_ref());
+                known.held.insert(child.assignment, held);
             }
             Fact::NotSpawned { assignment, .. } => {
                 known.asked.remove(assignment);

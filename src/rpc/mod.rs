@@ -2,13 +2,14 @@
 //!
 //! `proto/apex/v1/*.proto` is the contract; a client in another language is written from it alone. Here stand the
 //! conversions between it and the domain (`convert`), errors on the wire (`status`), who may connect to whom
-//! (`socket`), and the two ends: [`client`], which knows the domain alone, and the [`server`], which asks the engine.
+//! (`socket`), how what is written is sent (`cork`), and the two ends: [`client`], which knows the domain alone, and the [`server`], which asks the engine.
 //!
 //! When you add a field: in the `.proto` with a new number, in `convert/`, and in `proto/apex/v1/fields.txt`, which
 //! keeps fields from being removed or renumbered.
 
 pub mod client;
 mod convert;
+mod cork;
 pub mod server;
 mod socket;
 mod status;

@@ -15,7 +15,7 @@ use crate::view::daemon::{DaemonView, Places};
 use crate::view::status::StatusView;
 
 /// How many tasks of a kind are looked at to find those that are shown: lists come by id, not by what matters here.
-const LOOKED_AT: u32 = 500;
+const LOOKED_AT: u32 = 50;
 
 /// Prints the screen.
 pub fn run(session: &Session) -> Result<i32, Failure> {

@@ -123,8 +123,7 @@ impl TaskStore for Troubled {
     fn finish(&self, finish: Finish) -> Reply<'_, Finished> {
         Box::pin(async move {
             self.check(Verb::Finish)?;
-            let finished = self.memory.finish(finish).await;
-            finished
+            self.memory.finish(finish).await
         })
     }
 

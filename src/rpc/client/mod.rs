@@ -20,6 +20,7 @@ use tonic::{Request, Response, Status};
 use crate::domain::error::Problem;
 use crate::domain::id::TaskId;
 use crate::domain::query::PerTask;
+use crate::rpc::cork::Corked;
 use crate::rpc::socket;
 
 mod bulk;
@@ -129,7 +130,7 @@ impl Client {
                     Some(stream) => stream,
                     None => socket::connect(&socket, expected_uid).await?,
                 };
-                Ok::<_, socket::Error>(TokioIo::new(stream))
+                Ok::<_, socket::Error>(TokioIo::new(Corked::new(stream)))
             }
         });
         // The address is for the `:authority` header alone.

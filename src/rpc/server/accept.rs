@@ -15,6 +15,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::Connected;
 
 use crate::fault;
+use crate::rpc::cork::Corked;
 
 /// How long a client may take to say that it speaks HTTP/2.
 const PREFACE_WITHIN: Duration = Duration::from_secs(10);
@@ -199,7 +200,7 @@ pub(super) struct Peer {
 
 /// A connection that ends when the client says nothing at first, and when it is cut.
 pub(super) struct Connection {
-    stream: UnixStream,
+    stream: Corked<UnixStream>,
     peer: Peer,
     /// While the preface is not complete.
     door: Option<Door>,
@@ -222,7 +223,7 @@ impl Connection {
             closing: Box::pin(doors.closing.clone().cancelled_owned()),
         };
         let cut = Box::pin(doors.cut.clone().cancelled_owned());
-        Self { stream, peer: Peer { pid }, door: Some(door), cut, _place: place }
+        Self { stream: Corked::answering(stream), peer: Peer { pid }, door: Some(door), cut, _place: place }
     }
 
     fn poll_cut(&mut self, context: &mut Context<'_>) -> io::Result<()> {
