@@ -231,7 +231,7 @@ mod tests {
             corked.write_all(&sent).await.unwrap();
             corked.flush().await.unwrap();
             // Sends the rest while it waits.
-            corked.read(&mut [0; 1]).await.unwrap();
+            assert_eq!(corked.read(&mut [0; 1]).await.unwrap(), 0);
         });
         let mut heard = vec![0; text.len()];
         far.read_exact(&mut heard).await.unwrap();

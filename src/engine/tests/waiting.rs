@@ -52,6 +52,20 @@ impl Stage {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_that_ends_as_soon_as_it_goes_on_was_resumed() {
+    let mut stage = Stage::new(1).await;
+    let (id, assignment) = stage.running(spec()).await;
+    stage.pause(id).await;
+    let handle = stage.handle.clone();
+    let resume = tokio::spawn(async move { handle.resume(vec![id], Actor::Cli(1)).await.unwrap().remove(0).1 });
+    assert!(matches!(stage.order().await, Order::Signal { signal: 18, .. }));
+    // Its end is stored before anybody hears that the signal was sent.
+    stage.exited(assignment, ExitStatus::Code(0), false).await;
+    stage.until(id, State::Succeeded).await;
+    resume.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_task_starts_when_its_time_has_come() {
     let mut stage = Stage::new(1).await;
     let began = moment();
