@@ -9,6 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::fault::is_sabotaged;
@@ -144,12 +145,22 @@ pub(super) fn connect_reading(path: &Path, still: bool) -> rusqlite::Result<Conn
         "PRAGMA busy_timeout = 5000; PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;
         PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0;",
     )?;
-    db.set_prepared_statement_cache_capacity(STATEMENTS);
+    remember_plans(&db)?;
     Ok(db)
 }
 
 /// How many prepared statements a connection keeps.
-pub(super) const STATEMENTS: usize = 64;
+const STATEMENTS: usize = 64;
+
+/// Has a connection keep its statements as they were compiled.
+///
+/// Without a plan that is the same whatever is bound (`QPSG`) a statement is compiled again as soon as another value is bound
+/// where the planner looked at the last one: once for every row that is read.
+pub(super) fn remember_plans(db: &Connection) -> rusqlite::Result<()> {
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    db.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(())
+}
 
 /// Reads the versions again, now with what is left beside the database, and returns that of the schema.
 pub(super) fn version(db: &Connection, path: &Path, known: u32) -> Result<u32, Error> {

@@ -5,7 +5,6 @@ use std::io;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use uuid::Uuid;
 
@@ -13,7 +12,7 @@ use crate::domain::time::Timestamp;
 use crate::fault::is_sabotaged;
 use crate::store::Error;
 use crate::store::sqlite::fault;
-use crate::store::sqlite::guard::{APPLICATION_ID, STATEMENTS, beside};
+use crate::store::sqlite::guard::{APPLICATION_ID, beside, remember_plans};
 
 /// What makes schema 1 of nothing, schema 2 of schema 1, and so on.
 pub(super) type Migrations = &'static [&'static str];
@@ -87,12 +86,10 @@ pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
         PRAGMA secure_delete = ON; PRAGMA mmap_size = 0; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON;
         PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 16777216;",
     )?;
-    // Else a statement is compiled again whenever another number is bound to its LIMIT.
-    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     if is_sabotaged(1) {
         db.pragma_update(None, "synchronous", "OFF")?;
     }
-    db.set_prepared_statement_cache_capacity(STATEMENTS);
+    remember_plans(&db)?;
     Ok(db)
 }
 
