@@ -164,6 +164,11 @@ impl Shared {
         !self.mounts.lock().unwrap_or_else(PoisonError::into_inner).can_hang_at(paths.into_iter())
     }
 
+    /// Returns whether outputs are finished on a file system of this machine.
+    pub(super) fn finishes_at_once(&self) -> bool {
+        self.answers_at_once([self.outputs.place()])
+    }
+
     /// Wants a start no more that is being prepared.
     pub(super) fn abandon(&self, assignment: AssignmentId) {
         self.abandoned.lock().unwrap_or_else(PoisonError::into_inner).insert(assignment);
@@ -326,6 +331,8 @@ impl Handle {
             places.sort_by_key(|place| Reverse(ids[*place]));
         }
         let mut results: Vec<_> = Vec::with_capacity(ids.len());
+        // Before anything is stored, so that nothing is stored and then not done.
+        let outlived = self.shared.outlived().await?;
         for piece in places.chunks(CANCEL_MAX) {
             let ids = piece.iter().map(|place| ids[*place]).collect();
             let cancel = verb::Cancel { ids, reason: reason.clone(), by: by.clone(), now };
@@ -333,7 +340,7 @@ impl Handle {
             crash_point("apexd.cancel.committed");
             for (place, (id, answer)) in piece.iter().zip(answers) {
                 if let Ok(Cancelled::Asked(assignment)) = answer {
-                    if let Some(pid) = self.shared.outlived().await?.get(&assignment) {
+                    if let Some(pid) = outlived.get(&assignment) {
                         // What is stored keeps it from being run again, but nobody can end it.
                         results.push((*place, (id, Err(Error::Outlived { verb: "end", id, pid: *pid }))));
                         continue;

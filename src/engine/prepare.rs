@@ -4,6 +4,7 @@
 //! answer, another thread goes on with the rest.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -45,7 +46,10 @@ pub(super) async fn all(shared: Arc<Shared>, preparations: Vec<Preparation>, tol
     let mut threads = JoinSet::new();
     loop {
         let (shared, mine, tell) = (Arc::clone(&shared), Arc::clone(&left), told.clone());
+        let has_begun = Arc::new(AtomicBool::new(false));
+        let begun = Arc::clone(&has_begun);
         threads.spawn_blocking(move || {
+            begun.store(true, Ordering::Relaxed);
             while let Some(preparation) = next(&mine) {
                 // Nobody hears it when the engine has ended.
                 let _ = tell.send(Ok(one(&shared, &preparation)));
@@ -59,7 +63,8 @@ pub(super) async fn all(shared: Arc<Shared>, preparations: Vec<Preparation>, tol
                     Some(Err(panic)) => drop(told.send(Err(panic))),
                     None => return,
                 },
-                () = tokio::time::sleep(PATIENCE), if is_more => break,
+                // Where there are no threads left another one would only wait with the last.
+                () = tokio::time::sleep(PATIENCE), if is_more => if has_begun.load(Ordering::Relaxed) { break },
             }
         }
     }

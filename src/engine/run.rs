@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle, JoinSet};
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 
@@ -14,7 +15,7 @@ use crate::engine::adopt::Known;
 use crate::engine::asker::Askers;
 use crate::engine::core::{Answer, Core, Effect, Event, Now, Watched};
 use crate::engine::handle::{Closing, Command, Handle, Shared};
-use crate::engine::job::{self, Done, Job, Move};
+use crate::engine::job::{self, Done, Job, Move, Preparation};
 use crate::engine::prepare::{self, Prepared};
 use crate::engine::{Error, Setup, World, turn};
 use crate::fault::{crash_point, is_sabotaged};
@@ -49,6 +50,8 @@ pub struct Engine {
     preparing: JoinSet<()>,
     /// How that is told.
     prepared: Channel<Prepared>,
+    /// Until then the loop looks up nothing itself.
+    elsewhere_until: Option<Instant>,
     askers: Askers,
     /// Who watches the output of attempts that have a limit; they end with this.
     watches: HashMap<AssignmentId, AbortOnDropHandle<()>>,
@@ -57,6 +60,13 @@ pub struct Engine {
 }
 
 type Channel<T> = (mpsc::UnboundedSender<T>, mpsc::UnboundedReceiver<T>);
+
+/// So many starts are looked up by the loop itself before others get their turn.
+const LOOKED_UP_MAX: usize = 16;
+/// If one took longer than this, others look up what starts need for a while: the disk is busy, or about to fail.
+const LOOK_UP_WITHIN: Duration = Duration::from_millis(5);
+/// For so long.
+const ELSEWHERE_FOR: Duration = Duration::from_secs(60);
 
 /// So much that has happened is taken in before anything is performed that follows from it.
 const EVENTS_MAX: usize = 256;
@@ -84,6 +94,7 @@ impl Engine {
             next_turn: Vec::new(),
             preparing: JoinSet::new(),
             prepared: mpsc::unbounded_channel(),
+            elsewhere_until: None,
             askers: Askers::default(),
             watches: HashMap::new(),
             overflows: mpsc::unbounded_channel(),
@@ -129,12 +140,15 @@ impl Engine {
             }
             let mut events = self.next_events().await;
             let mut effects = Vec::new();
+            let mut taken = 0;
             // What has happened by now is taken in together: what follows from it can then be stored together.
-            for _ in 0..EVENTS_MAX {
-                for event in events.drain(..) {
+            loop {
+                taken += events.len();
+                for event in events {
                     effects.extend(self.core.take(self.shared.world.time(), event));
                 }
-                match self.events_at_hand() {
+                // Nothing is fetched that is not taken in.
+                match if taken < EVENTS_MAX { self.events_at_hand() } else { None } {
                     Some(more) => events = more,
                     None => break,
                 }
@@ -203,12 +217,22 @@ impl Engine {
         // Before the guardian is told that it was heard.
         self.shared.show(&self.core);
         let mut preparations = Vec::new();
+        let mut here = LOOKED_UP_MAX;
         for effect in effects {
             match effect {
+                // Where its output is to be finished on a disk that may not answer, nobody else waits for it.
+                Effect::Job(Job::Move(Move::Record(record))) if !self.shared.finishes_at_once() => {
+                    self.perform(Effect::Job(Job::Move(Move::Record(record))));
+                }
                 Effect::Job(Job::Move(one)) => turn::push(&mut self.next_turn, one),
-                Effect::Job(Job::Prepare(preparation)) if prepare::answers_at_once(&self.shared, &preparation) => {
+                Effect::Job(Job::Prepare(preparation)) if here > 0 && self.looks_up_here(&preparation) => {
+                    here -= 1;
+                    let began = Instant::now();
                     // Quicker than waking another thread for it. It is taken in with what has happened meanwhile.
                     let _ = self.prepared.0.send(Ok(prepare::one(&self.shared, &preparation)));
+                    if began.elapsed() > LOOK_UP_WITHIN {
+                        self.elsewhere_until = Some(Instant::now() + ELSEWHERE_FOR);
+                    }
                 }
                 Effect::Job(Job::Prepare(preparation)) => preparations.push(*preparation),
                 effect => self.perform(effect),
@@ -229,6 +253,12 @@ impl Engine {
             let closing = if comes_back { Closing::Restarting } else { Closing::Stopping };
             self.shared.closing.send_if_modified(|shown| std::mem::replace(shown, closing) != closing);
         }
+    }
+
+    /// Returns whether the loop itself looks up what a start needs.
+    fn looks_up_here(&self, preparation: &Preparation) -> bool {
+        let is_slow = self.elsewhere_until.is_some_and(|until| Instant::now() < until);
+        !is_slow && prepare::answers_at_once(&self.shared, preparation)
     }
 
     fn perform(&mut self, effect: Effect) {

@@ -97,7 +97,7 @@ impl Stage {
         trusted: bool,
     ) -> Stage {
         let (order_sender, orders) = mpsc::unbounded_channel();
-        let (facts, fact_receiver) = mpsc::channel(64);
+        let (facts, fact_receiver) = mpsc::channel(1024);
         let settings = Settings {
             max_concurrent,
             poll_interval: Duration::from_secs(5),
@@ -266,6 +266,28 @@ async fn never_more_than_allowed_and_the_next_one_at_once() {
     assert_ne!(third.assignment, second.assignment);
     let slot = |spawn: &Spawn| spawn.env.iter().find(|(name, _)| name == "APEX_SLOT").unwrap().1.clone();
     assert_eq!(slot(&third), slot(&first), "the slot that became free");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_comes_at_once_is_heard() {
+    let mut stage = Stage::new(300).await;
+    for _ in 0..300 {
+        stage.add().await;
+    }
+    let mut assignments = Vec::new();
+    while assignments.len() < 300 {
+        assignments.push(stage.spawn_order().await.assignment);
+    }
+    // More than the loop takes in at a time, and none of it may be left out.
+    for assignment in &assignments {
+        stage.facts.try_send(Fact::Spawned(child(*assignment, None))).unwrap();
+        let exit = exit(ExitStatus::Code(0), false);
+        stage.facts.try_send(Fact::Exited { assignment: *assignment, exit }).unwrap();
+    }
+    for _ in 0..300 {
+        assert!(matches!(stage.order().await, Order::Forget { .. }));
+    }
+    assert_eq!(stage.handle.status().await.unwrap().counts.of(State::Succeeded), 300);
 }
 
 #[tokio::test(start_paused = true)]

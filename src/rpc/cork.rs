@@ -20,6 +20,8 @@ pub(super) struct Corked<T> {
     held: Vec<u8>,
     /// So many of them were sent.
     sent: usize,
+    /// The other side takes no more. This task is woken when it does.
+    is_blocked: bool,
     /// The other side is to speak first, and has not yet.
     is_silent: bool,
     /// The other side sends no more, so there is no read that would have to wait.
@@ -28,7 +30,7 @@ pub(super) struct Corked<T> {
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Corked<T> {
     pub(super) fn new(inner: T) -> Self {
-        Self { inner, held: Vec::new(), sent: 0, is_silent: false, is_at_end: false }
+        Self { inner, held: Vec::new(), sent: 0, is_blocked: false, is_silent: false, is_at_end: false }
     }
 
     /// Makes one that sends nothing before the other side has: a server's greeting then goes out with its first answer.
@@ -40,7 +42,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Corked<T> {
 
     fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.sent < self.held.len() {
-            match ready!(Pin::new(&mut self.inner).poll_write(context, &self.held[self.sent..]))? {
+            let written = Pin::new(&mut self.inner).poll_write(context, &self.held[self.sent..]);
+            self.is_blocked = written.is_pending();
+            match ready!(written)? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 count => self.sent += count,
             }
@@ -99,7 +103,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Corked<T> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.held.is_empty() || self.held.len() >= HELD_MAX || self.is_at_end {
+        if self.held.is_empty() || self.held.len() >= HELD_MAX || self.is_at_end || self.is_blocked {
             ready!(self.poll_send(context))?;
             return Pin::new(&mut self.inner).poll_flush(context);
         }
@@ -116,6 +120,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Corked<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::{Arc, Mutex};
 
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -161,6 +166,20 @@ mod tests {
         fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
             Poll::Ready(Ok(()))
         }
+    }
+
+    struct Counting(Arc<AtomicUsize>);
+
+    impl std::task::Wake for Counting {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A waker, and how often it was used.
+    fn counting() -> (std::task::Waker, Arc<AtomicUsize>) {
+        let wakes = Arc::new(AtomicUsize::new(0));
+        (Arc::new(Counting(Arc::clone(&wakes))).into(), wakes)
     }
 
     #[tokio::test]
@@ -219,6 +238,29 @@ mod tests {
         let mut heard = [0; 10];
         far.read_exact(&mut heard).await.unwrap();
         assert_eq!(&heard, b"last words");
+    }
+
+    #[tokio::test]
+    async fn one_that_does_not_read_wakes_nobody_up() {
+        let (near, far) = tokio::io::duplex(8);
+        let mut corked = Corked::new(near);
+        corked.write_all(&[b'x'; 20]).await.unwrap();
+        let (waker, wakes) = counting();
+        let mut context = Context::from_waker(&waker);
+        let mut buf = [0; 8];
+        for _ in 0..3 {
+            assert!(Pin::new(&mut corked).poll_read(&mut context, &mut ReadBuf::new(&mut buf)).is_pending());
+            assert!(Pin::new(&mut corked).poll_flush(&mut context).is_pending());
+        }
+        assert_eq!(wakes.load(Ordering::Relaxed), 0);
+        let mut heard = [0; 20];
+        let reading = tokio::spawn(async move {
+            let mut far = far;
+            far.read_exact(&mut heard).await.unwrap();
+            heard
+        });
+        corked.flush().await.unwrap();
+        assert_eq!(reading.await.unwrap(), [b'x'; 20]);
     }
 
     #[tokio::test]

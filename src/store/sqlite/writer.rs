@@ -269,24 +269,32 @@ impl Writer {
             return Err(Lost::Fenced);
         }
         let mut last = None;
+        let is_alone = group.len() == 1;
         for job in group {
             run_apart("SAVEPOINT part")?;
             let written = self.db.total_changes();
             let mut part = Part { db: &self.db, path: &self.path, last: None };
-            let error = match job.run(&mut part) {
+            let (error, is_clean) = match job.run(&mut part) {
                 Ok(()) => {
                     last = part.last.or(last);
-                    None
+                    (None, true)
                 }
                 // Some failures undo the whole transaction, and with it what others did in it.
                 Err(Undone::Failed(error)) if self.db.is_autocommit() || fault::is_full(&error) => {
                     return Err(error.into());
                 }
-                Err(Undone::Failed(error)) => Some(fault::of(fault::WRITE, &self.path, error)),
-                Err(Undone::Refused(error)) => Some(error),
+                // A statement that failed may have written a part of a row, which is not counted.
+                Err(Undone::Failed(error)) => (Some(fault::of(fault::WRITE, &self.path, error)), false),
+                Err(Undone::Refused(error)) => (Some(error), self.db.total_changes() == written),
             };
             if error.is_some() {
-                if apart == Apart::No && self.db.total_changes() != written {
+                if apart == Apart::No && !is_clean && is_alone {
+                    // There is nobody to be kept apart from, and what took long is not done twice.
+                    run("ROLLBACK")?;
+                    undone.push(error);
+                    return Ok(None);
+                }
+                if apart == Apart::No && !is_clean {
                     return Err(Lost::Mixed);
                 }
                 run_apart("ROLLBACK TO part")?;
