@@ -63,6 +63,7 @@ fn run() -> anyhow::Result<()> {
         }
     }
     drop(stage);
+    place::clean_up();
     let written = report.write().context("cannot write the figures")?;
     print!("{}", table::markdown(&report));
     eprintln!("every figure: {}", written.display());

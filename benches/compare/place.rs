@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -15,7 +16,7 @@ const MARK: &str = "COMPARE_MARK";
 /// How long what was told to end may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A place to work in. When it is dropped, what still runs in it is killed, and all of it is removed.
+/// A place to work in. When it is dropped, what still runs in it is killed; its files stay until [`clean_up`].
 #[derive(Debug)]
 pub struct Place {
     home: TempDir,
@@ -110,6 +111,21 @@ impl Drop for Place {
             let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
         }
         self.until_empty();
+        // What goes away now makes the next contender slow: ext4 without a journal looks at every inode that was freed
+        // lately before it gives out another one (`recently_deleted` in Linux, fs/ext4/ialloc.c).
+        self.home.disable_cleanup(true);
+        LEFT.lock().unwrap_or_else(PoisonError::into_inner).push(self.home.path().to_owned());
+    }
+}
+
+/// The directories of places that are done.
+static LEFT: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Removes what places have left, when everything is measured.
+pub fn clean_up() {
+    for path in LEFT.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        // What is left stands among what is built, and goes with it.
+        let _ = fs::remove_dir_all(path);
     }
 }
 
