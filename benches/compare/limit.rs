@@ -1,7 +1,7 @@
 //! The bare limit: what the kernel needs to start programs with their output in files and to wait for them.
 
 use std::ffi::CString;
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
