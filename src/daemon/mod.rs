@@ -355,6 +355,7 @@ async fn run(
         settings: settings(&config),
         project: project.root().to_owned(),
         socket: project.socket(),
+        alarm: Box::new(process::Alarm::new().map_err(Failure::passing)?),
         world: World { now: wall_now, moment: monotonic_now, is_alive: process::is_alive, started: process::started },
         trusted: own.trusted,
     };

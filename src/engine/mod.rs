@@ -25,6 +25,7 @@ use crate::domain::attempt::Leftovers;
 use crate::domain::id::AssignmentId;
 use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
 use crate::domain::time::{Moment, Timestamp};
+use crate::link::machine::Alarm;
 use crate::link::{Fact, Order};
 use crate::output::Outputs;
 use crate::store::Store;
@@ -137,6 +138,8 @@ pub struct Setup {
     pub socket: PathBuf,
     /// The machine.
     pub world: World,
+    /// What the loop sleeps by, on the clock of [`World::moment`].
+    pub alarm: Box<dyn Alarm>,
     /// The project is this user's own, or was accepted. If not, nothing of it is run until [`Handle::trust`].
     pub trusted: bool,
 }

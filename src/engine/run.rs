@@ -19,6 +19,7 @@ use crate::engine::job::{self, Done, Job, Move, Preparation};
 use crate::engine::prepare::{self, Prepared};
 use crate::engine::{Error, Setup, World, turn};
 use crate::fault::{crash_point, is_sabotaged};
+use crate::link::machine::Alarm;
 use crate::link::{Fact, Order};
 
 /// Why the loop ended.
@@ -53,6 +54,7 @@ pub struct Engine {
     /// Until then the loop looks up nothing itself.
     elsewhere_until: Option<Instant>,
     askers: Askers,
+    alarm: Box<dyn Alarm>,
     /// Who watches the output of attempts that have a limit; they end with this.
     watches: HashMap<AssignmentId, AbortOnDropHandle<()>>,
     /// How they tell that a limit was reached.
@@ -96,6 +98,7 @@ impl Engine {
             prepared: mpsc::unbounded_channel(),
             elsewhere_until: None,
             askers: Askers::default(),
+            alarm: setup.alarm,
             watches: HashMap::new(),
             overflows: mpsc::unbounded_channel(),
         };
@@ -164,7 +167,7 @@ impl Engine {
     }
 
     async fn next_events(&mut self) -> Vec<Event> {
-        let pause = self.core.next_wake().map(|at| (self.shared.world.moment)().until(at));
+        let next_wake = self.core.next_wake();
         let ending = self.core.ended().is_some();
         tokio::select! {
             // What has happened comes before what is asked, and both before what is due.
@@ -176,7 +179,7 @@ impl Engine {
             Some((assignment, bytes)) = self.overflows.1.recv(), if !ending => vec![Event::Overflowed { assignment, bytes }],
             Some(command) = self.commands.recv() => vec![self.askers.take(command, &self.shared)],
             () = self.shared.wake.notified(), if !ending => vec![Event::Woken(self.shared.take_wake())],
-            () = tokio::time::sleep(pause.unwrap_or(Duration::from_secs(3600))), if !ending => vec![Event::TimeHasCome],
+            () = self.alarm.until(next_wake), if !ending => vec![Event::TimeHasCome],
         }
     }
 

@@ -12,6 +12,7 @@ use crate::domain::id::{AssignmentId, TaskId, TaskUuid};
 use crate::domain::outcome::{Exit, ExitStatus, ReasonCode};
 use crate::domain::query::Cancelled;
 use crate::domain::task::{Environment, NewTask, State, Task, TaskSpec};
+use crate::link::machine::RuntimeAlarm;
 use crate::link::{Scope, Spawn, SpawnStep};
 use crate::store::TaskStore;
 
@@ -125,6 +126,7 @@ impl Stage {
             project: dir.path().to_owned(),
             socket: dir.path().join("daemon.sock"),
             world,
+            alarm: Box::new(RuntimeAlarm(moment)),
             trusted,
         };
         let (engine, handle) = Engine::start(setup).await.unwrap();

@@ -7,6 +7,7 @@ use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::libc;
@@ -113,6 +114,31 @@ pub fn wall_now() -> Timestamp {
 /// Returns the present time of the clock that goes on while the machine sleeps.
 pub fn boottime_now() -> Moment {
     clock(libc::CLOCK_BOOTTIME)
+}
+
+/// Waits for moments of one clock: what a loop sleeps by.
+pub trait Alarm: Send {
+    /// Resolves at `at`, at once if that is over, never if there is none.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    fn until(&mut self, at: Option<Moment>) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+}
+
+/// Sleeps by the timers of the runtime, which tests let run ahead, and a clock of the test.
+#[cfg(test)]
+pub struct RuntimeAlarm(pub fn() -> Moment);
+
+#[cfg(test)]
+impl Alarm for RuntimeAlarm {
+    fn until(&mut self, at: Option<Moment>) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async move {
+            match at {
+                Some(at) => tokio::time::sleep((self.0)().until(at)).await,
+                None => std::future::pending().await,
+            }
+        })
+    }
 }
 
 /// Returns the present time of the clock that stands still while the machine sleeps.

@@ -4,7 +4,7 @@
 //!
 //! Reading order: [`inherited`] (the descriptors apexd starts with) → [`Link`] and [`handshake`] → [`Legacy`] (what is left
 //! when the guardian is killed) → [`last_words`] (what an earlier guardian wrote down) → [`lookup`] (which file a
-//! program's name means); [`ClockWatch`] stands apart.
+//! program's name means); [`ClockWatch`] and [`Alarm`] stand apart.
 
 mod clock;
 mod facts;
@@ -21,7 +21,7 @@ use crate::domain::error::ErrorKind;
 use crate::link::last_words::Damaged;
 
 pub use crate::link::machine::monotonic_now;
-pub use clock::ClockWatch;
+pub use clock::{Alarm, ClockWatch};
 pub use facts::{boot_id, is_alive, started};
 pub use heritage::Legacy;
 pub use inherited::{Inherited, inherited};

@@ -20,6 +20,7 @@ use crate::domain::query::TaskFilter;
 use crate::domain::task::{Environment, NewTask, OnInterrupt, State, Stdin, TaskSpec};
 use crate::domain::time::{Moment, Timestamp};
 use crate::engine::{Ended, Engine, Guardian, Settings, Setup, World as Machine};
+use crate::link::machine::RuntimeAlarm;
 use crate::link::{Fact, Order, Spawn};
 use crate::output::{Files, Outputs};
 use crate::rpc::client::{Cancelled, Client, DaemonLogRequest, Follow, FollowRequest, Options, Piece};
@@ -77,6 +78,7 @@ impl World {
             },
             project: dir.path().to_owned(),
             socket: dir.path().join("s"),
+            alarm: Box::new(RuntimeAlarm(moment)),
             world: Machine { now, moment, is_alive: |_| false, started: |_| None },
             trusted: true,
         };
