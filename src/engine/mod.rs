@@ -14,6 +14,7 @@
 //! and timers of a task's own (one heap holds all moments).
 
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -91,6 +92,21 @@ pub struct World {
     pub is_alive: fn(ProcessIdentity) -> bool,
     /// When a process of this run of the machine started, on the clock of `moment`; `None` if that is not known.
     pub started: fn(ProcessIdentity) -> Option<Moment>,
+}
+
+/// Sleeps by the timers of the runtime, for a clock that goes as the runtime's does: the one of a test, which may run ahead.
+#[derive(Debug, Clone, Copy)]
+pub struct RuntimeAlarm(pub fn() -> Moment);
+
+impl Alarm for RuntimeAlarm {
+    fn until(&mut self, at: Option<Moment>) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async move {
+            match at {
+                Some(at) => tokio::time::sleep((self.0)().until(at)).await,
+                None => std::future::pending().await,
+            }
+        })
+    }
 }
 
 /// The guardian, as it introduced itself.

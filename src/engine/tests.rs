@@ -12,7 +12,6 @@ use crate::domain::id::{AssignmentId, TaskId, TaskUuid};
 use crate::domain::outcome::{Exit, ExitStatus, ReasonCode};
 use crate::domain::query::Cancelled;
 use crate::domain::task::{Environment, NewTask, State, Task, TaskSpec};
-use crate::link::machine::RuntimeAlarm;
 use crate::link::{Scope, Spawn, SpawnStep};
 use crate::store::TaskStore;
 

@@ -125,22 +125,6 @@ pub trait Alarm: Send {
     fn until(&mut self, at: Option<Moment>) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 
-/// Sleeps by the timers of the runtime, which tests let run ahead, and a clock of the test.
-#[cfg(test)]
-pub struct RuntimeAlarm(pub fn() -> Moment);
-
-#[cfg(test)]
-impl Alarm for RuntimeAlarm {
-    fn until(&mut self, at: Option<Moment>) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(async move {
-            match at {
-                Some(at) => tokio::time::sleep((self.0)().until(at)).await,
-                None => std::future::pending().await,
-            }
-        })
-    }
-}
-
 /// Returns the present time of the clock that stands still while the machine sleeps.
 pub fn monotonic_now() -> Moment {
     clock(libc::CLOCK_MONOTONIC)

@@ -11,7 +11,7 @@ use apex::domain::id::{AssignmentId, TaskUuid};
 use apex::domain::identity::{BootId, GuardianId, ProcessIdentity};
 use apex::domain::task::{Environment, NewTask, TaskSpec};
 use apex::domain::time::{Moment, Timestamp};
-use apex::engine::{Engine, Guardian, Handle, Settings, Setup, World};
+use apex::engine::{Engine, Guardian, Handle, RuntimeAlarm, Settings, Setup, World};
 use apex::link::{Fact, Order};
 use apex::output::Outputs;
 use apex::store::memory::Memory;
@@ -83,6 +83,7 @@ impl Stage {
             },
             project: dir.path().to_owned(),
             socket: dir.path().join("daemon.sock"),
+            alarm: Box::new(RuntimeAlarm(moment)),
             world: World { now, moment, is_alive: |_| false, started },
             trusted: true,
         };
