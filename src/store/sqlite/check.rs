@@ -1,8 +1,11 @@
 //! Reads a whole database, and tells what is wrong: by the rules of SQLite, and by our own.
 
 use rusqlite::Connection;
+use sha2::{Digest, Sha256};
+use std::ffi::OsString;
 
 use crate::domain::id::TaskId;
+use crate::domain::task::Environment;
 use crate::store::sqlite::code::Columns;
 use crate::store::sqlite::read;
 
@@ -91,6 +94,8 @@ pub(super) fn findings(db: &Connection) -> rusqlite::Result<Vec<String>> {
         tell(&mut findings, words(db, sql)?.into_iter().map(|row| format!("{what} {row}")).collect());
     }
     tell(&mut findings, unreadable(db)?);
+    let garbled = garbled_environments(db)?.into_iter();
+    tell(&mut findings, garbled.map(|id| format!("environment {id} is not as it was stored")).collect());
     Ok(findings)
 }
 
@@ -103,6 +108,23 @@ pub(super) fn faults(db: &Connection, pragma: &str) -> rusqlite::Result<Vec<Stri
     // What is wrong with the trees comes as one text of many lines, under a heading that names the only database there is.
     let lines = found.iter().flat_map(|text| text.lines()).filter(|line| !line.starts_with("*** in database "));
     Ok(lines.map(str::to_owned).collect())
+}
+
+/// Returns the environments that are not as they were stored.
+pub(super) fn garbled_environments(db: &Connection) -> rusqlite::Result<Vec<i64>> {
+    // 0 stands for one that was lost.
+    let mut ids = db.prepare("SELECT id FROM environment WHERE id > 0")?;
+    let ids = ids.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
+    let mut environment = db.prepare("SELECT names, content, sha256, content FROM environment WHERE id = ?1")?;
+    let mut is_whole = |id: &i64| {
+        environment.query_row([id], |row| {
+            let mut c = Columns::new(row);
+            let (_, _) = (c.cell::<Vec<OsString>>()?, c.cell::<Environment>()?);
+            let (sha256, content) = (c.plain::<Vec<u8>>()?, c.plain::<Vec<u8>>()?);
+            Ok(sha256 == Sha256::digest(&content)[..])
+        })
+    };
+    Ok(ids.into_iter().filter(|id| !is_whole(id).unwrap_or(false)).collect())
 }
 
 /// Returns what is sound for SQLite and means nothing to us.

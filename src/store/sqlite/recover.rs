@@ -242,6 +242,9 @@ impl Salvage<'_> {
             did("UPDATE task SET queue = 1 WHERE queue NOT IN (SELECT id FROM queue)")?,
             "lost their queue, and are in the default one",
         );
+        for environment in check::garbled_environments(self.new)? {
+            self.new.execute("DELETE FROM environment WHERE id = ?1", [environment])?;
+        }
         // Nothing is to run without what it was given.
         let without = "environment NOT IN (SELECT id FROM environment)";
         if did(&format!("UPDATE task SET environment = 0 WHERE {without}"))? > 0 {

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::domain::task::State;
 use crate::store::sqlite::tests::{NOW, Place};
 use crate::store::sqlite::{Recovered, open, open_reader, recover};
 use crate::store::task::TaskFilter;
@@ -42,6 +43,26 @@ async fn what_is_left_of_a_truncated_database_is_saved() {
     assert!(recovered(&place, &sound[..sound.len() - 4096]).tasks >= TASKS - 60);
     let most = recovered(&place, &sound[..(pages * 2 / 3) * 4096 + 1000]).tasks;
     assert!((20..TASKS).contains(&most), "{most}");
+}
+
+#[tokio::test]
+async fn what_lost_its_environment_is_held() {
+    // One that cannot be read, and one that can: `PATH=/tmp` instead of `PATH=/bin`.
+    for garble in ["x'05000000'", "x'0400000050415448040000002F746D70'"] {
+        let place = Place::new();
+        let (store, world) = place.open();
+        let id = world.queued_task().await;
+        let sql = format!("UPDATE environment SET content = {garble}");
+        store.on_writer(move |db| db.execute_batch(&sql).unwrap()).await;
+        store.close().await.unwrap();
+        let sound = fs::read(place.db()).unwrap();
+        let saved = recovered(&place, &sound);
+        assert_eq!((saved.tasks, saved.losses.len()), (1, 1), "{:?}", saved.losses);
+        let (store, world) = place.open();
+        let task = world.task(id).await;
+        assert_eq!((task.state, task.reason.as_deref()), (State::Held, Some("its environment was lost")));
+        store.close().await.unwrap();
+    }
 }
 
 #[tokio::test]
