@@ -143,8 +143,9 @@ fn what_cannot_be_started_for_want_of_descriptors_waits_and_is_no_attempt() {
     });
     let waits: Vec<u64> = tasks.iter().copied().filter(|id| world.state(*id) == "queued").collect();
     assert!(!waits.is_empty());
-    let why = world.apex(["task", "why", &waits[0].to_string()]).expect(0).stdout;
-    assert!(why.contains("Too many open files"), "{why}");
+    // Now and then one is tried again, and is being started for a moment.
+    let why = || world.apex(["task", "why", &waits[0].to_string()]).expect(0).stdout;
+    eventually("it says why it waits", || why().contains("Too many open files"));
     std::fs::write(world.path("go"), "").unwrap();
     for id in tasks {
         let task = world.ended(id);
