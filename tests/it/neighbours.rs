@@ -91,7 +91,8 @@ fn many_clients_that_say_nothing_cost_little_and_slow_nobody() {
     after.sort();
     println!("{count} idle clients: an add takes {:?}, before {:?}; {each} bytes each", after[10], before[10]);
     assert!(each < 128 << 10, "{each} bytes each");
-    assert_eq!(world.connections(), count);
+    // The last add has ended, and the daemon may not have noticed yet.
+    eventually("all others are gone", || world.connections() == count);
     drop(idle_ones);
     eventually("all of them are gone", || world.connections() == 0);
     assert_eq!(process_state(apexd), Some('S'));
