@@ -27,7 +27,7 @@ pub(super) fn push(turn: &mut Vec<Move>, one: Move) {
     turn.push(one);
 }
 
-/// What is asked of the store, or is known without it.
+/// What a step was asked for: its answer alone does not say whose it is.
 enum Asked {
     Claim { room: usize },
     Start(AssignmentId),

@@ -6,7 +6,8 @@
 //! running or waiting to be forgotten, again, so that nothing depends on an earlier link having been read to its end.
 //!
 //! Reading order: [`Order`] and [`Fact`] → [`codec`] (their bytes) → [`handover`] (what one guardian leaves to the next)
-//! → [`last_words`] (what a guardian that ends without an apexd writes down) → [`machine`] (what both ends must read off the machine in the same way).
+//! → [`last_words`] (what a guardian that ends without an apexd writes down) → [`machine`] (what both
+//! ends must read off the machine in the same way) and [`mounts`] (which of its paths may not answer).
 
 pub mod codec;
 pub mod handover;
