@@ -140,7 +140,7 @@ fn no_damage_is_followed_by_more_and_what_can_be_read_is_saved() {
         let place = tempfile::tempdir().unwrap();
         put(place.path(), &spoilt);
         let db = place.path().join("apex.db");
-        let Some(recovered) = recover(&db, NOW).unwrap_or_else(|error| panic!("{what}: {error}")) else { continue };
+        let Some(recovered) = recover(&db, NOW).unwrap_or_else(|error| panic!("{what}: {error:?}")) else { continue };
         let after = files(place.path());
         for (name, content) in &spoilt {
             let kept = name.replace("apex.db", recovered.kept.file_name().unwrap().to_str().unwrap());

@@ -94,8 +94,12 @@ pub(super) fn findings(db: &Connection) -> rusqlite::Result<Vec<String>> {
         tell(&mut findings, words(db, sql)?.into_iter().map(|row| format!("{what} {row}")).collect());
     }
     tell(&mut findings, unreadable(db)?);
-    let garbled = garbled_environments(db)?.into_iter();
-    tell(&mut findings, garbled.map(|id| format!("environment {id} is not as it was stored")).collect());
+    let garbled = match garbled_environments(db) {
+        Ok(garbled) => garbled.iter().map(|id| format!("environment {id} is not as it was stored")).collect(),
+        // The schema itself may be damaged in a way that SQLite does not see: in the name of a column.
+        Err(error) => vec![format!("the environments cannot be understood: {error}")],
+    };
+    tell(&mut findings, garbled);
     Ok(findings)
 }
 

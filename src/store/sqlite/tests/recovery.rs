@@ -66,6 +66,16 @@ async fn what_lost_its_environment_is_held() {
 }
 
 #[tokio::test]
+async fn a_column_that_lost_its_name_hides_nothing() {
+    let place = filled().await;
+    let mut content = fs::read(place.db()).unwrap();
+    let column = b"names BLOB NOT NULL,\n    content BLOB";
+    let at = content.windows(column.len()).position(|found| found == column).unwrap();
+    content[at + column.len() - 6] ^= 1;
+    assert_eq!(recovered(&place, &content).had, Some(TASKS));
+}
+
+#[tokio::test]
 async fn a_header_that_was_written_over_hides_nothing() {
     let place = filled().await;
     let sound = fs::read(place.db()).unwrap();
