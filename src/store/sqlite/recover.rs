@@ -20,7 +20,7 @@ use crate::domain::time::Timestamp;
 use crate::store::Error;
 use crate::store::sqlite::guard::{self, beside};
 use crate::store::sqlite::recover::image::Image;
-use crate::store::sqlite::recover::taking::{TRIED_MAX, Taking};
+use crate::store::sqlite::recover::taking::Taking;
 use crate::store::sqlite::schema::{self, MIGRATIONS};
 use crate::store::sqlite::{check, fault, read};
 
@@ -200,7 +200,7 @@ impl Salvage<'_> {
             insert: self.new.prepare(&format!("INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})"))?,
             select: format!("SELECT {names} FROM {table}"),
             names: shared,
-            highest: last_number(old, table).unwrap_or(TRIED_MAX),
+            highest: last_number(old, table),
             refused: 0,
         };
         let is_whole = match key {

@@ -75,6 +75,51 @@ async fn a_column_that_lost_its_name_hides_nothing() {
     assert_eq!(recovered(&place, &content).had, Some(TASKS));
 }
 
+/// Returns where the number of a row stands that contains `bytes`: behind its length, in a leaf of a table.
+///
+/// Source: sqlite.org/fileformat2.html, "B-tree Pages".
+fn number_of_row(content: &[u8], number: u64, bytes: &[u8]) -> usize {
+    let varint = |at: usize| {
+        let size = 1 + content[at..].iter().position(|byte| byte & 0x80 == 0).unwrap();
+        (at + size, content[at..at + size].iter().fold(0, |value, byte| value << 7 | u64::from(byte & 0x7f)))
+    };
+    let leaves = (4096..content.len()).step_by(4096).filter(|page| content[*page] == 0x0d);
+    let cells = leaves.flat_map(|page| {
+        let word = move |at: usize| usize::from(u16::from_be_bytes([content[page + at], content[page + at + 1]]));
+        (0..word(3)).map(move |cell| page + word(8 + 2 * cell))
+    });
+    let found = cells.filter_map(|cell| {
+        let (at, _) = varint(cell);
+        let row = &content[at..at + 200.min(content.len() - at)];
+        (varint(at).1 == number && row.windows(bytes.len()).any(|found| found == bytes)).then_some(at)
+    });
+    let found: Vec<usize> = found.collect();
+    assert_eq!(found.len(), 1);
+    found[0]
+}
+
+#[tokio::test]
+async fn a_task_with_the_number_of_another_takes_its_place_from_nobody() {
+    let place = filled().await;
+    let (store, _) = place.open();
+    let tasks = store.tasks(TaskFilter::default()).await.unwrap().tasks;
+    store.close().await.unwrap();
+    let sound = fs::read(place.db()).unwrap();
+    let spoilt = tasks.iter().find(|task| task.id.get() == 150).unwrap();
+    let at = number_of_row(&sound, 150, spoilt.uuid.0.as_bytes());
+    // 150 is written as 81 16: it becomes 8214, 158 and 146.
+    for (at, bit) in [(at, 0x40), (at + 1, 0x08), (at + 1, 0x04)] {
+        let mut content = sound.clone();
+        content[at] ^= bit;
+        assert_eq!(recovered(&place, &content).tasks, TASKS - 1);
+        let (store, _) = place.open();
+        for task in store.tasks(TaskFilter::default()).await.unwrap().tasks {
+            assert!(tasks.iter().any(|known| (known.id, known.uuid) == (task.id, task.uuid)), "{}", task.id);
+        }
+        store.close().await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_header_that_was_written_over_hides_nothing() {
     let place = filled().await;
