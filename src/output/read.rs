@@ -2,8 +2,8 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::output::watch::Growth;
@@ -40,6 +40,12 @@ impl Reader {
     /// Returns where the last `lines` lines begin, in bytes from the beginning. A last line without an end counts.
     pub async fn tail(&self, lines: u32) -> Result<u64, Error> {
         self.blocking(move |file| tail(file, lines)).await
+    }
+
+    /// Returns where the file was when it was opened, and which one it is: its device and inode.
+    pub fn place(&self) -> Result<(&Path, u64, u64), Error> {
+        let found = self.file.metadata().map_err(|source| Error::Read { path: self.path.clone(), source })?;
+        Ok((&self.path, found.dev(), found.ino()))
     }
 
     /// Returns the length of the file, in bytes.

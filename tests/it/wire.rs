@@ -68,6 +68,25 @@ pub fn add_again(world: &World, line: &str, count: usize) -> Vec<u64> {
     })
 }
 
+/// One that asks for the output of a task, and takes nothing of it.
+pub struct Deaf {
+    _pieces: tonic::Streaming<apex::ReadOutputResponse>,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Deaf {
+    /// Asks; the answer has begun to come.
+    pub fn begin(world: &World, id: u64) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let pieces = runtime.block_on(async {
+            let mut logs = apex::log_service_client::LogServiceClient::new(connect(world).await);
+            let follow = apex::ReadOutputRequest { task_id: id, follow: true, ..apex::ReadOutputRequest::default() };
+            logs.read_output(follow).await.unwrap().into_inner()
+        });
+        Self { _pieces: pieces, _runtime: runtime }
+    }
+}
+
 /// Returns what is served about a task, as bytes on the wire, to a client that does not ask for its environment's values.
 pub fn served(world: &World, id: u64) -> Vec<u8> {
     use prost::Message as _;

@@ -8,6 +8,7 @@ use tonic::Streaming;
 use crate::domain::attempt::Stream;
 use crate::domain::id::{AttemptNumber, TaskId};
 use crate::domain::task::Task;
+use crate::rpc::client::place::{Places, Span};
 use crate::rpc::client::{Client, Error, Retry};
 use crate::rpc::convert::{attempt, task};
 use crate::rpc::proto;
@@ -39,7 +40,7 @@ pub enum Piece {
         stream: Stream,
         /// Of the first byte in the stream.
         offset: u64,
-        /// At least one byte, at most 64 KiB.
+        /// At least one byte, at most 256 KiB.
         data: Vec<u8>,
     },
     /// There is no more to come; the task as it stands. Only with [`FollowRequest::follow`], and then the last.
@@ -56,6 +57,9 @@ impl Client {
             stream: None,
             cursors: BTreeMap::new(),
             first: None,
+            in_place: true,
+            places: Places::default(),
+            span: None,
             retry,
             done: false,
         }
@@ -72,6 +76,11 @@ pub struct Follow {
     cursors: BTreeMap<(AttemptNumber, Stream), u64>,
     /// The attempt of which only the tail was asked for.
     first: Option<AttemptNumber>,
+    /// Whether files are read here.
+    in_place: bool,
+    places: Places,
+    /// What can be read in a file, and was not yet.
+    span: Option<Span>,
     retry: Retry,
     done: bool,
 }
@@ -87,6 +96,9 @@ impl Follow {
     /// Dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<Result<Piece, Error>> {
         while !self.done {
+            if let Some(piece) = self.read() {
+                return Some(Ok(piece));
+            }
             match self.step().await {
                 Ok(Some(What::Chunk(chunk))) => {
                     self.retry.succeeded();
@@ -147,7 +159,37 @@ impl Follow {
             // A stream of a later attempt that was not heard of yet begins at its beginning.
             tail_lines: self.request.tail_lines.filter(|_| self.cursors.keys().all(|key| Some(key.0) == self.first)),
             follow: self.request.follow,
+            in_place: self.in_place,
         }
+    }
+
+    /// Reads on in a file.
+    fn read(&mut self) -> Option<Piece> {
+        let span = self.span.as_mut()?;
+        match self.places.read(span) {
+            Ok(Some(piece)) => {
+                let cursor = span.from;
+                self.cursors.insert((span.attempt, span.stream), cursor);
+                if cursor == span.until {
+                    self.span = None;
+                }
+                Some(piece)
+            }
+            // It was cut off.
+            Ok(None) => {
+                self.span = None;
+                None
+            }
+            Err(_) => {
+                self.ask_for_data();
+                None
+            }
+        }
+    }
+
+    /// Asks again, from where this is, for what cannot be read here.
+    fn ask_for_data(&mut self) {
+        (self.in_place, self.span, self.stream) = (false, None, None);
     }
 
     /// Moves the cursor and returns what is new; `None` for a chunk that only says where a stream begins, or one of a
@@ -157,6 +199,15 @@ impl Follow {
         self.first.get_or_insert(chunk.attempt);
         self.cursors.retain(|(attempt, _), _| *attempt >= chunk.attempt);
         let cursor = self.cursors.entry((chunk.attempt, stream)).or_insert(chunk.offset);
+        if chunk.length > 0 {
+            let (from, until) = (chunk.offset.max(*cursor), chunk.offset.saturating_add(chunk.length));
+            if chunk.file.is_some_and(|file| self.places.open(chunk.attempt, stream, &file).is_err()) {
+                self.ask_for_data();
+            } else if from < until {
+                self.span = Some(Span { attempt: chunk.attempt, stream, from, until });
+            }
+            return None;
+        }
         let known = usize::try_from(cursor.saturating_sub(chunk.offset)).unwrap_or(usize::MAX).min(chunk.data.len());
         chunk.data.drain(..known);
         let offset = chunk.offset + known as u64;

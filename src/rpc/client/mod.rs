@@ -28,6 +28,7 @@ mod daemon;
 mod error;
 mod event;
 mod follow;
+mod place;
 mod queue;
 mod retry;
 mod task;

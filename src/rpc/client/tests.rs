@@ -373,7 +373,8 @@ impl LogService for Daemon {
                 let known = known.map_or(0, |from| usize::try_from(from.offset).unwrap());
                 let chunk = |from: usize, to: usize| {
                     let data = written(number, kind)[from..to].to_vec();
-                    let chunk = proto::OutputChunk { attempt: number, stream: wire, offset: from as u64, data };
+                    let offset = from as u64;
+                    let chunk = proto::OutputChunk { attempt: number, stream: wire, offset, data, length: 0, file: None };
                     Ok(proto::ReadOutputResponse { what: Some(What::Chunk(chunk)) })
                 };
                 messages.push(chunk(known, known));

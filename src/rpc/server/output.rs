@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::time::sleep;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
@@ -13,7 +15,7 @@ use crate::domain::error::{ErrorKind, Problem};
 use crate::domain::id::{AttemptNumber, Seq, TaskId};
 use crate::domain::task::Task;
 use crate::engine;
-use crate::output::Reader;
+use crate::output::{CHUNK_BYTES_MAX, Reader};
 use crate::rpc::convert::attempt::{stream_from_proto, stream_to_proto};
 use crate::rpc::convert::{self, task, task_id};
 use crate::rpc::proto;
@@ -21,6 +23,9 @@ use crate::rpc::proto::read_output_response::What;
 use crate::rpc::server::feed::{Feed, Over, Woken, recorded};
 use crate::rpc::server::{Service, farewell, malformed};
 use crate::rpc::status;
+
+/// How long a client that reads the file itself waits for more, while a task writes a lot.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(3);
 
 /// What a client wants to read.
 struct Wanted {
@@ -32,6 +37,7 @@ struct Wanted {
     from: HashMap<(AttemptNumber, Stream), u64>,
     tail_lines: Option<u32>,
     follow: bool,
+    in_place: bool,
 }
 
 impl Wanted {
@@ -44,6 +50,7 @@ impl Wanted {
             from: request.from.into_iter().map(cursor).collect::<convert::Result<_>>()?,
             tail_lines: request.tail_lines,
             follow: request.follow,
+            in_place: request.in_place,
         })
     }
 
@@ -139,6 +146,8 @@ struct Sent {
     until: u64,
     /// `None` while there is no file.
     reader: Option<Reader>,
+    /// Whether the client knows which file it is.
+    is_placed: bool,
 }
 
 impl Sending {
@@ -187,9 +196,18 @@ impl Sending {
         loop {
             // What the task says comes first: if the attempt has ended, all it wrote is there to be read.
             let goes_on = find(&task, number).is_some_and(|attempt| attempt.ended_at.is_none());
-            self.drain(number, &mut streams).await?;
+            let much = if self.wanted.in_place {
+                self.point(number, &mut streams).await?
+            } else {
+                self.drain(number, &mut streams).await?;
+                false
+            };
             if !goes_on || !self.wanted.follow {
                 return Ok(task);
+            }
+            if much {
+                // Whoever writes so much goes on, and one look at what it wrote since costs no more than a hundred.
+                sleep(BETWEEN_LOOKS).await;
             }
             let mut is_recorded = false;
             let woken = self.feed.wait(async {
@@ -225,7 +243,7 @@ impl Sending {
             Some(reader) => reader.length().await.map_err(failed)?,
             None => 0,
         };
-        Ok(Sent { stream, offset, until, reader })
+        Ok(Sent { stream, offset, until, reader, is_placed: false })
     }
 
     /// Sends what there is of all streams, in turns, so that none waits for the end of another.
@@ -251,6 +269,34 @@ impl Sending {
         Ok(())
     }
 
+    /// Says how far the files can be read, and returns whether that was much further than before.
+    async fn point(&mut self, number: AttemptNumber, streams: &mut [Sent]) -> Result<bool, Over> {
+        let mut is_much = false;
+        for sent in streams.iter_mut().filter(|sent| sent.offset < sent.until) {
+            if sent.reader.is_none() {
+                sent.reader = self.open(number, sent.stream)?;
+            }
+            let Some(reader) = &sent.reader else { continue };
+            let length = reader.length().await.map_err(|error| self.failed(error))?.min(sent.until);
+            let length = length.saturating_sub(sent.offset);
+            if length == 0 {
+                continue;
+            }
+            let mut chunk = chunk(number, sent.stream, sent.offset, Vec::new());
+            chunk.length = length;
+            if !sent.is_placed {
+                let (path, device, inode) = reader.place().map_err(|error| self.failed(error))?;
+                let path = path.as_os_str().as_encoded_bytes().to_vec();
+                chunk.file = Some(proto::OutputFile { path, device, inode });
+                sent.is_placed = true;
+            }
+            self.feed.send(proto::ReadOutputResponse { what: Some(What::Chunk(chunk)) }).await?;
+            sent.offset += length;
+            is_much |= length > CHUNK_BYTES_MAX as u64;
+        }
+        Ok(is_much)
+    }
+
     /// Says that there is no more to come.
     async fn end(&mut self, task: Task) -> Result<(), Over> {
         if !self.wanted.follow {
@@ -273,7 +319,7 @@ impl Sending {
     }
 
     async fn chunk(&mut self, attempt: AttemptNumber, stream: Stream, offset: u64, data: Vec<u8>) -> Result<(), Over> {
-        let chunk = proto::OutputChunk { attempt, stream: stream_to_proto(stream).into(), offset, data };
+        let chunk = chunk(attempt, stream, offset, data);
         self.feed.send(proto::ReadOutputResponse { what: Some(What::Chunk(chunk)) }).await
     }
 
@@ -299,6 +345,10 @@ impl Sending {
     fn failed(&self, error: crate::output::Error) -> Over {
         self.feed.fail(self.service.refuse(&engine::Error::from(error)))
     }
+}
+
+fn chunk(attempt: AttemptNumber, stream: Stream, offset: u64, data: Vec<u8>) -> proto::OutputChunk {
+    proto::OutputChunk { attempt, stream: stream_to_proto(stream).into(), offset, data, length: 0, file: None }
 }
 
 fn find(task: &Task, number: AttemptNumber) -> Option<&Attempt> {
