@@ -35,6 +35,7 @@ mod copy;
 mod fault;
 mod guard;
 mod list;
+mod merge;
 mod open;
 mod pool;
 mod read;
