@@ -1,0 +1,3 @@
+-- Schema 6: SQLite makes a table of a list of three or more, and made one for every row of `task` that was written.
+DROP INDEX task_active;
+CREATE INDEX task_active ON task (queue, slot) WHERE state = 'starting' OR state = 'running' OR state = 'paused';
