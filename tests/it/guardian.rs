@@ -9,7 +9,7 @@ use apex::rpc::client::{Client, Options};
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use crate::support::{World, eventually, long, process_state, run, signal};
+use crate::support::{World, eventually, long, process_state, run, signal, stands_still};
 
 /// Prints numbered lines until `go` is there, then exits with a code of its own.
 fn counting(code: usize) -> String {
@@ -66,7 +66,7 @@ fn killing_the_guardian_touches_no_task_and_no_follower() {
     for id in &ids {
         assert_eq!(world.state(*id), "running");
     }
-    assert_eq!((world.state(paused).as_str(), process_state(read_pid("pid"))), ("paused", Some('T')));
+    assert_eq!((world.state(paused).as_str(), stands_still(read_pid("pid"))), ("paused", true));
     // Whatever can be done to a task can be done to these.
     world.apex(["task", "cancel", &cancelled.to_string()]).expect(0);
     assert_eq!(world.ended(cancelled)["state"], "cancelled");

@@ -374,7 +374,8 @@ impl LogService for Daemon {
                 let chunk = |from: usize, to: usize| {
                     let data = written(number, kind)[from..to].to_vec();
                     let offset = from as u64;
-                    let chunk = proto::OutputChunk { attempt: number, stream: wire, offset, data, length: 0, file: None };
+                    let chunk =
+                        proto::OutputChunk { attempt: number, stream: wire, offset, data, length: 0, file: None };
                     Ok(proto::ReadOutputResponse { what: Some(What::Chunk(chunk)) })
                 };
                 messages.push(chunk(known, known));

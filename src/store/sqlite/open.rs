@@ -17,10 +17,10 @@ use crate::domain::time::Timestamp;
 use crate::store::Error;
 use crate::store::sqlite::code::Columns;
 use crate::store::sqlite::guard::{self, Found};
+use crate::store::sqlite::merge::Merger;
 use crate::store::sqlite::pool::Pool;
 use crate::store::sqlite::reserve::Reserve;
 use crate::store::sqlite::schema::{self, MIGRATIONS, Migrations};
-use crate::store::sqlite::merge::Merger;
 use crate::store::sqlite::writer::{Closed, Writer, file_at};
 use crate::store::sqlite::{Sqlite, WAITING_MAX, fault, read};
 

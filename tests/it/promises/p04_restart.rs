@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{World, eventually, long, process_state};
+use crate::support::{World, eventually, long, stands_still};
 
 /// Not one line of a task or of a follower is missed or repeated, whatever apexd and the guardian become meanwhile.
 #[test]
@@ -29,7 +29,7 @@ fn restarts_touch_no_running_task() {
         assert_eq!((world.state(id).as_str(), world.state(paused).as_str()), ("running", "paused"));
     }
     assert_eq!(world.guardian_pid(), guardian);
-    eventually("it stands still", || process_state(pid) == Some('T'));
+    eventually("it stands still", || stands_still(pid));
     world.apex(["task", "resume", &paused.to_string()]).expect(0);
     std::fs::write(world.path("go"), "").unwrap();
     for (id, code) in [(id, 5), (paused, 6)] {

@@ -431,3 +431,9 @@ pub fn process_state(pid: i32) -> Option<char> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit_once(") ")?.1.chars().next()
 }
+
+/// Returns whether a process stands still that was stopped. A shell whose child was stopped between vfork(2) and execve(2)
+/// waits for it in a way that no signal but SIGKILL interrupts, and shows as `D`.
+pub fn stands_still(pid: i32) -> bool {
+    matches!(process_state(pid), Some('T' | 'D'))
+}

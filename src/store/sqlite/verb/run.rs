@@ -164,6 +164,5 @@ pub(in crate::store::sqlite) const READY: &str =
 const OPEN: &str = "SELECT 1 FROM attempt WHERE assignment = ?1 AND ended_at IS NULL";
 
 /// The slots that are taken in a queue.
-pub(in crate::store::sqlite) const SLOTS: &str =
-    "SELECT slot FROM task INDEXED BY task_active
+pub(in crate::store::sqlite) const SLOTS: &str = "SELECT slot FROM task INDEXED BY task_active
     WHERE queue = ?1 AND (state = 'starting' OR state = 'running' OR state = 'paused')";
