@@ -13,6 +13,7 @@ use crate::cli::time;
 use crate::domain::id::InvalidTaskId;
 use crate::domain::outcome::SignalName;
 use crate::domain::queue::InvalidQueueName;
+use crate::domain::selection::InvalidSpan;
 use crate::domain::task::{InvalidSpec, State};
 use crate::units;
 
@@ -150,7 +151,14 @@ fn hint(flag: &str, typed: &str, source: &(dyn StdError + 'static)) -> Option<St
     if source.is::<InvalidQueueName>() {
         return like("gpu");
     }
-    if source.is::<InvalidTaskId>() {
+    if let Some(InvalidSpan::Backwards(_)) = source.downcast_ref::<InvalidSpan>() {
+        let (last, first) = typed.split_once('-')?;
+        return like(&format!("{first}-{last}"));
+    }
+    if source.is::<InvalidSpan>() && typed.contains('-') {
+        return like("3-7");
+    }
+    if source.is::<InvalidTaskId>() || source.is::<InvalidSpan>() {
         return Some("see the numbers of tasks with `apex task list`".to_owned());
     }
     source.is::<ParseIntError>().then(|| like("5")).flatten()

@@ -91,6 +91,8 @@ pub enum Refused {
     Forgotten(TaskId),
     /// Others that wait depend on it; this is the first of them.
     Needed(TaskId),
+    /// It is not, or not any more, one of those that were meant.
+    NotMeant,
 }
 
 /// Why a verb did nothing to one of several queues.
@@ -127,6 +129,10 @@ pub struct TaskFilter {
     pub limit: Option<u32>,
     /// Only those with a lower id: what comes after a page in which the lowest was this one.
     pub below: Option<TaskId>,
+    /// Only those with a higher id.
+    pub above: Option<TaskId>,
+    /// Not the newest are kept but the oldest.
+    pub oldest_first: bool,
     /// Not the newest are kept but those that are started first: by priority, position and id.
     pub next_first: bool,
 }

@@ -32,6 +32,9 @@ pub enum Error {
     /// There is no such task.
     #[error("no task `{0}`")]
     NoSuchTask(TaskId),
+    /// A task is not, or not any more, one of those that were meant.
+    #[error("task `{0}` is not as it was to be")]
+    NotMeant(TaskId),
     /// No work is taken any more.
     #[error("the daemon is draining")]
     Draining,
@@ -171,6 +174,7 @@ impl Error {
             Self::Line { source, .. } => source.kind(),
             Self::Draining | Self::Stopped => ErrorKind::Unavailable,
             Self::AlreadyEnded(_)
+            | Self::NotMeant(_)
             | Self::Wrong { .. }
             | Self::WouldBeSkipped { .. }
             | Self::NeverToRun { .. }
@@ -254,6 +258,7 @@ impl Error {
     pub(super) fn cancel_refused(id: TaskId, refused: Refused) -> Self {
         match refused {
             Refused::State(task) => Self::AlreadyEnded(task),
+            Refused::NotMeant => Self::NotMeant(id),
             _ => Self::NoSuchTask(id),
         }
     }
@@ -265,6 +270,7 @@ impl Error {
             Refused::Dependency(on) => Self::WouldBeSkipped { id, on },
             Refused::Forgotten(on) => Self::NeverToRun { id, on },
             Refused::Needed(waiting) => Self::Needed { id, waiting },
+            Refused::NotMeant => Self::NotMeant(id),
         }
     }
 }

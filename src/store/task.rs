@@ -161,11 +161,17 @@ pub enum Stepped {
 /// The answers to [`TaskStore::steps`], when they are there: one for each.
 pub type Steps<'a> = Pin<Box<dyn Future<Output = Vec<Stepped>> + Send + 'a>>;
 
+/// What a task has to be for a verb to be done to it; every other one is refused as [`Refused::NotMeant`]. It is looked at in
+/// the transaction that does it.
+pub type Only = Option<Arc<TaskFilter>>;
+
 /// Asks for tasks to be cancelled.
 #[derive(Debug, Clone)]
 pub struct Cancel {
     /// Which.
     pub ids: Vec<TaskId>,
+    /// Of these, only those that match.
+    pub only: Only,
     /// Why, for people.
     pub reason: Option<String>,
     /// Who asks.
@@ -179,6 +185,8 @@ pub struct Cancel {
 pub struct Steer {
     /// Which.
     pub ids: Vec<TaskId>,
+    /// Of these, only those that match.
+    pub only: Only,
     /// Who asks.
     pub by: Actor,
     /// When.
@@ -190,6 +198,8 @@ pub struct Steer {
 pub struct Pause {
     /// Which.
     pub ids: Vec<TaskId>,
+    /// Of these, only those that match.
+    pub only: Only,
     /// Who asks.
     pub by: Actor,
     /// When, for people.
@@ -273,6 +283,9 @@ pub trait TaskStore {
 
     /// Returns the tasks that match.
     fn tasks(&self, filter: TaskFilter) -> Reply<'_, TaskPage>;
+
+    /// Returns the ids of the tasks that match, ascending.
+    fn select(&self, filter: TaskFilter) -> Reply<'_, Vec<TaskId>>;
 
     /// Returns the uploads that tasks name as their standard input. Goes through all tasks.
     fn uploads(&self) -> Reply<'_, HashSet<Uuid>>;

@@ -162,7 +162,7 @@ const TASK: [Verb; 14] = [
     LIST,
     Verb {
         word: "show",
-        about: "Shows everything about a task",
+        about: "Shows everything about tasks",
         build: task::Show::augment_args,
         read: |matches, _| task::Show::from_arg_matches_mut(matches).map(Command::Show),
     },
@@ -202,7 +202,9 @@ const TASK: [Verb; 14] = [
     Verb {
         word: "retry",
         about: "Runs tasks again that have ended",
-        build: steer::Retry::augment_args,
+        build: |command| {
+            steer::Retry::augment_args(command).mut_arg("ids", |ids| ids.required_unless_present("failed"))
+        },
         read: |matches, _| steer::Retry::from_arg_matches_mut(matches).map(Command::Retry),
     },
     Verb {

@@ -2,6 +2,7 @@
 
 pub mod add;
 pub mod bulk;
+pub mod chosen;
 pub mod completions;
 pub mod config;
 pub mod daemon;

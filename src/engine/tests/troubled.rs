@@ -88,6 +88,10 @@ impl TaskStore for Troubled {
         self.memory.tasks(filter)
     }
 
+    fn select(&self, filter: TaskFilter) -> Reply<'_, Vec<TaskId>> {
+        self.memory.select(filter)
+    }
+
     fn uploads(&self) -> Reply<'_, HashSet<Uuid>> {
         self.memory.uploads()
     }

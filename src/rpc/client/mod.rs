@@ -30,6 +30,7 @@ mod event;
 mod follow;
 mod queue;
 mod retry;
+mod selection;
 mod task;
 mod upload;
 mod version;
@@ -44,6 +45,7 @@ pub use daemon::{DaemonLog, DaemonLogRequest};
 pub use error::Error;
 pub use event::{Event, Events};
 pub use follow::{Follow, FollowRequest, Piece};
+pub use selection::Steered;
 pub use task::Cancelled;
 pub use watch::Watch;
 

@@ -49,6 +49,12 @@ proptest! {
     }
 
     #[test]
+    fn selections_survive_the_wire(chosen in samples::selection(), deed in samples::deed(), after in samples::id()) {
+        let request = wire(&selection::request_to_proto(&chosen, &deed, Some(after)));
+        prop_assert_eq!(selection::request_from_proto(request), Ok((chosen, deed, Some(after))));
+    }
+
+    #[test]
     fn the_status_survives_the_wire(status in samples::status()) {
         prop_assert_eq!(daemon::from_proto(wire(&daemon::to_proto(status.clone()))), status);
     }
@@ -172,4 +178,11 @@ fn what_a_later_version_may_have_added_does_no_harm() {
     assert!(event::from_proto(known.clone()).unwrap().is_some());
     assert_eq!(event::from_proto(proto::Event { kind: "task.praised".into(), ..known.clone() }), Ok(None));
     assert_eq!(event::from_proto(proto::Event { by: "robot:1".into(), ..known }), Ok(None));
+}
+
+#[test]
+fn a_selection_of_nothing_is_not_one_of_everything() {
+    assert_eq!(selection::from_proto(Some(proto::Selection::default())), Err(Error::Missing("selection")));
+    let backwards = proto::Selection { ranges: vec![proto::IdRange { first: 7, last: 3 }], ..Default::default() };
+    assert_eq!(selection::from_proto(Some(backwards)), Err(Error::Backwards(7, 3)));
 }

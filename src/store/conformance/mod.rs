@@ -57,6 +57,7 @@ macro_rules! conformance {
                 lists_are_filtered,
                 lists_keep_the_newest,
                 lists_go_on_below_the_lowest,
+                lists_keep_the_oldest_between_two_ids,
                 recent_keeps_what_ended_last,
                 lists_over_queues_names_and_labels_keep_the_newest;
             bulk: many_tasks_are_added_as_each_would_be,
@@ -94,6 +95,7 @@ macro_rules! conformance {
                 a_removed_task_is_gone_with_all_it_had,
                 files_of_removed_tasks_are_told_until_they_are_deleted,
                 what_has_not_ended_or_is_waited_for_is_not_removed,
+                what_is_not_what_was_meant_is_left_as_it_is,
                 a_skipped_task_whose_cause_is_gone_stays_skipped,
                 what_ended_long_ago_is_forgotten_with_what_was_recorded;
             queue: queues_are_made_changed_and_listed_by_name,

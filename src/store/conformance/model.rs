@@ -253,16 +253,16 @@ async fn perform(world: &World, claims: &mut Vec<AssignmentId>, act: &Act) -> St
         }
         Act::Cancel { ids, reason } => {
             let reason = reason.then(|| "not needed".to_owned());
-            tell(world.store.cancel(Cancel { ids: ids_of(ids), reason, by: BY, now }).await)
+            tell(world.store.cancel(Cancel { ids: ids_of(ids), only: None, reason, by: BY, now }).await)
         }
-        Act::Release { ids } => tell(world.store.release(Steer { ids: ids_of(ids), by: BY, now }).await),
-        Act::Hold { ids } => tell(world.store.hold(Steer { ids: ids_of(ids), by: BY, now }).await),
+        Act::Release { ids } => tell(world.store.release(Steer { ids: ids_of(ids), only: None, by: BY, now }).await),
+        Act::Hold { ids } => tell(world.store.hold(Steer { ids: ids_of(ids), only: None, by: BY, now }).await),
         Act::Pause { ids, resume } => {
-            let pause = Pause { ids: ids_of(ids), by: BY, now, at: Moment(now.0.unsigned_abs()) };
+            let pause = Pause { ids: ids_of(ids), only: None, by: BY, now, at: Moment(now.0.unsigned_abs()) };
             tell(if *resume { world.store.resume(pause).await } else { world.store.pause(pause).await })
         }
-        Act::Retry { ids } => tell(world.store.retry(Steer { ids: ids_of(ids), by: BY, now }).await),
-        Act::Remove { ids } => tell(world.store.remove(Steer { ids: ids_of(ids), by: BY, now }).await),
+        Act::Retry { ids } => tell(world.store.retry(Steer { ids: ids_of(ids), only: None, by: BY, now }).await),
+        Act::Remove { ids } => tell(world.store.remove(Steer { ids: ids_of(ids), only: None, by: BY, now }).await),
         Act::Due { all } => tell(world.store.due(if *all { Timestamp(now.0 + 1_000_000) } else { now }).await),
         Act::Settle => tell(world.store.settle(now).await),
         Act::Trust { trust } => {
@@ -276,6 +276,7 @@ async fn perform(world: &World, claims: &mut Vec<AssignmentId>, act: &Act) -> St
         }
         Act::Hash { claim } => tell(world.store.keep_hash(claim_of(claim), Stream::Merged, [7; 32]).await),
         Act::List { states, recent, limit, narrow } => {
+            let oldest_first = *narrow == 4 && states & 1 != 0;
             let states = State::ALL.into_iter().enumerate().filter(|(place, _)| states & 0x10 != 0 && place % 4 == 3);
             let filter = TaskFilter {
                 states: states.map(|(_, state)| state).collect(),
@@ -285,6 +286,8 @@ async fn perform(world: &World, claims: &mut Vec<AssignmentId>, act: &Act) -> St
                 labels: if *narrow == 2 { vec![("team".to_owned(), None)] } else { Vec::new() },
                 name: (*narrow == 3).then(|| "night*".to_owned()),
                 below: TaskId::new(5).filter(|_| *narrow == 4),
+                above: TaskId::new(2).filter(|_| oldest_first),
+                oldest_first,
                 next_first: false,
             };
             tell(world.store.tasks(filter).await)

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashSet};
 use uuid::Uuid;
 
 use crate::domain::task::{Stdin, Task};
-use crate::store::glob;
+use crate::store::filter::matches;
 use crate::store::memory::{Entry, Tables};
 use crate::store::task::{Counts, TaskFilter, TaskPage};
 
@@ -31,6 +31,8 @@ impl Tables {
                 tasks.sort_by_key(|task| (Reverse(task.spec.priority), task.position, task.id));
                 tasks.truncate(limit as usize);
                 tasks.sort_by_key(|task| task.id);
+            } else if filter.oldest_first {
+                tasks.truncate(limit as usize);
             } else {
                 tasks.drain(..surplus);
             }
@@ -54,16 +56,4 @@ impl Tables {
         }
         counts
     }
-}
-
-fn matches(filter: &TaskFilter, task: &Task) -> bool {
-    let spec = &task.spec;
-    let labelled = |(key, value): &(String, Option<String>)| {
-        spec.labels.get(key).is_some_and(|found| value.as_ref().is_none_or(|value| value == found))
-    };
-    filter.below.is_none_or(|below| task.id < below)
-        && (filter.states.is_empty() || filter.states.contains(&task.state))
-        && filter.queue.as_ref().is_none_or(|queue| *queue == spec.queue)
-        && filter.labels.iter().all(labelled)
-        && filter.name.as_ref().is_none_or(|glob| spec.name.as_ref().is_some_and(|name| glob::matches(glob, name)))
 }

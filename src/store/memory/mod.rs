@@ -164,6 +164,10 @@ impl TaskStore for Memory {
         self.call(move |tables| Ok(tables.list(&filter)))
     }
 
+    fn select(&self, filter: TaskFilter) -> Reply<'_, Vec<TaskId>> {
+        self.call(move |tables| Ok(tables.list(&filter).tasks.into_iter().map(|task| task.id).collect()))
+    }
+
     fn uploads(&self) -> Reply<'_, HashSet<Uuid>> {
         self.call(|tables| Ok(tables.uploads()))
     }

@@ -21,6 +21,16 @@ const FEW: i64 = 1_000;
 
 /// Returns the tasks that match.
 pub(super) fn tasks(db: &Connection, filter: &TaskFilter) -> rusqlite::Result<TaskPage> {
+    let (found, cut) = ids(db, filter)?;
+    let mut page = TaskPage { tasks: Vec::with_capacity(found.len()), cut };
+    for id in found {
+        page.tasks.extend(read::task(db, id)?.map(|stored| stored.task));
+    }
+    Ok(page)
+}
+
+/// Returns the ids of the tasks that match, and whether a limit left some out.
+pub(super) fn ids(db: &Connection, filter: &TaskFilter) -> rusqlite::Result<(BTreeSet<TaskId>, bool)> {
     let mut found = BTreeSet::new();
     let mut cut = false;
     for query in queries(filter, lead(db, filter)?.as_ref()) {
@@ -35,15 +45,15 @@ pub(super) fn tasks(db: &Connection, filter: &TaskFilter) -> rusqlite::Result<Ta
     }
     if let Some(limit) = filter.limit {
         while found.len() > limit as usize {
-            found.pop_first();
+            if filter.oldest_first {
+                found.pop_last()
+            } else {
+                found.pop_first()
+            };
             cut = true;
         }
     }
-    let mut page = TaskPage { tasks: Vec::with_capacity(found.len()), cut };
-    for id in found {
-        page.tasks.extend(read::task(db, id)?.map(|stored| stored.task));
-    }
-    Ok(page)
+    Ok((found, cut))
 }
 
 /// A condition that few tasks meet, and that is found on an index: in terms of the ids.
@@ -119,18 +129,23 @@ fn of_states(filter: &TaskFilter, states: &[State], lead: Option<&Lead>, most: O
     states.into_iter().map(|state| of_state(filter, *state, most)).collect()
 }
 
+/// The order of a walk that goes by the ids.
+fn by_id(filter: &TaskFilter) -> &'static str {
+    if filter.oldest_first { "t.id" } else { "t.id DESC" }
+}
+
 /// The newest of a state: queue by queue, each no further than asked for.
 fn of_state(filter: &TaskFilter, state: State, most: Option<usize>) -> Query {
-    const ORDER: &str = "t.id DESC";
+    let order = by_id(filter);
     let state = Value::Text(state.as_str().to_owned());
     if let Some(queue) = &filter.queue {
         let mut query =
             Query::new("SELECT t.id FROM task t WHERE t.queue = (SELECT id FROM queue WHERE name = ?)", most);
         query.value(queue.clone());
-        return query.and("t.state = ?", [state]).narrowed(filter).ordered(ORDER);
+        return query.and("t.state = ?", [state]).narrowed(filter).ordered(order);
     }
     let inner = Query::new("SELECT t.id FROM task t WHERE t.queue = c.queue AND t.state = c.state", most);
-    by_queue(inner.narrowed(filter), ORDER, state)
+    by_queue(inner.narrowed(filter), order, state)
 }
 
 /// Asks for each queue that has tasks of the state, `c`, and puts the answers together.
@@ -149,7 +164,7 @@ fn by_queue(inner: Query, order: &str, state: Value) -> Query {
 /// The newest, one by one.
 fn newest(filter: &TaskFilter, states: &[State], lead: Option<&Lead>, most: Option<usize>) -> Query {
     let query = Query::new("SELECT t.id FROM task t WHERE 1", most).led(lead).of_any(states);
-    query.queued_in(filter).narrowed(filter).ordered("t.id DESC")
+    query.queued_in(filter).narrowed(filter).ordered(by_id(filter))
 }
 
 /// Those that ended last.
@@ -226,6 +241,9 @@ impl Query {
     fn narrowed(mut self, filter: &TaskFilter) -> Self {
         if let Some(below) = filter.below {
             self = self.and("t.id < ?", [Value::Integer(below.as_i64())]);
+        }
+        if let Some(above) = filter.above {
+            self = self.and("t.id > ?", [Value::Integer(above.as_i64())]);
         }
         if let Some(name) = &filter.name {
             self = self.and("+t.name GLOB ?", [Value::Text(name.clone())]);

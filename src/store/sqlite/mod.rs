@@ -153,6 +153,10 @@ impl TaskStore for Sqlite {
         self.read(move |db| list::tasks(db, &filter))
     }
 
+    fn select(&self, filter: TaskFilter) -> Reply<'_, Vec<TaskId>> {
+        self.read(move |db| Ok(list::ids(db, &filter)?.0.into_iter().collect()))
+    }
+
     fn uploads(&self) -> Reply<'_, HashSet<Uuid>> {
         self.read(read::uploads)
     }
