@@ -282,31 +282,33 @@ complete -c apex -n "__fish_apex_using_subcommand cancel" -s g -l global -d 'Use
 complete -c apex -n "__fish_apex_using_subcommand cancel" -l no-start -d 'Do not start the daemon'
 complete -c apex -n "__fish_apex_using_subcommand cancel" -l wait -d 'Stay until they have ended'
 complete -c apex -n "__fish_apex_using_subcommand cancel" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
 always\t'Always'
 never\t'Never'"
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -l deadline -d 'How long the daemon may take to answer' -r
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -l json -d 'Print JSON'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -s q -l quiet -d 'Say less; `add` prints the bare id'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -s v -l verbose -d 'Say more'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -s g -l global -d 'Use the per-user project'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -l no-start -d 'Do not start the daemon'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -s h -l help -d 'Print help'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "add" -d 'Adds a task'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "list" -d 'Lists tasks'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "show" -d 'Shows everything about tasks'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "logs" -d 'Prints what tasks wrote'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "wait" -d 'Waits until tasks have ended'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "cancel" -d 'Cancels tasks'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "kill" -d 'Sends a signal to all processes of tasks'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "release" -d 'Lets held tasks go'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "hold" -d 'Keeps waiting tasks back until they are released'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "pause" -d 'Stops all processes in the sessions of running tasks'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "resume" -d 'Lets the processes of paused tasks go on'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "retry" -d 'Runs tasks again that have ended'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "rm" -d 'Removes tasks that have ended, with all they wrote'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "why" -d 'Says what a task waits for'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -s h -l help -d 'Print help'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -f -a "add" -d 'Adds a task'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -f -a "list" -d 'Lists tasks'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -f -a "show" -d 'Shows everything about tasks'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -f -a "logs" -d 'Prints what tasks wrote'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -f -a "wait" -d 'Waits until tasks have ended'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -f -a "cancel" -d 'Cancels tasks'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -f -a "kill" -d 'Sends a signal to all processes of tasks'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -f -a "release" -d 'Lets held tasks go'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -f -a "hold" -d 'Keeps waiting tasks back until they are released'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -f -a "pause" -d 'Stops all processes in the sessions of running tasks'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -f -a "resume" -d 'Lets the processes of paused tasks go on'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -f -a "retry" -d 'Runs tasks again that have ended'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -f -a "rm" -d 'Removes tasks that have ended, with all they wrote'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -f -a "move" -d 'Puts a waiting task to another place'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -f -a "prune" -d 'Removes what has ended, with all it wrote'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -f -a "why" -d 'Says what a task waits for'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
 always\t'Always'
 never\t'Never'"
@@ -541,6 +543,33 @@ complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcomma
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from rm" -s g -l global -d 'Use the per-user project'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from rm" -l no-start -d 'Do not start the daemon'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from move" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from move" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from move" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from move" -l before -d 'In front of this one' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from move" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from move" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from move" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from move" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from move" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from move" -l top -d 'In front of all others'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from move" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from prune" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from prune" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from prune" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from prune" -l older-than -d 'Only what ended longer ago than this' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from prune" -l keep -d 'Not the N that ended last; with --state, of those in these states' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from prune" -l state -d 'Only what ended in this state' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from prune" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from prune" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from prune" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from prune" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from prune" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from prune" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from why" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
 always\t'Always'
 never\t'Never'"

@@ -125,6 +125,10 @@ fn hint(flag: &str, typed: &str, source: &(dyn StdError + 'static)) -> Option<St
                 let states = State::ALL.into_iter().filter(|state| state.shown() == *state).map(State::as_str);
                 like(nearest(&typed.to_lowercase(), states).unwrap_or("failed"))
             }
+            value::Error::EndedState => {
+                let states = State::ALL.into_iter().filter(|state| state.is_ended()).map(State::as_str);
+                like(nearest(&typed.to_lowercase(), states).unwrap_or("failed"))
+            }
             value::Error::Signal => {
                 let name = typed.to_uppercase();
                 let names: Vec<String> = (1..=64).map(|signal| SignalName(signal).to_string()).collect();

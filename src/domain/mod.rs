@@ -18,6 +18,8 @@ pub mod error;
 pub mod id;
 pub mod identity;
 pub mod outcome;
+pub mod place;
+pub mod prune;
 pub mod query;
 pub mod queue;
 pub mod selection;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::id::{AssignmentId, TaskId};
 use crate::domain::task::{State, Task};
+use crate::domain::time::Timestamp;
 
 /// What came of an add.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,6 +132,8 @@ pub struct TaskFilter {
     pub below: Option<TaskId>,
     /// Only those with a higher id.
     pub above: Option<TaskId>,
+    /// Only those that ended at that time or before.
+    pub ended_until: Option<Timestamp>,
     /// Not the newest are kept but the oldest.
     pub oldest_first: bool,
     /// Not the newest are kept but those that are started first: by priority, position and id.

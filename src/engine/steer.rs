@@ -9,9 +9,10 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::domain::change::Actor;
 use crate::domain::id::{AssignmentId, TaskId};
+use crate::domain::place::Place;
 use crate::domain::query::{PerTask, Refused, TaskFilter};
 use crate::domain::selection::RETRIED;
-use crate::domain::task::State;
+use crate::domain::task::{State, Task};
 use crate::engine::handle::Command;
 use crate::engine::select::Named;
 use crate::engine::{Error, Handle, run};
@@ -134,6 +135,12 @@ impl Handle {
             filter.below = Some(*lowest);
             all.extend(self.retry(ids, by.clone()).await?);
         }
+    }
+
+    /// Puts a waiting task to another place among those of its queue and priority.
+    pub async fn move_task(&self, id: TaskId, to: Place, by: Actor) -> Result<Task, Error> {
+        let wish = verb::Move { id, to, by, now: (self.shared.world.now)() };
+        self.shared.store.move_task(wish).await?.map_err(|refused| Error::not_moved(id, refused))
     }
 
     /// Forgets tasks that have ended, with all they wrote.

@@ -13,6 +13,7 @@ pub(super) fn matches(filter: &TaskFilter, task: &Task) -> bool {
     };
     filter.below.is_none_or(|below| task.id < below)
         && filter.above.is_none_or(|above| task.id > above)
+        && filter.ended_until.is_none_or(|until| task.ended_at.is_some_and(|at| at <= until))
         && (filter.states.is_empty() || filter.states.contains(&task.state))
         && filter.queue.as_ref().is_none_or(|queue| *queue == spec.queue)
         && filter.labels.iter().all(labelled)

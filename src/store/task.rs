@@ -13,6 +13,8 @@ use crate::domain::change::Actor;
 use crate::domain::id::{AssignmentId, TaskId, TaskUuid};
 use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
 use crate::domain::outcome::Outcome;
+pub use crate::domain::place::{NotMoved, Place};
+pub use crate::domain::prune::{Ended, Prune};
 pub use crate::domain::query::{Added, AddedMany, Cancelled, Counts, PerTask, Refused, TaskFilter, TaskPage};
 use crate::domain::task::{BulkTask, Environment, NewTask, Task};
 use crate::domain::time::{Moment, Timestamp};
@@ -208,6 +210,19 @@ pub struct Pause {
     pub at: Moment,
 }
 
+/// Asks for a task to be put to another place.
+#[derive(Debug, Clone)]
+pub struct Move {
+    /// Which.
+    pub id: TaskId,
+    /// Where to.
+    pub to: Place,
+    /// Who asks.
+    pub by: Actor,
+    /// When.
+    pub now: Timestamp,
+}
+
 /// Says what is kept no longer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expire {
@@ -350,6 +365,12 @@ pub trait TaskStore {
     /// Forgets tasks that have ended, and their environment with the last task that has it; refused for what has not
     /// ended, and while something that waits depends on it. Their files go to the litter.
     fn remove(&self, remove: Steer) -> Reply<'_, PerTask<()>>;
+
+    /// Puts a waiting task to another place among those that wait in its queue with its priority. Others keep their order.
+    fn move_task(&self, wish: Move) -> Reply<'_, Result<Task, NotMoved>>;
+
+    /// Returns which tasks have ended that are to be forgotten, those that ended last first, at most `limit`.
+    fn ended(&self, prune: Prune, limit: usize) -> Reply<'_, Vec<Ended>>;
 
     /// Forgets tasks that have ended and the oldest changes, as many as one transaction should; a task as [`TaskStore::remove`]
     /// does, and none that something which waits depends on. The counts since the project began stay.

@@ -1,10 +1,14 @@
 //! What can be typed after `task` to steer tasks that are there.
 
+use std::time::Duration;
+
 use clap::Args;
 
+use crate::cli::args::value;
 use crate::cli::args::which::Which;
 use crate::domain::id::TaskId;
 use crate::domain::selection::{RETRIED, Selection};
+use crate::domain::task::State;
 
 /// Keeps waiting tasks back until they are released.
 ///
@@ -83,6 +87,44 @@ pub struct Remove {
     /// Which tasks.
     #[command(flatten)]
     pub which: Which,
+}
+
+/// Puts a waiting task to another place.
+///
+/// Among those that wait in its queue with its priority; the others keep their order, and all keep their numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(after_help = "Examples:\n  apex task move 12 --top\n  apex task move 12 --before 7")]
+pub struct Move {
+    /// The task's number
+    #[arg(value_name = "ID")]
+    pub id: TaskId,
+    /// In front of all others
+    #[arg(long, required_unless_present = "before", conflicts_with = "before")]
+    pub top: bool,
+    /// In front of this one
+    #[arg(long, value_name = "ID")]
+    pub before: Option<TaskId>,
+}
+
+/// Removes what has ended, with all it wrote.
+///
+/// All of it, unless a flag says otherwise; what several flags say holds together. What something that waits depends on stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Examples:
+  apex task prune --older-than 7d
+  apex task prune --keep 100
+  apex task prune --state succeeded,cancelled --older-than 1h")]
+pub struct Prune {
+    /// Only what ended longer ago than this
+    #[arg(long, value_name = "DURATION", value_parser = value::duration)]
+    pub older_than: Option<Duration>,
+    /// Not the N that ended last; with --state, of those in these states
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub keep: u64,
+    /// Only what ended in this state
+    #[arg(long = "state", value_name = "STATE", value_delimiter = ',', value_parser = value::ended_state)]
+    pub states: Vec<State>,
 }
 
 /// Says what a task waits for.

@@ -327,6 +327,18 @@ fn every_flag_of_the_other_commands_is_read() {
         command_of(&["task", "rm", "1", "2"]),
         Command::Remove(steer::Remove { which: which::Which::of(&[1, 2]) })
     );
+    assert_eq!(
+        command_of(&["task", "move", "1", "--before", "7"]),
+        Command::Move(steer::Move { id: ids(&[1])[0], top: false, before: Some(ids(&[7])[0]) })
+    );
+    assert_eq!(
+        command_of(&["task", "prune", "--older-than", "2h", "--keep", "3", "--state", "lost,failed"]),
+        Command::Prune(steer::Prune {
+            older_than: Some(Duration::from_secs(7200)),
+            keep: 3,
+            states: vec![State::Lost, State::Failed],
+        })
+    );
     assert_eq!(command_of(&["task", "why", "1"]), Command::Why(steer::Why { id: ids(&[1])[0] }));
     assert_eq!(
         command_of(&["task", "show", "1", "--show-env"]),
@@ -438,6 +450,9 @@ fn wrong_usage_is_refused_and_says_what_would_be_right() {
         (&["task", "cancel"], "ID"),
         (&["task", "wait", "--state", "running"], "ID"),
         (&["task", "retry", "--failed", "--state", "lost"], "--state"),
+        (&["task", "move", "1"], "--top"),
+        (&["task", "move", "1", "--top", "--before", "2"], "--before"),
+        (&["task", "prune", "--state", "held"], "tasks end as succeeded"),
         (&["task", "retry"], "ID"),
         (&["task", "retry", "1", "--failed"], "--failed"),
         (&["queue"], "Usage"),

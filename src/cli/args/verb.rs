@@ -157,7 +157,7 @@ const CANCEL: Verb = Verb {
 };
 
 /// Commands that begin with `task`.
-const TASK: [Verb; 14] = [
+const TASK: [Verb; 16] = [
     ADD,
     LIST,
     Verb {
@@ -212,6 +212,18 @@ const TASK: [Verb; 14] = [
         about: "Removes tasks that have ended, with all they wrote",
         build: steer::Remove::augment_args,
         read: |matches, _| steer::Remove::from_arg_matches_mut(matches).map(Command::Remove),
+    },
+    Verb {
+        word: "move",
+        about: "Puts a waiting task to another place",
+        build: steer::Move::augment_args,
+        read: |matches, _| steer::Move::from_arg_matches_mut(matches).map(Command::Move),
+    },
+    Verb {
+        word: "prune",
+        about: "Removes what has ended, with all it wrote",
+        build: steer::Prune::augment_args,
+        read: |matches, _| steer::Prune::from_arg_matches_mut(matches).map(Command::Prune),
     },
     Verb {
         word: "why",

@@ -2,10 +2,13 @@
 
 use crate::domain::error::Problem;
 use crate::domain::id::TaskId;
+use crate::domain::place::Place;
+use crate::domain::prune::{Prune, Pruned};
 use crate::domain::query::PerTask;
 use crate::domain::selection::{Deed, Done, Selection};
+use crate::domain::task::Task;
 use crate::rpc::client::{Client, Error, Repeat, within};
-use crate::rpc::convert::{selection, task_id, task_ids};
+use crate::rpc::convert::{prune, selection, task, task_id, task_ids};
 use crate::rpc::proto;
 
 /// What came of a deed for one page of a selection.
@@ -50,6 +53,35 @@ impl Client {
             after = page.next;
             if after.is_none() {
                 return Ok(ids);
+            }
+        }
+    }
+
+    /// Puts a waiting task to another place among those of its queue and priority.
+    pub async fn move_task(&self, id: TaskId, to: Place) -> Result<Task, Error> {
+        let response = self.call(Repeat::WithinDeadline, |allowed| {
+            let mut service = self.task_service();
+            let request = within(allowed, prune::move_to_proto(id, to));
+            async move { service.move_task(request).await }
+        });
+        Ok(task::required(response.await?.task)?)
+    }
+
+    /// Forgets tasks that have ended, with all they wrote. Repeated when the connection breaks: what is gone then is not counted.
+    pub async fn prune(&self, wish: &Prune) -> Result<Pruned, Error> {
+        let (mut wish, mut all) = (wish.clone(), Pruned::default());
+        loop {
+            let response = self.call(Repeat::WithinDeadline, |allowed| {
+                let mut service = self.task_service();
+                let request = within(allowed, prune::to_proto(&wish));
+                async move { service.prune_tasks(request).await }
+            });
+            let page = prune::pruned_from_proto(response.await?)?;
+            all.removed += page.removed;
+            all.needed += page.needed;
+            wish.below = page.next;
+            if wish.below.is_none() {
+                return Ok(all);
             }
         }
     }

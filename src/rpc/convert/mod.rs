@@ -19,6 +19,7 @@ pub(super) mod attempt;
 pub(super) mod bulk;
 pub(super) mod daemon;
 pub(super) mod event;
+pub(super) mod prune;
 pub(super) mod query;
 pub(super) mod queue;
 pub(super) mod selection;

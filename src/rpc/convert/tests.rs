@@ -4,6 +4,8 @@ use prost::Message;
 use super::*;
 use crate::domain::change::{Actor, Change, ChangeKind};
 use crate::domain::id::Seq;
+use crate::domain::place::Place;
+use crate::domain::prune::{Prune, Pruned};
 use crate::domain::task::{NewTask, State};
 use crate::domain::time::Timestamp;
 use crate::rpc::convert::samples;
@@ -52,6 +54,18 @@ proptest! {
     fn selections_survive_the_wire(chosen in samples::selection(), deed in samples::deed(), after in samples::id()) {
         let request = wire(&selection::request_to_proto(&chosen, &deed, Some(after)));
         prop_assert_eq!(selection::request_from_proto(request), Ok((chosen, deed, Some(after))));
+    }
+
+    #[test]
+    fn what_is_to_be_forgotten_survives_the_wire(id in samples::id(), at in any::<i64>(), keep in any::<u64>()) {
+        let below = Some((Timestamp(at), id));
+        let wish = Prune { states: vec![State::Lost], until: Some(Timestamp(at)), keep, below };
+        prop_assert_eq!(prune::from_proto(wire(&prune::to_proto(&wish))), Ok(wish));
+        let pruned = Pruned { removed: keep, needed: 1, next: below };
+        prop_assert_eq!(prune::pruned_from_proto(wire(&prune::pruned_to_proto(pruned))), Ok(pruned));
+        for to in [Place::Top, Place::Before(id)] {
+            prop_assert_eq!(prune::move_from_proto(wire(&prune::move_to_proto(id, to))), Ok((id, to)));
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::store::Store;
 pub(crate) mod bulk;
 pub(crate) mod change;
 pub(crate) mod model;
+pub(crate) mod place;
 pub(crate) mod queue;
 pub(crate) mod steer;
 pub(crate) mod task;
@@ -98,6 +99,11 @@ macro_rules! conformance {
                 what_is_not_what_was_meant_is_left_as_it_is,
                 a_skipped_task_whose_cause_is_gone_stays_skipped,
                 what_ended_long_ago_is_forgotten_with_what_was_recorded;
+            place: a_task_is_put_to_the_top_or_before_another_one,
+                what_is_moved_stays_within_its_queue_and_priority,
+                only_what_waits_is_moved,
+                there_is_always_room_between_two_tasks,
+                what_has_ended_is_told_from_the_last_on;
             queue: queues_are_made_changed_and_listed_by_name,
                 a_queue_never_has_more_than_its_slots,
                 a_claim_goes_over_all_queues_in_one_order,

@@ -16,7 +16,7 @@ use crate::domain::task::{OnInterrupt, RetryPolicy, State, Stdin};
 use crate::domain::time::{Moment, Timestamp};
 use crate::store::conformance::world::{BY, OWNER, World};
 use crate::store::queue::{PauseQueues, SetQueue, SteerQueues};
-use crate::store::task::{Add, Cancel, Expire, Expired, Pause, Renew, Steer, TaskFilter};
+use crate::store::task::{Add, Cancel, Expire, Expired, Move, Pause, Place, Prune, Renew, Steer, TaskFilter};
 use crate::store::{Error, Store};
 
 /// One thing that somebody asks of the store. Small numbers stand for tasks and claims, so that they meet often.
@@ -61,6 +61,14 @@ pub(crate) enum Act {
     },
     Remove {
         ids: Vec<u8>,
+    },
+    Move {
+        id: u8,
+        before: Option<u8>,
+    },
+    Ended {
+        keep: u8,
+        state: u8,
     },
     Due {
         all: bool,
@@ -116,6 +124,8 @@ pub(crate) fn act() -> impl Strategy<Value = Act> {
         2 => (ids(), any::<bool>()).prop_map(|(ids, resume)| Act::Pause { ids, resume }),
         2 => ids().prop_map(|ids| Act::Retry { ids }),
         1 => ids().prop_map(|ids| Act::Remove { ids }),
+        2 => (1_u8..12, proptest::option::of(1_u8..12)).prop_map(|(id, before)| Act::Move { id, before }),
+        1 => (0_u8..4, 0_u8..15).prop_map(|(keep, state)| Act::Ended { keep, state }),
         2 => any::<bool>().prop_map(|all| Act::Due { all }),
         1 => Just(Act::Settle),
         1 => any::<bool>().prop_map(|trust| Act::Trust { trust }),
@@ -263,6 +273,16 @@ async fn perform(world: &World, claims: &mut Vec<AssignmentId>, act: &Act) -> St
         }
         Act::Retry { ids } => tell(world.store.retry(Steer { ids: ids_of(ids), only: None, by: BY, now }).await),
         Act::Remove { ids } => tell(world.store.remove(Steer { ids: ids_of(ids), only: None, by: BY, now }).await),
+        Act::Move { id, before } => {
+            let id_of = |n: u8| TaskId::new(u64::from(n)).unwrap();
+            let to = before.map_or(Place::Top, |before| Place::Before(id_of(before)));
+            tell(world.store.move_task(Move { id: id_of(*id), to, by: BY, now }).await)
+        }
+        Act::Ended { keep, state } => {
+            let states = State::ALL.get(usize::from(*state)).into_iter().copied().filter(|state| state.is_ended());
+            let prune = Prune { states: states.collect(), until: Some(now), keep: u64::from(*keep), below: None };
+            tell(world.store.ended(prune, 3).await)
+        }
         Act::Due { all } => tell(world.store.due(if *all { Timestamp(now.0 + 1_000_000) } else { now }).await),
         Act::Settle => tell(world.store.settle(now).await),
         Act::Trust { trust } => {
@@ -288,6 +308,7 @@ async fn perform(world: &World, claims: &mut Vec<AssignmentId>, act: &Act) -> St
                 below: TaskId::new(5).filter(|_| *narrow == 4),
                 above: TaskId::new(2).filter(|_| oldest_first),
                 oldest_first,
+                ended_until: None,
                 next_first: false,
             };
             tell(world.store.tasks(filter).await)

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::domain::task::{Stdin, Task};
 use crate::store::filter::matches;
 use crate::store::memory::{Entry, Tables};
-use crate::store::task::{Counts, TaskFilter, TaskPage};
+use crate::store::task::{Counts, Ended, Prune, TaskFilter, TaskPage};
 
 impl Tables {
     pub(super) fn list(&self, filter: &TaskFilter) -> TaskPage {
@@ -38,6 +38,20 @@ impl Tables {
             }
         }
         TaskPage { tasks: tasks.into_iter().cloned().collect(), cut }
+    }
+
+    pub(super) fn ended(&self, prune: &Prune, limit: usize) -> Vec<Ended> {
+        let tasks = self.tasks.values().map(|entry| &entry.task);
+        let in_states = tasks.filter(|task| prune.states.is_empty() || prune.states.contains(&task.state));
+        let mut ended: Vec<Ended> = in_states.filter_map(|task| Some((task.ended_at?, task.id))).collect();
+        ended.sort_unstable_by(|a, b| b.cmp(a));
+        if prune.below.is_none() {
+            ended.drain(..usize::try_from(prune.keep).unwrap_or(usize::MAX).min(ended.len()));
+        }
+        ended.retain(|ended| prune.below.is_none_or(|below| *ended < below));
+        ended.retain(|(at, _)| prune.until.is_none_or(|until| *at <= until));
+        ended.truncate(limit);
+        ended
     }
 
     pub(super) fn uploads(&self) -> HashSet<Uuid> {

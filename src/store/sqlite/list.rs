@@ -8,13 +8,13 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
 use crate::domain::id::TaskId;
 use crate::domain::task::State;
 use crate::store::sqlite::code::Columns;
 use crate::store::sqlite::read;
-use crate::store::task::{TaskFilter, TaskPage};
+use crate::store::task::{Ended, Prune, TaskFilter, TaskPage};
 
 /// So many tasks with the same label or name are few: all of them are looked at.
 const FEW: i64 = 1_000;
@@ -54,6 +54,38 @@ pub(super) fn ids(db: &Connection, filter: &TaskFilter) -> rusqlite::Result<(BTr
         }
     }
     Ok((found, cut))
+}
+
+/// Returns which tasks have ended that are to be forgotten, those that ended last first.
+pub(super) fn ended(db: &Connection, prune: &Prune, limit: usize) -> rusqlite::Result<Vec<Ended>> {
+    let of = |row: &rusqlite::Row<'_>| {
+        let mut c = Columns::new(row);
+        Ok((c.cell()?, c.cell()?))
+    };
+    let mut below = prune.below.map_or((i64::MAX, i64::MAX), |(at, id)| (at.0, id.as_i64()));
+    let skipped = if prune.below.is_none() { prune.keep } else { 0 };
+    if skipped > 0 {
+        let last = i64::try_from(skipped - 1).unwrap_or(i64::MAX);
+        let sql = format!("{} LIMIT 1 OFFSET ?4", ended_sql(&prune.states));
+        let kept = db.prepare_cached(&sql)?.query_row(params![below.0, below.1, i64::MAX, last], of).optional()?;
+        // As many as are to be kept, or fewer.
+        let Some((at, id)): Option<Ended> = kept else { return Ok(Vec::new()) };
+        below = (at.0, id.as_i64());
+    }
+    let until = prune.until.map_or(i64::MAX, |until| until.0);
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut found = db.prepare_cached(&format!("{} LIMIT ?4", ended_sql(&prune.states)))?;
+    found.query_map(params![below.0, below.1, until, limit], of)?.collect()
+}
+
+/// Returns the walk over what has ended, from the last one on.
+pub(super) fn ended_sql(states: &[State]) -> String {
+    let words: Vec<String> = states.iter().map(|state| format!("'{}'", state.as_str())).collect();
+    let states = if words.is_empty() { String::new() } else { format!(" AND +state IN ({})", words.join(", ")) };
+    format!(
+        "SELECT ended_at, id FROM task INDEXED BY task_ended WHERE ended_at IS NOT NULL AND (ended_at, id) < (?1, ?2)
+        AND ended_at <= ?3{states} ORDER BY ended_at DESC, id DESC"
+    )
 }
 
 /// A condition that few tasks meet, and that is found on an index: in terms of the ids.
@@ -244,6 +276,9 @@ impl Query {
         }
         if let Some(above) = filter.above {
             self = self.and("t.id > ?", [Value::Integer(above.as_i64())]);
+        }
+        if let Some(until) = filter.ended_until {
+            self = self.and("+t.ended_at <= ?", [Value::Integer(until.0)]);
         }
         if let Some(name) = &filter.name {
             self = self.and("+t.name GLOB ?", [Value::Text(name.clone())]);

@@ -26,6 +26,7 @@ mod json;
 mod limit;
 mod older;
 mod operate;
+mod place;
 mod project;
 mod queue;
 mod reason;

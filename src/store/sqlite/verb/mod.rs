@@ -23,6 +23,7 @@ use crate::store::transition::{self, Note, Subject};
 
 mod bulk;
 mod expire;
+mod place;
 mod queue;
 mod run;
 mod steer;
@@ -30,6 +31,8 @@ mod wait;
 
 #[cfg(test)]
 pub(super) use expire::EXPIRED;
+#[cfg(test)]
+pub(super) use place::LAST;
 #[cfg(test)]
 pub(super) use run::{READY, SLOTS};
 pub(super) use steer::litter;
