@@ -233,6 +233,10 @@ always\t'Always'
 never\t'Never'"
 complete -c apex -n "__fish_apex_using_subcommand logs" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
 complete -c apex -n "__fish_apex_using_subcommand logs" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand logs" -l state -d 'Tasks in this state' -r
+complete -c apex -n "__fish_apex_using_subcommand logs" -s Q -l queue -d 'Tasks of this queue' -r
+complete -c apex -n "__fish_apex_using_subcommand logs" -s l -l label -d 'Tasks with this label' -r
+complete -c apex -n "__fish_apex_using_subcommand logs" -l name -d 'Tasks whose name matches: `*`, `?`, `[…]`' -r
 complete -c apex -n "__fish_apex_using_subcommand logs" -s n -l lines -d 'Only the last N lines' -r
 complete -c apex -n "__fish_apex_using_subcommand logs" -l attempt -d 'Of this attempt instead of the last one' -r
 complete -c apex -n "__fish_apex_using_subcommand logs" -l json -d 'Print JSON'
@@ -250,6 +254,9 @@ always\t'Always'
 never\t'Never'"
 complete -c apex -n "__fish_apex_using_subcommand wait" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
 complete -c apex -n "__fish_apex_using_subcommand wait" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand wait" -s Q -l queue -d 'Tasks of this queue' -r
+complete -c apex -n "__fish_apex_using_subcommand wait" -s l -l label -d 'Tasks with this label' -r
+complete -c apex -n "__fish_apex_using_subcommand wait" -l name -d 'Tasks whose name matches: `*`, `?`, `[…]`' -r
 complete -c apex -n "__fish_apex_using_subcommand wait" -l timeout -d 'Give up after this time, and exit with 75' -r
 complete -c apex -n "__fish_apex_using_subcommand wait" -l state -d 'Wait only until the tasks are in this state' -r
 complete -c apex -n "__fish_apex_using_subcommand wait" -l json -d 'Print JSON'
@@ -263,6 +270,10 @@ always\t'Always'
 never\t'Never'"
 complete -c apex -n "__fish_apex_using_subcommand cancel" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
 complete -c apex -n "__fish_apex_using_subcommand cancel" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand cancel" -l state -d 'Tasks in this state' -r
+complete -c apex -n "__fish_apex_using_subcommand cancel" -s Q -l queue -d 'Tasks of this queue' -r
+complete -c apex -n "__fish_apex_using_subcommand cancel" -s l -l label -d 'Tasks with this label' -r
+complete -c apex -n "__fish_apex_using_subcommand cancel" -l name -d 'Tasks whose name matches: `*`, `?`, `[…]`' -r
 complete -c apex -n "__fish_apex_using_subcommand cancel" -l reason -d 'Why, for people' -r
 complete -c apex -n "__fish_apex_using_subcommand cancel" -l json -d 'Print JSON'
 complete -c apex -n "__fish_apex_using_subcommand cancel" -s q -l quiet -d 'Say less; `add` prints the bare id'
@@ -271,31 +282,33 @@ complete -c apex -n "__fish_apex_using_subcommand cancel" -s g -l global -d 'Use
 complete -c apex -n "__fish_apex_using_subcommand cancel" -l no-start -d 'Do not start the daemon'
 complete -c apex -n "__fish_apex_using_subcommand cancel" -l wait -d 'Stay until they have ended'
 complete -c apex -n "__fish_apex_using_subcommand cancel" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
 always\t'Always'
 never\t'Never'"
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -l deadline -d 'How long the daemon may take to answer' -r
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -l json -d 'Print JSON'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -s q -l quiet -d 'Say less; `add` prints the bare id'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -s v -l verbose -d 'Say more'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -s g -l global -d 'Use the per-user project'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -l no-start -d 'Do not start the daemon'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -s h -l help -d 'Print help'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "add" -d 'Adds a task'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "list" -d 'Lists tasks'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "show" -d 'Shows everything about a task'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "logs" -d 'Prints what tasks wrote'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "wait" -d 'Waits until tasks have ended'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "cancel" -d 'Cancels tasks'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "kill" -d 'Sends a signal to all processes of tasks'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "release" -d 'Lets held tasks go'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "hold" -d 'Keeps waiting tasks back until they are released'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "pause" -d 'Stops all processes in the sessions of running tasks'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "resume" -d 'Lets the processes of paused tasks go on'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "retry" -d 'Runs tasks again that have ended'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "rm" -d 'Removes tasks that have ended, with all they wrote'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm why" -f -a "why" -d 'Says what a task waits for'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -s h -l help -d 'Print help'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -f -a "add" -d 'Adds a task'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -f -a "list" -d 'Lists tasks'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -f -a "show" -d 'Shows everything about tasks'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -f -a "logs" -d 'Prints what tasks wrote'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -f -a "wait" -d 'Waits until tasks have ended'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -f -a "cancel" -d 'Cancels tasks'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -f -a "kill" -d 'Sends a signal to all processes of tasks'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -f -a "release" -d 'Lets held tasks go'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -f -a "hold" -d 'Keeps waiting tasks back until they are released'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -f -a "pause" -d 'Stops all processes in the sessions of running tasks'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -f -a "resume" -d 'Lets the processes of paused tasks go on'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -f -a "retry" -d 'Runs tasks again that have ended'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -f -a "rm" -d 'Removes tasks that have ended, with all they wrote'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -f -a "move" -d 'Puts a waiting task to another place'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -f -a "prune" -d 'Removes what has ended, with all it wrote'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm move prune why" -f -a "why" -d 'Says what a task waits for'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
 always\t'Always'
 never\t'Never'"
@@ -358,18 +371,26 @@ always\t'Always'
 never\t'Never'"
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from show" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from show" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from show" -l state -d 'Tasks in this state' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from show" -s Q -l queue -d 'Tasks of this queue' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from show" -s l -l label -d 'Tasks with this label' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from show" -l name -d 'Tasks whose name matches: `*`, `?`, `[…]`' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from show" -l json -d 'Print JSON'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say less; `add` prints the bare id'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from show" -s g -l global -d 'Use the per-user project'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from show" -l no-start -d 'Do not start the daemon'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from show" -l show-env -d 'Print the values of its environment, too'
-complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from logs" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
 always\t'Always'
 never\t'Never'"
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from logs" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from logs" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from logs" -l state -d 'Tasks in this state' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from logs" -s Q -l queue -d 'Tasks of this queue' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from logs" -s l -l label -d 'Tasks with this label' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from logs" -l name -d 'Tasks whose name matches: `*`, `?`, `[…]`' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from logs" -s n -l lines -d 'Only the last N lines' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from logs" -l attempt -d 'Of this attempt instead of the last one' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from logs" -l json -d 'Print JSON'
@@ -387,6 +408,9 @@ always\t'Always'
 never\t'Never'"
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from wait" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from wait" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from wait" -s Q -l queue -d 'Tasks of this queue' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from wait" -s l -l label -d 'Tasks with this label' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from wait" -l name -d 'Tasks whose name matches: `*`, `?`, `[…]`' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from wait" -l timeout -d 'Give up after this time, and exit with 75' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from wait" -l state -d 'Wait only until the tasks are in this state' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from wait" -l json -d 'Print JSON'
@@ -400,6 +424,10 @@ always\t'Always'
 never\t'Never'"
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from cancel" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from cancel" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from cancel" -l state -d 'Tasks in this state' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from cancel" -s Q -l queue -d 'Tasks of this queue' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from cancel" -s l -l label -d 'Tasks with this label' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from cancel" -l name -d 'Tasks whose name matches: `*`, `?`, `[…]`' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from cancel" -l reason -d 'Why, for people' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from cancel" -l json -d 'Print JSON'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from cancel" -s q -l quiet -d 'Say less; `add` prints the bare id'
@@ -413,6 +441,10 @@ always\t'Always'
 never\t'Never'"
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from kill" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from kill" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from kill" -l state -d 'Tasks in this state' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from kill" -s Q -l queue -d 'Tasks of this queue' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from kill" -s l -l label -d 'Tasks with this label' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from kill" -l name -d 'Tasks whose name matches: `*`, `?`, `[…]`' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from kill" -s s -l signal -d 'The signal, by name or number' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from kill" -l json -d 'Print JSON'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from kill" -s q -l quiet -d 'Say less; `add` prints the bare id'
@@ -425,28 +457,40 @@ always\t'Always'
 never\t'Never'"
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from release" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from release" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from release" -l state -d 'Tasks in this state' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from release" -s Q -l queue -d 'Tasks of this queue' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from release" -s l -l label -d 'Tasks with this label' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from release" -l name -d 'Tasks whose name matches: `*`, `?`, `[…]`' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from release" -l json -d 'Print JSON'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from release" -s q -l quiet -d 'Say less; `add` prints the bare id'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from release" -s v -l verbose -d 'Say more'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from release" -s g -l global -d 'Use the per-user project'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from release" -l no-start -d 'Do not start the daemon'
-complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from release" -s h -l help -d 'Print help'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from release" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from hold" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
 always\t'Always'
 never\t'Never'"
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from hold" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from hold" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from hold" -l state -d 'Tasks in this state' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from hold" -s Q -l queue -d 'Tasks of this queue' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from hold" -s l -l label -d 'Tasks with this label' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from hold" -l name -d 'Tasks whose name matches: `*`, `?`, `[…]`' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from hold" -l json -d 'Print JSON'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from hold" -s q -l quiet -d 'Say less; `add` prints the bare id'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from hold" -s v -l verbose -d 'Say more'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from hold" -s g -l global -d 'Use the per-user project'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from hold" -l no-start -d 'Do not start the daemon'
-complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from hold" -s h -l help -d 'Print help'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from hold" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from pause" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
 always\t'Always'
 never\t'Never'"
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from pause" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from pause" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from pause" -l state -d 'Tasks in this state' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from pause" -s Q -l queue -d 'Tasks of this queue' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from pause" -s l -l label -d 'Tasks with this label' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from pause" -l name -d 'Tasks whose name matches: `*`, `?`, `[…]`' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from pause" -l json -d 'Print JSON'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from pause" -s q -l quiet -d 'Say less; `add` prints the bare id'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from pause" -s v -l verbose -d 'Say more'
@@ -458,17 +502,25 @@ always\t'Always'
 never\t'Never'"
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from resume" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from resume" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from resume" -l state -d 'Tasks in this state' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from resume" -s Q -l queue -d 'Tasks of this queue' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from resume" -s l -l label -d 'Tasks with this label' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from resume" -l name -d 'Tasks whose name matches: `*`, `?`, `[…]`' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from resume" -l json -d 'Print JSON'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from resume" -s q -l quiet -d 'Say less; `add` prints the bare id'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from resume" -s v -l verbose -d 'Say more'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from resume" -s g -l global -d 'Use the per-user project'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from resume" -l no-start -d 'Do not start the daemon'
-complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from resume" -s h -l help -d 'Print help'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from resume" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from retry" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
 always\t'Always'
 never\t'Never'"
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from retry" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from retry" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from retry" -l state -d 'Tasks in this state' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from retry" -s Q -l queue -d 'Tasks of this queue' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from retry" -s l -l label -d 'Tasks with this label' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from retry" -l name -d 'Tasks whose name matches: `*`, `?`, `[…]`' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from retry" -l json -d 'Print JSON'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from retry" -s q -l quiet -d 'Say less; `add` prints the bare id'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from retry" -s v -l verbose -d 'Say more'
@@ -481,12 +533,43 @@ always\t'Always'
 never\t'Never'"
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from rm" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from rm" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from rm" -l state -d 'Tasks in this state' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from rm" -s Q -l queue -d 'Tasks of this queue' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from rm" -s l -l label -d 'Tasks with this label' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from rm" -l name -d 'Tasks whose name matches: `*`, `?`, `[…]`' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from rm" -l json -d 'Print JSON'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from rm" -s q -l quiet -d 'Say less; `add` prints the bare id'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from rm" -s v -l verbose -d 'Say more'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from rm" -s g -l global -d 'Use the per-user project'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from rm" -l no-start -d 'Do not start the daemon'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from move" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from move" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from move" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from move" -l before -d 'In front of this one' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from move" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from move" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from move" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from move" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from move" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from move" -l top -d 'In front of all others'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from move" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from prune" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from prune" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from prune" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from prune" -l older-than -d 'Only what ended longer ago than this' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from prune" -l keep -d 'Not the N that ended last; with --state, of those in these states' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from prune" -l state -d 'Only what ended in this state' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from prune" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from prune" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from prune" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from prune" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from prune" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from prune" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from why" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
 always\t'Always'
 never\t'Never'"

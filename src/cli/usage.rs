@@ -13,6 +13,7 @@ use crate::cli::time;
 use crate::domain::id::InvalidTaskId;
 use crate::domain::outcome::SignalName;
 use crate::domain::queue::InvalidQueueName;
+use crate::domain::selection::InvalidSpan;
 use crate::domain::task::{InvalidSpec, State};
 use crate::units;
 
@@ -124,6 +125,10 @@ fn hint(flag: &str, typed: &str, source: &(dyn StdError + 'static)) -> Option<St
                 let states = State::ALL.into_iter().filter(|state| state.shown() == *state).map(State::as_str);
                 like(nearest(&typed.to_lowercase(), states).unwrap_or("failed"))
             }
+            value::Error::EndedState => {
+                let states = State::ALL.into_iter().filter(|state| state.is_ended()).map(State::as_str);
+                like(nearest(&typed.to_lowercase(), states).unwrap_or("failed"))
+            }
             value::Error::Signal => {
                 let name = typed.to_uppercase();
                 let names: Vec<String> = (1..=64).map(|signal| SignalName(signal).to_string()).collect();
@@ -150,7 +155,14 @@ fn hint(flag: &str, typed: &str, source: &(dyn StdError + 'static)) -> Option<St
     if source.is::<InvalidQueueName>() {
         return like("gpu");
     }
-    if source.is::<InvalidTaskId>() {
+    if let Some(InvalidSpan::Backwards(_)) = source.downcast_ref::<InvalidSpan>() {
+        let (last, first) = typed.split_once('-')?;
+        return like(&format!("{first}-{last}"));
+    }
+    if source.is::<InvalidSpan>() && typed.contains('-') {
+        return like("3-7");
+    }
+    if source.is::<InvalidTaskId>() || source.is::<InvalidSpan>() {
         return Some("see the numbers of tasks with `apex task list`".to_owned());
     }
     source.is::<ParseIntError>().then(|| like("5")).flatten()

@@ -78,6 +78,10 @@ pub enum ChangeKind {
     Cancelled,
     /// A task that had ended begins anew.
     Retried,
+    /// A waiting task was put to another place among those of its queue and priority.
+    Moved,
+    /// What a waiting task is to do, or how, is another thing than before.
+    Edited,
     /// A task that had ended was forgotten.
     Removed,
     /// The hash of an output was computed.
@@ -96,7 +100,7 @@ pub enum ChangeKind {
 
 impl ChangeKind {
     /// Every kind.
-    pub const ALL: [ChangeKind; 23] = [
+    pub const ALL: [ChangeKind; 25] = [
         Self::Added,
         Self::Released,
         Self::Held,
@@ -113,6 +117,8 @@ impl ChangeKind {
         Self::CancelRequested,
         Self::Cancelled,
         Self::Retried,
+        Self::Moved,
+        Self::Edited,
         Self::Removed,
         Self::Hashed,
         Self::QueueAdded,
@@ -141,6 +147,8 @@ impl ChangeKind {
             Self::CancelRequested => "task.cancel_requested",
             Self::Cancelled => "task.cancelled",
             Self::Retried => "task.retried",
+            Self::Moved => "task.moved",
+            Self::Edited => "task.edited",
             Self::Removed => "task.removed",
             Self::Hashed => "task.hashed",
             Self::QueueAdded => "queue.added",

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::id::{AssignmentId, TaskId};
 use crate::domain::task::{State, Task};
+use crate::domain::time::Timestamp;
 
 /// What came of an add.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +92,8 @@ pub enum Refused {
     Forgotten(TaskId),
     /// Others that wait depend on it; this is the first of them.
     Needed(TaskId),
+    /// It is not, or not any more, one of those that were meant.
+    NotMeant,
 }
 
 /// Why a verb did nothing to one of several queues.
@@ -127,6 +130,12 @@ pub struct TaskFilter {
     pub limit: Option<u32>,
     /// Only those with a lower id: what comes after a page in which the lowest was this one.
     pub below: Option<TaskId>,
+    /// Only those with a higher id.
+    pub above: Option<TaskId>,
+    /// Only those that ended at that time or before.
+    pub ended_until: Option<Timestamp>,
+    /// Not the newest are kept but the oldest.
+    pub oldest_first: bool,
     /// Not the newest are kept but those that are started first: by priority, position and id.
     pub next_first: bool,
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::domain::error::{ErrorKind, Problem};
 use crate::domain::id::TaskId;
 use crate::domain::outcome::SignalName;
+use crate::domain::place::NotMoved;
 use crate::domain::query::Refused;
 use crate::domain::queue::InvalidQueueName;
 use crate::domain::task::{DEFAULT_QUEUE, InvalidSpec, State, Task};
@@ -32,6 +33,9 @@ pub enum Error {
     /// There is no such task.
     #[error("no task `{0}`")]
     NoSuchTask(TaskId),
+    /// A task is not, or not any more, one of those that were meant.
+    #[error("task `{0}` is not as it was to be")]
+    NotMeant(TaskId),
     /// No work is taken any more.
     #[error("the daemon is draining")]
     Draining,
@@ -75,6 +79,19 @@ pub enum Error {
         /// One that waits.
         waiting: TaskId,
     },
+    /// A task cannot come before another one.
+    #[error("cannot move task `{id}` before task `{}`: {why}", .before.id)]
+    NotBefore {
+        /// The task.
+        id: TaskId,
+        /// The other one.
+        before: Box<Task>,
+        /// Why.
+        why: String,
+    },
+    /// A task cannot come before itself.
+    #[error("cannot move task `{0}` before itself")]
+    BeforeItself(TaskId),
     /// The project came from elsewhere.
     #[error("this project came from elsewhere, and nothing of it is run until you accept it")]
     Untrusted,
@@ -166,15 +183,19 @@ impl Error {
     /// Returns the kind that callers see.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Spec(_) | Self::NotYet(_) | Self::QueueName(_) | Self::Binary { .. } => ErrorKind::Invalid,
+            Self::Spec(_) | Self::BeforeItself(_) | Self::NotYet(_) | Self::QueueName(_) | Self::Binary { .. } => {
+                ErrorKind::Invalid
+            }
             Self::NoSuchTask(_) => ErrorKind::NotFound,
             Self::Line { source, .. } => source.kind(),
             Self::Draining | Self::Stopped => ErrorKind::Unavailable,
             Self::AlreadyEnded(_)
+            | Self::NotMeant(_)
             | Self::Wrong { .. }
             | Self::WouldBeSkipped { .. }
             | Self::NeverToRun { .. }
             | Self::Needed { .. }
+            | Self::NotBefore { .. }
             | Self::Untrusted
             | Self::QueueInUse { .. }
             | Self::DefaultQueue
@@ -218,6 +239,10 @@ impl Error {
             Self::Needed { id, waiting } => {
                 problem.with_hint(format!("cancel that one first with `apex task cancel {waiting}`")).with_id(id)
             }
+            Self::NotBefore { id, before, .. } => {
+                problem.with_hint(format!("see how that one stands with `apex task show {}`", before.id)).with_id(id)
+            }
+            Self::BeforeItself(id) => problem.with_id(id),
             Self::Untrusted => problem.with_hint("look at it with `apex ls`, then accept it with `apex trust`"),
             Self::QueueInUse { name, .. } => {
                 problem.with_hint(format!("see them with `apex ls --queue {name}`")).with_id(name)
@@ -254,7 +279,25 @@ impl Error {
     pub(super) fn cancel_refused(id: TaskId, refused: Refused) -> Self {
         match refused {
             Refused::State(task) => Self::AlreadyEnded(task),
+            Refused::NotMeant => Self::NotMeant(id),
             _ => Self::NoSuchTask(id),
+        }
+    }
+
+    pub(super) fn not_moved(id: TaskId, refused: NotMoved) -> Self {
+        let not_before = |before: Box<Task>, why| Self::NotBefore { id, before, why };
+        match refused {
+            NotMoved::NotFound(id) => Self::NoSuchTask(id),
+            NotMoved::State(task) => Self::Wrong { verb: "move", wanted: "waiting", task },
+            NotMoved::Passed(before) => {
+                let why = format!("{}, not waiting", standing(&before));
+                not_before(before, why)
+            }
+            NotMoved::Apart(before) => {
+                let why = format!("it has priority {} in queue `{}`", before.spec.priority, before.spec.queue);
+                not_before(before, why)
+            }
+            NotMoved::Itself => Self::BeforeItself(id),
         }
     }
 
@@ -265,6 +308,7 @@ impl Error {
             Refused::Dependency(on) => Self::WouldBeSkipped { id, on },
             Refused::Forgotten(on) => Self::NeverToRun { id, on },
             Refused::Needed(waiting) => Self::Needed { id, waiting },
+            Refused::NotMeant => Self::NotMeant(id),
         }
     }
 }

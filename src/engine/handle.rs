@@ -22,6 +22,7 @@ use crate::domain::time::Timestamp;
 use crate::engine::core::{Core, Wake};
 use crate::engine::hash::Hashing;
 use crate::engine::reload::Reload;
+use crate::engine::select::Named;
 use crate::engine::{Error, Guardian, Settings, World};
 use crate::fault::crash_point;
 use crate::link::mounts::Mounts;
@@ -320,10 +321,11 @@ impl Handle {
     /// get their turn; if the store fails, those before are cancelled.
     pub async fn cancel(
         &self,
-        ids: Vec<TaskId>,
+        named: impl Into<Named>,
         reason: Option<String>,
         by: Actor,
     ) -> Result<PerTask<Cancelled, Error>, Error> {
+        let Named { ids, only } = named.into();
         let now = (self.shared.world.now)();
         let mut places: Vec<usize> = (0..ids.len()).collect();
         if ids.len() > CANCEL_MAX {
@@ -335,7 +337,8 @@ impl Handle {
         let outlived = self.shared.outlived().await?;
         for piece in places.chunks(CANCEL_MAX) {
             let ids = piece.iter().map(|place| ids[*place]).collect();
-            let cancel = verb::Cancel { ids, reason: reason.clone(), by: by.clone(), now };
+            let (only, reason) = (only.clone(), reason.clone());
+            let cancel = verb::Cancel { ids, only, reason, by: by.clone(), now };
             let answers = self.shared.store.cancel(cancel).await?;
             crash_point("apexd.cancel.committed");
             for (place, (id, answer)) in piece.iter().zip(answers) {

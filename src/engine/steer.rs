@@ -9,9 +9,12 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::domain::change::Actor;
 use crate::domain::id::{AssignmentId, TaskId};
+use crate::domain::place::Place;
 use crate::domain::query::{PerTask, Refused, TaskFilter};
-use crate::domain::task::State;
+use crate::domain::selection::RETRIED;
+use crate::domain::task::{State, Task};
 use crate::engine::handle::Command;
+use crate::engine::select::Named;
 use crate::engine::{Error, Handle, run};
 use crate::fault::crash_point;
 use crate::store::task as verb;
@@ -25,18 +28,18 @@ const RETRY_MAX: u32 = 1_000;
 
 impl Handle {
     /// Keeps waiting tasks back until they are released.
-    pub async fn hold(&self, ids: Vec<TaskId>, by: Actor) -> Result<PerTask<(), Error>, Error> {
-        let answers = self.shared.store.hold(self.steer(ids, by)).await?;
+    pub async fn hold(&self, named: impl Into<Named>, by: Actor) -> Result<PerTask<(), Error>, Error> {
+        let answers = self.shared.store.hold(self.steer(named.into(), by)).await?;
         Ok(refusals(answers, "hold", "waiting"))
     }
 
     /// Lets held tasks go.
-    pub async fn release(&self, ids: Vec<TaskId>, by: Actor) -> Result<PerTask<(), Error>, Error> {
+    pub async fn release(&self, named: impl Into<Named>, by: Actor) -> Result<PerTask<(), Error>, Error> {
         self.refuse_if_draining()?;
         if self.is_untrusted().await {
             return Err(Error::Untrusted);
         }
-        let answers = self.shared.store.release(self.steer(ids, by)).await?;
+        let answers = self.shared.store.release(self.steer(named.into(), by)).await?;
         self.shared.unsettled.store(true, Ordering::Release);
         self.clock_changed();
         Ok(refusals(answers, "release", "held"))
@@ -44,7 +47,8 @@ impl Handle {
 
     /// Stops all processes in the sessions of running tasks; they keep their slots. Resolves when that is stored and the signals were
     /// sent.
-    pub async fn pause(&self, ids: Vec<TaskId>, by: Actor) -> Result<PerTask<(), Error>, Error> {
+    pub async fn pause(&self, named: impl Into<Named>, by: Actor) -> Result<PerTask<(), Error>, Error> {
+        let Named { ids, only } = named.into();
         let (ids, outlived) = self.without_outlived(ids, "pause").await?;
         // The wish is stored before the deed: an apexd that takes over stops what should stand still once more.
         let patience = Instant::now() + START_PATIENCE;
@@ -56,7 +60,8 @@ impl Handle {
             // One that is just being started holds nobody else up, here or elsewhere.
             let turn = self.shared.pausing.lock().await;
             let pending = open.iter().filter_map(|place| ids.get(*place).copied()).collect();
-            for (place, answer) in open.iter().zip(self.shared.store.pause(self.pause_of(pending, by.clone())).await?) {
+            let pause = self.pause_of(Named { ids: pending, only: only.clone() }, by.clone());
+            for (place, answer) in open.iter().zip(self.shared.store.pause(pause).await?) {
                 // What is stored as paused is stopped at once, however long another one of them takes to start.
                 if let Ok(assignment) = &answer.1 {
                     crash_point("apexd.pause.committed");
@@ -75,7 +80,8 @@ impl Handle {
     }
 
     /// Lets the processes of paused tasks go on. Resolves when the signals were sent and that is stored.
-    pub async fn resume(&self, ids: Vec<TaskId>, by: Actor) -> Result<PerTask<(), Error>, Error> {
+    pub async fn resume(&self, named: impl Into<Named>, by: Actor) -> Result<PerTask<(), Error>, Error> {
+        let Named { ids, only } = named.into();
         let (ids, outlived) = self.without_outlived(ids, "resume").await?;
         let _turn = self.shared.pausing.lock().await;
         // The deed comes before the record: what is recorded as paused and goes on is stopped again by the next apexd,
@@ -90,7 +96,7 @@ impl Handle {
             }
         }
         crash_point("apexd.resume.signalled");
-        let mut answers = without_value(self.shared.store.resume(self.pause_of(ids, by)).await?);
+        let mut answers = without_value(self.shared.store.resume(self.pause_of(Named { ids, only }, by)).await?);
         // One that has gone on may have come to its end before that was to be recorded.
         for (_, answer) in answers.iter_mut().filter(|(id, _)| told.contains(id)) {
             if matches!(answer, Err(Refused::State(_))) {
@@ -101,13 +107,13 @@ impl Handle {
     }
 
     /// Begins tasks anew that have ended: the same ids, counted afresh. What was skipped because of them waits again.
-    pub async fn retry(&self, ids: Vec<TaskId>, by: Actor) -> Result<PerTask<(), Error>, Error> {
+    pub async fn retry(&self, named: impl Into<Named>, by: Actor) -> Result<PerTask<(), Error>, Error> {
         self.refuse_if_draining()?;
         let trusted = self.shared.trusted.read().await;
         if !*trusted {
             return Err(Error::Untrusted);
         }
-        let answers = self.shared.store.retry(self.steer(ids, by)).await?;
+        let answers = self.shared.store.retry(self.steer(named.into(), by)).await?;
         self.shared.unsettled.store(true, Ordering::Release);
         self.clock_changed();
         Ok(refusals(answers, "retry", "ended"))
@@ -115,7 +121,7 @@ impl Handle {
 
     /// Does the same with all that failed, timed out, were lost or interrupted, and tells which. Many go in pieces.
     pub async fn retry_failed(&self, by: Actor) -> Result<PerTask<(), Error>, Error> {
-        let states = vec![State::Failed, State::TimedOut, State::Lost, State::Interrupted];
+        let states = RETRIED.to_vec();
         let mut filter = TaskFilter { states, limit: Some(RETRY_MAX), ..TaskFilter::default() };
         let mut all: PerTask<(), Error> = Vec::new();
         loop {
@@ -131,9 +137,15 @@ impl Handle {
         }
     }
 
+    /// Puts a waiting task to another place among those of its queue and priority.
+    pub async fn move_task(&self, id: TaskId, to: Place, by: Actor) -> Result<Task, Error> {
+        let wish = verb::Move { id, to, by, now: (self.shared.world.now)() };
+        self.shared.store.move_task(wish).await?.map_err(|refused| Error::not_moved(id, refused))
+    }
+
     /// Forgets tasks that have ended, with all they wrote.
-    pub async fn remove(&self, ids: Vec<TaskId>, by: Actor) -> Result<PerTask<(), Error>, Error> {
-        let answers = self.shared.store.remove(self.steer(ids, by)).await?;
+    pub async fn remove(&self, named: impl Into<Named>, by: Actor) -> Result<PerTask<(), Error>, Error> {
+        let answers = self.shared.store.remove(self.steer(named.into(), by)).await?;
         // It goes on if there is much to be deleted.
         let _ = timeout(TIDY_PATIENCE, run::tidy(&self.shared)).await;
         Ok(refusals(answers, "remove", "ended"))
@@ -151,12 +163,12 @@ impl Handle {
         Ok((within_reach, outlived))
     }
 
-    fn steer(&self, ids: Vec<TaskId>, by: Actor) -> verb::Steer {
-        verb::Steer { ids, by, now: (self.shared.world.now)() }
+    fn steer(&self, Named { ids, only }: Named, by: Actor) -> verb::Steer {
+        verb::Steer { ids, only, by, now: (self.shared.world.now)() }
     }
 
-    fn pause_of(&self, ids: Vec<TaskId>, by: Actor) -> verb::Pause {
-        verb::Pause { ids, by, now: (self.shared.world.now)(), at: (self.shared.world.moment)() }
+    fn pause_of(&self, Named { ids, only }: Named, by: Actor) -> verb::Pause {
+        verb::Pause { ids, only, by, now: (self.shared.world.now)(), at: (self.shared.world.moment)() }
     }
 
     /// Lets the loop stop the processes of an attempt, or let them go on, and waits until the signal was sent.

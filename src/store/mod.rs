@@ -14,6 +14,7 @@ pub mod change;
 #[cfg(test)]
 mod conformance;
 mod error;
+mod filter;
 mod glob;
 pub mod memory;
 pub mod queue;

@@ -13,6 +13,8 @@ use crate::domain::change::Actor;
 use crate::domain::id::{AssignmentId, TaskId, TaskUuid};
 use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
 use crate::domain::outcome::Outcome;
+pub use crate::domain::place::{NotMoved, Place};
+pub use crate::domain::prune::{Ended, Prune};
 pub use crate::domain::query::{Added, AddedMany, Cancelled, Counts, PerTask, Refused, TaskFilter, TaskPage};
 use crate::domain::task::{BulkTask, Environment, NewTask, Task};
 use crate::domain::time::{Moment, Timestamp};
@@ -161,11 +163,17 @@ pub enum Stepped {
 /// The answers to [`TaskStore::steps`], when they are there: one for each.
 pub type Steps<'a> = Pin<Box<dyn Future<Output = Vec<Stepped>> + Send + 'a>>;
 
+/// What a task has to be for a verb to be done to it; every other one is refused as [`Refused::NotMeant`]. It is looked at in
+/// the transaction that does it.
+pub type Only = Option<Arc<TaskFilter>>;
+
 /// Asks for tasks to be cancelled.
 #[derive(Debug, Clone)]
 pub struct Cancel {
     /// Which.
     pub ids: Vec<TaskId>,
+    /// Of these, only those that match.
+    pub only: Only,
     /// Why, for people.
     pub reason: Option<String>,
     /// Who asks.
@@ -179,6 +187,8 @@ pub struct Cancel {
 pub struct Steer {
     /// Which.
     pub ids: Vec<TaskId>,
+    /// Of these, only those that match.
+    pub only: Only,
     /// Who asks.
     pub by: Actor,
     /// When.
@@ -190,12 +200,27 @@ pub struct Steer {
 pub struct Pause {
     /// Which.
     pub ids: Vec<TaskId>,
+    /// Of these, only those that match.
+    pub only: Only,
     /// Who asks.
     pub by: Actor,
     /// When, for people.
     pub now: Timestamp,
     /// When, for what counts how long a process has run.
     pub at: Moment,
+}
+
+/// Asks for a task to be put to another place.
+#[derive(Debug, Clone)]
+pub struct Move {
+    /// Which.
+    pub id: TaskId,
+    /// Where to.
+    pub to: Place,
+    /// Who asks.
+    pub by: Actor,
+    /// When.
+    pub now: Timestamp,
 }
 
 /// Says what is kept no longer.
@@ -274,6 +299,9 @@ pub trait TaskStore {
     /// Returns the tasks that match.
     fn tasks(&self, filter: TaskFilter) -> Reply<'_, TaskPage>;
 
+    /// Returns the ids of the tasks that match, ascending.
+    fn select(&self, filter: TaskFilter) -> Reply<'_, Vec<TaskId>>;
+
     /// Returns the uploads that tasks name as their standard input. Goes through all tasks.
     fn uploads(&self) -> Reply<'_, HashSet<Uuid>>;
 
@@ -337,6 +365,12 @@ pub trait TaskStore {
     /// Forgets tasks that have ended, and their environment with the last task that has it; refused for what has not
     /// ended, and while something that waits depends on it. Their files go to the litter.
     fn remove(&self, remove: Steer) -> Reply<'_, PerTask<()>>;
+
+    /// Puts a waiting task to another place among those that wait in its queue with its priority. Others keep their order.
+    fn move_task(&self, wish: Move) -> Reply<'_, Result<Task, NotMoved>>;
+
+    /// Returns which tasks have ended that are to be forgotten, those that ended last first, at most `limit`.
+    fn ended(&self, prune: Prune, limit: usize) -> Reply<'_, Vec<Ended>>;
 
     /// Forgets tasks that have ended and the oldest changes, as many as one transaction should; a task as [`TaskStore::remove`]
     /// does, and none that something which waits depends on. The counts since the project began stay.

@@ -51,6 +51,10 @@ pub enum Command {
     Retry(steer::Retry),
     /// `task rm`
     Remove(steer::Remove),
+    /// `task move`
+    Move(steer::Move),
+    /// `task prune`
+    Prune(steer::Prune),
     /// `task why`
     Why(steer::Why),
     /// `queue list`

@@ -23,6 +23,7 @@ pub mod task;
 pub mod terms;
 pub mod value;
 mod verb;
+pub mod which;
 
 #[cfg(test)]
 mod pages;

@@ -1,62 +1,130 @@
 //! What can be typed after `task` to steer tasks that are there.
 
+use std::time::Duration;
+
 use clap::Args;
 
+use crate::cli::args::value;
+use crate::cli::args::which::Which;
 use crate::domain::id::TaskId;
+use crate::domain::selection::{RETRIED, Selection};
+use crate::domain::task::State;
 
 /// Keeps waiting tasks back until they are released.
-#[derive(Debug, Clone, PartialEq, Eq, Args)]
-#[command(after_help = "Examples:\n  apex task hold 12\n  apex task hold 12 13")]
+///
+/// Tasks can be chosen as with `apex task cancel`: of these, those that wait.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[command(after_help = "Examples:\n  apex task hold 12\n  apex task hold 12-15\n  apex task hold --queue slow")]
 pub struct Hold {
-    /// The tasks' numbers
-    #[arg(value_name = "ID", required = true, value_delimiter = ',')]
-    pub ids: Vec<TaskId>,
+    /// Which tasks.
+    #[command(flatten)]
+    pub which: Which,
 }
 
 /// Stops all processes in the sessions of running tasks.
 ///
 /// They keep their slots, and their time limits stand still until `apex task resume`. What has made a session of its own, as
-/// with `setsid`, goes on.
-#[derive(Debug, Clone, PartialEq, Eq, Args)]
-#[command(after_help = "Examples:\n  apex task pause 12\n  apex task pause 12 13")]
+/// with `setsid`, goes on. Tasks can be chosen as with `apex task cancel`: of these, those that run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[command(after_help = "Examples:\n  apex task pause 12\n  apex task pause 12-15\n  apex task pause --queue slow")]
 pub struct Pause {
-    /// The tasks' numbers
-    #[arg(value_name = "ID", required = true, value_delimiter = ',')]
-    pub ids: Vec<TaskId>,
+    /// Which tasks.
+    #[command(flatten)]
+    pub which: Which,
 }
 
 /// Lets the processes of paused tasks go on.
-#[derive(Debug, Clone, PartialEq, Eq, Args)]
-#[command(after_help = "Examples:\n  apex task resume 12\n  apex task resume 12 13")]
+///
+/// Tasks can be chosen as with `apex task cancel`: of these, those that are paused.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[command(after_help = "Examples:\n  apex task resume 12\n  apex task resume 12-15\n  apex task resume --queue slow")]
 pub struct Resume {
-    /// The tasks' numbers
-    #[arg(value_name = "ID", required = true, value_delimiter = ',')]
-    pub ids: Vec<TaskId>,
+    /// Which tasks.
+    #[command(flatten)]
+    pub which: Which,
 }
 
 /// Runs tasks again that have ended.
 ///
-/// They keep their numbers, and their failures are counted afresh. What was skipped because of them waits again.
+/// They keep their numbers, and their failures are counted afresh. What was skipped because of them waits again. Tasks can be
+/// chosen as with `apex task cancel`: of these, those that failed, timed out, were lost or interrupted, unless --state says others.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
-#[command(after_help = "Examples:\n  apex task retry 12\n  apex task retry --failed")]
+#[command(after_help = "\
+Examples:
+  apex task retry 12
+  apex task retry --failed
+  apex task retry --queue slow --state cancelled")]
 pub struct Retry {
-    /// The tasks' numbers
-    #[arg(value_name = "ID", required_unless_present = "failed", value_delimiter = ',')]
-    pub ids: Vec<TaskId>,
+    /// Which tasks.
+    #[command(flatten)]
+    pub which: Which,
     /// All that failed, timed out, were lost or interrupted
-    #[arg(long, conflicts_with = "ids")]
+    #[arg(long, conflicts_with_all = ["ids", "states"])]
     pub failed: bool,
+}
+
+impl Retry {
+    /// Returns what is meant; `None` if that is all that failed.
+    pub fn selection(&self) -> Option<Selection> {
+        let mut selection = self.which.selection();
+        if self.failed {
+            if !selection.has_conditions() {
+                return None;
+            }
+            selection.states = RETRIED.to_vec();
+        }
+        Some(selection)
+    }
 }
 
 /// Removes tasks that have ended, with all they wrote.
 ///
-/// Refused while something that waits depends on them.
-#[derive(Debug, Clone, PartialEq, Eq, Args)]
-#[command(after_help = "Examples:\n  apex task rm 12\n  apex task rm 12 13")]
+/// Refused while something that waits depends on them. Tasks can be chosen as with `apex task cancel`: of these, those that have
+/// ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[command(after_help = "Examples:\n  apex task rm 12\n  apex task rm 12-15\n  apex task rm --label batch=7")]
 pub struct Remove {
-    /// The tasks' numbers
-    #[arg(value_name = "ID", required = true, value_delimiter = ',')]
-    pub ids: Vec<TaskId>,
+    /// Which tasks.
+    #[command(flatten)]
+    pub which: Which,
+}
+
+/// Puts a waiting task to another place.
+///
+/// Among those that wait in its queue with its priority; the others keep their order, and all keep their numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(after_help = "Examples:\n  apex task move 12 --top\n  apex task move 12 --before 7")]
+pub struct Move {
+    /// The task's number
+    #[arg(value_name = "ID")]
+    pub id: TaskId,
+    /// In front of all others
+    #[arg(long, required_unless_present = "before", conflicts_with = "before")]
+    pub top: bool,
+    /// In front of this one
+    #[arg(long, value_name = "ID")]
+    pub before: Option<TaskId>,
+}
+
+/// Removes what has ended, with all it wrote.
+///
+/// All of it, unless a flag says otherwise; what several flags say holds together. What something that waits depends on stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Examples:
+  apex task prune --older-than 7d
+  apex task prune --keep 100
+  apex task prune --state succeeded,cancelled --older-than 1h")]
+pub struct Prune {
+    /// Only what ended longer ago than this
+    #[arg(long, value_name = "DURATION", value_parser = value::duration)]
+    pub older_than: Option<Duration>,
+    /// Not the N that ended last; with --state, of those in these states
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub keep: u64,
+    /// Only what ended in this state
+    #[arg(long = "state", value_name = "STATE", value_delimiter = ',', value_parser = value::ended_state)]
+    pub states: Vec<State>,
 }
 
 /// Says what a task waits for.

@@ -8,7 +8,8 @@ use clap::Args;
 
 use crate::cli::args::terms::{Limits, Tries, Waits};
 use crate::cli::args::value;
-use crate::domain::id::TaskId;
+use crate::cli::args::which::Which;
+use crate::domain::selection::Named;
 use crate::domain::task::State;
 
 /// The words of a command to run, and whether they came after `--`.
@@ -173,13 +174,17 @@ pub struct List {
     pub all: bool,
 }
 
-/// Shows everything about a task.
-#[derive(Debug, Clone, PartialEq, Eq, Args)]
-#[command(after_help = "Examples:\n  apex task show 12\n  apex task show 12 --json")]
+/// Shows everything about tasks.
+///
+/// With ranges, and chosen by their state, queue, labels and name, as with `apex task cancel`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[command(
+    after_help = "Examples:\n  apex task show 12\n  apex task show 12 --json\n  apex task show 12-15 --state failed"
+)]
 pub struct Show {
-    /// The task's number
-    #[arg(value_name = "ID")]
-    pub id: TaskId,
+    /// Which tasks.
+    #[command(flatten)]
+    pub which: Which,
     /// Print the values of its environment, too
     #[arg(long)]
     pub show_env: bool,
@@ -188,18 +193,20 @@ pub struct Show {
 /// Prints what tasks wrote.
 ///
 /// Into a pipe or a file: every byte as it was written. On a terminal what could steer it is shown as text; colours
-/// stay. With several tasks each line begins with the name or the number of its task.
-#[derive(Debug, Clone, PartialEq, Eq, Args)]
+/// stay. With several tasks each line begins with the name or the number of its task. They can be named by ranges, and chosen by
+/// their state, queue, labels and name, as with `apex task cancel`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 #[command(after_help = "\
 Examples:
   apex task logs 12
   apex task logs -f 12
-  apex task logs -f 12 13 14
+  apex task logs -f 12-14
+  apex task logs --label batch=7 --state failed
   apex task logs 12 -n 20 --stderr")]
 pub struct Logs {
-    /// The tasks' numbers
-    #[arg(value_name = "ID", required = true, value_delimiter = ',')]
-    pub ids: Vec<TaskId>,
+    /// Which tasks.
+    #[command(flatten)]
+    pub which: Which,
     /// Go on until the tasks end; exit with the task's code, with several with 0 if all succeeded
     #[arg(short, long)]
     pub follow: bool,
@@ -222,17 +229,34 @@ pub struct Logs {
 
 /// Waits until tasks have ended.
 ///
-/// With a single task this exits with the task's own code, with several with 0 if all succeeded and else with 1.
-#[derive(Debug, Clone, PartialEq, Eq, Args)]
+/// With a single task this exits with the task's own code, with several with 0 if all succeeded and else with 1. Ranges, and
+/// tasks chosen by queue, label and name, are several, however many that are; those that have ended count like all others. If
+/// there are none it exits with 4.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 #[command(after_help = "\
 Examples:
   apex task wait 12
-  apex task wait 12 13 14 --timeout 1h
+  apex task wait 12-14 --timeout 1h
+  apex task wait --label batch=7
   apex task wait 12 --state running")]
 pub struct Wait {
-    /// The tasks' numbers
-    #[arg(value_name = "ID", required = true, value_delimiter = ',')]
-    pub ids: Vec<TaskId>,
+    /// The tasks' numbers, and ranges of them like 3-7
+    #[arg(
+        id = "ids",
+        value_name = "ID",
+        value_delimiter = ',',
+        required_unless_present_any = ["queue", "labels", "name"]
+    )]
+    pub named: Vec<Named>,
+    /// Tasks of this queue
+    #[arg(short = 'Q', long, value_name = "QUEUE")]
+    pub queue: Option<String>,
+    /// Tasks with this label
+    #[arg(short, long = "label", value_name = "KEY[=VALUE]", value_delimiter = ',', value_parser = value::label)]
+    pub labels: Vec<(String, Option<String>)>,
+    /// Tasks whose name matches: `*`, `?`, `[…]`
+    #[arg(long, value_name = "GLOB")]
+    pub name: Option<String>,
     /// Give up after this time, and exit with 75
     #[arg(long, value_name = "DURATION", value_parser = value::duration)]
     pub timeout: Option<Duration>,
@@ -244,12 +268,22 @@ pub struct Wait {
 /// Cancels tasks.
 ///
 /// What waits ends at once. What runs gets SIGTERM, and SIGKILL after its grace period.
-#[derive(Debug, Clone, PartialEq, Eq, Args)]
-#[command(after_help = "Examples:\n  apex task cancel 12\n  apex task cancel 12 13 --reason 'wrong branch' --wait")]
+///
+/// Tasks are named by their numbers, by ranges of them, or chosen by their state, queue, labels and name: those for which all of
+/// that holds, of those named if some are. Numbers in a range that no task has are passed over. What was chosen and does not
+/// stand so that the command could do something to it is left alone. If no task is meant, this exits with 4; if there was
+/// nothing to be done to those that are, with 0. Many are changed some at a time, so that nobody has to wait.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Examples:
+  apex task cancel 12
+  apex task cancel 12,14-20 --reason 'wrong branch' --wait
+  apex task cancel --queue slow --state queued
+  apex task cancel 100-200 --label batch=7")]
 pub struct Cancel {
-    /// The tasks' numbers
-    #[arg(value_name = "ID", required = true, value_delimiter = ',')]
-    pub ids: Vec<TaskId>,
+    /// Which tasks.
+    #[command(flatten)]
+    pub which: Which,
     /// Why, for people
     #[arg(long)]
     pub reason: Option<String>,
@@ -260,23 +294,28 @@ pub struct Cancel {
 
 /// Sends a signal to all processes of tasks.
 ///
-/// Nothing else changes: a task that is killed this way has failed, and may be tried again.
-#[derive(Debug, Clone, PartialEq, Eq, Args)]
-#[command(after_help = "Examples:\n  apex task kill 12\n  apex task kill --signal HUP 12")]
+/// Nothing else changes: a task that is killed this way has failed, and may be tried again. Tasks can be chosen as with
+/// `apex task cancel`: of these, those that have a process.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[command(
+    after_help = "Examples:\n  apex task kill 12\n  apex task kill --signal HUP 12\n  apex task kill -s USR1 --name 'server*'"
+)]
 pub struct Kill {
-    /// The tasks' numbers
-    #[arg(value_name = "ID", required = true, value_delimiter = ',')]
-    pub ids: Vec<TaskId>,
+    /// Which tasks.
+    #[command(flatten)]
+    pub which: Which,
     /// The signal, by name or number
     #[arg(short, long, value_name = "SIGNAL", default_value = "KILL", value_parser = value::signal)]
     pub signal: i32,
 }
 
 /// Lets held tasks go.
-#[derive(Debug, Clone, PartialEq, Eq, Args)]
-#[command(after_help = "Examples:\n  apex task release 12")]
+///
+/// Tasks can be chosen as with `apex task cancel`: of these, those that are held.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[command(after_help = "Examples:\n  apex task release 12\n  apex task release --label batch=7")]
 pub struct Release {
-    /// The tasks' numbers
-    #[arg(value_name = "ID", required = true, value_delimiter = ',')]
-    pub ids: Vec<TaskId>,
+    /// Which tasks.
+    #[command(flatten)]
+    pub which: Which,
 }

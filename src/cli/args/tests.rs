@@ -278,15 +278,16 @@ fn every_flag_of_the_other_commands_is_read() {
     assert_eq!(
         command_of(&["task", "wait", "1", "2,3", "--timeout", "1h30m", "--state", "running,timed_out"]),
         Command::Wait(task::Wait {
-            ids: ids(&[1, 2, 3]),
+            named: which::Which::of(&[1, 2, 3]).named,
             timeout: Some(Duration::from_secs(5400)),
             states: vec![State::Running, State::TimedOut],
+            ..task::Wait::default()
         })
     );
     assert_eq!(
         command_of(&["task", "logs", "7", "8,9", "-f", "-n", "20", "--attempt", "2", "--stderr", "--raw"]),
         Command::Logs(task::Logs {
-            ids: ids(&[7, 8, 9]),
+            which: which::Which::of(&[7, 8, 9]),
             follow: true,
             lines: Some(20),
             attempt: Some(2),
@@ -297,24 +298,51 @@ fn every_flag_of_the_other_commands_is_read() {
     );
     assert_eq!(
         command_of(&["task", "kill", "--signal", "hup", "1", "2"]),
-        Command::Kill(task::Kill { ids: ids(&[1, 2]), signal: 1 })
+        Command::Kill(task::Kill { which: which::Which::of(&[1, 2]), signal: 1 })
     );
-    assert_eq!(command_of(&["task", "kill", "1"]), Command::Kill(task::Kill { ids: ids(&[1]), signal: 9 }));
+    assert_eq!(
+        command_of(&["task", "kill", "1"]),
+        Command::Kill(task::Kill { which: which::Which::of(&[1]), signal: 9 })
+    );
     assert_eq!(
         command_of(&["task", "cancel", "1", "--reason", "no", "--wait"]),
-        Command::Cancel(task::Cancel { ids: ids(&[1]), reason: Some("no".to_owned()), wait: true })
+        Command::Cancel(task::Cancel { which: which::Which::of(&[1]), reason: Some("no".to_owned()), wait: true })
     );
-    assert_eq!(command_of(&["task", "release", "1"]), Command::Release(task::Release { ids: ids(&[1]) }));
-    assert_eq!(command_of(&["task", "hold", "1,2"]), Command::Hold(steer::Hold { ids: ids(&[1, 2]) }));
-    assert_eq!(command_of(&["task", "pause", "1"]), Command::Pause(steer::Pause { ids: ids(&[1]) }));
-    assert_eq!(command_of(&["task", "resume", "1"]), Command::Resume(steer::Resume { ids: ids(&[1]) }));
-    assert_eq!(command_of(&["task", "retry", "1"]), Command::Retry(steer::Retry { ids: ids(&[1]), failed: false }));
-    assert_eq!(command_of(&["task", "retry", "--failed"]), Command::Retry(steer::Retry { ids: vec![], failed: true }));
-    assert_eq!(command_of(&["task", "rm", "1", "2"]), Command::Remove(steer::Remove { ids: ids(&[1, 2]) }));
+    assert_eq!(
+        command_of(&["task", "release", "1"]),
+        Command::Release(task::Release { which: which::Which::of(&[1]) })
+    );
+    assert_eq!(command_of(&["task", "hold", "1,2"]), Command::Hold(steer::Hold { which: which::Which::of(&[1, 2]) }));
+    assert_eq!(command_of(&["task", "pause", "1"]), Command::Pause(steer::Pause { which: which::Which::of(&[1]) }));
+    assert_eq!(command_of(&["task", "resume", "1"]), Command::Resume(steer::Resume { which: which::Which::of(&[1]) }));
+    assert_eq!(
+        command_of(&["task", "retry", "1"]),
+        Command::Retry(steer::Retry { which: which::Which::of(&[1]), failed: false })
+    );
+    assert_eq!(
+        command_of(&["task", "retry", "--failed"]),
+        Command::Retry(steer::Retry { failed: true, ..steer::Retry::default() })
+    );
+    assert_eq!(
+        command_of(&["task", "rm", "1", "2"]),
+        Command::Remove(steer::Remove { which: which::Which::of(&[1, 2]) })
+    );
+    assert_eq!(
+        command_of(&["task", "move", "1", "--before", "7"]),
+        Command::Move(steer::Move { id: ids(&[1])[0], top: false, before: Some(ids(&[7])[0]) })
+    );
+    assert_eq!(
+        command_of(&["task", "prune", "--older-than", "2h", "--keep", "3", "--state", "lost,failed"]),
+        Command::Prune(steer::Prune {
+            older_than: Some(Duration::from_secs(7200)),
+            keep: 3,
+            states: vec![State::Lost, State::Failed],
+        })
+    );
     assert_eq!(command_of(&["task", "why", "1"]), Command::Why(steer::Why { id: ids(&[1])[0] }));
     assert_eq!(
         command_of(&["task", "show", "1", "--show-env"]),
-        Command::Show(task::Show { id: ids(&[1])[0], show_env: true })
+        Command::Show(task::Show { which: which::Which::of(&[1]), show_env: true })
     );
     assert_eq!(
         command_of(&["task", "list", "--name", "b*", "--limit", "3", "-Q", "default", "--label", "a"]),
@@ -416,6 +444,15 @@ fn wrong_usage_is_refused_and_says_what_would_be_right() {
         (&["task", "add", "--on-interrupt", "cry", "--", "true"], "stop or rerun"),
         (&["task", "add", "--timeout", "5", "--", "true"], "`5s`"),
         (&["task", "kill", "--signal", "NOPE", "1"], "SIGTERM"),
+        (&["task", "show", "7-3"], "before it begins"),
+        (&["task", "wait", "5-"], "range"),
+        (&["task", "cancel", "0-4"], "range"),
+        (&["task", "cancel"], "ID"),
+        (&["task", "wait", "--state", "running"], "ID"),
+        (&["task", "retry", "--failed", "--state", "lost"], "--state"),
+        (&["task", "move", "1"], "--top"),
+        (&["task", "move", "1", "--top", "--before", "2"], "--before"),
+        (&["task", "prune", "--state", "held"], "tasks end as succeeded"),
         (&["task", "retry"], "ID"),
         (&["task", "retry", "1", "--failed"], "--failed"),
         (&["queue"], "Usage"),
@@ -440,4 +477,23 @@ fn wrong_usage_is_refused_and_says_what_would_be_right() {
         let message = refused(line);
         assert!(message.contains(part), "{line:?}: {message}");
     }
+}
+
+#[test]
+fn tasks_are_named_by_number_by_range_and_by_what_they_have_in_common() {
+    let line =
+        ["cancel", "3", "5-7,9", "-Q", "slow", "-l", "a=1", "--label", "b", "--state", "running", "--name", "x*"];
+    let Command::Cancel(cancel) = command_of(&line) else { panic!("no cancel") };
+    let selection = cancel.which.selection();
+    let span = crate::domain::selection::Span { first: ids(&[5])[0], last: ids(&[7])[0] };
+    assert_eq!((selection.ids, selection.spans), (ids(&[3, 9]), vec![span]));
+    assert_eq!(selection.states, [State::Running, State::Starting]);
+    assert_eq!((selection.queue.as_deref(), selection.name.as_deref()), (Some("slow"), Some("x*")));
+    assert_eq!(selection.labels, [("a".to_owned(), Some("1".to_owned())), ("b".to_owned(), None)]);
+    let Command::Wait(wait) = command_of(&["wait", "-Q", "slow", "--state", "held"]) else { panic!("no wait") };
+    assert_eq!((wait.named, wait.states), (vec![], vec![State::Held]));
+    let Command::Retry(retry) = command_of(&["task", "retry", "--failed", "-Q", "slow"]) else { panic!("no retry") };
+    assert_eq!(retry.selection().unwrap().states, crate::domain::selection::RETRIED);
+    let Command::Retry(retry) = command_of(&["task", "retry", "--failed"]) else { panic!("no retry") };
+    assert_eq!(retry.selection(), None);
 }

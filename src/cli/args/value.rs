@@ -16,6 +16,9 @@ pub enum Error {
     /// No state of that name.
     #[error("states are {}", states())]
     State,
+    /// No state of that name in which tasks have ended.
+    #[error("tasks end as {}", State::ALL.iter().filter(|state| state.is_ended()).map(|s| s.as_str()).collect::<Vec<_>>().join(", "))]
+    EndedState,
     /// No signal of that name.
     #[error("signals are named like `TERM` or `SIGTERM`, or have a number from 1 to 64")]
     Signal,
@@ -77,6 +80,11 @@ pub fn queue(text: &str) -> Result<String, InvalidQueueName> {
 pub fn state(text: &str) -> Result<State, Error> {
     // `starting` is an inner matter: nobody sees it, so nobody can ask for it.
     State::from_word(text).filter(|state| state.shown() == *state).ok_or(Error::State)
+}
+
+/// Reads the word for a state in which tasks have ended.
+pub fn ended_state(text: &str) -> Result<State, Error> {
+    State::from_word(text).filter(|state| state.is_ended()).ok_or(Error::EndedState)
 }
 
 fn states() -> String {

@@ -157,12 +157,12 @@ const CANCEL: Verb = Verb {
 };
 
 /// Commands that begin with `task`.
-const TASK: [Verb; 14] = [
+const TASK: [Verb; 16] = [
     ADD,
     LIST,
     Verb {
         word: "show",
-        about: "Shows everything about a task",
+        about: "Shows everything about tasks",
         build: task::Show::augment_args,
         read: |matches, _| task::Show::from_arg_matches_mut(matches).map(Command::Show),
     },
@@ -202,7 +202,9 @@ const TASK: [Verb; 14] = [
     Verb {
         word: "retry",
         about: "Runs tasks again that have ended",
-        build: steer::Retry::augment_args,
+        build: |command| {
+            steer::Retry::augment_args(command).mut_arg("ids", |ids| ids.required_unless_present("failed"))
+        },
         read: |matches, _| steer::Retry::from_arg_matches_mut(matches).map(Command::Retry),
     },
     Verb {
@@ -210,6 +212,18 @@ const TASK: [Verb; 14] = [
         about: "Removes tasks that have ended, with all they wrote",
         build: steer::Remove::augment_args,
         read: |matches, _| steer::Remove::from_arg_matches_mut(matches).map(Command::Remove),
+    },
+    Verb {
+        word: "move",
+        about: "Puts a waiting task to another place",
+        build: steer::Move::augment_args,
+        read: |matches, _| steer::Move::from_arg_matches_mut(matches).map(Command::Move),
+    },
+    Verb {
+        word: "prune",
+        about: "Removes what has ended, with all it wrote",
+        build: steer::Prune::augment_args,
+        read: |matches, _| steer::Prune::from_arg_matches_mut(matches).map(Command::Prune),
     },
     Verb {
         word: "why",

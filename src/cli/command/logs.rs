@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use tokio::task::JoinSet;
 
 use crate::cli::args::task::Logs;
+use crate::cli::command::chosen;
 use crate::cli::command::follow::{Form, Printer, needs_a_word, without_end};
 use crate::cli::command::prefix::Prefix;
 use crate::cli::command::wait::{Watching, as_it_stands};
@@ -15,6 +16,7 @@ use crate::cli::session::{Session, block_on};
 use crate::domain::attempt::Stream;
 use crate::domain::error::{ErrorKind, Problem};
 use crate::domain::id::TaskId;
+use crate::domain::selection::Selection;
 use crate::domain::task::{State, Task};
 use crate::exit::{self, Exit};
 use crate::rpc::client::{self, Client, Follow, FollowRequest, Piece};
@@ -25,15 +27,10 @@ const TOGETHER_MAX: usize = 512;
 
 /// Prints what tasks wrote, and with `-f` what they write until they end.
 pub fn run(session: &Session, args: &Logs) -> Result<i32, Failure> {
-    let mut ids = Vec::with_capacity(args.ids.len());
-    for id in &args.ids {
-        if !ids.contains(id) {
-            ids.push(*id);
-        }
-    }
-    match ids.as_slice() {
-        [id] => alone(session, args, *id),
-        ids => together(session, args, ids),
+    let selection = args.which.selection();
+    match selection.plain_ids() {
+        Some([id, others @ ..]) if others.iter().all(|other| other == id) => alone(session, args, *id),
+        _ => together(session, args, &selection),
     }
 }
 
@@ -102,13 +99,14 @@ fn alone(session: &Session, args: &Logs, id: TaskId) -> Result<i32, Failure> {
     })
 }
 
-fn together(session: &Session, args: &Logs, ids: &[TaskId]) -> Result<i32, Failure> {
+fn together(session: &Session, args: &Logs, selection: &Selection) -> Result<i32, Failure> {
     let project = session.project()?;
     block_on(async {
         let connection = connect::connect(session, &project).await?;
         let client = &connection.client;
         // Every state is one to be told in: this only asks which there are, and for their names.
-        let mut named = Watching::new(ids, &State::ALL);
+        let ids = chosen::ids(client, selection).await?;
+        let mut named = Watching::new(&ids, &State::ALL);
         let all_known = named.to_the_end(session, client).await?;
         let tasks = named.tasks();
         if tasks.is_empty() {

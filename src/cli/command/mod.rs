@@ -2,6 +2,7 @@
 
 pub mod add;
 pub mod bulk;
+pub mod chosen;
 pub mod completions;
 pub mod config;
 pub mod daemon;
@@ -13,7 +14,9 @@ pub mod follow;
 pub mod init;
 pub mod lock;
 pub mod logs;
+pub mod place;
 pub mod prefix;
+pub mod prune;
 pub mod queue;
 pub mod run;
 pub mod status;
@@ -66,6 +69,8 @@ fn dispatch(session: &Session, command: Command) -> Result<i32, Failure> {
         Command::Resume(args) => steer::resume(session, &args),
         Command::Retry(args) => steer::retry(session, &args),
         Command::Remove(args) => steer::remove(session, &args),
+        Command::Move(args) => place::run(session, &args),
+        Command::Prune(args) => prune::run(session, &args),
         Command::Why(args) => why::run(session, &args),
         Command::QueueList => queue::list(session),
         Command::QueueAdd(args) => queue::add(session, &args),

@@ -1,14 +1,17 @@
 //! `task list`, `task show`
 
 use crate::cli::args::task::{List, Show};
+use crate::cli::command::chosen;
+use crate::cli::command::steer::code_of;
 use crate::cli::connect;
 use crate::cli::error::Failure;
 use crate::cli::render;
 use crate::cli::session::{Session, block_on, now};
-use crate::domain::error::{ErrorKind, Problem};
+use crate::domain::error::ErrorKind;
 use crate::domain::query::{TaskFilter, TaskPage};
 use crate::domain::task::{State, Task};
 use crate::exit::Exit;
+use crate::rpc::client;
 use crate::view::task::TaskView;
 
 /// How many ended tasks a list shows unless told otherwise.
@@ -35,10 +38,7 @@ pub fn list(session: &Session, args: &List) -> Result<i32, Failure> {
         if let Some(name) = filter.queue.as_ref().filter(|_| page.tasks.is_empty()) {
             let is_there = client.queues().await?.iter().any(|queue| queue.name == *name);
             if !is_there {
-                return Err(Problem::new(ErrorKind::NotFound, format!("no queue `{name}`"))
-                    .with_hint("see what there is with `apex queue list`")
-                    .with_id(name)
-                    .into());
+                return Err(chosen::no_queue(name).into());
             }
         }
         Ok(page)
@@ -109,28 +109,48 @@ fn filter(args: &List) -> TaskFilter {
         name: args.name.clone(),
         recent,
         limit: args.limit,
-        below: None,
-        next_first: false,
+        ..TaskFilter::default()
     }
 }
 
 /// Shows everything about a task.
 pub fn show(session: &Session, args: &Show) -> Result<i32, Failure> {
     let project = session.project()?;
-    let (task, env) = block_on(async {
+    let selection = args.which.selection();
+    let is_single = selection.plain_ids().is_some_and(|ids| ids.len() == 1);
+    block_on(async {
         let connection = connect::connect(session, &project).await?;
-        Ok(connection.client.task(args.id, args.show_env).await?)
-    })?;
-    if session.ui.json {
-        let view = TaskView::of(&task, project.data());
-        session.ui.json(&match &env {
-            Some(env) => view.with_env(env),
-            None => view,
-        })?;
-    } else {
-        session.ui.data(&render::task::details(&task, env.as_ref(), &project, now(), session.ui.width()))?;
-    }
-    Ok(Exit::Done.code())
+        let client = &connection.client;
+        let (mut views, mut refusals, mut is_first) = (Vec::new(), Vec::new(), true);
+        for id in chosen::ids(client, &selection).await? {
+            let (task, env) = match client.task(id, args.show_env).await {
+                Ok(found) => found,
+                Err(client::Error::Answered(problem)) if problem.kind == ErrorKind::NotFound && !is_single => {
+                    session.ui.fail_one(&problem);
+                    refusals.push(problem);
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            if session.ui.json {
+                let view = TaskView::of(&task, project.data());
+                views.push(match &env {
+                    Some(env) => view.with_env(env),
+                    None => view,
+                });
+            } else {
+                let details = render::task::details(&task, env.as_ref(), &project, now(), session.ui.width());
+                session.ui.data(&if is_first { details } else { format!("\n{details}") })?;
+            }
+            is_first = false;
+        }
+        match views.as_slice() {
+            _ if !session.ui.json => {}
+            [view] if is_single => session.ui.json(view)?,
+            views => session.ui.json(views)?,
+        }
+        Ok(code_of(&refusals, is_first).code())
+    })
 }
 
 #[cfg(test)]

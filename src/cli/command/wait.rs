@@ -1,11 +1,12 @@
 //! `task wait`, and waiting wherever else it is done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::time::timeout;
 
 use crate::cli::args::task::Wait;
+use crate::cli::command::chosen;
 use crate::cli::connect;
 use crate::cli::error::Failure;
 use crate::cli::progress::{self, Waiting};
@@ -13,6 +14,7 @@ use crate::cli::render;
 use crate::cli::session::{Session, block_on};
 use crate::domain::error::ErrorKind;
 use crate::domain::id::TaskId;
+use crate::domain::selection::Selection;
 use crate::domain::task::{State, Task};
 use crate::exit::{self, Exit};
 use crate::paths::Project;
@@ -21,7 +23,7 @@ use crate::view::task::TaskView;
 
 /// Waits until tasks have ended, or are in a state.
 pub fn run(session: &Session, args: &Wait) -> Result<i32, Failure> {
-    let single = args.ids.len() == 1;
+    let single = is_single(args);
     let result = session.project().and_then(|project| block_on(waited(session, &project, args)));
     result.map_err(|failure| match failure.problem.kind {
         _ if single => failure.broken(),
@@ -31,10 +33,26 @@ pub fn run(session: &Session, args: &Wait) -> Result<i32, Failure> {
     })
 }
 
+fn selection(args: &Wait) -> Selection {
+    Selection {
+        queue: args.queue.clone(),
+        labels: args.labels.clone(),
+        name: args.name.clone(),
+        ..Selection::named(&args.named)
+    }
+}
+
+/// Returns whether a single task was named.
+fn is_single(args: &Wait) -> bool {
+    selection(args).plain_ids().is_some_and(|ids| ids.len() == 1)
+}
+
 async fn waited(session: &Session, project: &Project, args: &Wait) -> Result<i32, Failure> {
     let connection = connect::connect(session, project).await?;
     let client = &connection.client;
-    let mut watching = Watching::new(&args.ids, &args.states);
+    let selection = selection(args);
+    let ids = chosen::ids(client, &selection).await?;
+    let mut watching = Watching::new(&ids, &args.states);
     let mut all_known = true;
     if args.timeout.is_some() {
         // What has come about already has, however short the limit is.
@@ -52,12 +70,17 @@ async fn waited(session: &Session, project: &Project, args: &Wait) -> Result<i32
         return Ok(Exit::NotFound.code());
     }
     if session.ui.json {
-        print_whole(session, project, client, &tasks, args.ids.len() == 1).await?;
+        print_whole(session, project, client, &tasks, is_single(args)).await?;
     }
     for task in &tasks {
         session.ui.note(&render::task::ended(task));
     }
-    let code = if args.states.is_empty() { exit::for_tasks(&tasks) } else { reached(session, &tasks, &args.states) };
+    let code = match args.states.is_empty() {
+        false => reached(session, &tasks, &args.states),
+        true if selection.plain_ids().is_some() => exit::for_tasks(&tasks),
+        // Whoever chooses cannot know that it is one, whose code would be told.
+        true => exit::for_tasks(&tasks).min(Exit::Refused.code()),
+    };
     Ok(if all_known { code } else { Exit::Refused.code() })
 }
 
@@ -70,7 +93,7 @@ async fn still_open(
     args: &Wait,
 ) -> Result<i32, Failure> {
     if session.ui.json {
-        print_whole(session, project, client, &watching.tasks(), args.ids.len() == 1).await?;
+        print_whole(session, project, client, &watching.tasks(), is_single(args)).await?;
     }
     for task in watching.open() {
         session.ui.remark(&format!("task {} is still {}", task.id, task.state.shown().as_str()));
@@ -143,12 +166,8 @@ pub struct Watching {
 impl Watching {
     /// Begins to wait for tasks to end, or to be in one of the states of `until`.
     pub fn new(ids: &[TaskId], until: &[State]) -> Self {
-        let mut unique = Vec::with_capacity(ids.len());
-        for id in ids {
-            if !unique.contains(id) {
-                unique.push(*id);
-            }
-        }
+        let mut named = BTreeSet::new();
+        let unique = ids.iter().copied().filter(|id| named.insert(*id)).collect();
         Self { ids: unique, until: until.to_vec(), seen: BTreeMap::new() }
     }
 

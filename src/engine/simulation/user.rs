@@ -71,7 +71,7 @@ pub(super) fn ask_for_something(apexd: &mut Apexd, last: u64, random: &mut Rando
         77..82 => {
             let told = told("remove");
             // Without its files: they are not there.
-            let remove = Steer { ids, by: BY, now: now().wall };
+            let remove = Steer { ids, only: None, by: BY, now: now().wall };
             apexd.ask(async move { drop(handle.shared.store.remove(remove).await) });
             told
         }
@@ -138,7 +138,8 @@ pub(super) fn let_everything_go(apexd: &mut Apexd, open: &[Task]) {
     let handle = apexd.handle.clone();
     let ids = open.iter().map(|task| task.id).collect::<Vec<_>>();
     let tomorrow = now().wall + Duration::from_secs(7_200);
-    let far = open.iter().filter(|task| task.spec.run_at.is_some_and(|at| at > tomorrow)).map(|task| task.id).collect();
+    let is_far = |task: &&Task| task.spec.run_at.is_some_and(|at| at > tomorrow);
+    let far = open.iter().filter(is_far).map(|task| task.id).collect::<Vec<_>>();
     apexd.ask(async move {
         accept(handle.clone()).await;
         let queues = QUEUES.map(str::to_owned).to_vec();

@@ -156,7 +156,8 @@ async fn a_task_that_cannot_be_given_back_yet_keeps_its_slot() {
 async fn the_grace_of_a_cancel_is_whole_for_the_next_engine_whatever_the_wall_clock_says() {
     let (stage, id, assignment) = left_running(|_| ()).await;
     // The one before stored it and died; the wall clock says that this was long ago.
-    let cancel = crate::store::task::Cancel { ids: vec![id], reason: None, by: Actor::Cli(1), now: Timestamp(5) };
+    let cancel =
+        crate::store::task::Cancel { ids: vec![id], only: None, reason: None, by: Actor::Cli(1), now: Timestamp(5) };
     stage.store.cancel(cancel).await.unwrap();
     let mut held = guardian(1);
     held.children = vec![child(assignment, None)];

@@ -17,8 +17,8 @@ use crate::domain::time::Timestamp;
 use crate::store::memory::Memory;
 use crate::store::queue::{PauseQueues, PerQueue, QueueCount, SetQueue, SteerQueues};
 use crate::store::task::{
-    Add, AddMany, Added, AddedMany, Cancel, Cancelled, Claim, Claimed, Counts, Due, Expire, Expired, Finish, Finished,
-    InFlight, Pause, PerTask, Renew, Start, Steer, TaskFilter, TaskPage, Unclaim,
+    Add, AddMany, Added, AddedMany, Cancel, Cancelled, Claim, Claimed, Counts, Due, Ended, Expire, Expired, Finish,
+    Finished, InFlight, Move, NotMoved, Pause, PerTask, Prune, Renew, Start, Steer, TaskFilter, TaskPage, Unclaim,
 };
 use crate::store::{ChangeStore, Error, QueueStore, Reply, Store, TaskStore};
 
@@ -86,6 +86,10 @@ impl TaskStore for Troubled {
 
     fn tasks(&self, filter: TaskFilter) -> Reply<'_, TaskPage> {
         self.memory.tasks(filter)
+    }
+
+    fn select(&self, filter: TaskFilter) -> Reply<'_, Vec<TaskId>> {
+        self.memory.select(filter)
     }
 
     fn uploads(&self) -> Reply<'_, HashSet<Uuid>> {
@@ -165,6 +169,14 @@ impl TaskStore for Troubled {
             self.check(Verb::Settle)?;
             self.memory.settle(now).await
         })
+    }
+
+    fn move_task(&self, wish: Move) -> Reply<'_, Result<Task, NotMoved>> {
+        self.memory.move_task(wish)
+    }
+
+    fn ended(&self, prune: Prune, limit: usize) -> Reply<'_, Vec<Ended>> {
+        self.memory.ended(prune, limit)
     }
 
     fn expire(&self, expire: Expire) -> Reply<'_, Expired> {

@@ -31,6 +31,7 @@ mod follow;
 mod place;
 mod queue;
 mod retry;
+mod selection;
 mod task;
 mod upload;
 mod version;
@@ -45,6 +46,7 @@ pub use daemon::{DaemonLog, DaemonLogRequest};
 pub use error::Error;
 pub use event::{Event, Events};
 pub use follow::{Follow, FollowRequest, Piece};
+pub use selection::Steered;
 pub use task::Cancelled;
 pub use watch::Watch;
 

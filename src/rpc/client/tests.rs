@@ -20,7 +20,9 @@ use crate::domain::attempt::Stream;
 use crate::domain::change::{Actor, Change, ChangeKind};
 use crate::domain::error::ErrorKind;
 use crate::domain::id::{Seq, TaskUuid};
+use crate::domain::prune::Prune;
 use crate::domain::query::TaskFilter;
+use crate::domain::selection::{Deed, Selection, Span};
 use crate::domain::task::{Environment, NewTask, State, Task, TaskSpec};
 use crate::domain::time::Timestamp;
 use crate::rpc::convert;
@@ -212,6 +214,36 @@ impl TaskService for Daemon {
             1 => vec![tell(State::Queued), tell(State::Running), broken],
             _ => vec![tell(State::Running), tell(State::Succeeded)],
         }))
+    }
+
+    async fn steer_tasks(
+        &self,
+        _: Request<proto::SteerTasksRequest>,
+    ) -> Result<Response<proto::SteerTasksResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn move_task(&self, _: Request<proto::MoveTaskRequest>) -> Result<Response<proto::MoveTaskResponse>, Status> {
+        Err(status::from_problem(problem()))
+    }
+
+    /// Each page is one task, three in all.
+    async fn prune_tasks(
+        &self,
+        request: Request<proto::PruneTasksRequest>,
+    ) -> Result<Response<proto::PruneTasksResponse>, Status> {
+        let id = request.into_inner().below.map_or(3, |below| below.id - 1);
+        let next = (id > 1).then_some(proto::EndedTask { ended_at_ms: 5, id });
+        Ok(Response::new(proto::PruneTasksResponse { removed: 1, needed: u64::from(id == 2), next }))
+    }
+
+    /// Each page is one task, three in all.
+    async fn select_tasks(
+        &self,
+        request: Request<proto::SelectTasksRequest>,
+    ) -> Result<Response<proto::SelectTasksResponse>, Status> {
+        let id = request.into_inner().after.unwrap_or(0) + 1;
+        Ok(Response::new(proto::SelectTasksResponse { ids: vec![id], next: Some(id).filter(|id| *id < 3) }))
     }
 
     async fn cancel_tasks(
@@ -633,6 +665,17 @@ async fn commands_are_answered_for_each_task() {
     let results = world.client().await.retry(&[id(1), id(2)]).await.unwrap();
     assert_eq!(results, [(id(1), Ok(())), (id(2), Err(problem()))]);
     assert_eq!(world.client().await.retry_failed().await.unwrap(), [(id(1), Ok(()))]);
+}
+
+#[tokio::test]
+async fn ids_are_asked_for_until_there_are_no_more_and_older_daemons_are_named() {
+    let world = World::new(Memory::default());
+    let all = Selection { spans: vec![Span::all()], ..Selection::default() };
+    assert_eq!(world.client().await.select(&all).await.unwrap(), [id(1), id(2), id(3)]);
+    let pruned = world.client().await.prune(&Prune::default()).await.unwrap();
+    assert_eq!((pruned.removed, pruned.needed, pruned.next), (3, 1, None));
+    let refused = world.client().await.steer(&all, &Deed::Hold, None).await.unwrap_err();
+    assert!(refused.to_string().contains("older"), "{refused}");
 }
 
 #[tokio::test]

@@ -19,8 +19,10 @@ pub(super) mod attempt;
 pub(super) mod bulk;
 pub(super) mod daemon;
 pub(super) mod event;
+pub(super) mod prune;
 pub(super) mod query;
 pub(super) mod queue;
+pub(super) mod selection;
 pub(super) mod setting;
 pub(super) mod task;
 
@@ -57,6 +59,9 @@ pub enum Error {
     /// A hash of the wrong length.
     #[error("a SHA-256 of {0} bytes, not 32")]
     Hash(usize),
+    /// A range of ids that would be empty.
+    #[error("the range `{0}-{1}` ends before it begins")]
+    Backwards(u64, u64),
     /// A number that should be a task's.
     #[error(transparent)]
     TaskId(#[from] InvalidTaskId),

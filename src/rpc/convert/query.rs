@@ -33,6 +33,7 @@ pub(in crate::rpc) fn filter_from_proto(request: proto::ListTasksRequest) -> Res
         // No task has a number that is none.
         below: request.below.and_then(TaskId::new),
         next_first: request.next_first,
+        ..TaskFilter::default()
     })
 }
 

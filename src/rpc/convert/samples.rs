@@ -20,6 +20,7 @@ use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
 use crate::domain::outcome::{ExitStatus, ReasonCode, Usage};
 use crate::domain::query::{Counts, PerQueue, PerTask, TaskFilter, TaskPage};
 use crate::domain::queue::{Queue, QueuePause};
+use crate::domain::selection::{Deed, Selection, Span};
 use crate::domain::setting::ChangedSetting;
 use crate::domain::task::{
     Backoff, Environment, Limit, NewTask, OnInterrupt, Resource, RetryPolicy, State, Stdin, Task, TaskSpec,
@@ -239,14 +240,37 @@ pub(in crate::rpc) fn filter() -> impl Strategy<Value = TaskFilter> {
     let states = proptest::sample::subsequence(State::ALL.to_vec(), 0..State::ALL.len());
     (states, of(text()), labels, of(text()), of(any::<u32>()), of(any::<u32>()), of(id()), any::<bool>()).prop_map(
         |(mut states, queue, labels, name, recent, limit, below, next_first)| {
-            // The two are one on the wire.
-            states.retain(|state| *state != State::Starting);
-            if let Some(place) = states.iter().position(|state| *state == State::Running) {
-                states.insert(place, State::Starting);
-            }
-            TaskFilter { states, queue, labels, name, recent, limit, below, next_first }
+            on_the_wire(&mut states);
+            TaskFilter { states, queue, labels, name, recent, limit, below, next_first, ..TaskFilter::default() }
         },
     )
+}
+
+/// The two states that are one on the wire come together.
+fn on_the_wire(states: &mut Vec<State>) {
+    states.retain(|state| *state != State::Starting);
+    if let Some(place) = states.iter().position(|state| *state == State::Running) {
+        states.insert(place, State::Starting);
+    }
+}
+
+pub(in crate::rpc) fn selection() -> impl Strategy<Value = Selection> {
+    let span = (id(), id()).prop_map(|(a, b)| Span { first: a.min(b), last: a.max(b) });
+    let states = proptest::sample::subsequence(State::ALL.to_vec(), 0..State::ALL.len());
+    let labels = vec((text(), of(text())), 0..3);
+    (vec(id(), 1..3), vec(span, 0..3), states, of(text()), labels, of(text())).prop_map(
+        |(ids, spans, mut states, queue, labels, name)| {
+            on_the_wire(&mut states);
+            Selection { ids, spans, states, queue, labels, name }
+        },
+    )
+}
+
+pub(in crate::rpc) fn deed() -> impl Strategy<Value = Deed> {
+    let plain = [Deed::Release, Deed::Hold, Deed::Pause, Deed::Resume, Deed::Retry, Deed::Remove].to_vec();
+    let (cancel, kill) =
+        (of(text()).prop_map(|reason| Deed::Cancel { reason }), (1..65).prop_map(|signal| Deed::Kill { signal }));
+    prop_oneof![select(plain), cancel, kill]
 }
 
 fn problem() -> impl Strategy<Value = Problem> {

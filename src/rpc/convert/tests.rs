@@ -4,6 +4,8 @@ use prost::Message;
 use super::*;
 use crate::domain::change::{Actor, Change, ChangeKind};
 use crate::domain::id::Seq;
+use crate::domain::place::Place;
+use crate::domain::prune::{Prune, Pruned};
 use crate::domain::task::{NewTask, State};
 use crate::domain::time::Timestamp;
 use crate::rpc::convert::samples;
@@ -46,6 +48,24 @@ proptest! {
     #[test]
     fn results_survive_the_wire(results in samples::results()) {
         prop_assert_eq!(query::results_from_proto(wire(&query::results_to_proto(results.clone()))), Ok(results));
+    }
+
+    #[test]
+    fn selections_survive_the_wire(chosen in samples::selection(), deed in samples::deed(), after in samples::id()) {
+        let request = wire(&selection::request_to_proto(&chosen, &deed, Some(after)));
+        prop_assert_eq!(selection::request_from_proto(request), Ok((chosen, deed, Some(after))));
+    }
+
+    #[test]
+    fn what_is_to_be_forgotten_survives_the_wire(id in samples::id(), at in any::<i64>(), keep in any::<u64>()) {
+        let below = Some((Timestamp(at), id));
+        let wish = Prune { states: vec![State::Lost], until: Some(Timestamp(at)), keep, below };
+        prop_assert_eq!(prune::from_proto(wire(&prune::to_proto(&wish))), Ok(wish));
+        let pruned = Pruned { removed: keep, needed: 1, next: below };
+        prop_assert_eq!(prune::pruned_from_proto(wire(&prune::pruned_to_proto(pruned))), Ok(pruned));
+        for to in [Place::Top, Place::Before(id)] {
+            prop_assert_eq!(prune::move_from_proto(wire(&prune::move_to_proto(id, to))), Ok((id, to)));
+        }
     }
 
     #[test]
@@ -172,4 +192,11 @@ fn what_a_later_version_may_have_added_does_no_harm() {
     assert!(event::from_proto(known.clone()).unwrap().is_some());
     assert_eq!(event::from_proto(proto::Event { kind: "task.praised".into(), ..known.clone() }), Ok(None));
     assert_eq!(event::from_proto(proto::Event { by: "robot:1".into(), ..known }), Ok(None));
+}
+
+#[test]
+fn a_selection_of_nothing_is_not_one_of_everything() {
+    assert_eq!(selection::from_proto(Some(proto::Selection::default())), Err(Error::Missing("selection")));
+    let backwards = proto::Selection { ranges: vec![proto::IdRange { first: 7, last: 3 }], ..Default::default() };
+    assert_eq!(selection::from_proto(Some(backwards)), Err(Error::Backwards(7, 3)));
 }

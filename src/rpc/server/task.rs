@@ -8,13 +8,15 @@ use crate::domain::error::{ErrorKind, Problem};
 use crate::domain::id::TaskId;
 use crate::domain::query::{Cancelled, PerTask};
 use crate::engine;
-use crate::rpc::convert::{bulk, query, signal, task, task_id, task_ids};
+use crate::rpc::convert::{bulk, plain_ids, prune, query, selection, signal, task, task_id, task_ids};
 use crate::rpc::proto::task_service_server::TaskService;
 use crate::rpc::proto::{
     AddTaskRequest, AddTaskResponse, AddTasksRequest, AddTasksResponse, CancelTasksRequest, GetTaskRequest,
-    GetTaskResponse, HoldTasksRequest, KillTasksRequest, ListTasksRequest, ListTasksResponse, PauseTasksRequest,
-    ReleaseTasksRequest, RemoveTasksRequest, ResumeTasksRequest, RetryTasksRequest, TaskResults, UploadTasksRequest,
-    UploadTasksResponse, WatchTasksRequest, WatchTasksResponse,
+    GetTaskResponse, HoldTasksRequest, KillTasksRequest, ListTasksRequest, ListTasksResponse, MoveTaskRequest,
+    MoveTaskResponse, PauseTasksRequest, PruneTasksRequest, PruneTasksResponse, ReleaseTasksRequest,
+    RemoveTasksRequest, ResumeTasksRequest, RetryTasksRequest, SelectTasksRequest, SelectTasksResponse,
+    SteerTasksRequest, SteerTasksResponse, TaskResults, UploadTasksRequest, UploadTasksResponse, WatchTasksRequest,
+    WatchTasksResponse,
 };
 use crate::rpc::server::feed::Feed;
 use crate::rpc::server::{Service, caller, malformed, once, watch};
@@ -148,6 +150,43 @@ impl TaskService for Service {
         let (ids, handle) = (named(&request.into_inner().ids)?, self.handle.clone());
         let results = self.whole(async move { handle.remove(ids, by).await }).await?;
         Ok(self.results(results, |()| false))
+    }
+
+    async fn steer_tasks(&self, request: Request<SteerTasksRequest>) -> Result<Response<SteerTasksResponse>, Status> {
+        let by = caller(&request);
+        let (chosen, deed, after) = selection::request_from_proto(request.into_inner()).map_err(malformed)?;
+        let handle = self.handle.clone();
+        let page = self.whole(async move { handle.steer_selected(&chosen, after, &deed, by).await }).await?;
+        let results = page.results.into_iter().map(|(id, result)| (id, result.map_err(|error| error.problem())));
+        let results = selection::results_to_proto(results.collect()).results;
+        Ok(Response::new(SteerTasksResponse { results, next: page.next.map(TaskId::get), any: page.is_any }))
+    }
+
+    async fn move_task(&self, request: Request<MoveTaskRequest>) -> Result<Response<MoveTaskResponse>, Status> {
+        let by = caller(&request);
+        let (id, to) = prune::move_from_proto(request.into_inner()).map_err(malformed)?;
+        let handle = self.handle.clone();
+        let moved = self.whole(async move { handle.move_task(id, to, by).await }).await?;
+        Ok(Response::new(MoveTaskResponse { task: Some(task::to_proto(moved)) }))
+    }
+
+    async fn prune_tasks(&self, request: Request<PruneTasksRequest>) -> Result<Response<PruneTasksResponse>, Status> {
+        let by = caller(&request);
+        let wish = prune::from_proto(request.into_inner()).map_err(malformed)?;
+        let handle = self.handle.clone();
+        let pruned = self.whole(async move { handle.prune(wish, by).await }).await?;
+        Ok(Response::new(prune::pruned_to_proto(pruned)))
+    }
+
+    async fn select_tasks(
+        &self,
+        request: Request<SelectTasksRequest>,
+    ) -> Result<Response<SelectTasksResponse>, Status> {
+        let SelectTasksRequest { selection, after } = request.into_inner();
+        let chosen = selection::from_proto(selection).map_err(malformed)?;
+        let after = after.map(task_id).transpose().map_err(malformed)?;
+        let page = self.handle.select(&chosen, after).await.map_err(|error| self.refuse(&error))?;
+        Ok(Response::new(SelectTasksResponse { ids: plain_ids(&page.ids), next: page.next.map(TaskId::get) }))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::store::task::{Steer, TaskFilter};
 
 pub(crate) async fn every_verb_appends_its_changes(world: &World) {
     let held = world.add(|task| task.hold = true).await.id;
-    world.store.release(Steer { ids: vec![held], by: BY, now: world.now() }).await.unwrap();
+    world.store.release(Steer { ids: vec![held], only: None, by: BY, now: world.now() }).await.unwrap();
     let claim = world.claimed().await.attempt.assignment;
     world.store.unclaim(world.unclaim(claim)).await.unwrap();
     let claim = world.claimed().await.attempt.assignment;

@@ -9,6 +9,7 @@ use crate::store::Store;
 pub(crate) mod bulk;
 pub(crate) mod change;
 pub(crate) mod model;
+pub(crate) mod place;
 pub(crate) mod queue;
 pub(crate) mod steer;
 pub(crate) mod task;
@@ -57,6 +58,7 @@ macro_rules! conformance {
                 lists_are_filtered,
                 lists_keep_the_newest,
                 lists_go_on_below_the_lowest,
+                lists_keep_the_oldest_between_two_ids,
                 recent_keeps_what_ended_last,
                 lists_over_queues_names_and_labels_keep_the_newest;
             bulk: many_tasks_are_added_as_each_would_be,
@@ -94,8 +96,14 @@ macro_rules! conformance {
                 a_removed_task_is_gone_with_all_it_had,
                 files_of_removed_tasks_are_told_until_they_are_deleted,
                 what_has_not_ended_or_is_waited_for_is_not_removed,
+                what_is_not_what_was_meant_is_left_as_it_is,
                 a_skipped_task_whose_cause_is_gone_stays_skipped,
                 what_ended_long_ago_is_forgotten_with_what_was_recorded;
+            place: a_task_is_put_to_the_top_or_before_another_one,
+                what_is_moved_stays_within_its_queue_and_priority,
+                only_what_waits_is_moved,
+                there_is_always_room_between_two_tasks,
+                what_has_ended_is_told_from_the_last_on;
             queue: queues_are_made_changed_and_listed_by_name,
                 a_queue_never_has_more_than_its_slots,
                 a_claim_goes_over_all_queues_in_one_order,

@@ -16,7 +16,7 @@ use crate::domain::task::{OnInterrupt, RetryPolicy, State, Stdin};
 use crate::domain::time::{Moment, Timestamp};
 use crate::store::conformance::world::{BY, OWNER, World};
 use crate::store::queue::{PauseQueues, SetQueue, SteerQueues};
-use crate::store::task::{Add, Cancel, Expire, Expired, Pause, Renew, Steer, TaskFilter};
+use crate::store::task::{Add, Cancel, Expire, Expired, Move, Pause, Place, Prune, Renew, Steer, TaskFilter};
 use crate::store::{Error, Store};
 
 /// One thing that somebody asks of the store. Small numbers stand for tasks and claims, so that they meet often.
@@ -61,6 +61,14 @@ pub(crate) enum Act {
     },
     Remove {
         ids: Vec<u8>,
+    },
+    Move {
+        id: u8,
+        before: Option<u8>,
+    },
+    Ended {
+        keep: u8,
+        state: u8,
     },
     Due {
         all: bool,
@@ -116,6 +124,8 @@ pub(crate) fn act() -> impl Strategy<Value = Act> {
         2 => (ids(), any::<bool>()).prop_map(|(ids, resume)| Act::Pause { ids, resume }),
         2 => ids().prop_map(|ids| Act::Retry { ids }),
         1 => ids().prop_map(|ids| Act::Remove { ids }),
+        2 => (1_u8..12, proptest::option::of(1_u8..12)).prop_map(|(id, before)| Act::Move { id, before }),
+        1 => (0_u8..4, 0_u8..15).prop_map(|(keep, state)| Act::Ended { keep, state }),
         2 => any::<bool>().prop_map(|all| Act::Due { all }),
         1 => Just(Act::Settle),
         1 => any::<bool>().prop_map(|trust| Act::Trust { trust }),
@@ -253,16 +263,26 @@ async fn perform(world: &World, claims: &mut Vec<AssignmentId>, act: &Act) -> St
         }
         Act::Cancel { ids, reason } => {
             let reason = reason.then(|| "not needed".to_owned());
-            tell(world.store.cancel(Cancel { ids: ids_of(ids), reason, by: BY, now }).await)
+            tell(world.store.cancel(Cancel { ids: ids_of(ids), only: None, reason, by: BY, now }).await)
         }
-        Act::Release { ids } => tell(world.store.release(Steer { ids: ids_of(ids), by: BY, now }).await),
-        Act::Hold { ids } => tell(world.store.hold(Steer { ids: ids_of(ids), by: BY, now }).await),
+        Act::Release { ids } => tell(world.store.release(Steer { ids: ids_of(ids), only: None, by: BY, now }).await),
+        Act::Hold { ids } => tell(world.store.hold(Steer { ids: ids_of(ids), only: None, by: BY, now }).await),
         Act::Pause { ids, resume } => {
-            let pause = Pause { ids: ids_of(ids), by: BY, now, at: Moment(now.0.unsigned_abs()) };
+            let pause = Pause { ids: ids_of(ids), only: None, by: BY, now, at: Moment(now.0.unsigned_abs()) };
             tell(if *resume { world.store.resume(pause).await } else { world.store.pause(pause).await })
         }
-        Act::Retry { ids } => tell(world.store.retry(Steer { ids: ids_of(ids), by: BY, now }).await),
-        Act::Remove { ids } => tell(world.store.remove(Steer { ids: ids_of(ids), by: BY, now }).await),
+        Act::Retry { ids } => tell(world.store.retry(Steer { ids: ids_of(ids), only: None, by: BY, now }).await),
+        Act::Remove { ids } => tell(world.store.remove(Steer { ids: ids_of(ids), only: None, by: BY, now }).await),
+        Act::Move { id, before } => {
+            let id_of = |n: u8| TaskId::new(u64::from(n)).unwrap();
+            let to = before.map_or(Place::Top, |before| Place::Before(id_of(before)));
+            tell(world.store.move_task(Move { id: id_of(*id), to, by: BY, now }).await)
+        }
+        Act::Ended { keep, state } => {
+            let states = State::ALL.get(usize::from(*state)).into_iter().copied().filter(|state| state.is_ended());
+            let prune = Prune { states: states.collect(), until: Some(now), keep: u64::from(*keep), below: None };
+            tell(world.store.ended(prune, 3).await)
+        }
         Act::Due { all } => tell(world.store.due(if *all { Timestamp(now.0 + 1_000_000) } else { now }).await),
         Act::Settle => tell(world.store.settle(now).await),
         Act::Trust { trust } => {
@@ -276,6 +296,7 @@ async fn perform(world: &World, claims: &mut Vec<AssignmentId>, act: &Act) -> St
         }
         Act::Hash { claim } => tell(world.store.keep_hash(claim_of(claim), Stream::Merged, [7; 32]).await),
         Act::List { states, recent, limit, narrow } => {
+            let oldest_first = *narrow == 4 && states & 1 != 0;
             let states = State::ALL.into_iter().enumerate().filter(|(place, _)| states & 0x10 != 0 && place % 4 == 3);
             let filter = TaskFilter {
                 states: states.map(|(_, state)| state).collect(),
@@ -285,6 +306,9 @@ async fn perform(world: &World, claims: &mut Vec<AssignmentId>, act: &Act) -> St
                 labels: if *narrow == 2 { vec![("team".to_owned(), None)] } else { Vec::new() },
                 name: (*narrow == 3).then(|| "night*".to_owned()),
                 below: TaskId::new(5).filter(|_| *narrow == 4),
+                above: TaskId::new(2).filter(|_| oldest_first),
+                oldest_first,
+                ended_until: None,
                 next_first: false,
             };
             tell(world.store.tasks(filter).await)

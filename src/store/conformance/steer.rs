@@ -1,6 +1,7 @@
 //! The promises about what people ask for.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::change::ChangeKind;
@@ -9,14 +10,14 @@ use crate::domain::outcome::{ReasonCode, StopCause};
 use crate::domain::task::{NewTask, RetryPolicy, State};
 use crate::domain::time::{Moment, Timestamp};
 use crate::store::conformance::world::{BY, World};
-use crate::store::task::{Expire, Pause, Refused, Steer, TaskFilter};
+use crate::store::task::{Cancel, Expire, Pause, Refused, Steer, TaskFilter};
 
 fn unknown() -> TaskId {
     TaskId::new(99).unwrap()
 }
 
 fn steer(world: &World, ids: &[TaskId]) -> Steer {
-    Steer { ids: ids.to_vec(), by: BY, now: world.now() }
+    Steer { ids: ids.to_vec(), only: None, by: BY, now: world.now() }
 }
 
 pub(crate) async fn whatever_waits_is_held_and_goes_back_where_it_was(world: &World) {
@@ -61,7 +62,7 @@ pub(crate) async fn what_runs_or_has_ended_is_not_held(world: &World) {
 pub(crate) async fn a_pause_is_recorded_with_the_time_it_took(world: &World) {
     let claim = world.running_task().await;
     let (id, assignment) = (claim.task.id, claim.attempt.assignment);
-    let pause = |at| Pause { ids: vec![id], by: BY, now: world.now(), at: Moment(at) };
+    let pause = |at| Pause { ids: vec![id], only: None, by: BY, now: world.now(), at: Moment(at) };
     assert_eq!(world.store.pause(pause(1_000)).await.unwrap(), [(id, Ok(assignment))]);
     assert_eq!(world.store.pause(pause(2_000)).await.unwrap(), [(id, Ok(assignment))], "it stands still already");
     let task = world.task(id).await;
@@ -84,7 +85,7 @@ pub(crate) async fn a_pause_is_recorded_with_the_time_it_took(world: &World) {
 
 pub(crate) async fn a_paused_task_keeps_its_slot(world: &World) {
     let claim = world.running_task().await;
-    let pause = Pause { ids: vec![claim.task.id], by: BY, now: world.now(), at: Moment(5) };
+    let pause = Pause { ids: vec![claim.task.id], only: None, by: BY, now: world.now(), at: Moment(5) };
     world.store.pause(pause).await.unwrap();
     world.queued_task().await;
     assert_eq!(world.claimed().await.attempt.slot, 1);
@@ -277,4 +278,30 @@ pub(crate) async fn what_ended_long_ago_is_forgotten_with_what_was_recorded(worl
     let told = *world.store.watch().borrow();
     world.queued_task().await;
     assert_eq!(world.store.oldest().await.unwrap(), Some(Seq(told.0 + 1)), "and numbers go on");
+}
+
+pub(crate) async fn what_is_not_what_was_meant_is_left_as_it_is(world: &World) {
+    let (one, other) = (world.queued_task().await, world.add(|task| task.spec.name = Some("x".to_owned())).await.id);
+    let only = |filter: TaskFilter| Some(Arc::new(filter));
+    let named = TaskFilter { name: Some("x".to_owned()), ..TaskFilter::default() };
+    let queued = TaskFilter { states: vec![State::Queued], ..TaskFilter::default() };
+    let hold = Steer { only: only(named.clone()), ..steer(world, &[one, other]) };
+    assert_eq!(world.store.hold(hold).await.unwrap(), [(one, Err(Refused::NotMeant)), (other, Ok(()))]);
+    assert_eq!((world.state(one).await, world.state(other).await), (State::Queued, State::Held));
+    let held = TaskFilter { states: vec![State::Held], ..named };
+    let release = Steer { only: only(queued.clone()), ..steer(world, &[other, unknown()]) };
+    let refused = [(other, Err(Refused::NotMeant)), (unknown(), Err(Refused::NotFound))];
+    assert_eq!(world.store.release(release).await.unwrap(), refused);
+    let cancel = Cancel { ids: vec![one, other], only: only(held), reason: None, by: BY, now: world.now() };
+    let answers = world.store.cancel(cancel).await.unwrap();
+    assert_eq!((&answers[0].1, answers[1].1.is_ok()), (&Err(Refused::NotMeant), true));
+    for retry in [true, false] {
+        let steer = Steer { only: only(queued.clone()), ..steer(world, &[other]) };
+        let answers = if retry { world.store.retry(steer).await } else { world.store.remove(steer).await };
+        assert_eq!(answers.unwrap(), [(other, Err(Refused::NotMeant))]);
+    }
+    let claim = world.claimed().await;
+    world.start(claim.attempt.assignment).await;
+    let pause = Pause { ids: vec![one], only: only(queued), by: BY, now: world.now(), at: Moment(1) };
+    assert_eq!(world.store.pause(pause).await.unwrap(), [(one, Err(Refused::NotMeant))]);
 }

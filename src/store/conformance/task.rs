@@ -453,7 +453,7 @@ pub(crate) async fn only_what_is_held_is_released(world: &World) {
     let queued = world.queued_task().await;
     let unknown = TaskId::new(99).unwrap();
     let ids = vec![held, unknown, queued, late, held];
-    let answers = world.store.release(Steer { ids, by: BY, now: world.now() }).await.unwrap();
+    let answers = world.store.release(Steer { ids, only: None, by: BY, now: world.now() }).await.unwrap();
     assert_eq!(answers[0], (held, Ok(())));
     assert_eq!(answers[1], (unknown, Err(Refused::NotFound)));
     assert!(matches!(&answers[2].1, Err(Refused::State(task)) if task.id == queued));
@@ -636,4 +636,30 @@ pub(crate) async fn lists_go_on_below_the_lowest(world: &World) {
     assert_eq!(world.list(below(2)).await, (vec![1], false));
     let queued = TaskFilter { states: vec![State::Queued], ..below(3) };
     assert_eq!(world.list(queued).await, (vec![1, 2], false));
+}
+
+pub(crate) async fn lists_keep_the_oldest_between_two_ids(world: &World) {
+    for n in 0..6 {
+        world.add(|task| task.hold = n % 2 == 1).await;
+    }
+    let between = |above, below| TaskFilter {
+        above: TaskId::new(above),
+        below: TaskId::new(below),
+        limit: Some(2),
+        oldest_first: true,
+        ..TaskFilter::default()
+    };
+    assert_eq!(world.list(between(0, 0)).await, (vec![1, 2], true));
+    assert_eq!(world.list(between(2, 6)).await, (vec![3, 4], true));
+    assert_eq!(world.list(between(3, 6)).await, (vec![4, 5], false));
+    assert_eq!(world.list(TaskFilter { oldest_first: false, ..between(1, 6) }).await, (vec![4, 5], true));
+    let queued = TaskFilter { states: vec![State::Queued], ..between(1, 0) };
+    assert_eq!(world.list(queued.clone()).await, (vec![3, 5], false));
+    let both = TaskFilter { states: vec![State::Queued, State::Held], ..between(1, 0) };
+    assert_eq!(world.list(both.clone()).await, (vec![2, 3], true));
+    for filter in [queued, both] {
+        let (ids, _) = world.list(filter.clone()).await;
+        let selected = world.store.select(filter).await.unwrap();
+        assert_eq!(selected.into_iter().map(TaskId::get).collect::<Vec<_>>(), ids);
+    }
 }

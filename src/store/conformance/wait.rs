@@ -119,7 +119,7 @@ pub(crate) async fn what_is_held_is_skipped_when_it_is_released(world: &World) {
     world.retry(&[build]).await;
     assert_eq!(world.state(id).await, State::Held, "a hold outlives what it depends on");
     world.run(1).await;
-    let release = Steer { ids: vec![id, late], by: BY, now: world.now() };
+    let release = Steer { ids: vec![id, late], only: None, by: BY, now: world.now() };
     world.store.release(release).await.unwrap();
     assert_eq!((world.state(id).await, world.state(late).await), (State::Skipped, State::Skipped));
     assert_eq!(world.task(id).await.reason.as_deref(), Some("task 1 failed"));
@@ -229,7 +229,7 @@ pub(crate) async fn nothing_of_an_untrusted_project_is_ready(world: &World) {
     assert_eq!((added.state, added.reason_code), (State::Held, Some(ReasonCode::Untrusted)));
     let kept =
         world.store.add(Add { task: world.new_task(), by: BY, now: world.now(), untrusted: true }).await.unwrap();
-    let hold = Steer { ids: vec![kept.task.id], by: BY, now: world.now() };
+    let hold = Steer { ids: vec![kept.task.id], only: None, by: BY, now: world.now() };
     world.store.hold(hold).await.unwrap();
     assert_eq!(world.claim(9).await, []);
     assert_eq!(world.store.trust(world.now()).await.unwrap(), 3);

@@ -148,11 +148,11 @@ impl World {
 
     pub(crate) async fn cancel(&self, ids: &[TaskId], reason: Option<&str>) -> PerTask<Cancelled> {
         let reason = reason.map(str::to_owned);
-        self.store.cancel(Cancel { ids: ids.to_vec(), reason, by: BY, now: self.now() }).await.unwrap()
+        self.store.cancel(Cancel { ids: ids.to_vec(), only: None, reason, by: BY, now: self.now() }).await.unwrap()
     }
 
     pub(crate) async fn retry(&self, ids: &[TaskId]) -> PerTask<()> {
-        self.store.retry(Steer { ids: ids.to_vec(), by: BY, now: self.now() }).await.unwrap()
+        self.store.retry(Steer { ids: ids.to_vec(), only: None, by: BY, now: self.now() }).await.unwrap()
     }
 
     pub(crate) async fn task(&self, id: TaskId) -> Task {

@@ -6,9 +6,9 @@ use std::collections::{BTreeSet, HashSet};
 use uuid::Uuid;
 
 use crate::domain::task::{Stdin, Task};
-use crate::store::glob;
+use crate::store::filter::matches;
 use crate::store::memory::{Entry, Tables};
-use crate::store::task::{Counts, TaskFilter, TaskPage};
+use crate::store::task::{Counts, Ended, Prune, TaskFilter, TaskPage};
 
 impl Tables {
     pub(super) fn list(&self, filter: &TaskFilter) -> TaskPage {
@@ -31,11 +31,27 @@ impl Tables {
                 tasks.sort_by_key(|task| (Reverse(task.spec.priority), task.position, task.id));
                 tasks.truncate(limit as usize);
                 tasks.sort_by_key(|task| task.id);
+            } else if filter.oldest_first {
+                tasks.truncate(limit as usize);
             } else {
                 tasks.drain(..surplus);
             }
         }
         TaskPage { tasks: tasks.into_iter().cloned().collect(), cut }
+    }
+
+    pub(super) fn ended(&self, prune: &Prune, limit: usize) -> Vec<Ended> {
+        let tasks = self.tasks.values().map(|entry| &entry.task);
+        let in_states = tasks.filter(|task| prune.states.is_empty() || prune.states.contains(&task.state));
+        let mut ended: Vec<Ended> = in_states.filter_map(|task| Some((task.ended_at?, task.id))).collect();
+        ended.sort_unstable_by(|a, b| b.cmp(a));
+        if prune.below.is_none() {
+            ended.drain(..usize::try_from(prune.keep).unwrap_or(usize::MAX).min(ended.len()));
+        }
+        ended.retain(|ended| prune.below.is_none_or(|below| *ended < below));
+        ended.retain(|(at, _)| prune.until.is_none_or(|until| *at <= until));
+        ended.truncate(limit);
+        ended
     }
 
     pub(super) fn uploads(&self) -> HashSet<Uuid> {
@@ -54,16 +70,4 @@ impl Tables {
         }
         counts
     }
-}
-
-fn matches(filter: &TaskFilter, task: &Task) -> bool {
-    let spec = &task.spec;
-    let labelled = |(key, value): &(String, Option<String>)| {
-        spec.labels.get(key).is_some_and(|found| value.as_ref().is_none_or(|value| value == found))
-    };
-    filter.below.is_none_or(|below| task.id < below)
-        && (filter.states.is_empty() || filter.states.contains(&task.state))
-        && filter.queue.as_ref().is_none_or(|queue| *queue == spec.queue)
-        && filter.labels.iter().all(labelled)
-        && filter.name.as_ref().is_none_or(|glob| spec.name.as_ref().is_some_and(|name| glob::matches(glob, name)))
 }

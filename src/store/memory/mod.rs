@@ -18,14 +18,15 @@ use crate::domain::task::{DEFAULT_QUEUE, Environment, Task};
 use crate::domain::time::Timestamp;
 use crate::store::queue::{PauseQueues, PerQueue, QueueCount, SetQueue, SteerQueues};
 use crate::store::task::{
-    Add, AddMany, Added, AddedMany, Cancel, Cancelled, Claim, Claimed, Counts, Due, Expire, Expired, Finish, Finished,
-    InFlight, Pause, PerTask, Renew, Start, Steer, TaskFilter, TaskPage, Unclaim,
+    Add, AddMany, Added, AddedMany, Cancel, Cancelled, Claim, Claimed, Counts, Due, Ended, Expire, Expired, Finish,
+    Finished, InFlight, Move, NotMoved, Pause, PerTask, Prune, Renew, Start, Steer, TaskFilter, TaskPage, Unclaim,
 };
 use crate::store::transition::Note;
 use crate::store::{ChangeStore, Error, QueueStore, Reply, Store, TaskStore};
 
 mod bulk;
 mod list;
+mod place;
 mod queue;
 mod steer;
 #[cfg(test)]
@@ -164,6 +165,10 @@ impl TaskStore for Memory {
         self.call(move |tables| Ok(tables.list(&filter)))
     }
 
+    fn select(&self, filter: TaskFilter) -> Reply<'_, Vec<TaskId>> {
+        self.call(move |tables| Ok(tables.list(&filter).tasks.into_iter().map(|task| task.id).collect()))
+    }
+
     fn uploads(&self) -> Reply<'_, HashSet<Uuid>> {
         self.call(|tables| Ok(tables.uploads()))
     }
@@ -214,6 +219,14 @@ impl TaskStore for Memory {
 
     fn remove(&self, remove: Steer) -> Reply<'_, PerTask<()>> {
         self.call(move |tables| Ok(tables.remove(&remove)))
+    }
+
+    fn move_task(&self, wish: Move) -> Reply<'_, Result<Task, NotMoved>> {
+        self.call(move |tables| Ok(tables.move_task(&wish)))
+    }
+
+    fn ended(&self, prune: Prune, limit: usize) -> Reply<'_, Vec<Ended>> {
+        self.call(move |tables| Ok(tables.ended(&prune, limit)))
     }
 
     fn expire(&self, expire: Expire) -> Reply<'_, Expired> {

@@ -8,8 +8,9 @@ use crate::domain::change::Actor;
 use crate::domain::dependency::{Edge, Standing};
 use crate::domain::id::{AssignmentId, TaskId};
 use crate::domain::task::{State, Task};
+use crate::store::filter::is_meant;
 use crate::store::memory::{Entry, Tables};
-use crate::store::task::{Cancel, Cancelled, Expire, Expired, Pause, PerTask, Refused, Steer};
+use crate::store::task::{Cancel, Cancelled, Expire, Expired, Only, Pause, PerTask, Refused, Steer};
 use crate::store::transition::{self, EXPIRE_MAX, FORGET_MAX, Note};
 
 /// What a pause or a resume makes of a task and its attempt.
@@ -20,11 +21,15 @@ impl Tables {
     fn each<T>(
         &mut self,
         ids: &[TaskId],
+        only: &Only,
         mut verb: impl FnMut(&mut Entry) -> Result<(T, Option<Note>), Refused>,
     ) -> PerTask<T> {
         let mut answers = Vec::with_capacity(ids.len());
         for id in ids {
-            let answer = self.tasks.get_mut(id).ok_or(Refused::NotFound).and_then(&mut verb);
+            let answer = self.tasks.get_mut(id).ok_or(Refused::NotFound);
+            let meant =
+                answer.and_then(|entry| if is_meant(only, &entry.task) { Ok(entry) } else { Err(Refused::NotMeant) });
+            let answer = meant.and_then(&mut verb);
             let answer = answer.map(|(answer, note)| {
                 note.into_iter().for_each(|note| self.note(note));
                 answer
@@ -37,7 +42,7 @@ impl Tables {
     pub(super) fn cancel(&mut self, cancel: &Cancel) -> PerTask<Cancelled> {
         let mut answers = Vec::with_capacity(cancel.ids.len());
         for id in &cancel.ids {
-            let answer = self.each(&[*id], |entry| {
+            let answer = self.each(&[*id], &cancel.only, |entry| {
                 let open = entry.attempts.last().filter(|(attempt, _)| attempt.ended_at.is_none());
                 let current = open.map(|(attempt, _)| attempt.assignment);
                 transition::cancel(&mut entry.task, &mut entry.cancel_reason, current, cancel)
@@ -53,12 +58,12 @@ impl Tables {
     }
 
     pub(super) fn hold(&mut self, hold: &Steer) -> PerTask<()> {
-        self.each(&hold.ids, |entry| transition::hold(&mut entry.task, hold).map(|note| ((), note)))
+        self.each(&hold.ids, &hold.only, |entry| transition::hold(&mut entry.task, hold).map(|note| ((), note)))
     }
 
     pub(super) fn release(&mut self, release: &Steer) -> PerTask<()> {
         let mut broken = Vec::new();
-        let answers = self.each(&release.ids, |entry| {
+        let answers = self.each(&release.ids, &release.only, |entry| {
             let standing = entry.standing();
             let note = transition::release(&mut entry.task, standing, release)?;
             broken.push(standing);
@@ -87,7 +92,7 @@ impl Tables {
     }
 
     fn pause_as(&mut self, pause: &Pause, change: PauseOf) -> PerTask<AssignmentId> {
-        self.each(&pause.ids, |entry| {
+        self.each(&pause.ids, &pause.only, |entry| {
             let open = entry.attempts.last_mut().map(|(attempt, _)| attempt);
             change(&mut entry.task, open.filter(|attempt| attempt.ended_at.is_none()), pause)
         })
@@ -97,7 +102,7 @@ impl Tables {
         let mut answers = Vec::with_capacity(retry.ids.len());
         for id in &transition::causes_first(&retry.ids) {
             let mut queue = None;
-            let answer = self.each(&[*id], |entry| {
+            let answer = self.each(&[*id], &retry.only, |entry| {
                 let standing = entry.standing();
                 let note = transition::retry(&mut entry.task, &mut entry.cancel_reason, standing, retry)?;
                 queue = Some(entry.task.spec.queue.clone());
@@ -132,6 +137,9 @@ impl Tables {
 
     fn remove_one(&mut self, id: TaskId, remove: &Steer) -> Result<(), Refused> {
         let entry = self.tasks.get(&id).ok_or(Refused::NotFound)?;
+        if !is_meant(&remove.only, &entry.task) {
+            return Err(Refused::NotMeant);
+        }
         let note = transition::removed(&entry.task, remove)?;
         if let Some(waiting) = self.first_waiting_for(id) {
             return Err(Refused::Needed(waiting));
@@ -159,7 +167,7 @@ impl Tables {
             .collect();
         over.sort_unstable();
         over.truncate(EXPIRE_MAX);
-        let steer = Steer { ids: Vec::new(), by: Actor::Daemon, now: expire.now };
+        let steer = Steer { ids: Vec::new(), only: None, by: Actor::Daemon, now: expire.now };
         let tasks = over.iter().filter(|(_, id)| self.remove_one(*id, &steer).is_ok()).count();
         let changes = self.changes.iter().take(FORGET_MAX).take_while(|change| change.at <= expire.until).count();
         self.changes.drain(..changes);

@@ -8,19 +8,29 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
 use crate::domain::id::TaskId;
 use crate::domain::task::State;
 use crate::store::sqlite::code::Columns;
 use crate::store::sqlite::read;
-use crate::store::task::{TaskFilter, TaskPage};
+use crate::store::task::{Ended, Prune, TaskFilter, TaskPage};
 
 /// So many tasks with the same label or name are few: all of them are looked at.
 const FEW: i64 = 1_000;
 
 /// Returns the tasks that match.
 pub(super) fn tasks(db: &Connection, filter: &TaskFilter) -> rusqlite::Result<TaskPage> {
+    let (found, cut) = ids(db, filter)?;
+    let mut page = TaskPage { tasks: Vec::with_capacity(found.len()), cut };
+    for id in found {
+        page.tasks.extend(read::task(db, id)?.map(|stored| stored.task));
+    }
+    Ok(page)
+}
+
+/// Returns the ids of the tasks that match, and whether a limit left some out.
+pub(super) fn ids(db: &Connection, filter: &TaskFilter) -> rusqlite::Result<(BTreeSet<TaskId>, bool)> {
     let mut found = BTreeSet::new();
     let mut cut = false;
     for query in queries(filter, lead(db, filter)?.as_ref()) {
@@ -35,15 +45,47 @@ pub(super) fn tasks(db: &Connection, filter: &TaskFilter) -> rusqlite::Result<Ta
     }
     if let Some(limit) = filter.limit {
         while found.len() > limit as usize {
-            found.pop_first();
+            if filter.oldest_first {
+                found.pop_last()
+            } else {
+                found.pop_first()
+            };
             cut = true;
         }
     }
-    let mut page = TaskPage { tasks: Vec::with_capacity(found.len()), cut };
-    for id in found {
-        page.tasks.extend(read::task(db, id)?.map(|stored| stored.task));
+    Ok((found, cut))
+}
+
+/// Returns which tasks have ended that are to be forgotten, those that ended last first.
+pub(super) fn ended(db: &Connection, prune: &Prune, limit: usize) -> rusqlite::Result<Vec<Ended>> {
+    let of = |row: &rusqlite::Row<'_>| {
+        let mut c = Columns::new(row);
+        Ok((c.cell()?, c.cell()?))
+    };
+    let mut below = prune.below.map_or((i64::MAX, i64::MAX), |(at, id)| (at.0, id.as_i64()));
+    let skipped = if prune.below.is_none() { prune.keep } else { 0 };
+    if skipped > 0 {
+        let last = i64::try_from(skipped - 1).unwrap_or(i64::MAX);
+        let sql = format!("{} LIMIT 1 OFFSET ?4", ended_sql(&prune.states));
+        let kept = db.prepare_cached(&sql)?.query_row(params![below.0, below.1, i64::MAX, last], of).optional()?;
+        // As many as are to be kept, or fewer.
+        let Some((at, id)): Option<Ended> = kept else { return Ok(Vec::new()) };
+        below = (at.0, id.as_i64());
     }
-    Ok(page)
+    let until = prune.until.map_or(i64::MAX, |until| until.0);
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut found = db.prepare_cached(&format!("{} LIMIT ?4", ended_sql(&prune.states)))?;
+    found.query_map(params![below.0, below.1, until, limit], of)?.collect()
+}
+
+/// Returns the walk over what has ended, from the last one on.
+pub(super) fn ended_sql(states: &[State]) -> String {
+    let words: Vec<String> = states.iter().map(|state| format!("'{}'", state.as_str())).collect();
+    let states = if words.is_empty() { String::new() } else { format!(" AND +state IN ({})", words.join(", ")) };
+    format!(
+        "SELECT ended_at, id FROM task INDEXED BY task_ended WHERE ended_at IS NOT NULL AND (ended_at, id) < (?1, ?2)
+        AND ended_at <= ?3{states} ORDER BY ended_at DESC, id DESC"
+    )
 }
 
 /// A condition that few tasks meet, and that is found on an index: in terms of the ids.
@@ -119,18 +161,23 @@ fn of_states(filter: &TaskFilter, states: &[State], lead: Option<&Lead>, most: O
     states.into_iter().map(|state| of_state(filter, *state, most)).collect()
 }
 
+/// The order of a walk that goes by the ids.
+fn by_id(filter: &TaskFilter) -> &'static str {
+    if filter.oldest_first { "t.id" } else { "t.id DESC" }
+}
+
 /// The newest of a state: queue by queue, each no further than asked for.
 fn of_state(filter: &TaskFilter, state: State, most: Option<usize>) -> Query {
-    const ORDER: &str = "t.id DESC";
+    let order = by_id(filter);
     let state = Value::Text(state.as_str().to_owned());
     if let Some(queue) = &filter.queue {
         let mut query =
             Query::new("SELECT t.id FROM task t WHERE t.queue = (SELECT id FROM queue WHERE name = ?)", most);
         query.value(queue.clone());
-        return query.and("t.state = ?", [state]).narrowed(filter).ordered(ORDER);
+        return query.and("t.state = ?", [state]).narrowed(filter).ordered(order);
     }
     let inner = Query::new("SELECT t.id FROM task t WHERE t.queue = c.queue AND t.state = c.state", most);
-    by_queue(inner.narrowed(filter), ORDER, state)
+    by_queue(inner.narrowed(filter), order, state)
 }
 
 /// Asks for each queue that has tasks of the state, `c`, and puts the answers together.
@@ -149,7 +196,7 @@ fn by_queue(inner: Query, order: &str, state: Value) -> Query {
 /// The newest, one by one.
 fn newest(filter: &TaskFilter, states: &[State], lead: Option<&Lead>, most: Option<usize>) -> Query {
     let query = Query::new("SELECT t.id FROM task t WHERE 1", most).led(lead).of_any(states);
-    query.queued_in(filter).narrowed(filter).ordered("t.id DESC")
+    query.queued_in(filter).narrowed(filter).ordered(by_id(filter))
 }
 
 /// Those that ended last.
@@ -226,6 +273,12 @@ impl Query {
     fn narrowed(mut self, filter: &TaskFilter) -> Self {
         if let Some(below) = filter.below {
             self = self.and("t.id < ?", [Value::Integer(below.as_i64())]);
+        }
+        if let Some(above) = filter.above {
+            self = self.and("t.id > ?", [Value::Integer(above.as_i64())]);
+        }
+        if let Some(until) = filter.ended_until {
+            self = self.and("+t.ended_at <= ?", [Value::Integer(until.0)]);
         }
         if let Some(name) = &filter.name {
             self = self.and("+t.name GLOB ?", [Value::Text(name.clone())]);

@@ -24,8 +24,9 @@ use crate::domain::task::{Environment, Task};
 use crate::domain::time::Timestamp;
 use crate::store::queue::{PauseQueues, PerQueue, QueueCount, SetQueue, SteerQueues};
 use crate::store::task::{
-    Add, AddMany, Added, AddedMany, Cancel, Cancelled, Claim, Claimed, Counts, Due, Expire, Expired, Finish, Finished,
-    InFlight, Pause, PerTask, Renew, Start, Steer, Step, Steps, TaskFilter, TaskPage, Unclaim,
+    Add, AddMany, Added, AddedMany, Cancel, Cancelled, Claim, Claimed, Counts, Due, Ended, Expire, Expired, Finish,
+    Finished, InFlight, Move, NotMoved, Pause, PerTask, Prune, Renew, Start, Steer, Step, Steps, TaskFilter, TaskPage,
+    Unclaim,
 };
 use crate::store::{ChangeStore, Error, QueueStore, Reply, Store, TaskStore};
 
@@ -154,6 +155,10 @@ impl TaskStore for Sqlite {
         self.read(move |db| list::tasks(db, &filter))
     }
 
+    fn select(&self, filter: TaskFilter) -> Reply<'_, Vec<TaskId>> {
+        self.read(move |db| Ok(list::ids(db, &filter)?.0.into_iter().collect()))
+    }
+
     fn uploads(&self) -> Reply<'_, HashSet<Uuid>> {
         self.read(read::uploads)
     }
@@ -217,6 +222,14 @@ impl TaskStore for Sqlite {
 
     fn remove(&self, remove: Steer) -> Reply<'_, PerTask<()>> {
         self.write(move |part| part.remove(&remove))
+    }
+
+    fn move_task(&self, wish: Move) -> Reply<'_, Result<Task, NotMoved>> {
+        self.write(move |part| part.move_task(&wish))
+    }
+
+    fn ended(&self, prune: Prune, limit: usize) -> Reply<'_, Vec<Ended>> {
+        self.read(move |db| list::ended(db, &prune, limit))
     }
 
     fn expire(&self, expire: Expire) -> Reply<'_, Expired> {

@@ -10,12 +10,14 @@ use crate::domain::id::{AttemptNumber, Seq, TaskId};
 use crate::domain::task::{State, Task};
 use crate::domain::time::Timestamp;
 
+mod place;
 mod run;
 mod steer;
 #[cfg(test)]
 mod table;
 mod wait;
 
+pub(super) use place::{may_move, moved};
 pub(super) use run::{Adding, add_note, added, claim, finish, hashed, made, start, unclaim};
 pub(super) use steer::{cancel, causes_first, hold, in_order_of, pause, release, removed, resume, retry};
 pub(super) use wait::{DISTRUSTED, EXPIRE_MAX, FORGET_MAX, SETTLE_MAX, distrust, due, settle, trust};

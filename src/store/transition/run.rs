@@ -9,7 +9,7 @@ use crate::domain::change::{Actor, ChangeKind};
 use crate::domain::dependency::Standing;
 use crate::domain::id::{AssignmentId, AttemptNumber, TaskId, TaskUuid};
 use crate::domain::outcome::{self, Next, ReasonCode, RetryFacts};
-use crate::domain::queue::POSITION_STEP;
+use crate::domain::place;
 use crate::domain::task::{State, Task, TaskSpec};
 use crate::domain::time::Timestamp;
 use crate::store::task::{Add, Claim, Finish, Start, Unclaim};
@@ -56,7 +56,7 @@ pub(in crate::store) fn made(id: TaskId, new: Adding, standing: Standing, broken
         state: State::Held,
         reason_code: None,
         reason: None,
-        position: id.as_i64().saturating_mul(POSITION_STEP),
+        position: place::of_number(id),
         parent: new.parent,
         created_at: now,
         updated_at: now,

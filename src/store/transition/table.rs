@@ -76,7 +76,7 @@ const EVENTS: [(&str, Try); 22] = [
     ("`cancel`", |state| {
         let mut task = in_state(state);
         let current = state.is_active().then(assignment);
-        let cancel = Cancel { ids: Vec::new(), reason: None, by: Actor::Daemon, now: NOW };
+        let cancel = Cancel { ids: Vec::new(), only: None, reason: None, by: Actor::Daemon, now: NOW };
         super::cancel(&mut task, &mut None, current, &cancel).ok().map(|_| task.state)
     }),
     ("cancelled while it ran", |state| ended(state, 2, &exit(0, Some(StopCause::Cancel)))),
@@ -95,11 +95,11 @@ fn assignment() -> AssignmentId {
 }
 
 fn steer() -> Steer {
-    Steer { ids: Vec::new(), by: Actor::Daemon, now: NOW }
+    Steer { ids: Vec::new(), only: None, by: Actor::Daemon, now: NOW }
 }
 
 fn pause() -> Pause {
-    Pause { ids: Vec::new(), by: Actor::Daemon, now: NOW, at: Moment(5) }
+    Pause { ids: Vec::new(), only: None, by: Actor::Daemon, now: NOW, at: Moment(5) }
 }
 
 fn claim() -> Claim {

@@ -82,7 +82,7 @@ impl Pen {
     }
 
     fn steer(&mut self, ids: &[TaskId]) -> Steer {
-        Steer { ids: ids.to_vec(), by: BY, now: self.now() }
+        Steer { ids: ids.to_vec(), only: None, by: BY, now: self.now() }
     }
 }
 
@@ -120,14 +120,14 @@ pub async fn every_verb(pen: &mut Pen) {
     pen.answered().await;
     let running = pen.start().await;
     let (ids, now) = (vec![failed], pen.now());
-    let pause = Pause { ids, by: BY, now, at: Moment(5) };
+    let pause = Pause { ids, only: None, by: BY, now, at: Moment(5) };
     pen.store.pause(pause.clone()).await.unwrap();
     pen.answered().await;
     pen.store.resume(pause).await.unwrap();
     pen.answered().await;
     pen.finish(running, 0).await;
     let (ids, now) = (vec![after], pen.now());
-    pen.store.cancel(Cancel { ids, reason: None, by: BY, now }).await.unwrap();
+    pen.store.cancel(Cancel { ids, only: None, reason: None, by: BY, now }).await.unwrap();
     pen.answered().await;
     pen.reopen().await;
 

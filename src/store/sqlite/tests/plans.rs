@@ -36,6 +36,12 @@ async fn a_claim_reads_the_partial_index_and_sorts_nothing() {
     );
     let key = plan(&store, verb::OF_KEY).await;
     assert_eq!(key, "SEARCH task USING INDEX task_key (key=?)");
+    let moved = plan(&store, verb::LAST).await;
+    assert_eq!(moved, "SEARCH task USING INDEX task_moved (queue=? AND priority=? AND position>? AND position<?)");
+    for states in [&[][..], &[State::Lost]] {
+        let ended = plan(&store, &list::ended_sql(states)).await;
+        assert!(ended.contains("INDEX task_ended (") && !ended.contains("TEMP B-TREE"), "{ended}");
+    }
     let open = plan(&store, &read::in_flight_sql()).await;
     assert_eq!(open, "SCAN attempt USING INDEX attempt_open");
     store.close().await.unwrap();

@@ -20,7 +20,7 @@ impl Part<'_> {
         let mut over = self.db.prepare_cached(EXPIRED)?;
         let over = over.query_map(params![expire.until.0, int(EXPIRE_MAX as u64)], |row| Columns::new(row).cell())?;
         let over: Vec<TaskId> = over.collect::<Result<_, _>>()?;
-        let steer = Steer { ids: Vec::new(), by: Actor::Daemon, now: expire.now };
+        let steer = Steer { ids: Vec::new(), only: None, by: Actor::Daemon, now: expire.now };
         let mut tasks = 0;
         for id in &over {
             let stored = read::task(self.db, *id)?.ok_or_else(|| self.damaged("index `task_ended`"))?;

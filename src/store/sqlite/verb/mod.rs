@@ -14,14 +14,16 @@ use crate::domain::task::{State, Task};
 use crate::domain::time::Timestamp;
 use crate::fault::crash_point;
 use crate::store::Error;
+use crate::store::filter::is_meant;
 use crate::store::sqlite::code::Columns;
 use crate::store::sqlite::read::{self, Stored, StoredAttempt};
 use crate::store::sqlite::{fault, write};
-use crate::store::task::{Add, Added, PerTask, Refused};
+use crate::store::task::{Add, Added, Only, PerTask, Refused};
 use crate::store::transition::{self, Note, Subject};
 
 mod bulk;
 mod expire;
+mod place;
 mod queue;
 mod run;
 mod steer;
@@ -29,6 +31,8 @@ mod wait;
 
 #[cfg(test)]
 pub(super) use expire::EXPIRED;
+#[cfg(test)]
+pub(super) use place::LAST;
 #[cfg(test)]
 pub(super) use run::{READY, SLOTS};
 pub(super) use steer::litter;
@@ -182,12 +186,14 @@ impl Part<'_> {
     fn each<T>(
         &mut self,
         ids: &[TaskId],
+        only: &Only,
         mut verb: impl FnMut(&mut Self, Stored) -> Result<Result<T, Refused>, Undone>,
     ) -> Result<PerTask<T>, Undone> {
         let mut answers = Vec::with_capacity(ids.len());
         for id in ids {
             let answer = match read::task(self.db, *id)? {
                 None => Err(Refused::NotFound),
+                Some(Stored { task, .. }) if !is_meant(only, &task) => Err(Refused::NotMeant),
                 Some(stored) => verb(self, stored)?,
             };
             answers.push((*id, answer));

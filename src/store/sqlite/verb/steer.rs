@@ -18,7 +18,7 @@ type PauseOf = fn(&mut Task, Option<&mut Attempt>, &Pause) -> Result<(Assignment
 
 impl Part<'_> {
     pub(in crate::store::sqlite) fn cancel(&mut self, cancel: &Cancel) -> Result<PerTask<Cancelled>, Undone> {
-        let answers = self.each(&cancel.ids, |part, Stored { mut task, mut cancel_reason }| {
+        let answers = self.each(&cancel.ids, &cancel.only, |part, Stored { mut task, mut cancel_reason }| {
             let current = part.open_claim(&task)?;
             let (answer, note) = match transition::cancel(&mut task, &mut cancel_reason, current, cancel) {
                 Ok(done) => done,
@@ -38,7 +38,7 @@ impl Part<'_> {
     }
 
     pub(in crate::store::sqlite) fn hold(&mut self, hold: &Steer) -> Result<PerTask<()>, Undone> {
-        self.each(&hold.ids, |part, Stored { mut task, cancel_reason }| {
+        self.each(&hold.ids, &hold.only, |part, Stored { mut task, cancel_reason }| {
             match transition::hold(&mut task, hold) {
                 Ok(Some(note)) => part.put(&task, cancel_reason.as_deref(), note)?,
                 Ok(None) => {}
@@ -49,7 +49,7 @@ impl Part<'_> {
     }
 
     pub(in crate::store::sqlite) fn release(&mut self, release: &Steer) -> Result<PerTask<()>, Undone> {
-        let answers = self.each(&release.ids, |part, Stored { mut task, cancel_reason }| {
+        let answers = self.each(&release.ids, &release.only, |part, Stored { mut task, cancel_reason }| {
             let standing = part.standing(task.id)?;
             match transition::release(&mut task, standing, release) {
                 Ok(note) => part.put(&task, cancel_reason.as_deref(), note)?,
@@ -71,7 +71,7 @@ impl Part<'_> {
     }
 
     fn pause_as(&mut self, pause: &Pause, change: PauseOf) -> Result<PerTask<AssignmentId>, Undone> {
-        self.each(&pause.ids, |part, Stored { mut task, cancel_reason }| {
+        self.each(&pause.ids, &pause.only, |part, Stored { mut task, cancel_reason }| {
             let mut of = part.open_attempt(&task)?;
             match change(&mut task, of.as_mut().map(|of| &mut of.attempt), pause) {
                 Ok((assignment, note)) => {
@@ -88,8 +88,10 @@ impl Part<'_> {
     }
 
     pub(in crate::store::sqlite) fn retry(&mut self, retry: &Steer) -> Result<PerTask<()>, Undone> {
-        let answers =
-            self.each(&transition::causes_first(&retry.ids), |part, Stored { mut task, mut cancel_reason }| {
+        let answers = self.each(
+            &transition::causes_first(&retry.ids),
+            &retry.only,
+            |part, Stored { mut task, mut cancel_reason }| {
                 let standing = part.standing(task.id)?;
                 match transition::retry(&mut task, &mut cancel_reason, standing, retry) {
                     Ok(note) => part.put(&task, cancel_reason.as_deref(), note)?,
@@ -104,7 +106,8 @@ impl Part<'_> {
                 let waits = "UPDATE dependency SET edge = 'waits' WHERE on_task = ?1";
                 part.db.prepare_cached(waits)?.execute([task.id.as_i64()])?;
                 Ok(Ok(()))
-            })?;
+            },
+        )?;
         self.settle(retry.now)?;
         Ok(transition::in_order_of(&retry.ids, answers))
     }
@@ -112,7 +115,7 @@ impl Part<'_> {
     pub(in crate::store::sqlite) fn remove(&mut self, remove: &Steer) -> Result<PerTask<()>, Undone> {
         // Whoever depends on one of them is to know how it ended before it is forgotten.
         while self.settle(remove.now)? {}
-        self.each(&remove.ids, |part, Stored { task, .. }| {
+        self.each(&remove.ids, &remove.only, |part, Stored { task, .. }| {
             let note = match transition::removed(&task, remove) {
                 Ok(note) => note,
                 Err(refused) => return Ok(Err(refused)),
