@@ -20,6 +20,7 @@ pub mod identity;
 pub mod outcome;
 pub mod query;
 pub mod queue;
+pub mod schedule;
 pub mod setting;
 pub mod task;
 pub mod text;
