@@ -18,6 +18,7 @@ pub mod json;
 pub mod log;
 pub mod metrics;
 pub mod queue;
+pub mod schedule;
 pub mod status;
 pub mod task;
 pub mod text;

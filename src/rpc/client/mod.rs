@@ -30,6 +30,7 @@ mod event;
 mod follow;
 mod queue;
 mod retry;
+mod schedule;
 mod task;
 mod upload;
 mod version;

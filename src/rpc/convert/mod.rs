@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::domain::error::{ErrorKind, Problem};
 use crate::domain::id::{InvalidTaskId, TaskId};
+use crate::domain::schedule::{InvalidCron, InvalidSchedule};
 use crate::domain::task::InvalidSpec;
 
 pub(super) mod attempt;
@@ -21,6 +22,7 @@ pub(super) mod daemon;
 pub(super) mod event;
 pub(super) mod query;
 pub(super) mod queue;
+pub(super) mod schedule;
 pub(super) mod setting;
 pub(super) mod task;
 
@@ -63,6 +65,15 @@ pub enum Error {
     /// The domain does not accept it.
     #[error(transparent)]
     Spec(#[from] InvalidSpec),
+    /// The domain does not accept it as a schedule.
+    #[error(transparent)]
+    Schedule(#[from] InvalidSchedule),
+}
+
+impl From<InvalidCron> for Error {
+    fn from(wrong: InvalidCron) -> Self {
+        Self::Schedule(wrong.into())
+    }
 }
 
 impl Error {

@@ -43,7 +43,11 @@ impl Tables {
             Stdin::Upload(upload) => Some(upload),
             _ => None,
         };
-        self.tasks.values().filter_map(named).collect()
+        let of_schedule = |stored: &super::schedule::Stored| match stored.schedule.spec.stdin {
+            Stdin::Upload(upload) => Some(upload),
+            _ => None,
+        };
+        self.tasks.values().filter_map(named).chain(self.schedules.values().filter_map(of_schedule)).collect()
     }
 
     pub(super) fn counts(&self) -> Counts {
@@ -64,6 +68,7 @@ fn matches(filter: &TaskFilter, task: &Task) -> bool {
     filter.below.is_none_or(|below| task.id < below)
         && (filter.states.is_empty() || filter.states.contains(&task.state))
         && filter.queue.as_ref().is_none_or(|queue| *queue == spec.queue)
+        && filter.schedule.as_ref().is_none_or(|schedule| task.schedule.as_ref() == Some(schedule))
         && filter.labels.iter().all(labelled)
         && filter.name.as_ref().is_none_or(|glob| spec.name.as_ref().is_some_and(|name| glob::matches(glob, name)))
 }

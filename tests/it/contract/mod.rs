@@ -32,6 +32,7 @@ mod reason;
 mod retention;
 mod retry;
 mod rows;
+mod schedule;
 mod shape;
 mod state;
 mod steer;

@@ -84,6 +84,8 @@ const TWO_MORE: schema::Migrations = &[
     schema::MIGRATIONS[1],
     schema::MIGRATIONS[2],
     schema::MIGRATIONS[3],
+    schema::MIGRATIONS[4],
+    schema::MIGRATIONS[5],
     "ALTER TABLE task ADD COLUMN note TEXT; UPDATE task SET note = 'old';",
     "CREATE TABLE extra (id INTEGER PRIMARY KEY) STRICT; INSERT INTO extra SELECT id FROM task;",
 ];
@@ -104,14 +106,14 @@ async fn an_older_database_is_copied_and_then_migrated() {
         let extra: u32 = db.query_row("SELECT count(*) FROM extra", [], |row| row.get(0)).unwrap();
         (version, notes, extra)
     });
-    assert_eq!(migrated.await, (6, 8, 8));
+    assert_eq!(migrated.await, (8, 8, 8));
     let kept = dump(&*opened.store).await;
     opened.store.close().await.unwrap();
 
     let again = open_with(&place.db(), NOW, TWO_MORE, |_| {}).unwrap();
     assert_eq!(again.backup, None, "once");
     again.store.close().await.unwrap();
-    assert!(matches!(open(&place.db(), NOW), Err(Error::Newer { found: 6, known: 5, .. })));
+    assert!(matches!(open(&place.db(), NOW), Err(Error::Newer { found: 8, known: 6, .. })));
     assert!(matches!(open_reader(&place.db()), Err(Error::Newer { .. })));
 
     let before = open(&backup, NOW).unwrap();
