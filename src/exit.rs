@@ -151,6 +151,7 @@ mod tests {
             reason: None,
             position: 0,
             parent: None,
+            schedule: None,
             created_at: Timestamp(0),
             updated_at: Timestamp(0),
             attempt: 1,

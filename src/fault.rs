@@ -28,6 +28,8 @@ pub const POINTS: &[&str] = &[
     "apexd.commit.after",
     "apexd.add.committed",
     "apexd.due.written",
+    "apexd.fire.written",
+    "apexd.fire.committed",
     "apexd.claim.written",
     "apexd.claim.committed",
     "apexd.spawn.prepared",

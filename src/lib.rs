@@ -25,7 +25,8 @@
 //! # Words
 //!
 //! A *task* is what is asked; an *attempt* is one execution of it. A task waits in a *queue* for a *slot*; a daemon *claims* it
-//! under an *assignment* that never repeats; the *outcome* is how it ended. A *drain* ends a daemon in order, with a *grace*
+//! under an *assignment* that never repeats; the *outcome* is how it ended. A *schedule* adds tasks: it is *due* at its times,
+//! and *fires* once for each. A *drain* ends a daemon in order, with a *grace*
 //! for what runs. To *adopt* is to go on with a process that an earlier apexd started; to *reap* is to take a process's
 //! exit status from the kernel, which happens only after the outcome is stored. A *change* is a recorded fact, the *feed*
 //! all of them in order, a *cursor* a place in it.

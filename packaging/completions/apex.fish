@@ -39,7 +39,7 @@ complete -c apex -n "__fish_apex_needs_command" -s V -l version -d 'Print versio
 complete -c apex -n "__fish_apex_needs_command" -f -a "init" -d 'Makes a project of a directory'
 complete -c apex -n "__fish_apex_needs_command" -f -a "run" -d 'Adds a task and follows it: its output, then its exit code'
 complete -c apex -n "__fish_apex_needs_command" -f -a "status" -d 'Shows the whole project on one screen'
-complete -c apex -n "__fish_apex_needs_command" -f -a "events" -d 'Prints every change of a task or a queue, in order'
+complete -c apex -n "__fish_apex_needs_command" -f -a "events" -d 'Prints every change of a task, a queue or a schedule, in order'
 complete -c apex -n "__fish_apex_needs_command" -f -a "trust" -d 'Accepts a project that came from elsewhere'
 complete -c apex -n "__fish_apex_needs_command" -f -a "doctor" -d 'Says what is wrong, and what to do about it'
 complete -c apex -n "__fish_apex_needs_command" -f -a "version" -d 'Prints the versions of the program, the wire, the JSON and the database'
@@ -51,6 +51,7 @@ complete -c apex -n "__fish_apex_needs_command" -f -a "wait" -d 'Waits until tas
 complete -c apex -n "__fish_apex_needs_command" -f -a "cancel" -d 'Cancels tasks'
 complete -c apex -n "__fish_apex_needs_command" -f -a "task" -d 'Adds, lists and steers tasks'
 complete -c apex -n "__fish_apex_needs_command" -f -a "queue" -d 'Lists and steers queues'
+complete -c apex -n "__fish_apex_needs_command" -f -a "schedule" -d 'Adds, lists and steers schedules, which add tasks by themselves'
 complete -c apex -n "__fish_apex_needs_command" -f -a "daemon" -d 'Starts, stops and watches the daemon'
 complete -c apex -n "__fish_apex_needs_command" -f -a "config" -d 'Shows, checks and changes the settings'
 complete -c apex -n "__fish_apex_needs_command" -f -a "db" -d 'Checks, copies and saves the task store'
@@ -218,6 +219,7 @@ complete -c apex -n "__fish_apex_using_subcommand ls" -s C -l project -d 'The pr
 complete -c apex -n "__fish_apex_using_subcommand ls" -l deadline -d 'How long the daemon may take to answer' -r
 complete -c apex -n "__fish_apex_using_subcommand ls" -l state -d 'Only tasks in this state' -r
 complete -c apex -n "__fish_apex_using_subcommand ls" -s Q -l queue -d 'Only tasks of this queue' -r
+complete -c apex -n "__fish_apex_using_subcommand ls" -l schedule -d 'Only tasks of this schedule' -r
 complete -c apex -n "__fish_apex_using_subcommand ls" -s l -l label -d 'Only tasks with this label' -r
 complete -c apex -n "__fish_apex_using_subcommand ls" -s n -l name -d 'Only tasks whose name matches: `*`, `?`, `[…]`' -r
 complete -c apex -n "__fish_apex_using_subcommand ls" -l limit -d 'At most so many, the newest' -r
@@ -356,6 +358,7 @@ complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcomma
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from list" -l deadline -d 'How long the daemon may take to answer' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from list" -l state -d 'Only tasks in this state' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from list" -s Q -l queue -d 'Only tasks of this queue' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from list" -l schedule -d 'Only tasks of this schedule' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from list" -s l -l label -d 'Only tasks with this label' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from list" -s n -l name -d 'Only tasks whose name matches: `*`, `?`, `[…]`' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from list" -l limit -d 'At most so many, the newest' -r
@@ -669,6 +672,128 @@ complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcomm
 complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from rm" -s g -l global -d 'Use the per-user project'
 complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from rm" -l no-start -d 'Do not start the daemon'
 complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and not __fish_seen_subcommand_from add list show run-now pause resume rm" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand schedule; and not __fish_seen_subcommand_from add list show run-now pause resume rm" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand schedule; and not __fish_seen_subcommand_from add list show run-now pause resume rm" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand schedule; and not __fish_seen_subcommand_from add list show run-now pause resume rm" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and not __fish_seen_subcommand_from add list show run-now pause resume rm" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and not __fish_seen_subcommand_from add list show run-now pause resume rm" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and not __fish_seen_subcommand_from add list show run-now pause resume rm" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and not __fish_seen_subcommand_from add list show run-now pause resume rm" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and not __fish_seen_subcommand_from add list show run-now pause resume rm" -s h -l help -d 'Print help'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and not __fish_seen_subcommand_from add list show run-now pause resume rm" -f -a "add" -d 'Adds a schedule, which adds tasks by itself'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and not __fish_seen_subcommand_from add list show run-now pause resume rm" -f -a "list" -d 'Lists schedules'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and not __fish_seen_subcommand_from add list show run-now pause resume rm" -f -a "show" -d 'Shows everything about a schedule, with its next five times'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and not __fish_seen_subcommand_from add list show run-now pause resume rm" -f -a "run-now" -d 'Adds a task of a schedule now'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and not __fish_seen_subcommand_from add list show run-now pause resume rm" -f -a "pause" -d 'Lets schedules add nothing'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and not __fish_seen_subcommand_from add list show run-now pause resume rm" -f -a "resume" -d 'Lets paused schedules add tasks again'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and not __fish_seen_subcommand_from add list show run-now pause resume rm" -f -a "rm" -d 'Removes schedules'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l cron -d 'By a cron line: minute, hour, day of the month, month, day of the week; or @daily and the like' -r
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l every -d 'Again and again after this time, at least 1s' -r
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l at -d 'Once: `in 10m`, `17:30`, `tomorrow 9am`, `2026-01-15T10:30:00Z`' -r
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l tz -d 'The time zone whose clock counts, as `Europe/Vienna` [default: that of this machine, by its name]' -r
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l missed -d 'What becomes of times at which nobody was there: skip, once or all [default: once]' -r
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l overlap -d 'When a task of it has not ended: skip, queue or cancel-running [default: skip]' -r
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -s n -l name -d 'A name for its tasks, instead of its own' -r
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -s l -l label -d 'A label for people and filters' -r
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -s Q -l queue -d 'The queue in which its tasks wait for a slot, instead of `default`' -r
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -s p -l priority -d 'Higher ones run first' -r
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l cwd -d 'The directory to run them in, instead of the working directory' -r -F
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l env -d 'Set a variable; KEY alone takes its value over, also with --clean-env' -r
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l env-file -d 'Set the variables in this file: a KEY=VALUE a line' -r -F
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l stdin -d 'What they read: a file, or `-` for what is read here now' -r -F
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l key -d 'While a task with this key has not ended, add none' -r
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l retries -d 'Try it so many times more when it fails or times out' -r
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l retry-delay -d 'Wait so long before the first further attempt [default: 1s]' -r
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l retry-backoff -d 'How that grows with each failure: fixed, or exponential, which doubles it, with jitter [default: exponential]' -r
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l retry-max-delay -d 'Never wait longer than this before a further attempt [default: 5m]' -r
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l retry-on -d 'Try only these exit codes again' -r
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l on-interrupt -d 'When it was interrupted or lost: stop, or rerun it [default: stop; rerun with retries]' -r
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l timeout -d 'End an attempt that runs longer than this; `0s` for no limit' -r
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l output-limit -d 'End an attempt that writes more than this, as in `100MiB`; `0B` for no limit' -r
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l kill-signal -d 'Ask it to end by this signal [default: TERM]' -r
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l kill-grace -d 'Kill it when it has not ended so long after that' -r
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l clean-env -d 'Do not take the environment over'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l split-output -d 'Keep standard output and standard error apart'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from list" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from list" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from list" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from list" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from list" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from list" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from show" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from show" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from show" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from show" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from show" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from show" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from run-now" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from run-now" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from run-now" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from run-now" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from run-now" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from run-now" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from run-now" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from run-now" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from run-now" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from pause" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from pause" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from pause" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from pause" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from pause" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from pause" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from pause" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from pause" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from pause" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from resume" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from resume" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from resume" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from resume" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from resume" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from resume" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from resume" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from resume" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from resume" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from rm" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from rm" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from rm" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from rm" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from rm" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from rm" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from rm" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from rm" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c apex -n "__fish_apex_using_subcommand daemon; and not __fish_seen_subcommand_from start stop restart reload status logs metrics run install uninstall" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
 always\t'Always'
 never\t'Never'"

@@ -6,6 +6,7 @@ use std::io;
 
 use crate::config;
 use crate::domain::error::{ErrorKind, Problem};
+use crate::domain::schedule::InvalidSchedule;
 use crate::domain::task::InvalidSpec;
 use crate::domain::text::neutralize;
 use crate::exit::{self, Exit};
@@ -172,6 +173,20 @@ impl From<guardian::Error> for Failure {
 impl From<InvalidSpec> for Failure {
     fn from(error: InvalidSpec) -> Self {
         Self::usage(error.to_string())
+    }
+}
+
+/// What to do where a time zone is not known, or has no name.
+pub const NAME_A_ZONE: &str = "name one of the IANA database, as in `--tz Europe/Vienna`";
+
+impl From<InvalidSchedule> for Failure {
+    fn from(error: InvalidSchedule) -> Self {
+        let failure = Self::usage(error.to_string());
+        match error {
+            InvalidSchedule::TimeZone(_) => failure.with_hint(NAME_A_ZONE),
+            InvalidSchedule::Passed => failure.with_hint("write it like `--at 'tomorrow 9am'`"),
+            _ => failure,
+        }
     }
 }
 

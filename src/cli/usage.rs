@@ -13,6 +13,7 @@ use crate::cli::time;
 use crate::domain::id::InvalidTaskId;
 use crate::domain::outcome::SignalName;
 use crate::domain::queue::InvalidQueueName;
+use crate::domain::schedule::{InvalidCron, InvalidSchedule};
 use crate::domain::selection::InvalidSpan;
 use crate::domain::task::{InvalidSpec, State};
 use crate::units;
@@ -140,6 +141,8 @@ fn hint(flag: &str, typed: &str, source: &(dyn StdError + 'static)) -> Option<St
             }
             value::Error::Backoff => like("exponential"),
             value::Error::OnInterrupt => like("rerun"),
+            value::Error::Missed => like(nearest(typed, ["skip", "once", "all"]).unwrap_or("once")),
+            value::Error::Overlap => like(nearest(typed, ["skip", "queue", "cancel-running"]).unwrap_or("queue")),
         };
     }
     if let Some(error) = source.downcast_ref::<InvalidSpec>() {
@@ -151,6 +154,12 @@ fn hint(flag: &str, typed: &str, source: &(dyn StdError + 'static)) -> Option<St
     }
     if source.is::<time::Error>() {
         return like(if flag == "--since" { "'10m ago'" } else { "'in 10m'" });
+    }
+    if source.is::<InvalidCron>() {
+        return like("'30 3 * * *'");
+    }
+    if source.is::<InvalidSchedule>() {
+        return like("nightly");
     }
     if source.is::<InvalidQueueName>() {
         return like("gpu");

@@ -96,11 +96,21 @@ pub enum ChangeKind {
     QueueResumed,
     /// A queue is gone.
     QueueRemoved,
+    /// A schedule was added.
+    ScheduleAdded,
+    /// A schedule was due and added no task.
+    ScheduleSkipped,
+    /// A schedule adds nothing any more.
+    SchedulePaused,
+    /// A schedule adds tasks again.
+    ScheduleResumed,
+    /// A schedule is gone.
+    ScheduleRemoved,
 }
 
 impl ChangeKind {
     /// Every kind.
-    pub const ALL: [ChangeKind; 25] = [
+    pub const ALL: [ChangeKind; 30] = [
         Self::Added,
         Self::Released,
         Self::Held,
@@ -126,6 +136,11 @@ impl ChangeKind {
         Self::QueuePaused,
         Self::QueueResumed,
         Self::QueueRemoved,
+        Self::ScheduleAdded,
+        Self::ScheduleSkipped,
+        Self::SchedulePaused,
+        Self::ScheduleResumed,
+        Self::ScheduleRemoved,
     ];
 
     /// Returns the word used in JSON, on the wire and in the store.
@@ -156,6 +171,11 @@ impl ChangeKind {
             Self::QueuePaused => "queue.paused",
             Self::QueueResumed => "queue.resumed",
             Self::QueueRemoved => "queue.removed",
+            Self::ScheduleAdded => "schedule.added",
+            Self::ScheduleSkipped => "schedule.skipped",
+            Self::SchedulePaused => "schedule.paused",
+            Self::ScheduleResumed => "schedule.resumed",
+            Self::ScheduleRemoved => "schedule.removed",
         }
     }
 
@@ -183,15 +203,17 @@ pub struct Change {
     pub at: Timestamp,
     /// What sort of change.
     pub kind: ChangeKind,
-    /// Of which task; `None` if it is about a queue.
+    /// Of which task; `None` if it is about a queue or a schedule.
     pub task: Option<TaskId>,
     /// Of which queue, if it is about one and not about a task.
     pub queue: Option<String>,
+    /// Of which schedule, if it is about one and not about a task.
+    pub schedule: Option<String>,
     /// Of which attempt, if it was about one.
     pub attempt: Option<AttemptNumber>,
-    /// The state before; `None` for a task that was just added, and for queues.
+    /// The state before; `None` for a task that was just added, for queues and for schedules.
     pub from: Option<State>,
-    /// The state after; `None` for a task that is gone, and for queues.
+    /// The state after; `None` for a task that is gone, for queues and for schedules.
     pub to: Option<State>,
     /// Who caused it.
     pub by: Actor,

@@ -22,6 +22,7 @@ pub mod place;
 pub mod prune;
 pub mod query;
 pub mod queue;
+pub mod schedule;
 pub mod selection;
 pub mod setting;
 pub mod task;

@@ -105,10 +105,19 @@ pub enum QueueRefused {
     InUse(u64),
     /// The default queue is always there.
     Default,
+    /// This schedule adds tasks to it.
+    Scheduled(String),
 }
 
 /// An answer for each queue named, in the order in which they were named.
 pub type PerQueue<E = QueueRefused> = Vec<(String, Result<(), E>)>;
+
+/// There is no such schedule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoSuchSchedule;
+
+/// An answer for each schedule named, in the order in which they were named.
+pub type PerSchedule<E = NoSuchSchedule> = Vec<(String, Result<(), E>)>;
 
 /// An answer for each task named, in the order in which they were named.
 pub type PerTask<T, E = Refused> = Vec<(TaskId, Result<T, E>)>;
@@ -120,6 +129,8 @@ pub struct TaskFilter {
     pub states: Vec<State>,
     /// In this queue.
     pub queue: Option<String>,
+    /// Of this schedule.
+    pub schedule: Option<String>,
     /// Has all these labels, with the value if one is given.
     pub labels: Vec<(String, Option<String>)>,
     /// Its name matches this glob (`*`, `?`, `[…]`; tasks without a name never match).

@@ -57,6 +57,8 @@ pub struct Task {
     pub position: i64,
     /// The task inside which it was added.
     pub parent: Option<TaskId>,
+    /// The schedule that it is a task of.
+    pub schedule: Option<String>,
     /// When it was added.
     pub created_at: Timestamp,
     /// When anything about it changed last.
@@ -92,10 +94,17 @@ impl Task {
 
     /// Returns the command as a person would type it; for display only.
     pub fn command_line(&self) -> String {
-        if self.spec.shell {
-            return self.spec.argv.first().map(|line| line.to_string_lossy().into_owned()).unwrap_or_default();
+        self.spec.command_line()
+    }
+}
+
+impl TaskSpec {
+    /// Returns the command as a person would type it; for display only.
+    pub fn command_line(&self) -> String {
+        if self.shell {
+            return self.argv.first().map(|line| line.to_string_lossy().into_owned()).unwrap_or_default();
         }
-        let words: Vec<String> = self.spec.argv.iter().map(|word| quote(&word.to_string_lossy())).collect();
+        let words: Vec<String> = self.argv.iter().map(|word| quote(&word.to_string_lossy())).collect();
         words.join(" ")
     }
 }

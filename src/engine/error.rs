@@ -9,6 +9,7 @@ use crate::domain::outcome::SignalName;
 use crate::domain::place::NotMoved;
 use crate::domain::query::Refused;
 use crate::domain::queue::InvalidQueueName;
+use crate::domain::schedule::InvalidSchedule;
 use crate::domain::task::{DEFAULT_QUEUE, InvalidSpec, State, Task};
 use crate::output;
 use crate::store;
@@ -109,6 +110,25 @@ pub enum Error {
         /// How many tasks.
         tasks: u64,
     },
+    /// A queue cannot be removed while a schedule adds tasks to it.
+    #[error("cannot remove queue `{name}`: schedule `{schedule}` adds its tasks to it")]
+    QueueScheduled {
+        /// Its name.
+        name: String,
+        /// The first such schedule.
+        schedule: String,
+    },
+    /// The schedule makes no sense.
+    #[error(transparent)]
+    Schedule(#[from] InvalidSchedule),
+    /// There is no such schedule.
+    #[error("no schedule `{name}`")]
+    NoSuchSchedule {
+        /// The name that was asked for.
+        name: String,
+        /// One that is there and may be meant.
+        nearest: Option<String>,
+    },
     /// The default queue is always there.
     #[error("cannot remove queue `{DEFAULT_QUEUE}`: it is always there")]
     DefaultQueue,
@@ -183,10 +203,13 @@ impl Error {
     /// Returns the kind that callers see.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Spec(_) | Self::BeforeItself(_) | Self::NotYet(_) | Self::QueueName(_) | Self::Binary { .. } => {
-                ErrorKind::Invalid
-            }
-            Self::NoSuchTask(_) => ErrorKind::NotFound,
+            Self::Spec(_)
+            | Self::Schedule(_)
+            | Self::BeforeItself(_)
+            | Self::NotYet(_)
+            | Self::QueueName(_)
+            | Self::Binary { .. } => ErrorKind::Invalid,
+            Self::NoSuchTask(_) | Self::NoSuchSchedule { .. } => ErrorKind::NotFound,
             Self::Line { source, .. } => source.kind(),
             Self::Draining | Self::Stopped => ErrorKind::Unavailable,
             Self::AlreadyEnded(_)
@@ -198,6 +221,7 @@ impl Error {
             | Self::NotBefore { .. }
             | Self::Untrusted
             | Self::QueueInUse { .. }
+            | Self::QueueScheduled { .. }
             | Self::DefaultQueue
             | Self::NoProcess { .. }
             | Self::Outlived { .. } => ErrorKind::Conflict,
@@ -246,6 +270,22 @@ impl Error {
             Self::Untrusted => problem.with_hint("look at it with `apex ls`, then accept it with `apex trust`"),
             Self::QueueInUse { name, .. } => {
                 problem.with_hint(format!("see them with `apex ls --queue {name}`")).with_id(name)
+            }
+            Self::QueueScheduled { name, schedule } => {
+                problem.with_hint(format!("remove that one first with `apex schedule rm {schedule}`")).with_id(name)
+            }
+            Self::NoSuchSchedule { name, nearest: Some(nearest) } => {
+                problem.with_hint(format!("did you mean `{nearest}`?")).with_id(name)
+            }
+            Self::NoSuchSchedule { name, nearest: None } => {
+                problem.with_hint("see what there is with `apex schedule list`").with_id(name)
+            }
+            Self::Schedule(InvalidSchedule::TimeZone(zone)) => {
+                problem.with_hint("name one of the IANA database, as in `--tz Europe/Vienna`").with_id(zone)
+            }
+            Self::Store(store::Error::ScheduleExists(name)) => {
+                let hint = format!("take another name, or remove that one first with `apex schedule rm {name}`");
+                problem.with_hint(hint).with_id(name)
             }
             Self::Store(store::Error::NoSuchQueue(name)) => {
                 let hint = format!("see what there is with `apex queue list`, or make it with `apex queue add {name}`");

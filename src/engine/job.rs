@@ -13,13 +13,14 @@ use crate::domain::task::{Environment, TaskSpec};
 use crate::domain::time::Timestamp;
 use crate::engine::handle::{Shared, is_passing};
 use crate::engine::prepare;
+use crate::engine::schedule::{self, Looked};
 use crate::engine::spawn::NotStartable;
 use crate::engine::supervise::tell_end;
 use crate::engine::{Error, jitter, turn};
 use crate::fault::crash_point;
 use crate::link::Spawn;
 use crate::store;
-use crate::store::task::{Claimed, Due, Expire, Expired, Finish, Finished, InFlight, Renew, Start, Unclaim};
+use crate::store::task::{Claimed, Expire, Expired, Finish, Finished, InFlight, Renew, Start, Unclaim};
 
 /// How many files of removed tasks are deleted at a time.
 const TIDY_MAX: usize = 256;
@@ -31,8 +32,8 @@ pub(super) enum Job {
     Move(Move),
     /// Look up what a start needs.
     Prepare(Box<Preparation>),
-    /// Make ready what is due.
-    Due { now: Timestamp },
+    /// Make ready what is due, and have schedules add their tasks if they may.
+    Due { now: Timestamp, fire: bool },
     /// Tell tasks what they depend on.
     Settle { now: Timestamp },
     /// Say that claims still hold.
@@ -106,7 +107,7 @@ pub(super) enum Done {
     Started { assignment: AssignmentId, started: Result<(), store::Error> },
     Recorded { assignment: AssignmentId, finished: Result<Box<Finished>, Error> },
     Released { assignment: AssignmentId, released: Result<(), store::Error>, reason: String },
-    LookedAtClock { due: Result<Due, store::Error> },
+    LookedAtClock(Looked),
     Settled { more: Result<bool, store::Error> },
     Renewed { expired: Result<Vec<InFlight>, store::Error> },
     Swept { swept: Result<bool, Error> },
@@ -131,7 +132,9 @@ pub(super) async fn perform(shared: Arc<Shared>, job: Job) -> Vec<Done> {
     vec![match job {
         Job::Move(one) => return turn::perform(shared, vec![one]).await,
         Job::Prepare(preparation) => on_disk(&shared, move |shared| prepare::one(shared, &preparation)).await,
-        Job::Due { now } => Done::LookedAtClock { due: store.due(now).await },
+        Job::Due { now, fire } => {
+            Done::LookedAtClock(schedule::look(store.as_ref(), now, || fire && shared.fires()).await)
+        }
         Job::Settle { now } => Done::Settled { more: store.settle(now).await },
         Job::Renew(renew) => Done::Renewed { expired: store.renew(renew).await },
         Job::Sweep(record) => {

@@ -65,6 +65,7 @@ fn refusals(answers: PerQueue) -> PerQueue<Error> {
             QueueRefused::NotFound => Error::Store(crate::store::Error::NoSuchQueue(name.clone())),
             QueueRefused::InUse(tasks) => Error::QueueInUse { name: name.clone(), tasks },
             QueueRefused::Default => Error::DefaultQueue,
+            QueueRefused::Scheduled(schedule) => Error::QueueScheduled { name: name.clone(), schedule },
         });
         (name, answer)
     };

@@ -167,7 +167,7 @@ impl Core {
                 self.wake_at(self.now.moment + STORE_AGAIN_AFTER, Target::Start(assignment));
             }
             Done::Recorded { assignment, finished } => self.recorded(assignment, finished),
-            Done::LookedAtClock { due } => self.looked_at_clock(due),
+            Done::LookedAtClock(looked) => self.looked_at_clock(looked),
             Done::Settled { more } => self.settled(more),
             Done::Renewed { expired } => self.renewed(expired),
             Done::Swept { swept } => self.swept(swept),
@@ -312,21 +312,32 @@ impl Core {
 
     /// A cancel was stored: stops the attempt, and answers when the signal was sent.
     pub(super) fn stop_asked(&mut self, assignment: AssignmentId, asker: Ticket) {
-        if !self.attempts.contains_key(&assignment) {
-            if self.claiming {
-                self.early_stops.insert(assignment);
+        if self.stop_cancelled(assignment) {
+            // Signal 0 only asks; its answer comes after those of the signals sent before it.
+            self.signal(assignment, 0, Asker::Stop(asker));
+        } else {
+            self.reply(asker, Answer::Done);
+        }
+    }
+
+    /// Stops an attempt whose task was cancelled, as soon as it is there; returns whether it has a process.
+    pub(super) fn stop_cancelled(&mut self, assignment: AssignmentId) -> bool {
+        match self.attempts.get(&assignment) {
+            Some(supervised) if supervised.is_preparing => {
+                self.give_back(assignment, CANCELLED);
+                false
             }
-            self.reply(asker, Answer::Done);
-            return;
+            Some(_) => {
+                self.stop_attempt(assignment, StopCause::Cancel);
+                true
+            }
+            None => {
+                if self.claiming {
+                    self.early_stops.insert(assignment);
+                }
+                false
+            }
         }
-        if self.attempts.get(&assignment).is_some_and(|supervised| supervised.is_preparing) {
-            self.give_back(assignment, CANCELLED);
-            self.reply(asker, Answer::Done);
-            return;
-        }
-        self.stop_attempt(assignment, StopCause::Cancel);
-        // Signal 0 only asks; its answer comes after those of the signals sent before it.
-        self.signal(assignment, 0, Asker::Stop(asker));
     }
 
     /// Stops the processes of an attempt or lets them go on, and answers when the signal was sent.

@@ -17,6 +17,7 @@ use crate::store::TaskStore;
 
 mod preparing;
 mod reload;
+mod scheduled;
 mod trouble;
 mod troubled;
 mod waiting;

@@ -9,6 +9,7 @@ use crate::domain::time::Moment;
 use crate::engine::Error;
 use crate::engine::core::{Core, Wake};
 use crate::engine::job::{Job, Record, tell};
+use crate::engine::schedule::Looked;
 use crate::engine::timer::Target;
 use crate::fault::is_sabotaged;
 use crate::store;
@@ -64,7 +65,8 @@ impl Core {
             return;
         }
         (self.waiting.looking, self.waiting.look_again) = (true, false);
-        self.job(Job::Due { now: self.now.wall });
+        let fire = self.fires();
+        self.job(Job::Due { now: self.now.wall, fire });
     }
 
     /// Looks at the clock if somebody has set it, or the machine has slept: what waits for a time of the wall clock waits
@@ -84,11 +86,23 @@ impl Core {
         self.waiting.offset = Some(offset);
     }
 
-    pub(super) fn looked_at_clock(&mut self, due: Result<Due, store::Error>) {
+    /// Schedules may add tasks.
+    fn fires(&self) -> bool {
+        self.trusted && !self.is_closing()
+    }
+
+    pub(super) fn looked_at_clock(&mut self, looked: Looked) {
         self.waiting.looking = false;
         let now = self.now.wall;
-        match due {
-            Ok(Due { woken, next }) => {
+        for assignment in looked.stops {
+            self.stop_cancelled(assignment);
+        }
+        if looked.unsettled {
+            self.settle();
+        }
+        match looked.due {
+            Ok(Due { woken, next, schedule }) => {
+                let next = next.into_iter().chain(schedule.filter(|_| self.fires())).min();
                 if woken > 0 {
                     self.claim();
                 }

@@ -25,6 +25,12 @@ pub enum Error {
     /// A queue of that name is there already.
     #[error("there is a queue `{0}` already")]
     QueueExists(String),
+    /// There is no such schedule.
+    #[error("no schedule `{0}`")]
+    NoSuchSchedule(String),
+    /// A schedule of that name is there already.
+    #[error("there is a schedule `{0}` already")]
+    ScheduleExists(String),
     /// A task depends on one that does not exist.
     #[error("no task `{0}` to depend on")]
     NoSuchTask(TaskId),
@@ -206,6 +212,7 @@ impl Error {
         match self {
             Self::Stale(_)
             | Self::QueueExists(_)
+            | Self::ScheduleExists(_)
             | Self::Newer { .. }
             | Self::Older { .. }
             | Self::Foreign { .. }
@@ -214,7 +221,7 @@ impl Error {
             | Self::Stray { .. } => ErrorKind::Conflict,
             Self::Fenced | Self::Closed | Self::Locked { .. } => ErrorKind::Unavailable,
             Self::ReadOnly { .. } => ErrorKind::Denied,
-            Self::NoSuchQueue(_) | Self::NoSuchTask(_) => ErrorKind::NotFound,
+            Self::NoSuchQueue(_) | Self::NoSuchSchedule(_) | Self::NoSuchTask(_) => ErrorKind::NotFound,
             Self::Line { source, .. } => source.kind(),
             Self::Source(source) => kind_of_io(source),
             Self::Full { .. } => ErrorKind::Exhausted,

@@ -16,6 +16,7 @@ pub(super) fn matches(filter: &TaskFilter, task: &Task) -> bool {
         && filter.ended_until.is_none_or(|until| task.ended_at.is_some_and(|at| at <= until))
         && (filter.states.is_empty() || filter.states.contains(&task.state))
         && filter.queue.as_ref().is_none_or(|queue| *queue == spec.queue)
+        && filter.schedule.as_ref().is_none_or(|schedule| task.schedule.as_ref() == Some(schedule))
         && filter.labels.iter().all(labelled)
         && filter.name.as_ref().is_none_or(|glob| spec.name.as_ref().is_some_and(|name| glob::matches(glob, name)))
 }

@@ -253,6 +253,8 @@ pub struct Due {
     /// When the next one will; `None` if nothing waits for the clock. Not later than now if there was more than one
     /// transaction should do.
     pub next: Option<Timestamp>,
+    /// When the first schedule is due, which is not among these; `None` if none is to come.
+    pub schedule: Option<Timestamp>,
 }
 
 /// Says that claims still hold.
@@ -302,7 +304,7 @@ pub trait TaskStore {
     /// Returns the ids of the tasks that match, ascending.
     fn select(&self, filter: TaskFilter) -> Reply<'_, Vec<TaskId>>;
 
-    /// Returns the uploads that tasks name as their standard input. Goes through all tasks.
+    /// Returns the uploads that tasks and schedules name as their standard input. Goes through all tasks.
     fn uploads(&self) -> Reply<'_, HashSet<Uuid>>;
 
     /// Returns how many there are of each; in constant time, however many there are.
@@ -376,7 +378,7 @@ pub trait TaskStore {
     /// does, and none that something which waits depends on. The counts since the project began stay.
     fn expire(&self, expire: Expire) -> Reply<'_, Expired>;
 
-    /// Makes tasks ready whose time has come, and lets queues go on whose pause is over.
+    /// Makes tasks ready whose time has come, lets queues go on whose pause is over, and tells when a schedule is due.
     fn due(&self, now: Timestamp) -> Reply<'_, Due>;
 
     /// Tells tasks that depend on others how those ended, or that they begin anew. The verbs that end tasks do so

@@ -7,7 +7,7 @@ use crate::domain::id::Seq;
 use crate::domain::task::State;
 use crate::view::time::rfc3339;
 
-/// A change of a task or a queue, or a place where changes are missing, as programs see it.
+/// A change of a task, a queue or a schedule, or a place where changes are missing, as programs see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct EventView {
     seq: u64,
@@ -20,6 +20,7 @@ pub struct EventView {
     by: Option<String>,
     reason: Option<String>,
     queue: Option<String>,
+    schedule: Option<String>,
 }
 
 impl EventView {
@@ -37,6 +38,7 @@ impl EventView {
             by: Some(change.by.to_string()),
             reason: change.reason.clone(),
             queue: change.queue.clone(),
+            schedule: change.schedule.clone(),
         }
     }
 
@@ -53,6 +55,7 @@ impl EventView {
             by: None,
             reason: None,
             queue: None,
+            schedule: None,
         }
     }
 }
@@ -69,7 +72,7 @@ mod tests {
 
     #[test]
     fn a_task_that_started() {
-        insta::assert_snapshot!(shown(&samples::started()), @r#"{"seq":7,"at":"2026-01-15T10:30:00.000Z","kind":"task.started","task":12,"attempt":1,"from":"queued","to":"running","by":"daemon","reason":null,"queue":null}"#);
+        insta::assert_snapshot!(shown(&samples::started()), @r#"{"seq":7,"at":"2026-01-15T10:30:00.000Z","kind":"task.started","task":12,"attempt":1,"from":"queued","to":"running","by":"daemon","reason":null,"queue":null,"schedule":null}"#);
     }
 
     #[test]
@@ -86,11 +89,11 @@ mod tests {
 
     #[test]
     fn a_queue_that_was_paused() {
-        insta::assert_snapshot!(shown(&samples::queue_paused()), @r#"{"seq":8,"at":"2026-01-15T10:30:00.000Z","kind":"queue.paused","task":null,"attempt":null,"from":null,"to":null,"by":"cli:4711","reason":"new driver","queue":"gpu"}"#);
+        insta::assert_snapshot!(shown(&samples::queue_paused()), @r#"{"seq":8,"at":"2026-01-15T10:30:00.000Z","kind":"queue.paused","task":null,"attempt":null,"from":null,"to":null,"by":"cli:4711","reason":"new driver","queue":"gpu","schedule":null}"#);
     }
 
     #[test]
     fn a_gap_has_the_same_keys() {
-        insta::assert_snapshot!(json::line(&EventView::gap(Seq(41))).unwrap(), @r#"{"seq":41,"at":null,"kind":"gap","task":null,"attempt":null,"from":null,"to":null,"by":null,"reason":null,"queue":null}"#);
+        insta::assert_snapshot!(json::line(&EventView::gap(Seq(41))).unwrap(), @r#"{"seq":41,"at":null,"kind":"gap","task":null,"attempt":null,"from":null,"to":null,"by":null,"reason":null,"queue":null,"schedule":null}"#);
     }
 }

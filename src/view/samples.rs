@@ -13,6 +13,7 @@ use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
 use crate::domain::outcome::{ExitStatus, ReasonCode, Usage};
 use crate::domain::query::Counts;
 use crate::domain::queue::{Queue, QueuePause};
+use crate::domain::schedule::{Cron, Missed, Overlap, Schedule, SchedulePause, When};
 use crate::domain::task::{State, Task, TaskSpec};
 use crate::domain::time::Timestamp;
 
@@ -36,6 +37,7 @@ pub(crate) fn queued() -> Task {
         reason: None,
         position: 1 << 20,
         parent: None,
+        schedule: None,
         created_at: NOW,
         updated_at: NOW,
         attempt: 0,
@@ -126,6 +128,44 @@ pub(crate) fn paused_queue() -> Queue {
     Queue { name: "gpu".to_owned(), slots: 2, pause, active: 1, queued: 5, waiting: 0 }
 }
 
+/// Schedule `nightly`, due now and each day at this time, which was added a day ago and added task 12 then.
+pub(crate) fn schedule() -> Schedule {
+    let day_ago = Timestamp(NOW.0 - 86_400_000);
+    let mut spec = TaskSpec::command(vec!["./backup.sh".into(), "--all".into()], PathBuf::from("/home/project"));
+    spec.name = Some("nightly".to_owned());
+    Schedule {
+        name: "nightly".to_owned(),
+        when: When::Cron(Cron::parse("30 11 * * *").expect("a cron line")),
+        time_zone: "Europe/Vienna".to_owned(),
+        missed: Missed::Once,
+        overlap: Overlap::Skip,
+        spec,
+        env_names: ["PATH".to_owned()].into(),
+        pause: None,
+        next_at: Some(NOW),
+        last_at: Some(day_ago),
+        last_task: Some(task_id(12)),
+        created_at: day_ago,
+    }
+}
+
+/// Schedule `poll`, every ten minutes, which was paused by the daemon.
+pub(crate) fn paused_schedule() -> Schedule {
+    let reason = Some("no time zone `UTC` is known here".to_owned());
+    Schedule {
+        name: "poll".to_owned(),
+        when: When::Every(Duration::from_secs(600)),
+        time_zone: "UTC".to_owned(),
+        missed: Missed::All,
+        overlap: Overlap::CancelRunning,
+        pause: Some(SchedulePause { at: NOW, reason }),
+        next_at: None,
+        last_at: None,
+        last_task: None,
+        ..schedule()
+    }
+}
+
 /// Change 7: task 12 started.
 pub(crate) fn started() -> Change {
     Change {
@@ -134,6 +174,7 @@ pub(crate) fn started() -> Change {
         kind: ChangeKind::Started,
         task: Some(task_id(12)),
         queue: None,
+        schedule: None,
         attempt: Some(1),
         from: Some(State::Starting),
         to: Some(State::Running),

@@ -10,6 +10,7 @@ use crate::domain::queue::Queue;
 use crate::domain::task::{State, Task};
 use crate::view::daemon::DaemonView;
 use crate::view::queue::QueueView;
+use crate::view::schedule::ScheduleView;
 use crate::view::task::TaskView;
 
 /// The answer of `status`.
@@ -21,13 +22,15 @@ pub struct StatusView {
     waiting: Vec<TaskView>,
     failed: Vec<TaskView>,
     queues: Vec<QueueView>,
+    schedules: Vec<ScheduleView>,
 }
 
 impl StatusView {
     /// Returns the view of a project: its daemon, how many tasks there are in each state, those that run, those that
-    /// wait, those that failed last, the latest first, and its queues.
+    /// wait, those that failed last, the latest first, its queues, and the schedules that are due next.
     ///
     /// Shape: the lists of tasks may hold fewer tasks than `counts` says; `counts` is complete and has every state.
+    #[expect(clippy::too_many_arguments, reason = "each is a part of the screen")]
     pub fn of(
         daemon: DaemonView,
         counts: &Counts,
@@ -35,6 +38,7 @@ impl StatusView {
         waiting: &[Task],
         failed: &[Task],
         queues: &[Queue],
+        schedules: Vec<ScheduleView>,
         apex_dir: &Path,
     ) -> Self {
         let views = |tasks: &[Task]| tasks.iter().map(|task| TaskView::of(task, apex_dir)).collect();
@@ -49,6 +53,7 @@ impl StatusView {
             waiting: views(waiting),
             failed: views(failed),
             queues: queues.iter().map(QueueView::of).collect(),
+            schedules,
         }
     }
 }
@@ -64,7 +69,7 @@ mod tests {
         let places = Places { project: Path::new("/p"), socket: Path::new("/p/s"), log_file: Path::new("/p/l") };
         let counts = samples::daemon().counts;
         let (daemon, waiting, queues) = (DaemonView::stopped(places), [samples::queued()], [samples::paused_queue()]);
-        let view = StatusView::of(daemon, &counts, &[], &waiting, &[], &queues, Path::new("/p"));
+        let view = StatusView::of(daemon, &counts, &[], &waiting, &[], &queues, Vec::new(), Path::new("/p"));
         let value: serde_json::Value = serde_json::from_str(&json::line(&view).unwrap()).unwrap();
         insta::assert_json_snapshot!(value["counts"], @r#"
         {

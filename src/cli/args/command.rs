@@ -1,6 +1,6 @@
 //! What a command line comes to.
 
-use crate::cli::args::{config, daemon, db, event, project, queue, steer, task};
+use crate::cli::args::{config, daemon, db, event, project, queue, schedule, steer, task};
 
 /// A command, as it was typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +69,20 @@ pub enum Command {
     QueueResume(queue::Resume),
     /// `queue rm`
     QueueRemove(queue::Remove),
+    /// `schedule list`
+    ScheduleList,
+    /// `schedule show`
+    ScheduleShow(schedule::Show),
+    /// `schedule add`
+    ScheduleAdd(Box<schedule::Add>),
+    /// `schedule run-now`
+    ScheduleRunNow(schedule::RunNow),
+    /// `schedule pause`
+    SchedulePause(schedule::Pause),
+    /// `schedule resume`
+    ScheduleResume(schedule::Resume),
+    /// `schedule rm`
+    ScheduleRemove(schedule::Remove),
     /// `events`
     Events(event::Events),
     /// `config show`

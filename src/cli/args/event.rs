@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-/// Prints every change of a task or a queue, in order.
+/// Prints every change of a task, a queue or a schedule, in order.
 ///
 /// From the first one that is kept, or with -f from now on. Every change has a number that never repeats: who goes on
 /// with --since from the last one seen misses nothing, or is told of a gap.

@@ -18,6 +18,7 @@ pub mod event;
 pub mod global;
 pub mod project;
 pub mod queue;
+pub mod schedule;
 pub mod steer;
 pub mod task;
 pub mod terms;

@@ -160,6 +160,9 @@ pub struct List {
     /// Only tasks of this queue
     #[arg(short = 'Q', long, value_name = "QUEUE")]
     pub queue: Option<String>,
+    /// Only tasks of this schedule
+    #[arg(long, value_name = "NAME")]
+    pub schedule: Option<String>,
     /// Only tasks with this label
     #[arg(short, long = "label", value_name = "KEY[=VALUE]", value_delimiter = ',', value_parser = value::label)]
     pub labels: Vec<(String, Option<String>)>,

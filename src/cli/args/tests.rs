@@ -349,6 +349,7 @@ fn every_flag_of_the_other_commands_is_read() {
         Command::List(task::List {
             states: vec![],
             queue: Some("default".to_owned()),
+            schedule: None,
             labels: vec![("a".to_owned(), None)],
             name: Some("b*".to_owned()),
             limit: Some(3),

@@ -6,6 +6,7 @@ use crate::cli::time;
 use crate::config::Level;
 use crate::domain::outcome::SignalName;
 use crate::domain::queue::{InvalidQueueName, check_queue_name};
+use crate::domain::schedule::{Cron, InvalidCron, InvalidSchedule, Missed, Overlap, check_schedule_name};
 use crate::domain::task::{Backoff, InvalidSpec, OnInterrupt, State, check_key, check_label_key, check_name};
 use crate::domain::time::Timestamp;
 use crate::units;
@@ -31,6 +32,12 @@ pub enum Error {
     /// No such way to go on.
     #[error("what follows is stop or rerun")]
     OnInterrupt,
+    /// No such policy for missed times.
+    #[error("missed times are skip, once or all")]
+    Missed,
+    /// No such policy for overlaps.
+    #[error("overlaps are skip, queue or cancel-running")]
+    Overlap,
 }
 
 /// Reads a length of time.
@@ -74,6 +81,26 @@ pub fn on_interrupt(text: &str) -> Result<OnInterrupt, Error> {
 /// Reads the name of a queue.
 pub fn queue(text: &str) -> Result<String, InvalidQueueName> {
     check_queue_name(text).map(|()| text.to_owned())
+}
+
+/// Reads the name of a schedule.
+pub fn schedule(text: &str) -> Result<String, InvalidSchedule> {
+    check_schedule_name(text).map(|()| text.to_owned())
+}
+
+/// Reads a cron line.
+pub fn cron(text: &str) -> Result<Cron, InvalidCron> {
+    Cron::parse(text)
+}
+
+/// Reads what becomes of times that were missed.
+pub fn missed(text: &str) -> Result<Missed, Error> {
+    Missed::from_word(text).ok_or(Error::Missed)
+}
+
+/// Reads what happens while a task of a schedule has not ended.
+pub fn overlap(text: &str) -> Result<Overlap, Error> {
+    Overlap::from_word(text).ok_or(Error::Overlap)
 }
 
 /// Reads the word for a state, as lists show it.

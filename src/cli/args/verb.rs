@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::{ArgMatches, Args, FromArgMatches};
 
-use crate::cli::args::{Command, config, daemon, db, event, project, queue, steer, task};
+use crate::cli::args::{Command, config, daemon, db, event, project, queue, schedule, steer, task};
 
 type Build = fn(clap::Command) -> clap::Command;
 /// Takes what was typed out of the matches: reading alone would copy all of them first.
@@ -44,9 +44,14 @@ impl Group {
 }
 
 /// The groups, in the order in which they are listed.
-pub(super) static GROUPS: [Group; 5] = [
+pub(super) static GROUPS: [Group; 6] = [
     Group { word: "task", about: "Adds, lists and steers tasks", verbs: &TASK },
     Group { word: "queue", about: "Lists and steers queues", verbs: &QUEUE },
+    Group {
+        word: "schedule",
+        about: "Adds, lists and steers schedules, which add tasks by themselves",
+        verbs: &SCHEDULE,
+    },
     Group { word: "daemon", about: "Starts, stops and watches the daemon", verbs: &DAEMON },
     Group { word: "config", about: "Shows, checks and changes the settings", verbs: &CONFIG },
     Group { word: "db", about: "Checks, copies and saves the task store", verbs: &DB },
@@ -78,7 +83,7 @@ pub(super) static TOP: [Verb; 13] = [
     },
     Verb {
         word: "events",
-        about: "Prints every change of a task or a queue, in order",
+        about: "Prints every change of a task, a queue or a schedule, in order",
         build: event::Events::augment_args,
         read: |matches, _| event::Events::from_arg_matches_mut(matches).map(Command::Events),
     },
@@ -265,6 +270,56 @@ const QUEUE: [Verb; 6] = [
         about: "Removes queues",
         build: queue::Remove::augment_args,
         read: |matches, _| queue::Remove::from_arg_matches_mut(matches).map(Command::QueueRemove),
+    },
+];
+
+/// Commands that begin with `schedule`.
+const SCHEDULE: [Verb; 7] = [
+    Verb {
+        word: "add",
+        about: "Adds a schedule, which adds tasks by itself",
+        build: schedule::Add::augment_args,
+        read: |matches, raw| {
+            let mut add = schedule::Add::from_arg_matches_mut(matches)?;
+            add.words.find_separator(raw);
+            Ok(Command::ScheduleAdd(Box::new(add)))
+        },
+    },
+    Verb {
+        word: "list",
+        about: "Lists schedules",
+        build: schedule::List::augment_args,
+        read: |_, _| Ok(Command::ScheduleList),
+    },
+    Verb {
+        word: "show",
+        about: "Shows everything about a schedule, with its next five times",
+        build: schedule::Show::augment_args,
+        read: |matches, _| schedule::Show::from_arg_matches_mut(matches).map(Command::ScheduleShow),
+    },
+    Verb {
+        word: "run-now",
+        about: "Adds a task of a schedule now",
+        build: schedule::RunNow::augment_args,
+        read: |matches, _| schedule::RunNow::from_arg_matches_mut(matches).map(Command::ScheduleRunNow),
+    },
+    Verb {
+        word: "pause",
+        about: "Lets schedules add nothing",
+        build: schedule::Pause::augment_args,
+        read: |matches, _| schedule::Pause::from_arg_matches_mut(matches).map(Command::SchedulePause),
+    },
+    Verb {
+        word: "resume",
+        about: "Lets paused schedules add tasks again",
+        build: schedule::Resume::augment_args,
+        read: |matches, _| schedule::Resume::from_arg_matches_mut(matches).map(Command::ScheduleResume),
+    },
+    Verb {
+        word: "rm",
+        about: "Removes schedules",
+        build: schedule::Remove::augment_args,
+        read: |matches, _| schedule::Remove::from_arg_matches_mut(matches).map(Command::ScheduleRemove),
     },
 ];
 

@@ -95,6 +95,13 @@ pub struct Prepared {
     uploads_stdin: bool,
 }
 
+impl Prepared {
+    /// Returns what is to be done, and the environment to do it in.
+    pub fn into_parts(self) -> (TaskSpec, Environment) {
+        (self.new.spec, self.new.env)
+    }
+}
+
 /// What came of an add.
 #[derive(Debug, Clone)]
 pub struct Sent {

@@ -19,6 +19,7 @@ pub mod prefix;
 pub mod prune;
 pub mod queue;
 pub mod run;
+pub mod schedule;
 pub mod status;
 pub mod steer;
 pub mod task;
@@ -78,6 +79,13 @@ fn dispatch(session: &Session, command: Command) -> Result<i32, Failure> {
         Command::QueuePause(args) => queue::pause(session, &args),
         Command::QueueResume(args) => queue::resume(session, &args),
         Command::QueueRemove(args) => queue::remove(session, &args),
+        Command::ScheduleList => schedule::list(session),
+        Command::ScheduleShow(args) => schedule::show(session, &args),
+        Command::ScheduleAdd(args) => schedule::add(session, &args),
+        Command::ScheduleRunNow(args) => schedule::run_now(session, &args),
+        Command::SchedulePause(args) => schedule::pause(session, &args),
+        Command::ScheduleResume(args) => schedule::resume(session, &args),
+        Command::ScheduleRemove(args) => schedule::remove(session, &args),
         Command::Events(args) => event::run(session, &args),
         Command::ConfigShow(args) => config::show(session, &args),
         Command::ConfigCheck => config::check(session),

@@ -1,12 +1,13 @@
 //! `status`: the whole project on one screen. Never starts the daemon; without one it reads the store.
 
-use crate::cli::command::{daemon, trust};
+use crate::cli::command::{daemon, schedule, trust};
 use crate::cli::connect;
 use crate::cli::error::Failure;
-use crate::cli::render::status::{SHOWN_MAX, Screen, screen};
+use crate::cli::render::status::{SCHEDULES_MAX, SHOWN_MAX, Screen, screen};
 use crate::cli::session::{Session, block_on, now};
 use crate::domain::error::ErrorKind;
 use crate::domain::query::{TaskFilter, TaskPage};
+use crate::domain::schedule::Schedule;
 use crate::domain::task::{State, Task};
 use crate::exit::Exit;
 use crate::paths::Project;
@@ -35,8 +36,9 @@ pub fn run(session: &Session) -> Result<i32, Failure> {
             Some(status) => DaemonView::running(status, places),
             None => DaemonView::stopped(places).with_counts(&counts).with_trust(!told.untrusted),
         };
-        let view =
-            StatusView::of(daemon, &counts, &told.running, &told.waiting, &told.failed, &told.queues, project.data());
+        let schedules = told.schedules.iter().map(schedule::view).collect();
+        let (running, waiting, failed) = (&told.running, &told.waiting, &told.failed);
+        let view = StatusView::of(daemon, &counts, running, waiting, failed, &told.queues, schedules, project.data());
         session.ui.json(&view)?;
     } else {
         session.ui.data(&screen(&told, &project, now(), session.ui.width()))?;
@@ -72,9 +74,10 @@ async fn ask(session: &Session, project: &Project) -> Result<Option<Screen>, Fai
     let client = &connection.client;
     let [running, queued, waiting, failed] = filters();
     // At the same time, on one connection.
-    let (status, queues, running, queued, waiting, failed) = tokio::join!(
+    let (status, queues, schedules, running, queued, waiting, failed) = tokio::join!(
         client.status(),
         client.queues(),
+        client.schedules(),
         client.tasks(&running),
         client.tasks(&queued),
         client.tasks(&waiting),
@@ -87,9 +90,14 @@ async fn ask(session: &Session, project: &Project) -> Result<Option<Screen>, Fai
         Err(error) if error.kind() == ErrorKind::Conflict => Vec::new(),
         queues => queues?,
     };
+    let schedules = match schedules {
+        // Nor has it schedules.
+        Err(error) if error.kind() == ErrorKind::Conflict => Vec::new(),
+        schedules => due_next(schedules?),
+    };
     let (counts, untrusted) = (Some(status.counts.clone()), status.untrusted);
     let lists = lists(running?, queued?, waiting?, failed?);
-    Ok(Some(Screen { daemon: Some(status), counts, untrusted, queues, ..lists }))
+    Ok(Some(Screen { daemon: Some(status), counts, untrusted, queues, schedules, ..lists }))
 }
 
 /// Reads the store, which knows all but what runs.
@@ -99,10 +107,19 @@ fn read(project: &Project) -> Result<Screen, Failure> {
     };
     let [running, queued, waiting, failed] = filters();
     let (counts, queues) = (Some(store.counts()?), store.queues()?);
+    let schedules = due_next(store.schedules()?);
     let (running, queued) = (store.tasks(&running)?, store.tasks(&queued)?);
     let lists = lists(running, queued, store.tasks(&waiting)?, store.tasks(&failed)?);
     let untrusted = trust::is_untrusted(project)?;
-    Ok(Screen { counts, untrusted, queues, ..lists })
+    Ok(Screen { counts, untrusted, queues, schedules, ..lists })
+}
+
+/// Returns the schedules that are due next, the first one first.
+fn due_next(schedules: Vec<Schedule>) -> Vec<Schedule> {
+    let mut due: Vec<Schedule> = schedules.into_iter().filter(|schedule| schedule.next_at.is_some()).collect();
+    due.sort_by_key(|schedule| schedule.next_at);
+    due.truncate(SCHEDULES_MAX);
+    due
 }
 
 /// Returns what to ask for: what runs, what is next, what waits for something else, what did not succeed.
@@ -146,6 +163,7 @@ fn lists(running: TaskPage, queued: TaskPage, others: TaskPage, failed: TaskPage
         counts: None,
         untrusted: false,
         queues: Vec::new(),
+        schedules: Vec::new(),
         running: first(running),
         waiting: first(waiting),
         failed: first(failed),

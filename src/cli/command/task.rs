@@ -105,6 +105,7 @@ fn filter(args: &List) -> TaskFilter {
     TaskFilter {
         states,
         queue: args.queue.clone(),
+        schedule: args.schedule.clone(),
         labels: args.labels.clone(),
         name: args.name.clone(),
         recent,

@@ -6,7 +6,7 @@ use crate::domain::task::State;
 use crate::domain::text::neutralize;
 use crate::view::time::rfc3339;
 
-/// Returns a change on one line: when, its number, what, of which task or queue, from where to where, by whom, why.
+/// Returns a change on one line: when, its number, what, of which task, queue or schedule, from where to where, by whom, why.
 pub fn line(change: &Change) -> String {
     let mut line = format!("{}  {:>6}  {:<16}", rfc3339(change.at), change.seq.0, change.kind.as_str());
     if let Some(id) = change.task {
@@ -14,6 +14,9 @@ pub fn line(change: &Change) -> String {
     }
     if let Some(queue) = &change.queue {
         line.push_str(&format!("  queue {}", neutralize(queue)));
+    }
+    if let Some(schedule) = &change.schedule {
+        line.push_str(&format!("  schedule {}", neutralize(schedule)));
     }
     match change.states_shown() {
         (Some(from), Some(to)) if from != to => line.push_str(&format!("  {} -> {}", from.as_str(), to.as_str())),

@@ -8,6 +8,7 @@ pub mod daemon;
 pub mod doctor;
 pub mod event;
 pub mod queue;
+pub mod schedule;
 pub mod sheet;
 pub mod status;
 pub mod table;

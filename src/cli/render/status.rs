@@ -3,10 +3,11 @@
 use crate::cli::render::sheet::Sheet;
 use crate::cli::render::table::{Align, Cell, Column, Table, cut};
 use crate::cli::render::task::{command, time_taken, waits_for};
-use crate::cli::render::{UNTRUSTED, ago, queue, running_in_words, state_style, waiting_in_words};
+use crate::cli::render::{UNTRUSTED, ago, queue, running_in_words, schedule, state_style, waiting_in_words};
 use crate::domain::daemon::DaemonStatus;
 use crate::domain::query::Counts;
 use crate::domain::queue::Queue;
+use crate::domain::schedule::Schedule;
 use crate::domain::task::{State, Task};
 use crate::domain::text::neutralize;
 use crate::domain::time::Timestamp;
@@ -25,6 +26,8 @@ pub struct Screen {
     pub untrusted: bool,
     /// The queues; none if there is no store yet.
     pub queues: Vec<Queue>,
+    /// The schedules that are due next.
+    pub schedules: Vec<Schedule>,
     /// Tasks that hold a slot.
     pub running: Vec<Task>,
     /// Tasks that wait, those first that come first.
@@ -35,6 +38,8 @@ pub struct Screen {
 
 /// How many tasks of each kind are shown.
 pub const SHOWN_MAX: usize = 10;
+/// How many schedules are shown.
+pub const SCHEDULES_MAX: usize = 5;
 /// Widest reason and widest name.
 const SHORT_WIDTH_MAX: usize = 32;
 
@@ -79,6 +84,10 @@ pub fn screen(screen: &Screen, project: &Project, now: Timestamp, width: Option<
     sheet.topic("waiting", waiting_in_words(counts).unwrap_or_else(|| "nothing".to_owned()));
     sheet.block(table(&screen.waiting, width, |task| ago(task.created_at, now), |task| waits_for(task, now)));
 
+    if let Some(overview) = schedule::overview(&screen.schedules, now, width) {
+        sheet.topic("schedules", "");
+        sheet.block(Some(overview));
+    }
     if !screen.failed.is_empty() {
         sheet.topic("failed last", "");
         let when = |task: &Task| task.ended_at.map(|at| ago(at, now)).unwrap_or_default();

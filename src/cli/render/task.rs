@@ -143,6 +143,9 @@ pub fn details(
     if let Some(parent) = task.parent {
         fact("added by", format!("task {parent}"));
     }
+    if let Some(schedule) = &task.schedule {
+        fact("schedule", neutralize(schedule).into_owned());
+    }
     if let Some(timeout) = spec.timeout {
         fact("timeout", format_duration(timeout));
     }

@@ -15,6 +15,7 @@ use crate::engine::asker::Askers;
 use crate::engine::core::{Answer, Core, Event};
 use crate::engine::handle::{Command, Shared};
 use crate::engine::job::{Done, Job, Move, Past, Record};
+use crate::engine::schedule::{self, Looked};
 use crate::engine::spawn::NotStartable;
 use crate::engine::{Error, Guardian, Handle, Settings};
 use crate::link::Spawn;
@@ -169,7 +170,13 @@ impl Hands<'_> {
                 let assignment = record.assignment;
                 Done::Recorded { assignment, finished: self.finish(*record).map(Box::new) }
             }
-            Job::Due { now } => Done::LookedAtClock { due: self.on_store(|store| store.due(now)) },
+            Job::Due { now, fire } => {
+                let failed = (self.trouble && self.random.percent(60)).then(full);
+                Done::LookedAtClock(match failed {
+                    Some(error) => Looked { due: Err(error), stops: Vec::new(), unsettled: false },
+                    None => ready(schedule::look(self.store, now, || fire)),
+                })
+            }
             Job::Settle { now } => Done::Settled { more: self.on_store(|store| store.settle(now)) },
             Job::Renew(renew) => Done::Renewed { expired: self.on_store(|store| store.renew(renew)) },
             Job::Sweep(record) => Done::Swept { swept: self.finish(*record).map(|finished| finished.unsettled) },

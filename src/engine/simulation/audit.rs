@@ -7,7 +7,7 @@ use nix::libc;
 use super::apexd::ready;
 use super::machine::{Machine, Process, now};
 use crate::domain::attempt::{Attempt, Leftovers};
-use crate::domain::change::{Change, ChangeKind};
+use crate::domain::change::{Actor, Change, ChangeKind};
 use crate::domain::id::{AssignmentId, Seq, TaskId};
 use crate::domain::identity::GuardianId;
 use crate::domain::outcome::{ExitStatus, ReasonCode};
@@ -17,7 +17,7 @@ use crate::domain::time::{Moment, Timestamp};
 use crate::engine::Settings;
 use crate::link::Order;
 use crate::store::memory::Memory;
-use crate::store::{ChangeStore, QueueStore, TaskStore};
+use crate::store::{ChangeStore, QueueStore, ScheduleStore, TaskStore};
 
 /// What was found to be wrong, if anything.
 pub(super) type Verdict = Result<(), String>;
@@ -46,6 +46,12 @@ pub(super) struct Audit {
     drains: Option<GuardianId>,
     /// How often somebody asked for a drain.
     stops: u32,
+    /// The last time for which each schedule fired, by its name and when it was added.
+    fired: BTreeMap<(String, Timestamp), Timestamp>,
+    /// Those that have added tasks just now.
+    firing: BTreeSet<String>,
+    /// How many tasks schedules have added.
+    pub(super) fires: u64,
     /// What was seen, for the counts.
     pub(super) ends: BTreeMap<State, u64>,
 }
@@ -63,6 +69,9 @@ impl Audit {
             latest: Timestamp(0),
             drains: None,
             stops: 0,
+            fired: BTreeMap::new(),
+            firing: BTreeSet::new(),
+            fires: 0,
             ends: BTreeMap::new(),
         }
     }
@@ -89,10 +98,14 @@ impl Audit {
             hold!(change.seq.0 == self.seen.0 + 1, "change {:?} follows {:?}", change.seq, self.seen);
             self.seen = change.seq;
             claimed |= change.kind == ChangeKind::Claimed;
+            if change.kind == ChangeKind::ScheduleAdded {
+                self.fired.retain(|(name, _), _| Some(name) != change.schedule.as_ref());
+            }
             if let Some(id) = change.task {
                 self.follow(id, change, store, machine)?;
             }
         }
+        self.check_schedules(store)?;
         if claimed { self.count(store) } else { Ok(()) }
     }
 
@@ -131,6 +144,13 @@ impl Audit {
                 *self.ends.entry(attempt.state).or_default() += 1;
                 self.check_end(&task, attempt, machine.processes.get(&attempt.assignment), machine)?;
             }
+            Kind::Added => {
+                if let Actor::Schedule(name) = &change.by {
+                    self.fires += 1;
+                    self.firing.insert(name.clone());
+                    hold!(task(store, id)?.schedule.as_ref() == Some(name), "task {id} is not of schedule {name}");
+                }
+            }
             Kind::Due => {
                 let run_at = task(store, id)?.spec.run_at;
                 hold!(run_at.is_none_or(|at| at <= self.latest), "task {id} is ready before its time");
@@ -138,6 +158,22 @@ impl Audit {
             Kind::Cancelled => drop(self.cancelled.insert(id)),
             Kind::Retried => drop(self.cancelled.remove(&id)),
             _ => {}
+        }
+        Ok(())
+    }
+
+    /// No time fires twice, and none before it has come.
+    fn check_schedules(&mut self, store: &Memory) -> Verdict {
+        let firing = std::mem::take(&mut self.firing);
+        for schedule in ready(store.schedules()).unwrap() {
+            let (name, latest) = (&schedule.name, self.latest);
+            let Some(last) = schedule.last_at else { continue };
+            hold!(last <= latest, "schedule {name} fired for {last:?}, and it was {latest:?} at most");
+            let next = schedule.next_at;
+            hold!(next.is_none_or(|next| next > last), "schedule {name} fired for {last:?}, and {next:?} is next");
+            let before = self.fired.insert((name.clone(), schedule.created_at), last);
+            let is_new = before.is_none_or(|before| before < last);
+            hold!(is_new == firing.contains(name), "schedule {name} fired for {last:?} after {before:?}");
         }
         Ok(())
     }

@@ -52,13 +52,13 @@ enum Sabotage {
 }
 
 /// Plays one seed. Errors: what was wrong.
-fn play(seed: u64, sabotage: Option<Sabotage>, tell: bool) -> Result<BTreeMap<State, u64>, String> {
+fn play(seed: u64, sabotage: Option<Sabotage>, tell: bool) -> Result<(BTreeMap<State, u64>, u64), String> {
     let mut play = Play::new(seed, sabotage, tell);
     let verdict: Verdict = catch_unwind(AssertUnwindSafe(|| play.run())).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         Err(text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default())
     });
-    verdict.map(|()| play.audit.ends)
+    verdict.map(|()| (play.audit.ends, play.audit.fires))
 }
 
 /// Timers exist, and never run out: the time that counts is played.
@@ -82,6 +82,7 @@ fn whatever_happens_what_must_hold_holds_and_everything_ends() {
     let seeds = SEEDS * number("APEX_LONG").unwrap_or(1).max(1);
     let (next, stop) = (AtomicU64::new(0), AtomicBool::new(false));
     let (wrong, ends) = (Mutex::new(Vec::new()), Mutex::new(BTreeMap::<State, u64>::new()));
+    let fires = AtomicU64::new(0);
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     let work = || {
         with_timers(|| {
@@ -91,7 +92,8 @@ fn whatever_happens_what_must_hold_holds_and_everything_ends() {
                     return;
                 }
                 match play(seed, None, false) {
-                    Ok(played) => {
+                    Ok((played, fired)) => {
+                        fires.fetch_add(fired, Ordering::Relaxed);
                         let mut ends = ends.lock().unwrap_or_else(PoisonError::into_inner);
                         played.into_iter().for_each(|(state, n)| *ends.entry(state).or_default() += n);
                     }
@@ -114,7 +116,9 @@ fn whatever_happens_what_must_hold_holds_and_everything_ends() {
     let ends = ends.into_inner().unwrap();
     let all = [State::Succeeded, State::Failed, State::TimedOut, State::Cancelled, State::Interrupted, State::Lost];
     assert!(all.iter().all(|state| ends.get(state).is_some_and(|n| *n > 10)), "{ends:?}");
-    eprintln!("{ends:?}");
+    let fires = fires.into_inner();
+    assert!(fires > 1_000, "schedules have added {fires} tasks");
+    eprintln!("{ends:?}, {fires} by schedules");
 }
 
 /// Seeds that found something that has been mended since.

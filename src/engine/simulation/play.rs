@@ -31,6 +31,7 @@ pub(super) struct Plan {
     pub(super) clock: bool,
     pub(super) drains: bool,
     pub(super) slow: bool,
+    pub(super) schedules: bool,
 }
 
 pub(super) struct Play {
@@ -71,6 +72,8 @@ impl Play {
             clock: random.percent(30),
             drains: random.percent(30),
             slow: random.percent(20),
+            // Drawn apart, so that nothing else changes where there are none.
+            schedules: Random::new(seed ^ 0x5C4E_D01E).percent(20),
         };
         let machine = Machine::new();
         let store = Arc::new(Memory::new());
@@ -258,7 +261,7 @@ impl Play {
     fn somebody_asks(&mut self) -> Verdict {
         let last = user::all_tasks(&self.store).last().map_or(0, |task| task.id.get());
         let Some(apexd) = self.apexd.as_mut().filter(|apexd| apexd.core.ended().is_none()) else { return Ok(()) };
-        let told = user::ask_for_something(apexd, last, &mut self.random);
+        let told = user::ask_for_something(apexd, last, self.plan.schedules, &mut self.random);
         self.note(|_| told);
         self.audit.read_history(&self.store, &self.machine)
     }
@@ -411,7 +414,7 @@ impl Play {
                     outcome.exit = Some(ExitStatus::Code(0));
                 }
             }
-            (Some(Sabotage::TooEarly), Job::Due { now }) => *now = *now + Duration::from_secs(10),
+            (Some(Sabotage::TooEarly), Job::Due { now, .. }) => *now = *now + Duration::from_secs(10),
             _ => {}
         }
     }

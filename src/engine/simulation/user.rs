@@ -11,6 +11,7 @@ use super::random::Random;
 use crate::domain::change::Actor;
 use crate::domain::id::{TaskId, TaskUuid};
 use crate::domain::query::TaskFilter;
+use crate::domain::schedule::{Cron, Missed, NewSchedule, Overlap, When};
 use crate::domain::task::{Backoff, Environment, NewTask, OnInterrupt, Task, TaskSpec};
 use crate::engine::Handle;
 use crate::store::memory::Memory;
@@ -21,8 +22,11 @@ const BY: Actor = Actor::Cli(1);
 pub(super) const QUEUES: [&str; 3] = ["default", "narrow", "wide"];
 
 /// Asks for something, whatever comes to mind. `last` is the number of the last task.
-pub(super) fn ask_for_something(apexd: &mut Apexd, last: u64, random: &mut Random) -> String {
+pub(super) fn ask_for_something(apexd: &mut Apexd, last: u64, schedules: bool, random: &mut Random) -> String {
     let handle = apexd.handle.clone();
+    if schedules && random.percent(20) {
+        return ask_schedules(apexd, random);
+    }
     if last == 0 || random.percent(35) {
         let task = new_task(last, random);
         let told = format!("add {:?}", task.spec);
@@ -122,6 +126,49 @@ fn new_task(last: u64, random: &mut Random) -> NewTask {
     NewTask { uuid, spec, env: Environment::default(), hold: random.percent(8), parent: None }
 }
 
+const SCHEDULES: [&str; 2] = ["often", "seldom"];
+
+/// Asks for something about schedules.
+fn ask_schedules(apexd: &mut Apexd, random: &mut Random) -> String {
+    let handle = apexd.handle.clone();
+    let name = random.pick(&SCHEDULES).to_owned();
+    let names = vec![name.clone()];
+    match random.below(10) {
+        0..5 => {
+            let when = match random.below(3) {
+                0 => When::Every(Duration::from_millis(random.pick(&[5_000, 60_000, 600_000]))),
+                1 => When::Cron(Cron::parse(random.pick(&["* * * * *", "*/7 * * * *", "0 0 * * *"])).expect("a line")),
+                _ => When::At(now().wall + random.ms(600_000)),
+            };
+            let (missed, overlap) = (random.pick(&Missed::ALL), random.pick(&Overlap::ALL));
+            let mut spec = TaskSpec::command(vec!["true".into()], "/".into());
+            spec.queue = random.pick(&QUEUES).to_owned();
+            let (time_zone, env) = ("UTC".to_owned(), Environment::default());
+            let new = NewSchedule { name, when, time_zone, missed, overlap, spec, env };
+            let told = format!("schedule {new:?}");
+            apexd.ask(async move { drop(handle.add_schedule(new, BY).await) });
+            told
+        }
+        5 => {
+            let uuid = TaskUuid(Uuid::from_u128(u128::from(random.below(u64::MAX)) << 60));
+            apexd.ask(async move { drop(handle.run_schedule(name, uuid, BY).await) });
+            "run a schedule now".to_owned()
+        }
+        6 => {
+            apexd.ask(async move { drop(handle.pause_schedules(names, BY).await) });
+            "pause a schedule".to_owned()
+        }
+        7..9 => {
+            apexd.ask(async move { drop(handle.resume_schedules(names, BY).await) });
+            "resume a schedule".to_owned()
+        }
+        _ => {
+            apexd.ask(async move { drop(handle.remove_schedules(names, BY).await) });
+            "remove a schedule".to_owned()
+        }
+    }
+}
+
 /// Takes the project as one's own, as [`Handle::trust`] does once that is written down.
 async fn accept(handle: Handle) {
     let mut trusted = handle.shared.trusted.write().await;
@@ -142,6 +189,8 @@ pub(super) fn let_everything_go(apexd: &mut Apexd, open: &[Task]) {
     let far = open.iter().filter(is_far).map(|task| task.id).collect::<Vec<_>>();
     apexd.ask(async move {
         accept(handle.clone()).await;
+        // They would never come to an end.
+        drop(handle.remove_schedules(SCHEDULES.map(str::to_owned).to_vec(), BY).await);
         let queues = QUEUES.map(str::to_owned).to_vec();
         drop(handle.resume_queues(queues, BY).await);
         drop(handle.cancel(far, None, BY).await);

@@ -12,15 +12,19 @@ use crate::domain::attempt::Stream;
 use crate::domain::change::Change;
 use crate::domain::id::{AssignmentId, Seq, TaskId};
 use crate::domain::queue::Queue;
+use crate::domain::schedule::Schedule;
 use crate::domain::task::{Environment, Task};
 use crate::domain::time::Timestamp;
 use crate::store::memory::Memory;
 use crate::store::queue::{PauseQueues, PerQueue, QueueCount, SetQueue, SteerQueues};
+use crate::store::schedule::{
+    AddSchedule, Fire, Fired, PauseSchedules, PerSchedule, RemoveSchedules, ResumeSchedules, RunSchedule,
+};
 use crate::store::task::{
     Add, AddMany, Added, AddedMany, Cancel, Cancelled, Claim, Claimed, Counts, Due, Ended, Expire, Expired, Finish,
     Finished, InFlight, Move, NotMoved, Pause, PerTask, Prune, Renew, Start, Steer, TaskFilter, TaskPage, Unclaim,
 };
-use crate::store::{ChangeStore, Error, QueueStore, Reply, Store, TaskStore};
+use crate::store::{ChangeStore, Error, QueueStore, Reply, ScheduleStore, Store, TaskStore};
 
 /// The verbs that can be made to fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -32,6 +36,7 @@ pub(super) enum Verb {
     KeepHash,
     Settle,
     ConfigureQueues,
+    Fire,
 }
 
 pub(super) struct Troubled {
@@ -249,6 +254,47 @@ impl QueueStore for Troubled {
             self.check(Verb::ConfigureQueues)?;
             self.memory.configure_queues(slots, now).await
         })
+    }
+}
+
+impl ScheduleStore for Troubled {
+    fn schedules(&self) -> Reply<'_, Vec<Schedule>> {
+        self.memory.schedules()
+    }
+
+    fn schedule(&self, name: String) -> Reply<'_, Option<Schedule>> {
+        self.memory.schedule(name)
+    }
+
+    fn due_schedules(&self, now: Timestamp, limit: usize) -> Reply<'_, Vec<Schedule>> {
+        self.memory.due_schedules(now, limit)
+    }
+
+    fn add_schedule(&self, add: AddSchedule) -> Reply<'_, Schedule> {
+        self.memory.add_schedule(add)
+    }
+
+    fn fire(&self, fires: Vec<Fire>, now: Timestamp) -> Reply<'_, Vec<Fired>> {
+        Box::pin(async move {
+            self.check(Verb::Fire)?;
+            self.memory.fire(fires, now).await
+        })
+    }
+
+    fn run_schedule(&self, run: RunSchedule) -> Reply<'_, Added> {
+        self.memory.run_schedule(run)
+    }
+
+    fn pause_schedules(&self, pause: PauseSchedules) -> Reply<'_, PerSchedule> {
+        self.memory.pause_schedules(pause)
+    }
+
+    fn resume_schedules(&self, resume: ResumeSchedules) -> Reply<'_, PerSchedule> {
+        self.memory.resume_schedules(resume)
+    }
+
+    fn remove_schedules(&self, remove: RemoveSchedules) -> Reply<'_, PerSchedule> {
+        self.memory.remove_schedules(remove)
     }
 }
 

@@ -31,6 +31,7 @@ mod follow;
 mod place;
 mod queue;
 mod retry;
+mod schedule;
 mod selection;
 mod task;
 mod upload;

@@ -22,6 +22,7 @@ pub(in crate::rpc) fn to_proto(change: Change) -> proto::Event {
         to: to.map(state),
         by: change.by.to_string(),
         reason: change.reason,
+        schedule: change.schedule,
     }
 }
 
@@ -34,6 +35,7 @@ pub(in crate::rpc) fn from_proto(event: proto::Event) -> Result<Option<Change>> 
         kind,
         task: event.task.map(task_id).transpose()?,
         queue: event.queue,
+        schedule: event.schedule,
         attempt: event.attempt,
         from: event.from.map(|state| state_from_proto("event.from", state)).transpose()?,
         to: event.to.map(|state| state_from_proto("event.to", state)).transpose()?,

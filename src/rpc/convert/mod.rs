@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::domain::error::{ErrorKind, Problem};
 use crate::domain::id::{InvalidTaskId, TaskId};
+use crate::domain::schedule::{InvalidCron, InvalidSchedule};
 use crate::domain::task::InvalidSpec;
 
 pub(super) mod attempt;
@@ -22,6 +23,7 @@ pub(super) mod event;
 pub(super) mod prune;
 pub(super) mod query;
 pub(super) mod queue;
+pub(super) mod schedule;
 pub(super) mod selection;
 pub(super) mod setting;
 pub(super) mod task;
@@ -68,6 +70,15 @@ pub enum Error {
     /// The domain does not accept it.
     #[error(transparent)]
     Spec(#[from] InvalidSpec),
+    /// The domain does not accept it as a schedule.
+    #[error(transparent)]
+    Schedule(#[from] InvalidSchedule),
+}
+
+impl From<InvalidCron> for Error {
+    fn from(wrong: InvalidCron) -> Self {
+        Self::Schedule(wrong.into())
+    }
 }
 
 impl Error {

@@ -13,6 +13,7 @@ pub(in crate::rpc) fn filter_to_proto(filter: &TaskFilter) -> proto::ListTasksRe
     proto::ListTasksRequest {
         states: filter.states.iter().map(|state| state_to_proto(*state).into()).collect(),
         queue: filter.queue.clone(),
+        schedule: filter.schedule.clone(),
         labels: filter.labels.iter().map(label).collect(),
         name: filter.name.clone(),
         recent: filter.recent,
@@ -26,6 +27,7 @@ pub(in crate::rpc) fn filter_from_proto(request: proto::ListTasksRequest) -> Res
     Ok(TaskFilter {
         states: states_from_proto(&request.states)?,
         queue: request.queue,
+        schedule: request.schedule,
         labels: request.labels.into_iter().map(|label| (label.key, label.value)).collect(),
         name: request.name,
         recent: request.recent,

@@ -18,8 +18,9 @@ use crate::domain::error::{ErrorKind, Problem};
 use crate::domain::id::{AssignmentId, Seq, TaskId, TaskUuid};
 use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
 use crate::domain::outcome::{ExitStatus, ReasonCode, Usage};
-use crate::domain::query::{Counts, PerQueue, PerTask, TaskFilter, TaskPage};
+use crate::domain::query::{Counts, PerQueue, PerSchedule, PerTask, TaskFilter, TaskPage};
 use crate::domain::queue::{Queue, QueuePause};
+use crate::domain::schedule::{Cron, Missed, NewSchedule, Overlap, Schedule, SchedulePause, When};
 use crate::domain::selection::{Deed, Selection, Span};
 use crate::domain::setting::ChangedSetting;
 use crate::domain::task::{
@@ -198,12 +199,12 @@ fn attempt() -> impl Strategy<Value = Attempt> {
 }
 
 pub(in crate::rpc) fn task() -> impl Strategy<Value = Task> {
-    let who = (id(), uuid(), spec(), vec(text(), 0..3), state(), any::<i64>(), of(id()));
+    let who = (id(), uuid(), spec(), vec(text(), 0..3), state(), any::<i64>(), of(id()), of(text()));
     let reason = (of(exit()), of(select(ReasonCode::ALL.to_vec())), of(text()));
     let counts = (any::<u32>(), any::<u32>(), of(any::<u32>()));
     let times = (timestamp(), timestamp(), of(timestamp()), of(timestamp()), of(timestamp()));
     (who, reason, counts, times, vec(attempt(), 0..3)).prop_map(|(who, reason, counts, times, attempts)| {
-        let (id, uuid, spec, env_names, state, position, parent) = who;
+        let (id, uuid, spec, env_names, state, position, parent, schedule) = who;
         let (exit, reason_code, reason) = reason;
         let (attempt, failures, slot) = counts;
         let (created_at, updated_at, cancel_requested_at, started_at, ended_at) = times;
@@ -217,6 +218,7 @@ pub(in crate::rpc) fn task() -> impl Strategy<Value = Task> {
             reason,
             position,
             parent,
+            schedule,
             created_at,
             updated_at,
             attempt,
@@ -238,10 +240,12 @@ pub(in crate::rpc) fn page() -> impl Strategy<Value = TaskPage> {
 pub(in crate::rpc) fn filter() -> impl Strategy<Value = TaskFilter> {
     let labels = vec((text(), of(text())), 0..3);
     let states = proptest::sample::subsequence(State::ALL.to_vec(), 0..State::ALL.len());
-    (states, of(text()), labels, of(text()), of(any::<u32>()), of(any::<u32>()), of(id()), any::<bool>()).prop_map(
-        |(mut states, queue, labels, name, recent, limit, below, next_first)| {
+    let places = (of(text()), of(text()));
+    (states, places, labels, of(text()), of(any::<u32>()), of(any::<u32>()), of(id()), any::<bool>()).prop_map(
+        |(mut states, (queue, schedule), labels, name, recent, limit, below, next_first)| {
             on_the_wire(&mut states);
-            TaskFilter { states, queue, labels, name, recent, limit, below, next_first, ..TaskFilter::default() }
+            let rest = TaskFilter::default();
+            TaskFilter { states, queue, schedule, labels, name, recent, limit, below, next_first, ..rest }
         },
     )
 }
@@ -297,6 +301,55 @@ pub(in crate::rpc) fn queue_results() -> impl Strategy<Value = PerQueue<Problem>
     vec((text(), prop_oneof![Just(Ok(())), problem().prop_map(Err)]), 0..4)
 }
 
+fn when() -> impl Strategy<Value = When> {
+    let cron = select(vec!["@daily", "0 0 * * *", "*/5 1-3 1,15 jan mon-fri"]);
+    let cron = cron.prop_map(|line| When::Cron(Cron::parse(line).expect("a cron line")));
+    let every = (1_000_u64..).prop_map(|ms| When::Every(Duration::from_millis(ms)));
+    prop_oneof![cron, every, timestamp().prop_map(When::At)]
+}
+
+fn policies() -> impl Strategy<Value = (Missed, Overlap)> {
+    (select(Missed::ALL.to_vec()), select(Overlap::ALL.to_vec()))
+}
+
+pub(in crate::rpc) fn new_schedule() -> impl Strategy<Value = NewSchedule> {
+    ("[a-z]{1,8}", when(), text(), policies(), spec(), env()).prop_map(
+        |(name, when, time_zone, (missed, overlap), mut spec, env)| {
+            (spec.run_at, spec.after, spec.after_any) = (None, Vec::new(), Vec::new());
+            NewSchedule { name, when, time_zone, missed, overlap, spec, env }
+        },
+    )
+}
+
+pub(in crate::rpc) fn schedule() -> impl Strategy<Value = Schedule> {
+    let pause = of((timestamp(), of(text())).prop_map(|(at, reason)| SchedulePause { at, reason }));
+    let times = (of(timestamp()), of(timestamp()), of(id()), timestamp());
+    (text(), when(), text(), policies(), spec(), vec(text(), 0..3), pause, times).prop_map(
+        |(name, when, time_zone, (missed, overlap), spec, env_names, pause, times)| {
+            let (next_at, last_at, last_task, created_at) = times;
+            let env_names = env_names.into();
+            Schedule {
+                name,
+                when,
+                time_zone,
+                missed,
+                overlap,
+                spec,
+                env_names,
+                pause,
+                next_at,
+                last_at,
+                last_task,
+                created_at,
+            }
+        },
+    )
+}
+
+pub(in crate::rpc) fn schedule_results() -> impl Strategy<Value = PerSchedule<Problem>> {
+    vec((text(), prop_oneof![Just(Ok(())), problem().prop_map(Err)]), 0..4)
+}
+
 fn actor() -> impl Strategy<Value = Actor> {
     prop_oneof![
         any::<u32>().prop_map(Actor::Cli),
@@ -307,11 +360,24 @@ fn actor() -> impl Strategy<Value = Actor> {
 }
 
 pub(in crate::rpc) fn change() -> impl Strategy<Value = Change> {
-    let what = (any::<u64>(), timestamp(), select(ChangeKind::ALL.to_vec()), of(id()), of(text()), of(any::<u32>()));
+    let places = (of(text()), of(text()));
+    let what = (any::<u64>(), timestamp(), select(ChangeKind::ALL.to_vec()), of(id()), places, of(any::<u32>()));
     let states = (of(select(State::ALL.to_vec())), of(select(State::ALL.to_vec())));
-    (what, states, actor(), of(text())).prop_map(|((seq, at, kind, task, queue, attempt), (from, to), by, reason)| {
-        Change { seq: Seq(seq), at, kind, task, queue, attempt, from, to, by, reason }
-    })
+    (what, states, actor(), of(text())).prop_map(
+        |((seq, at, kind, task, (queue, schedule), attempt), (from, to), by, reason)| Change {
+            seq: Seq(seq),
+            at,
+            kind,
+            task,
+            queue,
+            schedule,
+            attempt,
+            from,
+            to,
+            by,
+            reason,
+        },
+    )
 }
 
 pub(in crate::rpc) fn status() -> impl Strategy<Value = DaemonStatus> {

@@ -84,6 +84,7 @@ pub(in crate::rpc) fn to_proto(task: Task) -> proto::Task {
         ended_at_ms: task.ended_at.map(|at| at.0),
         exit: task.exit.map(attempt::exit_to_proto),
         attempts: task.attempts.into_iter().map(attempt::to_proto).collect(),
+        schedule: task.schedule,
     }
 }
 
@@ -98,6 +99,7 @@ pub(in crate::rpc) fn from_proto(task: proto::Task) -> Result<Task> {
         reason: task.reason,
         position: task.position,
         parent: task.parent.map(task_id).transpose()?,
+        schedule: task.schedule,
         created_at: Timestamp(task.created_at_ms),
         updated_at: Timestamp(task.updated_at_ms),
         attempt: task.attempt,

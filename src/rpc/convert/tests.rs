@@ -85,6 +85,17 @@ proptest! {
     }
 
     #[test]
+    fn schedules_survive_the_wire(known in samples::schedule(), results in samples::schedule_results()) {
+        prop_assert_eq!(schedule::from_proto(wire(&schedule::to_proto(known.clone()))), Ok(known));
+        prop_assert_eq!(schedule::results_from_proto(wire(&schedule::results_to_proto(results.clone()))), results);
+    }
+
+    #[test]
+    fn new_schedules_survive_the_wire(new in samples::new_schedule()) {
+        prop_assert_eq!(schedule::new_from_proto(wire(&schedule::new_to_proto(new.clone()))), Ok(new));
+    }
+
+    #[test]
     fn changes_survive_the_wire_with_their_states_as_events_show_them(mut change in samples::change()) {
         let message = wire(&event::to_proto(change.clone()));
         (change.from, change.to) = change.states_shown();
@@ -98,6 +109,12 @@ proptest! {
         }
         if let Ok(response) = proto::Task::decode(bytes.as_slice()) {
             let _ = task::from_proto(response);
+        }
+        if let Ok(request) = proto::AddScheduleRequest::decode(bytes.as_slice()) {
+            let _ = schedule::new_from_proto(request);
+        }
+        if let Ok(response) = proto::Schedule::decode(bytes.as_slice()) {
+            let _ = schedule::from_proto(response);
         }
         if let Ok(response) = proto::Event::decode(bytes.as_slice()) {
             let _ = event::from_proto(response);
@@ -164,6 +181,7 @@ fn an_attempt_that_starts_is_a_task_that_is_queued_until_it_runs() {
             kind,
             task: TaskId::new(12),
             queue: None,
+            schedule: None,
             attempt: Some(1),
             from: Some(from),
             to: Some(to),

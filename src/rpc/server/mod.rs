@@ -4,7 +4,7 @@
 //! hold anything (a silent one is dropped, one that does not read slows only itself), and that the end is quick
 //! whatever clients do (`serve`).
 //!
-//! Reading order: [`serve`] → `accept` → `task` → `bulk` → `queue` → `feed` → `watch` → `event` → `output` → `daemon`.
+//! Reading order: [`serve`] → `accept` → `task` → `bulk` → `queue` → `schedule` → `feed` → `watch` → `event` → `output` → `daemon`.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -31,6 +31,7 @@ use crate::rpc::proto::daemon_service_server::DaemonServiceServer;
 use crate::rpc::proto::event_service_server::EventServiceServer;
 use crate::rpc::proto::log_service_server::LogServiceServer;
 use crate::rpc::proto::queue_service_server::QueueServiceServer;
+use crate::rpc::proto::schedule_service_server::ScheduleServiceServer;
 use crate::rpc::proto::task_service_server::TaskServiceServer;
 use crate::rpc::{convert, status};
 
@@ -42,6 +43,7 @@ mod feed;
 mod log;
 mod output;
 mod queue;
+mod schedule;
 mod task;
 mod watch;
 
@@ -131,6 +133,7 @@ pub async fn serve(
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<TaskServiceServer<Service>>().await;
     health.set_serving::<QueueServiceServer<Service>>().await;
+    health.set_serving::<ScheduleServiceServer<Service>>().await;
     health.set_serving::<EventServiceServer<Service>>().await;
     health.set_serving::<LogServiceServer<Service>>().await;
     health.set_serving::<DaemonServiceServer<Service>>().await;
@@ -155,6 +158,7 @@ pub async fn serve(
         .max_concurrent_streams(STREAMS_MAX)
         .add_service(TaskServiceServer::new(service.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
         .add_service(QueueServiceServer::new(service.clone()))
+        .add_service(ScheduleServiceServer::new(service.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
         .add_service(EventServiceServer::new(service.clone()))
         .add_service(LogServiceServer::new(service.clone()).max_decoding_message_size(REQUEST_BYTES_MAX))
         .add_service(DaemonServiceServer::new(service.clone()))

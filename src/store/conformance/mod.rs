@@ -11,6 +11,7 @@ pub(crate) mod change;
 pub(crate) mod model;
 pub(crate) mod place;
 pub(crate) mod queue;
+pub(crate) mod schedule;
 pub(crate) mod steer;
 pub(crate) mod task;
 pub(crate) mod wait;
@@ -116,6 +117,24 @@ macro_rules! conformance {
                 tasks_are_counted_by_queue_and_state,
                 what_comes_back_from_a_skip_brings_its_queue_back,
                 two_queues_share_the_limit_and_no_slot_is_idle;
+            schedule: an_added_schedule_is_there_as_it_was_given,
+                a_name_in_use_and_an_unknown_queue_are_refused,
+                a_fire_adds_a_task_and_moves_the_cursor,
+                a_time_fires_once_however_often_it_is_tried,
+                another_schedule_of_the_name_does_not_fire_for_the_first,
+                what_is_due_is_told_with_the_time_of_the_next,
+                a_task_that_has_not_ended_stands_in_the_way,
+                tasks_queue_up_where_that_is_wanted,
+                what_has_not_ended_is_cancelled_and_waited_for,
+                several_times_fire_together_and_do_not_stand_in_their_own_way,
+                a_schedule_that_is_never_due_again_stays,
+                a_key_in_use_adds_nothing,
+                a_task_can_be_added_at_once,
+                a_paused_schedule_is_not_due_until_it_is_resumed,
+                a_removed_schedule_leaves_its_tasks,
+                what_a_schedule_needs_is_kept_for_it,
+                a_queue_that_a_schedule_adds_to_is_not_removed,
+                tasks_of_no_schedule_are_of_none;
             change: every_verb_appends_its_changes,
                 a_verb_that_changes_nothing_appends_nothing,
                 changes_are_read_from_a_cursor,

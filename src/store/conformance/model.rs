@@ -12,10 +12,13 @@ use crate::domain::change::ChangeKind;
 use crate::domain::id::{AssignmentId, Seq, TaskId, TaskUuid};
 use crate::domain::identity::GuardianId;
 use crate::domain::outcome::{Outcome, ReasonCode, StopCause};
+use crate::domain::schedule::{Overlap, Schedule};
 use crate::domain::task::{OnInterrupt, RetryPolicy, State, Stdin};
 use crate::domain::time::{Moment, Timestamp};
+use crate::store::conformance::schedule::{adding, new_schedule};
 use crate::store::conformance::world::{BY, OWNER, World};
 use crate::store::queue::{PauseQueues, SetQueue, SteerQueues};
+use crate::store::schedule::{AddSchedule, Fire, PauseSchedules, RemoveSchedules, ResumeSchedules, RunSchedule, Which};
 use crate::store::task::{Add, Cancel, Expire, Expired, Move, Pause, Place, Prune, Renew, Steer, TaskFilter};
 use crate::store::{Error, Store};
 
@@ -81,6 +84,14 @@ pub(crate) enum Act {
         name: u8,
         how: u8,
     },
+    Schedule {
+        name: u8,
+        how: u8,
+    },
+    /// The schedules fire that are due some hours from now, with as many times each.
+    FireSchedules {
+        hours: u8,
+    },
     Renew {
         late: bool,
     },
@@ -130,9 +141,11 @@ pub(crate) fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::Settle),
         1 => any::<bool>().prop_map(|trust| Act::Trust { trust }),
         2 => (0_u8..3, 0_u8..8).prop_map(|(name, how)| Act::Queue { name, how }),
+        3 => (0_u8..3, 0_u8..9).prop_map(|(name, how)| Act::Schedule { name, how }),
+        3 => (0_u8..4).prop_map(|hours| Act::FireSchedules { hours }),
         1 => any::<bool>().prop_map(|late| Act::Renew { late }),
         1 => (0_u8..12).prop_map(|claim| Act::Hash { claim }),
-        1 => (any::<u8>(), proptest::option::of(0_u8..4), proptest::option::of(0_u8..6), 0_u8..5)
+        1 => (any::<u8>(), proptest::option::of(0_u8..4), proptest::option::of(0_u8..6), 0_u8..6)
             .prop_map(|(states, recent, limit, narrow)| Act::List { states, recent, limit, narrow }),
         1 => (0_u8..3).prop_map(|most| Act::Tidy { most }),
         1 => (0_u8..40).prop_map(|ago| Act::Expire { ago }),
@@ -289,6 +302,10 @@ async fn perform(world: &World, claims: &mut Vec<AssignmentId>, act: &Act) -> St
             tell(if *trust { world.store.trust(now).await } else { world.store.distrust(now).await })
         }
         Act::Queue { name, how } => steer_queue(world, ["default", "gpu", "tpu"][usize::from(*name)], *how, now).await,
+        Act::Schedule { name, how } => {
+            steer_schedule(world, ["nightly", "poll", "sync"][usize::from(*name)], *how, now).await
+        }
+        Act::FireSchedules { hours } => fire_schedules(world, *hours, now).await,
         Act::Renew { late } => {
             let owner = if *late { GuardianId(Uuid::from_u128(9)) } else { OWNER };
             let now = if *late { Timestamp(now.0 + 61_000) } else { now };
@@ -309,6 +326,7 @@ async fn perform(world: &World, claims: &mut Vec<AssignmentId>, act: &Act) -> St
                 above: TaskId::new(2).filter(|_| oldest_first),
                 oldest_first,
                 ended_until: None,
+                schedule: (*narrow == 5).then(|| "nightly".to_owned()),
                 next_first: false,
             };
             tell(world.store.tasks(filter).await)
@@ -349,6 +367,59 @@ async fn steer_queue(world: &World, name: &str, how: u8, now: Timestamp) -> Stri
     }
 }
 
+/// An hour, on the clock of the story, whose acts are a second apart.
+const HOUR: i64 = 5_000;
+
+async fn steer_schedule(world: &World, name: &str, how: u8, now: Timestamp) -> String {
+    let (names, by) = (vec![name.to_owned()], BY);
+    let next = Timestamp(now.0 + HOUR);
+    match how {
+        0..4 => {
+            let overlap = Overlap::ALL[usize::from(how % 3)];
+            let mut new = new_schedule(name, overlap);
+            match how {
+                1 => new.spec.queue = "gpu".to_owned(),
+                2 => new.spec.key = Some("main".to_owned()),
+                3 => new.spec.stdin = Stdin::Upload(Uuid::from_u128(77)),
+                _ => new.spec.labels = [("team".to_owned(), "x".to_owned())].into(),
+            }
+            tell(world.store.add_schedule(AddSchedule { next_at: next, ..adding(new, now) }).await)
+        }
+        4 => tell(world.store.pause_schedules(PauseSchedules { names, reason: None, by, now }).await),
+        5 => {
+            let known = world.store.schedule(name.to_owned()).await.ok().flatten();
+            let schedules = known.iter().map(|schedule| (Which::of(schedule), Some(next))).collect();
+            tell(world.store.resume_schedules(ResumeSchedules { schedules, by, now }).await)
+        }
+        6 => tell(world.store.remove_schedules(RemoveSchedules { names, by, now }).await),
+        _ => {
+            let uuid = TaskUuid(Uuid::from_u128(u128::from(now.0.unsigned_abs()) << 32));
+            let run = RunSchedule { name: name.to_owned(), uuid, by, now, untrusted: how == 7 };
+            tell(world.store.run_schedule(run).await)
+        }
+    }
+}
+
+async fn fire_schedules(world: &World, hours: u8, now: Timestamp) -> String {
+    let until = Timestamp(now.0 + HOUR * i64::from(hours));
+    let due = match world.store.due_schedules(until, 9).await {
+        Ok(due) => due,
+        failed => return tell(failed),
+    };
+    let fire = |(place, schedule): (u128, &Schedule)| {
+        let cursor = schedule.next_at.expect("what is due has a time");
+        let at = |n: u8| Timestamp(cursor.0 + HOUR * i64::from(n));
+        let name = u128::from(until.0.unsigned_abs()) << 32 | place << 16;
+        let times = (0..hours).map(|n| (at(n), TaskUuid(Uuid::from_u128(name | u128::from(n))))).collect();
+        let left_out = (hours == 0).then_some((cursor, cursor));
+        // One that somebody has looked at before it went on.
+        let cursor = if hours == 3 && place == 1 { at(1) } else { cursor };
+        Fire { schedule: Which::of(schedule), cursor, times, left_out, next: Some(at(hours + 1)).filter(|_| hours < 3) }
+    };
+    let fires = (0..).zip(&due).map(fire).collect();
+    tell(world.store.fire(fires, until).await)
+}
+
 fn tell<T: Debug>(answer: Result<T, Error>) -> String {
     format!("{answer:?}")
 }
@@ -365,6 +436,7 @@ pub(crate) async fn dump(store: &dyn Store) -> Vec<String> {
     told.push(format!("{:?}", store.counts().await.unwrap()));
     told.push(format!("{:?}", store.queues().await.unwrap()));
     told.push(format!("{:?}", store.queue_counts().await.unwrap()));
+    told.push(format!("{:?}", store.schedules().await.unwrap()));
     let mut litter = store.litter(None, usize::MAX).await.unwrap();
     litter.sort_unstable();
     litter.dedup();

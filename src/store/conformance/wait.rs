@@ -25,11 +25,11 @@ pub(crate) async fn what_is_due_becomes_ready_and_the_next_time_is_told(world: &
     let (early, late) = (i64::MAX - 10, i64::MAX - 5);
     let second = world.add(at(late)).await.id;
     let first = world.add(at(early)).await.id;
-    assert_eq!(due(world, early - 1).await, Due { woken: 0, next: Some(Timestamp(early)) });
+    assert_eq!(due(world, early - 1).await, Due { woken: 0, next: Some(Timestamp(early)), schedule: None });
     assert_eq!(world.claim(9).await, []);
-    assert_eq!(due(world, early).await, Due { woken: 1, next: Some(Timestamp(late)) });
+    assert_eq!(due(world, early).await, Due { woken: 1, next: Some(Timestamp(late)), schedule: None });
     assert_eq!((world.state(first).await, world.state(second).await), (State::Queued, State::Scheduled));
-    assert_eq!(due(world, i64::MAX).await, Due { woken: 1, next: None });
+    assert_eq!(due(world, i64::MAX).await, Due { woken: 1, next: None, schedule: None });
     assert_eq!(world.claim(9).await.len(), 2);
 }
 
@@ -38,8 +38,8 @@ pub(crate) async fn a_further_attempt_is_due_like_anything_else(world: &World) {
     let id = world.add(|task| task.spec.retry = retry).await.id;
     world.run(1).await;
     let at = world.task(id).await.spec.run_at.unwrap();
-    assert_eq!(due(world, at.0 - 1).await, Due { woken: 0, next: Some(at) });
-    assert_eq!(due(world, at.0).await, Due { woken: 1, next: None });
+    assert_eq!(due(world, at.0 - 1).await, Due { woken: 0, next: Some(at), schedule: None });
+    assert_eq!(due(world, at.0).await, Due { woken: 1, next: None, schedule: None });
     let task = world.run(0).await;
     assert_eq!((task.state, task.attempt, task.failures), (State::Succeeded, 2, 1));
 }

@@ -59,7 +59,11 @@ impl Tables {
             Stdin::Upload(upload) => Some(upload),
             _ => None,
         };
-        self.tasks.values().filter_map(named).collect()
+        let of_schedule = |stored: &super::schedule::Stored| match stored.schedule.spec.stdin {
+            Stdin::Upload(upload) => Some(upload),
+            _ => None,
+        };
+        self.tasks.values().filter_map(named).chain(self.schedules.values().filter_map(of_schedule)).collect()
     }
 
     pub(super) fn counts(&self) -> Counts {

@@ -14,20 +14,25 @@ use crate::domain::dependency::{Edge, Want};
 use crate::domain::id::{AssignmentId, Seq, TaskId, TaskUuid};
 use crate::domain::identity::BootId;
 use crate::domain::queue::Queue;
+use crate::domain::schedule::Schedule;
 use crate::domain::task::{DEFAULT_QUEUE, Environment, Task};
 use crate::domain::time::Timestamp;
 use crate::store::queue::{PauseQueues, PerQueue, QueueCount, SetQueue, SteerQueues};
+use crate::store::schedule::{
+    AddSchedule, Fire, Fired, PauseSchedules, PerSchedule, RemoveSchedules, ResumeSchedules, RunSchedule,
+};
 use crate::store::task::{
     Add, AddMany, Added, AddedMany, Cancel, Cancelled, Claim, Claimed, Counts, Due, Ended, Expire, Expired, Finish,
     Finished, InFlight, Move, NotMoved, Pause, PerTask, Prune, Renew, Start, Steer, TaskFilter, TaskPage, Unclaim,
 };
 use crate::store::transition::Note;
-use crate::store::{ChangeStore, Error, QueueStore, Reply, Store, TaskStore};
+use crate::store::{ChangeStore, Error, QueueStore, Reply, ScheduleStore, Store, TaskStore};
 
 mod bulk;
 mod list;
 mod place;
 mod queue;
+mod schedule;
 mod steer;
 #[cfg(test)]
 mod tests;
@@ -54,6 +59,7 @@ struct Tables {
     queues: BTreeMap<String, queue::Stored>,
     /// The slots of queues that were removed.
     gone: BTreeMap<String, u32>,
+    schedules: BTreeMap<String, schedule::Stored>,
     /// Tasks that have ended or begun anew, and the last of those depending on them that was told.
     unsettled: VecDeque<(TaskId, Option<TaskId>)>,
     litter: Vec<PathBuf>,
@@ -95,6 +101,7 @@ impl Default for Tables {
             added: 0,
             queues: BTreeMap::from([(DEFAULT_QUEUE.to_owned(), queue::Stored::default())]),
             gone: BTreeMap::new(),
+            schedules: BTreeMap::new(),
             unsettled: VecDeque::new(),
             litter: Vec::new(),
             changes: Vec::new(),
@@ -310,6 +317,44 @@ impl QueueStore for Memory {
             tables.configure_queues(&slots, now);
             Ok(())
         })
+    }
+}
+
+impl ScheduleStore for Memory {
+    fn schedules(&self) -> Reply<'_, Vec<Schedule>> {
+        self.call(|tables| Ok(tables.all_schedules()))
+    }
+
+    fn schedule(&self, name: String) -> Reply<'_, Option<Schedule>> {
+        self.call(move |tables| Ok(tables.schedules.get(&name).map(|stored| stored.schedule.clone())))
+    }
+
+    fn due_schedules(&self, now: Timestamp, limit: usize) -> Reply<'_, Vec<Schedule>> {
+        self.call(move |tables| Ok(tables.due_schedules(now, limit)))
+    }
+
+    fn add_schedule(&self, add: AddSchedule) -> Reply<'_, Schedule> {
+        self.call(move |tables| tables.add_schedule(&add))
+    }
+
+    fn fire(&self, fires: Vec<Fire>, now: Timestamp) -> Reply<'_, Vec<Fired>> {
+        self.call(move |tables| Ok(tables.fire(&fires, now)))
+    }
+
+    fn run_schedule(&self, run: RunSchedule) -> Reply<'_, Added> {
+        self.call(move |tables| tables.run_schedule(&run))
+    }
+
+    fn pause_schedules(&self, pause: PauseSchedules) -> Reply<'_, PerSchedule> {
+        self.call(move |tables| Ok(tables.pause_schedules(&pause)))
+    }
+
+    fn resume_schedules(&self, resume: ResumeSchedules) -> Reply<'_, PerSchedule> {
+        self.call(move |tables| Ok(tables.resume_schedules(&resume)))
+    }
+
+    fn remove_schedules(&self, remove: RemoveSchedules) -> Reply<'_, PerSchedule> {
+        self.call(move |tables| Ok(tables.remove_schedules(&remove)))
     }
 }
 

@@ -100,6 +100,9 @@ impl Tables {
             let answer = match self.count(name, |state| !state.is_ended()) {
                 _ if !self.queues.contains_key(name) => Err(QueueRefused::NotFound),
                 _ if name == DEFAULT_QUEUE => Err(QueueRefused::Default),
+                0 if self.scheduled_into(name).is_some() => {
+                    Err(QueueRefused::Scheduled(self.scheduled_into(name).unwrap_or_default()))
+                }
                 0 => {
                     let slots = self.queues.remove(name).map_or(0, |queue| queue.slots);
                     self.gone.insert(name.clone(), slots);
@@ -155,6 +158,12 @@ impl Tables {
     fn queue(&self, name: &str) -> Result<Queue, Error> {
         let found = self.all_queues().into_iter().find(|queue| queue.name == name);
         found.ok_or_else(|| Error::NoSuchQueue(name.to_owned()))
+    }
+
+    /// Returns the first schedule, by name, that adds its tasks to a queue.
+    fn scheduled_into(&self, queue: &str) -> Option<String> {
+        let mut schedules = self.schedules.values().map(|stored| &stored.schedule);
+        schedules.find(|schedule| schedule.spec.queue == queue).map(|schedule| schedule.name.clone())
     }
 
     fn count(&self, queue: &str, wanted: impl Fn(State) -> bool) -> u64 {

@@ -15,6 +15,11 @@ use crate::store::transition;
 
 impl Tables {
     pub(super) fn add(&mut self, add: &Add) -> Result<Added, Error> {
+        self.add_of(add, None)
+    }
+
+    /// Adds a task of a schedule, or one of none.
+    pub(super) fn add_of(&mut self, add: &Add, schedule: Option<&str>) -> Result<Added, Error> {
         if let Some(entry) = self.uuids.get(&add.task.uuid).and_then(|id| self.tasks.get(id)) {
             return Ok(Added { task: entry.whole(), created: false });
         }
@@ -33,7 +38,7 @@ impl Tables {
         let standing = standing(edges.iter().map(|(_, on, edge)| (*on, *edge)));
         self.added += 1;
         let id = TaskId::new(self.added).expect("memory ends before the numbers do");
-        let task = transition::added(id, add, standing, self.broken_state(standing));
+        let task = transition::added(id, add, schedule, standing, self.broken_state(standing));
         self.note(transition::add_note(&task, add));
         self.total(task.state);
         self.uuids.insert(task.uuid, id);

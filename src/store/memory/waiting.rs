@@ -44,7 +44,8 @@ impl Tables {
         }
         let tasks = self.tasks.values().filter_map(at).map(|(at, _)| at);
         let queues = self.queues.values().filter_map(|queue| queue.pause.as_ref()?.until);
-        Due { woken, next: tasks.chain(queues).min() }
+        let schedule = self.schedules.values().filter_map(|stored| stored.schedule.next_at).min();
+        Due { woken, next: tasks.chain(queues).min(), schedule }
     }
 
     /// Puts a task that has ended or begun anew on the list of those whose dependants are to be told, if it has any.

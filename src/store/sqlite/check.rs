@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use crate::domain::id::TaskId;
 use crate::domain::task::Environment;
 use crate::store::sqlite::code::Columns;
-use crate::store::sqlite::read;
+use crate::store::sqlite::{read, schedule};
 
 /// How many findings of a sort are told; the rest is counted.
 const TOLD_MAX: usize = 20;
@@ -61,8 +61,14 @@ const RULES: &[(&str, &str)] = &[
             (SELECT 1 FROM task t WHERE t.id = d.on_task)",
     ),
     (
-        "an environment that no task has: environment",
-        "SELECT id FROM environment e WHERE NOT EXISTS (SELECT 1 FROM task WHERE environment = e.id)",
+        "an environment that nothing has: environment",
+        "SELECT id FROM environment e WHERE NOT EXISTS (SELECT 1 FROM task WHERE environment = e.id)
+            AND NOT EXISTS (SELECT 1 FROM schedule WHERE environment = e.id)",
+    ),
+    (
+        "a schedule is paused and due, or due by no rule or by several: schedule",
+        "SELECT name FROM schedule WHERE (paused_at IS NOT NULL AND next_at IS NOT NULL)
+            OR (cron IS NOT NULL) + (every IS NOT NULL) + (at IS NOT NULL) <> 1",
     ),
     (
         "a number may be given twice: table",
@@ -140,6 +146,11 @@ fn unreadable(db: &Connection) -> rusqlite::Result<Vec<String>> {
         let read = read::whole_task(db, id).and_then(|_| read::environment(db, id));
         if let Err(error) = read {
             unreadable.push(format!("task {id} cannot be understood: {error}"));
+        }
+    }
+    for (name, schedule) in schedule::each(db)? {
+        if let Err(error) = schedule {
+            unreadable.push(format!("schedule `{name}` cannot be understood: {error}"));
         }
     }
     let changes = db.query_row("SELECT ifnull(min(seq), 0) - 1, ifnull(max(seq), 0) FROM change", [], |row| {

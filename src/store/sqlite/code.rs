@@ -1,6 +1,7 @@
 //! How values are written into columns and read back. What cannot be read is damage, told as an error of the column.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use crate::domain::attempt::Stream;
 use crate::domain::change::{Actor, ChangeKind};
 use crate::domain::id::TaskId;
 use crate::domain::outcome::{ExitStatus, ReasonCode};
+use crate::domain::schedule::{Cron, Missed, Overlap};
 use crate::domain::task::{Backoff, Environment, Limit, OnInterrupt, Resource, State};
 use crate::domain::time::Timestamp;
 
@@ -39,7 +41,7 @@ macro_rules! words {
         }
     )*};
 }
-words!(State, ReasonCode, ChangeKind, Stream, Backoff, OnInterrupt);
+words!(State, ReasonCode, ChangeKind, Stream, Backoff, OnInterrupt, Missed, Overlap);
 
 /// The words of what has none in the domain.
 trait Word: Sized {
@@ -99,6 +101,26 @@ impl FromSql for Cell<Uuid> {
 impl FromSql for Cell<Actor> {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         Actor::parse(value.as_str()?).map(Self).ok_or_else(unreadable)
+    }
+}
+
+impl FromSql for Cell<Cron> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Cron::parse(value.as_str()?).map(Self).map_err(|_| unreadable())
+    }
+}
+
+/// Labels: keys and values in turn.
+impl FromSql for Cell<BTreeMap<String, String>> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let strings = split(value.as_blob()?).ok_or_else(unreadable)?;
+        let strings: Option<Vec<String>> = strings.into_iter().map(|string| string.into_string().ok()).collect();
+        let strings = strings.ok_or_else(unreadable)?;
+        let (pairs, rest) = strings.as_chunks::<2>();
+        if !rest.is_empty() {
+            return Err(unreadable());
+        }
+        Ok(Self(pairs.iter().map(|[key, value]| (key.clone(), value.clone())).collect()))
     }
 }
 

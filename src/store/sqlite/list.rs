@@ -122,7 +122,11 @@ pub(super) fn leads(filter: &TaskFilter) -> Vec<Lead> {
         sql: "SELECT id FROM task INDEXED BY task_name WHERE name IS NOT NULL AND name GLOB ?",
         values: vec![Value::Text(name.clone())],
     });
-    filter.labels.iter().map(label).chain(name).collect()
+    let schedule = filter.schedule.as_ref().map(|schedule| Lead {
+        sql: "SELECT id FROM task INDEXED BY task_schedule WHERE schedule IS NOT NULL AND schedule = ?",
+        values: vec![Value::Text(schedule.clone())],
+    });
+    filter.labels.iter().map(label).chain(name).chain(schedule).collect()
 }
 
 /// One walk over one index. It returns one id more than wanted, so that a cut is noticed.
@@ -282,6 +286,9 @@ impl Query {
         }
         if let Some(name) = &filter.name {
             self = self.and("+t.name GLOB ?", [Value::Text(name.clone())]);
+        }
+        if let Some(schedule) = &filter.schedule {
+            self = self.and("+t.schedule = ?", [Value::Text(schedule.clone())]);
         }
         for (key, value) in &filter.labels {
             self =

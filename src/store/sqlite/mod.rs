@@ -1,7 +1,7 @@
 //! Remembers in a SQLite database: for good.
 //!
 //! Reading order: `guard` (looks before anything is written) → `schema` (makes and migrates) → `writer` (the one thread
-//! that writes, group commit) → `reserve` (room for when the disk is full) → `step` (several verbs together) → `verb` (what a verb does in its transaction) → `write`, `read`, `list`, `code` (rows)
+//! that writes, group commit) → `reserve` (room for when the disk is full) → `step` (several verbs together) → `verb` (what a verb does in its transaction) → `write`, `read`, `list`, `schedule`, `code` (rows)
 //! → `pool` (readers of the daemon) → `reader` (of a client without a daemon) → `check`, `copy`,
 //! `recover` (what a person does with a database).
 //!
@@ -20,15 +20,19 @@ use crate::domain::attempt::Stream;
 use crate::domain::change::Change;
 use crate::domain::id::{AssignmentId, Seq, TaskId};
 use crate::domain::queue::Queue;
+use crate::domain::schedule::Schedule;
 use crate::domain::task::{Environment, Task};
 use crate::domain::time::Timestamp;
 use crate::store::queue::{PauseQueues, PerQueue, QueueCount, SetQueue, SteerQueues};
+use crate::store::schedule::{
+    AddSchedule, Fire, Fired, PauseSchedules, PerSchedule, RemoveSchedules, ResumeSchedules, RunSchedule,
+};
 use crate::store::task::{
     Add, AddMany, Added, AddedMany, Cancel, Cancelled, Claim, Claimed, Counts, Due, Ended, Expire, Expired, Finish,
     Finished, InFlight, Move, NotMoved, Pause, PerTask, Prune, Renew, Start, Steer, Step, Steps, TaskFilter, TaskPage,
     Unclaim,
 };
-use crate::store::{ChangeStore, Error, QueueStore, Reply, Store, TaskStore};
+use crate::store::{ChangeStore, Error, QueueStore, Reply, ScheduleStore, Store, TaskStore};
 
 mod check;
 mod code;
@@ -43,6 +47,7 @@ mod read;
 mod reader;
 mod recover;
 mod reserve;
+mod schedule;
 mod schema;
 mod step;
 #[cfg(test)]
@@ -304,6 +309,44 @@ impl QueueStore for Sqlite {
 
     fn configure_queues(&self, slots: BTreeMap<String, u32>, now: Timestamp) -> Reply<'_, ()> {
         self.write(move |part| part.configure_queues(&slots, now))
+    }
+}
+
+impl ScheduleStore for Sqlite {
+    fn schedules(&self) -> Reply<'_, Vec<Schedule>> {
+        self.read(schedule::all)
+    }
+
+    fn schedule(&self, name: String) -> Reply<'_, Option<Schedule>> {
+        self.read(move |db| schedule::named(db, &name))
+    }
+
+    fn due_schedules(&self, now: Timestamp, limit: usize) -> Reply<'_, Vec<Schedule>> {
+        self.write(move |part| part.due_schedules(now, limit))
+    }
+
+    fn add_schedule(&self, add: AddSchedule) -> Reply<'_, Schedule> {
+        self.take_on(move |part| part.add_schedule(&add))
+    }
+
+    fn fire(&self, fires: Vec<Fire>, now: Timestamp) -> Reply<'_, Vec<Fired>> {
+        self.take_on(move |part| part.fire(&fires, now))
+    }
+
+    fn run_schedule(&self, run: RunSchedule) -> Reply<'_, Added> {
+        self.take_on(move |part| part.run_schedule(&run))
+    }
+
+    fn pause_schedules(&self, pause: PauseSchedules) -> Reply<'_, PerSchedule> {
+        self.write(move |part| part.pause_schedules(&pause))
+    }
+
+    fn resume_schedules(&self, resume: ResumeSchedules) -> Reply<'_, PerSchedule> {
+        self.write(move |part| part.resume_schedules(&resume))
+    }
+
+    fn remove_schedules(&self, remove: RemoveSchedules) -> Reply<'_, PerSchedule> {
+        self.write(move |part| part.remove_schedules(&remove))
     }
 }
 

@@ -25,7 +25,7 @@ const TASK: &str = "SELECT t.id, t.uuid, t.state, q.name, t.priority, t.position
     t.ended_at, t.exit_code, t.exit_signal, t.run_at, t.key, t.parent, t.name, t.argv, t.shell, t.cwd, e.names, t.umask,
     t.limits, t.stdin, t.stdin_path, t.stdin_upload, t.split_output, t.max_attempts, t.retry_delay, t.retry_backoff,
     t.retry_max_delay, t.retry_on_codes, t.on_interrupt, t.timeout, t.kill_signal, t.kill_grace,
-    t.output_limit
+    t.output_limit, t.schedule
     FROM task t JOIN queue q ON q.id = t.queue JOIN environment e ON e.id = t.environment WHERE t.id = ?1";
 
 /// A task without its attempts, and what is stored beside it.
@@ -102,6 +102,36 @@ fn task_of(row: &Row<'_>) -> rusqlite::Result<Stored> {
     spec.key = c.plain()?;
     let parent = c.maybe()?;
     spec.name = c.plain()?;
+    let env_names = rest_of_spec(&mut c, &mut spec)?;
+    let schedule = c.plain()?;
+    let task = Task {
+        id,
+        uuid,
+        spec,
+        env_names,
+        state,
+        reason_code,
+        reason,
+        position,
+        parent,
+        schedule,
+        created_at,
+        updated_at,
+        attempt,
+        failures,
+        slot,
+        cancel_requested_at,
+        started_at,
+        ended_at,
+        exit,
+        attempts: Vec::new(),
+    };
+    Ok(Stored { task, cancel_reason })
+}
+
+/// Reads the columns from `argv` to `output_limit`, which tasks and schedules have in common, and returns the names of the
+/// variables among them.
+pub(super) fn rest_of_spec(c: &mut Columns<'_, '_>, spec: &mut TaskSpec) -> rusqlite::Result<Arc<[String]>> {
     spec.argv = c.cell()?;
     spec.shell = c.plain()?;
     spec.cwd = c.cell()?;
@@ -130,28 +160,7 @@ fn task_of(row: &Row<'_>) -> rusqlite::Result<Stored> {
     spec.kill_signal = c.plain()?;
     spec.kill_grace = c.maybe()?;
     spec.output_limit = c.plain::<Option<u64>>()?;
-    let task = Task {
-        id,
-        uuid,
-        spec,
-        env_names,
-        state,
-        reason_code,
-        reason,
-        position,
-        parent,
-        created_at,
-        updated_at,
-        attempt,
-        failures,
-        slot,
-        cancel_requested_at,
-        started_at,
-        ended_at,
-        exit,
-        attempts: Vec::new(),
-    };
-    Ok(Stored { task, cancel_reason })
+    Ok(env_names)
 }
 
 const ATTEMPT: &str =
@@ -246,9 +255,12 @@ pub(super) fn in_flight_sql() -> String {
     format!("SELECT {ATTEMPT} FROM attempt WHERE ended_at IS NULL ORDER BY id")
 }
 
-/// Returns the uploads that tasks name.
+/// Returns the uploads that tasks and schedules name.
 pub(super) fn uploads(db: &Connection) -> rusqlite::Result<HashSet<Uuid>> {
-    let mut named = db.prepare("SELECT stdin_upload FROM task WHERE stdin_upload IS NOT NULL")?;
+    let mut named = db.prepare(
+        "SELECT stdin_upload FROM task WHERE stdin_upload IS NOT NULL
+        UNION SELECT stdin_upload FROM schedule WHERE stdin_upload IS NOT NULL",
+    )?;
     named.query_map([], |row| Columns::new(row).cell())?.collect()
 }
 
@@ -269,7 +281,7 @@ pub(super) fn counts(db: &Connection) -> rusqlite::Result<Counts> {
 /// Returns the changes after `since`, oldest first, at most `limit`.
 pub(super) fn changes(db: &Connection, since: Seq, limit: usize) -> rusqlite::Result<Vec<Change>> {
     let mut changes = db.prepare_cached(
-        "SELECT seq, at, kind, task, queue, attempt, from_state, to_state, by, reason FROM change
+        "SELECT seq, at, kind, task, queue, attempt, from_state, to_state, by, reason, schedule FROM change
         WHERE seq > ?1 ORDER BY seq LIMIT ?2",
     )?;
     let since = i64::try_from(since.0).unwrap_or(i64::MAX);
@@ -287,6 +299,7 @@ pub(super) fn changes(db: &Connection, since: Seq, limit: usize) -> rusqlite::Re
             to: c.maybe()?,
             by: c.cell()?,
             reason: c.plain()?,
+            schedule: c.plain()?,
         })
     };
     changes.query_map(params![since, limit], change)?.collect()
@@ -318,6 +331,12 @@ pub(super) fn unended_in(db: &Connection, queue: i64) -> rusqlite::Result<u64> {
         Ok((c.cell::<State>()?, c.plain::<u64>()?))
     })?;
     counts.filter(|count| !matches!(count, Ok((state, _)) if state.is_ended())).map(|count| Ok(count?.1)).sum()
+}
+
+/// Returns the first schedule, by name, that adds its tasks to a queue.
+pub(super) fn schedule_into(db: &Connection, queue: i64) -> rusqlite::Result<Option<String>> {
+    let sql = "SELECT name FROM schedule WHERE queue = ?1 ORDER BY name LIMIT 1";
+    db.prepare_cached(sql)?.query_row([queue], |row| row.get(0)).optional()
 }
 
 /// Returns all queues, by name.

@@ -10,11 +10,12 @@ use uuid::Uuid;
 use crate::domain::change::Change;
 use crate::domain::id::{Seq, TaskId};
 use crate::domain::queue::Queue;
+use crate::domain::schedule::Schedule;
 use crate::domain::task::Task;
 use crate::store::Error;
 use crate::store::sqlite::code::Columns;
 use crate::store::sqlite::guard::{self, Found};
-use crate::store::sqlite::{check, fault, list, pool, read, schema};
+use crate::store::sqlite::{check, fault, list, pool, read, schedule, schema};
 use crate::store::task::{Counts, TaskFilter, TaskPage};
 
 /// Opens the database at `path` for reading; `None` if there is none. Nothing is made or changed, whether a daemon is
@@ -74,6 +75,11 @@ impl Reader {
     /// Returns all queues, by name.
     pub fn queues(&mut self) -> Result<Vec<Queue>, Error> {
         self.read(read::queues)
+    }
+
+    /// Returns all schedules, by name.
+    pub fn schedules(&mut self) -> Result<Vec<Schedule>, Error> {
+        self.read(schedule::all)
     }
 
     /// Returns how many there are of each.

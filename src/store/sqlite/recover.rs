@@ -22,7 +22,7 @@ use crate::store::sqlite::guard::{self, beside};
 use crate::store::sqlite::recover::image::Image;
 use crate::store::sqlite::recover::taking::Taking;
 use crate::store::sqlite::schema::{self, MIGRATIONS};
-use crate::store::sqlite::{check, fault, read};
+use crate::store::sqlite::{check, fault, read, schedule};
 
 /// What was saved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,6 +144,7 @@ const TABLES: &[(&str, Key)] = &[
     ("meta", Key::Number("id")),
     ("queue", Key::Number("id")),
     ("environment", Key::Number("id")),
+    ("schedule", Key::Number("id")),
     ("task", Key::Number("id")),
     ("label", Key::Of("task", "task")),
     ("dependency", Key::Of("task", "task")),
@@ -253,6 +254,7 @@ impl Salvage<'_> {
                 WHERE environment = 0 AND state IN ('scheduled', 'blocked', 'queued', 'retrying')";
             lost(did(sql)?, "that wait lost their environment, and are held");
         }
+        let schedules = schedule::mend(self.new, now)?;
         let mut unreadable = 0;
         for id in broken {
             if read::whole_task(self.new, id).is_err() {
@@ -266,7 +268,7 @@ impl Salvage<'_> {
             "DELETE FROM dependency WHERE task NOT IN (SELECT id FROM task)",
             "DELETE FROM attempt WHERE task NOT IN (SELECT id FROM task)",
             "DELETE FROM output WHERE attempt NOT IN (SELECT id FROM attempt)",
-            "DELETE FROM environment WHERE id NOT IN (SELECT environment FROM task)",
+            "DELETE FROM environment WHERE id NOT IN (SELECT environment FROM task UNION SELECT environment FROM schedule)",
             "UPDATE attempt SET state = 'lost', ended_at = claimed_at WHERE ended_at IS NULL AND task NOT IN
                 (SELECT id FROM task WHERE state IN ('starting', 'running', 'paused'))",
         ] {
@@ -303,6 +305,7 @@ impl Salvage<'_> {
         }
         self.new.execute_batch("COMMIT; PRAGMA foreign_keys = ON")?;
         self.losses.extend(losses);
+        self.losses.extend(schedules);
         if changes > 0 {
             self.losses.push(format!("{changes} change(s) cannot be understood, and are gone"));
         }

@@ -40,9 +40,9 @@ pub(super) fn inserting(db: &Connection) -> rusqlite::Result<CachedStatement<'_>
         "INSERT INTO task (id, uuid, state, queue, priority, position, attempt, failures, created_at, updated_at, run_at,
         key, parent, name, argv, shell, cwd, environment, umask, limits, stdin, stdin_path, stdin_upload, split_output,
         max_attempts, retry_delay, retry_backoff, retry_max_delay, retry_on_codes, on_interrupt, timeout, kill_signal,
-        kill_grace, output_limit)
+        kill_grace, output_limit, schedule)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
-        ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34)",
+        ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35)",
     )
 }
 
@@ -55,12 +55,7 @@ pub(super) fn insert(
     limits: &str,
 ) -> rusqlite::Result<()> {
     let spec = &task.spec;
-    let (stdin, path, upload) = match &spec.stdin {
-        Stdin::Empty => ("empty", None, None),
-        Stdin::File(path) => ("file", Some(path.as_os_str().as_bytes()), None),
-        Stdin::Upload(upload) => ("upload", None, Some(*upload.as_bytes())),
-        Stdin::Open => ("open", None, None),
-    };
+    let (stdin, path, upload) = stdin(&spec.stdin);
     let retry = &spec.retry;
     statement.execute(params![
         task.id.as_i64(),
@@ -96,9 +91,20 @@ pub(super) fn insert(
         spec.timeout.map(ms),
         spec.kill_signal,
         spec.kill_grace.map(ms),
-        spec.output_limit.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX)),
+        spec.output_limit.map(int),
+        task.schedule,
     ])?;
     Ok(())
+}
+
+/// Returns the word of an input, its path and its upload, of which at most one is there.
+pub(super) fn stdin(stdin: &Stdin) -> (&'static str, Option<&[u8]>, Option<[u8; 16]>) {
+    match stdin {
+        Stdin::Empty => ("empty", None, None),
+        Stdin::File(path) => ("file", Some(path.as_os_str().as_bytes()), None),
+        Stdin::Upload(upload) => ("upload", None, Some(*upload.as_bytes())),
+        Stdin::Open => ("open", None, None),
+    }
 }
 
 /// Stores the labels of a task that was just stored.
@@ -232,14 +238,15 @@ pub(super) fn hash(db: &Connection, attempt: i64, stream: Stream, sha256: &[u8; 
 
 /// Appends a change and returns its number.
 pub(super) fn change(db: &Connection, note: &Note) -> rusqlite::Result<Seq> {
-    let (task, queue) = match &note.subject {
-        Subject::Task(id) => (Some(id.as_i64()), None),
-        Subject::Queue(name) => (None, Some(name)),
+    let (task, queue, schedule) = match &note.subject {
+        Subject::Task(id) => (Some(id.as_i64()), None, None),
+        Subject::Queue(name) => (None, Some(name), None),
+        Subject::Schedule(name) => (None, None, Some(name)),
     };
     let row = db
         .prepare_cached(
-            "INSERT INTO change (at, kind, task, queue, attempt, from_state, to_state, by, reason)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            "INSERT INTO change (at, kind, task, queue, attempt, from_state, to_state, by, reason, schedule)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?
         .insert(params![
             note.at.0,
@@ -251,6 +258,7 @@ pub(super) fn change(db: &Connection, note: &Note) -> rusqlite::Result<Seq> {
             note.to.map(|state| state.as_str()),
             note.by.to_string(),
             note.reason,
+            schedule,
         ])?;
     Ok(Seq(u64::try_from(row).unwrap_or(0)))
 }

@@ -2,7 +2,7 @@
 //! these, and write what came of it.
 //!
 //! Reading order: `run` (from the add to the end) → `wait` (what waits for time or for others) → `steer` (what people
-//! ask for).
+//! ask for) → `schedule`.
 
 use crate::domain::attempt::{Output, Stream};
 use crate::domain::change::{Actor, Change, ChangeKind};
@@ -12,6 +12,7 @@ use crate::domain::time::Timestamp;
 
 mod place;
 mod run;
+mod schedule;
 mod steer;
 #[cfg(test)]
 mod table;
@@ -19,6 +20,7 @@ mod wait;
 
 pub(super) use place::{may_move, moved};
 pub(super) use run::{Adding, add_note, added, claim, finish, hashed, made, start, unclaim};
+pub(super) use schedule::{ASIDE, cancel_of, missed, schedule_note, task_of, waits_for};
 pub(super) use steer::{cancel, causes_first, hold, in_order_of, pause, release, removed, resume, retry};
 pub(super) use wait::{DISTRUSTED, EXPIRE_MAX, FORGET_MAX, SETTLE_MAX, distrust, due, settle, trust};
 
@@ -27,6 +29,7 @@ pub(super) use wait::{DISTRUSTED, EXPIRE_MAX, FORGET_MAX, SETTLE_MAX, distrust, 
 pub(super) enum Subject {
     Task(TaskId),
     Queue(String),
+    Schedule(String),
 }
 
 /// A change without its number.
@@ -55,6 +58,11 @@ impl Note {
         Self { at, kind, subject, attempt: None, from: None, to: None, by, reason: None }
     }
 
+    /// Makes the note of a change to a schedule.
+    pub(super) fn of_schedule(name: &str, kind: ChangeKind, at: Timestamp, by: Actor) -> Self {
+        Self { subject: Subject::Schedule(name.to_owned()), ..Self::of_queue(name, kind, at, by) }
+    }
+
     /// Names the attempt it is about.
     pub(super) fn attempt(self, number: AttemptNumber) -> Self {
         Self { attempt: Some(number), ..self }
@@ -67,11 +75,12 @@ impl Note {
 
     pub(super) fn numbered(self, seq: Seq) -> Change {
         let Self { at, kind, subject, attempt, from, to, by, reason } = self;
-        let (task, queue) = match subject {
-            Subject::Task(id) => (Some(id), None),
-            Subject::Queue(name) => (None, Some(name)),
+        let (task, queue, schedule) = match subject {
+            Subject::Task(id) => (Some(id), None, None),
+            Subject::Queue(name) => (None, Some(name), None),
+            Subject::Schedule(name) => (None, None, Some(name)),
         };
-        Change { seq, at, kind, task, queue, attempt, from, to, by, reason }
+        Change { seq, at, kind, task, queue, schedule, attempt, from, to, by, reason }
     }
 }
 

@@ -19,7 +19,15 @@ use crate::store::transition::{Note, Subject, in_order};
 
 /// Makes the task that an add makes, as number `id`. `standing` is what its dependencies come to, `broken_state` the
 /// state of the one that will not do what was wanted.
-pub(in crate::store) fn added(id: TaskId, add: &Add, standing: Standing, broken_state: Option<State>) -> Task {
+///
+/// `schedule` is the one that it is a task of.
+pub(in crate::store) fn added(
+    id: TaskId,
+    add: &Add,
+    schedule: Option<&str>,
+    standing: Standing,
+    broken_state: Option<State>,
+) -> Task {
     let new = &add.task;
     let added = Adding {
         uuid: new.uuid,
@@ -27,6 +35,7 @@ pub(in crate::store) fn added(id: TaskId, add: &Add, standing: Standing, broken_
         env_names: new.env.names().into(),
         hold: new.hold,
         parent: new.parent,
+        schedule: schedule.map(str::to_owned),
         now: add.now,
         untrusted: add.untrusted,
     };
@@ -41,6 +50,7 @@ pub(in crate::store) struct Adding {
     pub(in crate::store) env_names: Arc<[String]>,
     pub(in crate::store) hold: bool,
     pub(in crate::store) parent: Option<TaskId>,
+    pub(in crate::store) schedule: Option<String>,
     pub(in crate::store) now: Timestamp,
     pub(in crate::store) untrusted: bool,
 }
@@ -58,6 +68,7 @@ pub(in crate::store) fn made(id: TaskId, new: Adding, standing: Standing, broken
         reason: None,
         position: place::of_number(id),
         parent: new.parent,
+        schedule: new.schedule,
         created_at: now,
         updated_at: now,
         attempt: 0,

@@ -121,7 +121,7 @@ fn in_state(state: State) -> Task {
         parent: None,
     };
     let add = Add { task, by: Actor::Daemon, now: NOW, untrusted: false };
-    let mut task = super::added(id(1), &add, Standing::Ready, None);
+    let mut task = super::added(id(1), &add, None, Standing::Ready, None);
     if state.is_active() {
         let (mut attempt, _) = super::claim(&mut task, &claim(), assignment(), 0);
         let identity = ProcessIdentity { boot: claim().boot, pid: 1, start_ticks: 1 };

@@ -35,6 +35,7 @@ fn a_task_with_an_attempt_and_its_output() {
       env_names: ["A"]
       parent: null
       key: null
+      schedule: null
       created_at: <string>
       updated_at: <string>
       run_at: null
@@ -104,6 +105,7 @@ fn a_task_that_never_ran_has_every_key_too() {
       env_names: []
       parent: null
       key: null
+      schedule: null
       created_at: <string>
       updated_at: <string>
       run_at: null
@@ -308,6 +310,7 @@ fn the_whole_project_is_one_object() {
       failed: [1]
       queues: ["default"]
       running: []
+      schedules: []
       waiting: [2]
     }
     "#);

@@ -33,6 +33,7 @@ mod reason;
 mod retention;
 mod retry;
 mod rows;
+mod schedule;
 mod select;
 mod shape;
 mod state;

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::contract::shape::shape;
 use crate::contract::{UNTIL_GO, go, listed, output};
-use crate::support::{World, eventually, signal, stands_still};
+use crate::support::{World, eventually, process_state, signal, stands_still};
 
 /// Row: commands on tasks / task why
 /// Row: json shapes / why
@@ -207,7 +207,7 @@ fn what_is_left_of_a_session_is_ended_or_left_as_the_settings_say() {
         let id = world.add("sleep 1000 & echo $!");
         assert_eq!(world.ended(id)["state"], "succeeded");
         let pid: i32 = output(&world, id).trim().parse().unwrap();
-        assert_eq!(stands_still(pid).is_some_and(|state| state != 'Z'), is_left, "{setting}");
+        assert_eq!(process_state(pid).is_some_and(|state| state != 'Z'), is_left, "{setting}");
         if is_left {
             signal(pid, Signal::SIGKILL);
         }
@@ -221,6 +221,6 @@ fn what_made_a_session_of_its_own_outlives_a_normal_end() {
     let line = "setsid sh -c 'echo $$ > own; exec sleep 1000' & while [ ! -s own ]; do sleep 0.01; done";
     let own = || std::fs::read_to_string(world.path("own")).unwrap().trim().parse::<i32>().unwrap();
     world.ended(world.add(line));
-    assert!(stands_still(own()).is_some_and(|state| state != 'Z'));
+    assert!(process_state(own()).is_some_and(|state| state != 'Z'));
     signal(own(), Signal::SIGKILL);
 }

@@ -141,6 +141,32 @@ impl Play {
         unreachable!()
     }
 
+    /// Has a probe added by a schedule that is due once, and waits for that. If it fired twice, there would be two of it.
+    fn add_by_schedule(&mut self, probe: Probe) {
+        for round in 0.. {
+            let named = Probe { name: format!("{}-{round}", probe.name), ..probe.clone() };
+            let words = named.add();
+            let words = words.iter().map(String::as_str).skip_while(|word| *word != "--");
+            let flags = ["schedule", "add", named.name.as_str(), "--at", "in 100ms"];
+            let run = self.world.apex(flags.into_iter().chain(words));
+            self.ledger.probes.insert(named.name.clone(), named.clone());
+            match run.code {
+                0 => {
+                    let mut id = None;
+                    eventually("the schedule has fired", || {
+                        let list = self.insist(&["task", "list", "--all", "-q", "--schedule", &named.name]);
+                        id = list.stdout.trim().parse().ok();
+                        id.is_some()
+                    });
+                    self.ledger.acknowledged.extend(id.map(|id| (id, named.name.clone())));
+                    return;
+                }
+                3 if round < 100 => {}
+                _ => panic!("{run:?}"),
+            }
+        }
+    }
+
     /// Waits until a probe has written that it started, or never will.
     fn until_started(&self, id: u64) {
         let mut looks = 0;
@@ -204,6 +230,8 @@ impl Play {
         let nap = if self.case.is_last() { "1" } else { "1000" };
         let endless = Probe { nap, fate: Fate::TimedOut, ..Probe::new("endless", 0) };
         self.add(endless.flags(&["--timeout", "150ms"]));
+        self.add_by_schedule(Probe::new("timed", 0));
+        self.add_by_schedule(Probe::new("timed-again", 3));
         self.add(Probe { child: true, block: 100_000, ..Probe::new("parent", 9) }.split());
         self.add(Probe::new("suicide", -9));
         let gate = probe::open_gate(&self.world.root());

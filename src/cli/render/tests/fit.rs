@@ -88,8 +88,17 @@ fn screen(width: Option<usize>) -> String {
     let (failed, others): (Vec<Task>, Vec<Task>) = tasks().into_iter().partition(|task| task.state.is_ended());
     let (running, waiting) = others.into_iter().partition(|task| task.state.is_active());
     let (daemon, counts) = (Some(daemon()), Some(daemon().counts));
-    let screen =
-        Screen { daemon, out_of_reach: None, counts, untrusted: false, queues: Vec::new(), running, waiting, failed };
+    let screen = Screen {
+        daemon,
+        out_of_reach: None,
+        counts,
+        untrusted: false,
+        queues: Vec::new(),
+        schedules: Vec::new(),
+        running,
+        waiting,
+        failed,
+    };
     fits(&status::screen(&screen, &project(), LATER(), width), width.unwrap_or(usize::MAX))
 }
 

@@ -145,6 +145,7 @@ impl<'a> Inserting<'a> {
             env_names: Arc::default(),
             hold,
             parent: many.parent,
+            schedule: None,
             now: many.now,
             untrusted: many.untrusted,
         };

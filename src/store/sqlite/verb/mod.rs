@@ -1,7 +1,7 @@
 //! The verbs that change something, each inside the transaction of the writer.
 //!
 //! Here stands what they share, and the add; then `bulk` (many adds in one), `run` (from the claim to the end), `wait`
-//! (what waits for the clock or for others), `steer` (what people ask for) and `queue`.
+//! (what waits for the clock or for others), `steer` (what people ask for), `queue` and `schedule`.
 
 use std::path::Path;
 
@@ -26,6 +26,7 @@ mod expire;
 mod place;
 mod queue;
 mod run;
+mod schedule;
 mod steer;
 mod wait;
 
@@ -35,9 +36,11 @@ pub(super) use expire::EXPIRED;
 pub(super) use place::LAST;
 #[cfg(test)]
 pub(super) use run::{READY, SLOTS};
+#[cfg(test)]
+pub(super) use schedule::OVERLAP;
 pub(super) use steer::litter;
 #[cfg(test)]
-pub(super) use wait::{BROKEN, DEPENDANTS, DUE, WAITS};
+pub(super) use wait::{BROKEN, DEPENDANTS, DUE, NEXT_SCHEDULE, WAITS};
 
 /// Why a verb was undone.
 pub(super) enum Undone {
@@ -132,6 +135,11 @@ impl Part<'_> {
     }
 
     pub(super) fn add(&mut self, add: &Add) -> Result<Added, Undone> {
+        self.add_of(add, None)
+    }
+
+    /// Adds a task of a schedule, or one of none.
+    fn add_of(&mut self, add: &Add, schedule: Option<&str>) -> Result<Added, Undone> {
         let new = &add.task;
         let sql = "SELECT id FROM task WHERE uuid = ?1";
         let known = self.db.prepare_cached(sql)?.query_row([new.uuid.0.as_bytes()], |row| Columns::new(row).cell());
@@ -158,7 +166,7 @@ impl Part<'_> {
         let sql = "SELECT seq FROM sqlite_sequence WHERE name = 'task'";
         let last: u64 = self.db.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()?.unwrap_or(0);
         let id = TaskId::new(last + 1).ok_or_else(|| self.damaged("the last number of a task"))?;
-        let task = transition::added(id, add, standing, broken_state);
+        let task = transition::added(id, add, schedule, standing, broken_state);
         let environment = write::environment(self.db, &new.env)?;
         write::new_task(self.db, &task, queue, environment)?;
         write::edges(self.db, id, &edges)?;

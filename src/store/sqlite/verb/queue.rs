@@ -72,7 +72,7 @@ impl Part<'_> {
                 None => Err(QueueRefused::NotFound),
                 Some(_) if name == DEFAULT_QUEUE => Err(QueueRefused::Default),
                 Some(id) => match read::unended_in(self.db, id)? {
-                    0 => Ok(id),
+                    0 => read::schedule_into(self.db, id)?.map_or(Ok(id), |name| Err(QueueRefused::Scheduled(name))),
                     tasks => Err(QueueRefused::InUse(tasks)),
                 },
             };

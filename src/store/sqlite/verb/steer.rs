@@ -139,11 +139,18 @@ impl Part<'_> {
         for sql in ["DELETE FROM unsettled WHERE task = ?1", "DELETE FROM task WHERE id = ?1"] {
             self.db.prepare_cached(sql)?.execute([id])?;
         }
-        let sql = "DELETE FROM environment WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM task WHERE environment = ?1)";
+        self.forget_environment(environment)?;
+        self.note(note)
+    }
+
+    /// Forgets an environment that nothing has any more.
+    pub(super) fn forget_environment(&mut self, environment: i64) -> rusqlite::Result<()> {
+        let sql = "DELETE FROM environment WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM task WHERE environment = ?1)
+            AND NOT EXISTS (SELECT 1 FROM schedule WHERE environment = ?1)";
         if !fault::is_sabotaged(15) {
             self.db.prepare_cached(sql)?.execute([environment])?;
         }
-        self.note(note)
+        Ok(())
     }
 
     pub(in crate::store::sqlite) fn tidied(&mut self, paths: &[std::path::PathBuf]) -> Result<(), Undone> {

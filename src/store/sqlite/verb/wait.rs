@@ -39,7 +39,8 @@ impl Part<'_> {
             woken += 1;
         }
         let next = self.db.prepare_cached(NEXT)?.query_row([], |row| Columns::new(row).maybe())?;
-        Ok(Due { woken, next })
+        let schedule = self.db.prepare_cached(NEXT_SCHEDULE)?.query_row([], |row| Columns::new(row).maybe())?;
+        Ok(Due { woken, next, schedule })
     }
 
     /// Puts a task that has ended or begun anew on the list of those whose dependants are to be told, if it has any.
@@ -216,6 +217,10 @@ pub(in crate::store::sqlite) const DUE: &str =
 const NEXT: &str = "SELECT min(at) FROM (
     SELECT min(run_at) AS at FROM task INDEXED BY task_due WHERE state IN ('scheduled', 'retrying')
     UNION ALL SELECT min(paused_until) FROM queue)";
+
+/// When the first schedule is due.
+pub(in crate::store::sqlite) const NEXT_SCHEDULE: &str =
+    "SELECT min(next_at) FROM schedule INDEXED BY schedule_due WHERE next_at IS NOT NULL";
 
 /// The tasks after `?2` that depend on one, by their number.
 pub(in crate::store::sqlite) const DEPENDANTS: &str =

@@ -1,0 +1,237 @@
+//! Schedules: what may be asked of them, and what is done when they are due.
+//!
+//! When they are due is worked out here, with the time zones of this machine; the store adds the tasks and moves the
+//! cursor on, in one transaction and only if the cursor still stands where it was looked at. So whatever dies in between,
+//! a time fires once.
+
+use std::sync::atomic::Ordering;
+
+use jiff::tz::TimeZone;
+use tracing::{error, info};
+use uuid::Uuid;
+
+use crate::domain::change::Actor;
+use crate::domain::id::{AssignmentId, TaskUuid};
+use crate::domain::query::{Added, PerSchedule};
+use crate::domain::schedule::{InvalidSchedule, Look, NewSchedule, Overlap, Schedule, Timetable};
+use crate::domain::task::{State, Stdin};
+use crate::domain::time::Timestamp;
+use crate::engine::handle::{Shared, refuse_what_nobody_does};
+use crate::engine::{Error, Handle};
+use crate::fault::crash_point;
+use crate::store::schedule as verb;
+use crate::store::schedule::{Fire, Which};
+use crate::store::task::Due;
+use crate::store::{self, Store};
+
+/// So many schedules that are due are gone through in one transaction.
+const FIRE_MAX: usize = 64;
+
+/// What came of a look at the clock.
+#[derive(Debug)]
+pub(super) struct Looked {
+    /// What is ready now, tasks of schedules among it, and when the next look is due.
+    pub(super) due: Result<Due, store::Error>,
+    /// The claims of tasks that are to be stopped because their schedule is due again.
+    pub(super) stops: Vec<AssignmentId>,
+    /// Tasks were cancelled, on which others may depend.
+    pub(super) unsettled: bool,
+}
+
+/// Makes ready what is due, and has schedules add their tasks as long as `fires` holds.
+pub(super) async fn look(store: &dyn Store, now: Timestamp, fires: impl Fn() -> bool) -> Looked {
+    let mut looked = Looked { due: Ok(Due::default()), stops: Vec::new(), unsettled: false };
+    let mut woken = 0;
+    looked.due = loop {
+        let due = match store.due(now).await {
+            Ok(due) => due,
+            Err(error) => break Err(error),
+        };
+        woken += due.woken;
+        if due.schedule.is_none_or(|at| at > now) || !fires() {
+            break Ok(Due { woken, ..due });
+        }
+        match fire(store, now, &mut looked).await {
+            Ok(added) => woken += added,
+            Err(error) => break Err(error),
+        }
+    };
+    looked
+}
+
+/// Has the schedules fire that are due; returns how many tasks were added.
+async fn fire(store: &dyn Store, now: Timestamp, looked: &mut Looked) -> Result<usize, store::Error> {
+    let mut fires = Vec::new();
+    for schedule in store.due_schedules(now, FIRE_MAX).await? {
+        let Some(cursor) = schedule.next_at else { continue };
+        let table = match timetable(&schedule) {
+            Ok(table) => table,
+            Err(wrong) => {
+                // Nobody can tell when it would be due.
+                error!("Cannot go on with schedule {}, which is paused: {wrong}", schedule.name);
+                let (names, reason) = (vec![schedule.name], Some(wrong.to_string()));
+                store.pause_schedules(verb::PauseSchedules { names, reason, by: Actor::Daemon, now }).await?;
+                continue;
+            }
+        };
+        let Look { fire, left_out, next } = table.look(schedule.missed, cursor, now);
+        looked.unsettled |= schedule.overlap == Overlap::CancelRunning;
+        let times = fire.into_iter().map(|at| (at, TaskUuid(Uuid::now_v7()))).collect();
+        fires.push(Fire { schedule: Which::of(&schedule), cursor, times, left_out, next });
+    }
+    if fires.is_empty() {
+        return Ok(0);
+    }
+    let names: Vec<String> = fires.iter().map(|fire| fire.schedule.name.clone()).collect();
+    let fired = store.fire(fires, now).await?;
+    crash_point("apexd.fire.committed");
+    let mut added = 0;
+    for (name, fired) in names.into_iter().zip(fired) {
+        for id in &fired.tasks {
+            info!("Schedule {name} added task {id}");
+        }
+        added += fired.tasks.len();
+        looked.stops.extend(fired.stops);
+    }
+    Ok(added)
+}
+
+/// Returns when a schedule is due.
+fn timetable(schedule: &Schedule) -> Result<Timetable, InvalidSchedule> {
+    let zone = zone(&schedule.time_zone)?;
+    Ok(Timetable { when: schedule.when.clone(), zone, since: schedule.created_at })
+}
+
+fn zone(name: &str) -> Result<TimeZone, InvalidSchedule> {
+    TimeZone::get(name).map_err(|_| InvalidSchedule::TimeZone(name.to_owned()))
+}
+
+impl Shared {
+    /// Returns whether schedules may add tasks, as far as it is known outside of the loop.
+    pub(super) fn fires(&self) -> bool {
+        !self.draining.load(Ordering::Acquire)
+    }
+}
+
+impl Handle {
+    /// Returns all schedules, by name.
+    pub async fn schedules(&self) -> Result<Vec<Schedule>, Error> {
+        Ok(self.shared.store.schedules().await?)
+    }
+
+    /// Returns a schedule.
+    pub async fn schedule(&self, name: &str) -> Result<Schedule, Error> {
+        match self.shared.store.schedule(name.to_owned()).await? {
+            Some(schedule) => Ok(schedule),
+            None => Err(self.no_such_schedule(name).await),
+        }
+    }
+
+    /// Adds a schedule. It is due for the first time at the first of its times that comes after now.
+    ///
+    /// Errors: [`Error::Draining`]; [`Error::Schedule`], also if it would never be due; one of its name is there.
+    pub async fn add_schedule(&self, mut new: NewSchedule, by: Actor) -> Result<Schedule, Error> {
+        self.refuse_if_draining()?;
+        new.env.0.retain(|(name, _)| !(self.is_kept_out)(name));
+        new.check()?;
+        refuse_what_nobody_does(&new.spec)?;
+        if let Stdin::Upload(upload) = new.spec.stdin {
+            self.shared.outputs.check_upload(upload)?;
+        }
+        let now = (self.shared.world.now)();
+        let table = Timetable { when: new.when.clone(), zone: zone(&new.time_zone)?, since: now };
+        let next_at = table.first(now)?;
+        let schedule = self.shared.store.add_schedule(verb::AddSchedule { schedule: new, next_at, by, now }).await?;
+        self.clock_changed();
+        Ok(schedule)
+    }
+
+    /// Adds a task of a schedule at once, whether it is paused, and whatever of it runs. Its times stay as they are.
+    pub async fn run_schedule(&self, name: String, uuid: TaskUuid, by: Actor) -> Result<Added, Error> {
+        self.refuse_if_draining()?;
+        let trusted = self.shared.trusted.read().await;
+        let now = (self.shared.world.now)();
+        let run = verb::RunSchedule { name, uuid, by, now, untrusted: !*trusted };
+        let added = self.shared.store.run_schedule(run).await;
+        drop(trusted);
+        let added = match added {
+            Err(store::Error::NoSuchSchedule(name)) => return Err(self.no_such_schedule(&name).await),
+            added => added?,
+        };
+        if added.task.state == State::Queued {
+            self.shared.wake.notify_one();
+        }
+        Ok(added)
+    }
+
+    /// Lets schedules add nothing until they are resumed. Fine for one that is paused.
+    pub async fn pause_schedules(&self, names: Vec<String>, by: Actor) -> Result<PerSchedule<Error>, Error> {
+        let now = (self.shared.world.now)();
+        let answers = self.shared.store.pause_schedules(verb::PauseSchedules { names, reason: None, by, now }).await?;
+        self.refusals_of_schedules(answers).await
+    }
+
+    /// Lets paused schedules add tasks again, from the first of their times that comes after now; for those in between
+    /// there is no task. Fine for one that is not paused.
+    pub async fn resume_schedules(&self, names: Vec<String>, by: Actor) -> Result<PerSchedule<Error>, Error> {
+        let now = (self.shared.world.now)();
+        let mut results = Vec::with_capacity(names.len());
+        let mut schedules = Vec::new();
+        for name in names {
+            let schedule = match self.schedule(&name).await {
+                Ok(schedule) => schedule,
+                Err(error) => {
+                    results.push((name, Err(error)));
+                    continue;
+                }
+            };
+            match timetable(&schedule) {
+                Ok(table) => {
+                    // A clock that was set back brings no time again for which there was a task already.
+                    let from = schedule.last_at.map_or(now, |last| last.max(now));
+                    schedules.push((Which::of(&schedule), table.next(from)));
+                    results.push((name, Ok(())));
+                }
+                Err(wrong) => results.push((name, Err(wrong.into()))),
+            }
+        }
+        let answers = self.shared.store.resume_schedules(verb::ResumeSchedules { schedules, by, now }).await?;
+        self.clock_changed();
+        for (name, answer) in self.refusals_of_schedules(answers).await? {
+            if let Some(result) = results.iter_mut().find(|(known, _)| *known == name) {
+                result.1 = answer;
+            }
+        }
+        Ok(results)
+    }
+
+    /// Removes schedules. Their tasks stay, those that wait as well.
+    pub async fn remove_schedules(&self, names: Vec<String>, by: Actor) -> Result<PerSchedule<Error>, Error> {
+        let now = (self.shared.world.now)();
+        let answers = self.shared.store.remove_schedules(verb::RemoveSchedules { names, by, now }).await?;
+        self.refusals_of_schedules(answers).await
+    }
+
+    async fn refusals_of_schedules(&self, answers: PerSchedule) -> Result<PerSchedule<Error>, Error> {
+        let mut told = Vec::with_capacity(answers.len());
+        for (name, answer) in answers {
+            let answer = match answer {
+                Ok(()) => Ok(()),
+                Err(_) => Err(self.no_such_schedule(&name).await),
+            };
+            told.push((name, answer));
+        }
+        Ok(told)
+    }
+
+    /// Returns the error of a name that no schedule has, with the one that may be meant.
+    async fn no_such_schedule(&self, name: &str) -> Error {
+        let all = self.shared.store.schedules().await.unwrap_or_default();
+        let alike = all.into_iter().map(|schedule| (strsim::jaro_winkler(name, &schedule.name), schedule.name));
+        let nearest = alike.filter(|(alike, _)| *alike > ALIKE_MIN).max_by(|a, b| a.0.total_cmp(&b.0));
+        Error::NoSuchSchedule { name: name.to_owned(), nearest: nearest.map(|(_, name)| name) }
+    }
+}
+
+/// Names that are less alike are not mistaken for one another.
+const ALIKE_MIN: f64 = 0.7;

@@ -1,0 +1,189 @@
+//! Rows of schedules: read, written, and mended when a database is recovered.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::domain::id::TaskId;
+use crate::domain::schedule::{Cron, Schedule, SchedulePause, When};
+use crate::domain::task::TaskSpec;
+use crate::domain::time::Timestamp;
+use crate::store::schedule::AddSchedule;
+use crate::store::sqlite::code::{Columns, backoff_word, codes, int, join, limits, ms, on_interrupt_word};
+use crate::store::sqlite::{read, write};
+
+const SCHEDULE: &str = "SELECT s.name, s.created_at, s.cron, s.every, s.at, s.time_zone, s.missed, s.overlap, s.paused_at,
+    s.paused_reason, s.next_at, s.last_at, s.last_task, q.name, s.priority, s.key, s.task_name, s.labels, s.argv, s.shell,
+    s.cwd, e.names, s.umask, s.limits, s.stdin, s.stdin_path, s.stdin_upload, s.split_output, s.max_attempts, s.retry_delay,
+    s.retry_backoff, s.retry_max_delay, s.retry_on_codes, s.on_interrupt, s.timeout, s.kill_signal, s.kill_grace,
+    s.output_limit
+    FROM schedule s JOIN queue q ON q.id = s.queue JOIN environment e ON e.id = s.environment";
+
+/// Returns all schedules, by name.
+pub(super) fn all(db: &Connection) -> rusqlite::Result<Vec<Schedule>> {
+    let mut all = db.prepare_cached(&format!("{SCHEDULE} ORDER BY s.name"))?;
+    all.query_map([], schedule_of)?.collect()
+}
+
+/// Returns a schedule.
+pub(super) fn named(db: &Connection, name: &str) -> rusqlite::Result<Option<Schedule>> {
+    db.prepare_cached(&format!("{SCHEDULE} WHERE s.name = ?1"))?.query_row([name], schedule_of).optional()
+}
+
+/// Returns each schedule, as far as it can be read.
+pub(super) fn each(db: &Connection) -> rusqlite::Result<Vec<(String, rusqlite::Result<Schedule>)>> {
+    let mut names = db.prepare("SELECT name FROM schedule ORDER BY name")?;
+    let names: Vec<String> = names.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let read = |name: String| {
+        // One that is not found has lost something that every schedule has.
+        let schedule = named(db, &name).and_then(|schedule| schedule.ok_or(rusqlite::Error::QueryReturnedNoRows));
+        (name, schedule)
+    };
+    Ok(names.into_iter().map(read).collect())
+}
+
+fn schedule_of(row: &Row<'_>) -> rusqlite::Result<Schedule> {
+    let mut c = Columns::new(row);
+    let name = c.plain()?;
+    let created_at = c.cell()?;
+    let (cron, every, at) = (c.maybe::<Cron>()?, c.maybe::<Duration>()?, c.maybe::<Timestamp>()?);
+    let when = match (cron, every, at) {
+        (Some(cron), None, None) => When::Cron(cron),
+        (None, Some(every), None) => When::Every(every),
+        (None, None, Some(at)) => When::At(at),
+        _ => return Err(c.unreadable()),
+    };
+    let time_zone = c.plain()?;
+    let (missed, overlap) = (c.cell()?, c.cell()?);
+    let (paused_at, reason) = (c.maybe()?, c.plain()?);
+    let (next_at, last_at, last_task) = (c.maybe()?, c.maybe()?, c.maybe()?);
+    let mut spec = TaskSpec::command(Vec::new(), PathBuf::new());
+    spec.queue = c.plain()?;
+    spec.priority = c.plain()?;
+    spec.key = c.plain()?;
+    spec.name = c.plain()?;
+    spec.labels = c.cell::<BTreeMap<String, String>>()?;
+    let env_names = read::rest_of_spec(&mut c, &mut spec)?;
+    let pause = paused_at.map(|at| SchedulePause { at, reason });
+    Ok(Schedule {
+        name,
+        when,
+        time_zone,
+        missed,
+        overlap,
+        spec,
+        env_names,
+        pause,
+        next_at,
+        last_at,
+        last_task,
+        created_at,
+    })
+}
+
+/// Stores a schedule that is not there yet.
+pub(super) fn insert(db: &Connection, add: &AddSchedule, queue: i64, environment: i64) -> rusqlite::Result<()> {
+    let (new, spec) = (&add.schedule, &add.schedule.spec);
+    let (cron, every, at) = match &new.when {
+        When::Cron(cron) => (Some(cron.as_str()), None, None),
+        When::Every(every) => (None, Some(ms(*every)), None),
+        When::At(at) => (None, None, Some(at.0)),
+    };
+    let (stdin, path, upload) = write::stdin(&spec.stdin);
+    let labels = spec.labels.iter().flat_map(|(key, value)| [OsStr::new(key), OsStr::new(value)]);
+    let retry = &spec.retry;
+    db.prepare_cached(
+        "INSERT INTO schedule (name, created_at, cron, every, at, time_zone, missed, overlap, next_at, queue, priority, key,
+        task_name, labels, argv, shell, cwd, environment, umask, limits, stdin, stdin_path, stdin_upload, split_output,
+        max_attempts, retry_delay, retry_backoff, retry_max_delay, retry_on_codes, on_interrupt, timeout, kill_signal,
+        kill_grace, output_limit)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
+        ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34)",
+    )?
+    .execute(params![
+        new.name,
+        add.now.0,
+        cron,
+        every,
+        at,
+        new.time_zone,
+        new.missed.as_str(),
+        new.overlap.as_str(),
+        add.next_at.0,
+        queue,
+        spec.priority,
+        spec.key,
+        spec.name,
+        join(labels),
+        join(spec.argv.iter().map(|arg| arg.as_os_str())),
+        spec.shell,
+        spec.cwd.as_os_str().as_bytes(),
+        environment,
+        spec.umask,
+        limits(&spec.limits),
+        stdin,
+        path,
+        upload,
+        spec.split_output,
+        retry.max_attempts,
+        ms(retry.delay),
+        backoff_word(retry.backoff),
+        ms(retry.max_delay),
+        codes(&retry.on_codes),
+        on_interrupt_word(retry.on_interrupt),
+        spec.timeout.map(ms),
+        spec.kill_signal,
+        spec.kill_grace.map(ms),
+        spec.output_limit.map(int),
+    ])?;
+    Ok(())
+}
+
+/// Moves the cursor of a schedule on; `fired` is the last time for which it added a task, and that task.
+pub(super) fn go_on(
+    db: &Connection,
+    name: &str,
+    next: Option<Timestamp>,
+    fired: Option<(Timestamp, TaskId)>,
+) -> rusqlite::Result<()> {
+    let sql = "UPDATE schedule SET next_at = ?2, last_at = ifnull(?3, last_at), last_task = ifnull(?4, last_task)
+        WHERE name = ?1";
+    let (at, task) = fired.unzip();
+    let (next, at, task) = (next.map(|at| at.0), at.map(|at| at.0), task.map(TaskId::as_i64));
+    db.prepare_cached(sql)?.execute(params![name, next, at, task])?;
+    Ok(())
+}
+
+/// Makes the schedules of a recovered database agree with what there is besides, and tells what was lost or changed.
+/// Nothing is to run that is not whole.
+pub(super) fn mend(db: &Connection, now: Timestamp) -> rusqlite::Result<Vec<String>> {
+    let mut told = Vec::new();
+    let mut lost = |n: usize, what: &str| {
+        if n > 0 {
+            told.push(format!("{n} schedule(s) {what}"));
+        }
+    };
+    let sql = "UPDATE schedule SET queue = 1 WHERE queue NOT IN (SELECT id FROM queue WHERE gone = 0)";
+    lost(db.execute(sql, [])?, "lost their queue, and add to the default one");
+    let sql = "UPDATE schedule SET environment = 0, next_at = NULL, paused_at = ifnull(paused_at, ?1),
+        paused_reason = 'its environment was lost' WHERE environment NOT IN (SELECT id FROM environment)";
+    let without = db.execute(sql, [now.0])?;
+    if without > 0 {
+        let sql = "INSERT OR IGNORE INTO environment (id, sha256, names, content) VALUES (0, x'', x'', x'')";
+        db.execute(sql, [])?;
+    }
+    lost(without, "lost their environment, and are paused");
+    db.execute("UPDATE schedule SET next_at = NULL WHERE paused_at IS NOT NULL", [])?;
+    let mut unreadable = 0;
+    for (name, schedule) in each(db)? {
+        if schedule.is_err() {
+            unreadable += db.execute("DELETE FROM schedule WHERE name = ?1", [name])?;
+        }
+    }
+    lost(unreadable, "cannot be understood, and are gone");
+    Ok(told)
+}
