@@ -24,9 +24,9 @@ use crate::domain::task::{Environment, Task};
 use crate::domain::time::Timestamp;
 use crate::store::queue::{PauseQueues, PerQueue, QueueCount, SetQueue, SteerQueues};
 use crate::store::task::{
-    Add, AddMany, Added, AddedMany, Cancel, Cancelled, Claim, Claimed, Counts, Due, Ended, Expire, Expired, Finish,
-    Finished, InFlight, Move, NotMoved, Pause, PerTask, Prune, Renew, Start, Steer, Step, Steps, TaskFilter, TaskPage,
-    Unclaim,
+    Add, AddMany, Added, AddedMany, Cancel, Cancelled, Claim, Claimed, Counts, Due, EditTask, Ended, Expire, Expired,
+    Finish, Finished, InFlight, Move, NotEdited, NotMoved, Pause, PerTask, Prune, Renew, Start, Steer, Step, Steps,
+    TaskFilter, TaskPage, Unclaim,
 };
 use crate::store::{ChangeStore, Error, QueueStore, Reply, Store, TaskStore};
 
@@ -221,6 +221,10 @@ impl TaskStore for Sqlite {
 
     fn remove(&self, remove: Steer) -> Reply<'_, PerTask<()>> {
         self.write(move |part| part.remove(&remove))
+    }
+
+    fn edit(&self, wish: EditTask) -> Reply<'_, Result<Task, NotEdited>> {
+        self.take_on(move |part| part.edit(&wish))
     }
 
     fn move_task(&self, wish: Move) -> Reply<'_, Result<Task, NotMoved>> {
