@@ -14,6 +14,8 @@ pub mod caller;
 pub mod command;
 pub mod connect;
 pub mod doctor;
+pub mod edit;
+pub mod editor;
 pub mod environment;
 pub mod error;
 pub mod harmless;

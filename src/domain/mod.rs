@@ -14,6 +14,7 @@ pub mod change;
 pub mod daemon;
 pub mod dependency;
 pub mod drain;
+pub mod edit;
 pub mod error;
 pub mod id;
 pub mod identity;

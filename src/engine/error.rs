@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::domain::edit::NotEdited;
 use crate::domain::error::{ErrorKind, Problem};
 use crate::domain::id::TaskId;
 use crate::domain::outcome::SignalName;
@@ -80,6 +81,31 @@ pub enum Error {
         /// One that waits.
         waiting: TaskId,
     },
+    /// A task can be changed only until it starts.
+    #[error("cannot edit task `{}`: {}", .0.id, has_started(.0))]
+    Started(Box<Task>),
+    /// Somebody else was faster.
+    #[error("cannot edit task `{0}`: somebody else has changed it in the meantime")]
+    EditedMeanwhile(TaskId),
+    /// A key is that of one task at a time.
+    #[error("cannot edit task `{id}`: task `{other}` has the same key, and has not ended")]
+    KeyTaken {
+        /// The task.
+        id: TaskId,
+        /// The one that has it.
+        other: TaskId,
+    },
+    /// No two tasks may wait for one another.
+    #[error("cannot edit task `{id}`: it can only wait for tasks that were added before it, which task `{on}` was not")]
+    Later {
+        /// The task.
+        id: TaskId,
+        /// The other one.
+        on: TaskId,
+    },
+    /// Only what the daemon has of it can be fed to a task.
+    #[error("cannot edit task `{0}`: what it reads can be a file, nothing, or what it was")]
+    OtherInput(TaskId),
     /// A task cannot come before another one.
     #[error("cannot move task `{id}` before task `{}`: {why}", .before.id)]
     NotBefore {
@@ -206,6 +232,8 @@ impl Error {
             Self::Spec(_)
             | Self::Schedule(_)
             | Self::BeforeItself(_)
+            | Self::Later { .. }
+            | Self::OtherInput(_)
             | Self::NotYet(_)
             | Self::QueueName(_)
             | Self::Binary { .. } => ErrorKind::Invalid,
@@ -219,6 +247,9 @@ impl Error {
             | Self::NeverToRun { .. }
             | Self::Needed { .. }
             | Self::NotBefore { .. }
+            | Self::Started(_)
+            | Self::EditedMeanwhile(_)
+            | Self::KeyTaken { .. }
             | Self::Untrusted
             | Self::QueueInUse { .. }
             | Self::QueueScheduled { .. }
@@ -266,6 +297,16 @@ impl Error {
             Self::NotBefore { id, before, .. } => {
                 problem.with_hint(format!("see how that one stands with `apex task show {}`", before.id)).with_id(id)
             }
+            Self::Started(task) => {
+                problem.with_hint(format!("see how it stands with `apex task show {}`", task.id)).with_id(task.id)
+            }
+            Self::EditedMeanwhile(id) => {
+                problem.with_hint(format!("look at it once more with `apex task edit {id}`")).with_id(id)
+            }
+            Self::KeyTaken { id, other } => {
+                problem.with_hint(format!("see that one with `apex task show {other}`")).with_id(id)
+            }
+            Self::Later { id, .. } | Self::OtherInput(id) => problem.with_id(id),
             Self::BeforeItself(id) => problem.with_id(id),
             Self::Untrusted => problem.with_hint("look at it with `apex ls`, then accept it with `apex trust`"),
             Self::QueueInUse { name, .. } => {
@@ -324,6 +365,16 @@ impl Error {
         }
     }
 
+    pub(super) fn not_edited(id: TaskId, refused: NotEdited) -> Self {
+        match refused {
+            NotEdited::NotFound => Self::NoSuchTask(id),
+            NotEdited::Started(task) => Self::Started(task),
+            NotEdited::Changed => Self::EditedMeanwhile(id),
+            NotEdited::KeyTaken(other) => Self::KeyTaken { id, other },
+            NotEdited::Later(on) => Self::Later { id, on },
+        }
+    }
+
     pub(super) fn not_moved(id: TaskId, refused: NotMoved) -> Self {
         let not_before = |before: Box<Task>, why| Self::NotBefore { id, before, why };
         match refused {
@@ -350,6 +401,15 @@ impl Error {
             Refused::Needed(waiting) => Self::Needed { id, waiting },
             Refused::NotMeant => Self::NotMeant(id),
         }
+    }
+}
+
+/// Says why a task cannot be changed any more.
+fn has_started(task: &Task) -> String {
+    match task.state {
+        state if state.is_ended() => format!("it has ended as `{}`", state.as_str()),
+        state if state.is_active() => "it has started".to_owned(),
+        _ => "it has been started before".to_owned(),
     }
 }
 

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::domain::attempt::{Attempt, Output, Stream};
 use crate::domain::change::Actor;
+pub use crate::domain::edit::{Edit, NotEdited};
 use crate::domain::id::{AssignmentId, TaskId, TaskUuid};
 use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
 use crate::domain::outcome::Outcome;
@@ -210,6 +211,17 @@ pub struct Pause {
     pub at: Moment,
 }
 
+/// Asks for a task to do something else, or in another way.
+#[derive(Debug, Clone)]
+pub struct EditTask {
+    /// What is to become of it.
+    pub edit: Edit,
+    /// Who asks.
+    pub by: Actor,
+    /// When.
+    pub now: Timestamp,
+}
+
 /// Asks for a task to be put to another place.
 #[derive(Debug, Clone)]
 pub struct Move {
@@ -367,6 +379,10 @@ pub trait TaskStore {
     /// Forgets tasks that have ended, and their environment with the last task that has it; refused for what has not
     /// ended, and while something that waits depends on it. Their files go to the litter.
     fn remove(&self, remove: Steer) -> Reply<'_, PerTask<()>>;
+
+    /// Changes what a task is to do that has not started, and its environment. What nobody holds then waits as if it had been added
+    /// like this. Whether it has started is decided here. Errors: as of [`TaskStore::add`].
+    fn edit(&self, wish: EditTask) -> Reply<'_, Result<Task, NotEdited>>;
 
     /// Puts a waiting task to another place among those that wait in its queue with its priority. Others keep their order.
     fn move_task(&self, wish: Move) -> Reply<'_, Result<Task, NotMoved>>;

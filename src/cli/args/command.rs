@@ -51,6 +51,8 @@ pub enum Command {
     Retry(steer::Retry),
     /// `task rm`
     Remove(steer::Remove),
+    /// `task edit`
+    Edit(steer::Edit),
     /// `task move`
     Move(steer::Move),
     /// `task prune`

@@ -89,6 +89,32 @@ pub struct Remove {
     pub which: Which,
 }
 
+/// Changes what a task is to do that has not started.
+///
+/// In the editor that VISUAL or EDITOR names, or key by key. The keys are those of the lines of `apex task add --from`: `argv` or
+/// `shell`, `cwd`, `name`, `labels`, `queue`, `priority`, `at`, `after`, `after_any`, `retries`, `retry_delay`, `retry_backoff`,
+/// `retry_max_delay`, `retry_on`, `on_interrupt`, `timeout`, `output_limit`, `kill_signal`, `kill_grace`, `stdin`,
+/// `split_output`, `key`; with --set and --unset also `labels.NAME` and `env.NAME`. Values of the environment are in no file.
+/// A task that has started, now or before, is refused, and if anything is wrong nothing is changed.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Examples:
+  apex task edit 12
+  apex task edit 12 --set priority=5 --set queue=slow
+  apex task edit 12 --set 'argv=[\"cargo\", \"test\"]' --unset timeout
+  apex task edit 12 --set env.RUST_LOG=debug --set labels.team=core")]
+pub struct Edit {
+    /// The task's number
+    #[arg(value_name = "ID")]
+    pub id: TaskId,
+    /// Set this, without an editor
+    #[arg(long, value_name = "KEY=VALUE", value_parser = value::setting)]
+    pub set: Vec<(String, String)>,
+    /// Take this away, without an editor
+    #[arg(long, value_name = "KEY")]
+    pub unset: Vec<String>,
+}
+
 /// Puts a waiting task to another place.
 ///
 /// Among those that wait in its queue with its priority; the others keep their order, and all keep their numbers.

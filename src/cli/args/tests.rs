@@ -327,6 +327,15 @@ fn every_flag_of_the_other_commands_is_read() {
         command_of(&["task", "rm", "1", "2"]),
         Command::Remove(steer::Remove { which: which::Which::of(&[1, 2]) })
     );
+    let set = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    assert_eq!(
+        command_of(&["task", "edit", "1", "--set", "name=a=b,c", "--set", "env.X=", "--unset", "key"]),
+        Command::Edit(steer::Edit {
+            id: ids(&[1])[0],
+            set: vec![set("name", "a=b,c"), set("env.X", "")],
+            unset: vec!["key".to_owned()],
+        })
+    );
     assert_eq!(
         command_of(&["task", "move", "1", "--before", "7"]),
         Command::Move(steer::Move { id: ids(&[1])[0], top: false, before: Some(ids(&[7])[0]) })
@@ -451,6 +460,7 @@ fn wrong_usage_is_refused_and_says_what_would_be_right() {
         (&["task", "cancel"], "ID"),
         (&["task", "wait", "--state", "running"], "ID"),
         (&["task", "retry", "--failed", "--state", "lost"], "--state"),
+        (&["task", "edit", "1", "--set", "name"], "`=`"),
         (&["task", "move", "1"], "--top"),
         (&["task", "move", "1", "--top", "--before", "2"], "--before"),
         (&["task", "prune", "--state", "held"], "tasks end as succeeded"),

@@ -20,6 +20,9 @@ pub enum Error {
     /// No state of that name in which tasks have ended.
     #[error("tasks end as {}", State::ALL.iter().filter(|state| state.is_ended()).map(|s| s.as_str()).collect::<Vec<_>>().join(", "))]
     EndedState,
+    /// A key without a value.
+    #[error("a key is set with `=`")]
+    Setting,
     /// No signal of that name.
     #[error("signals are named like `TERM` or `SIGTERM`, or have a number from 1 to 64")]
     Signal,
@@ -127,6 +130,12 @@ pub fn label(text: &str) -> Result<(String, Option<String>), InvalidSpec> {
     };
     check_label_key(key)?;
     Ok((key.to_owned(), value))
+}
+
+/// Reads `KEY=VALUE`.
+pub fn setting(text: &str) -> Result<(String, String), Error> {
+    let (key, value) = text.split_once('=').filter(|(key, _)| !key.is_empty()).ok_or(Error::Setting)?;
+    Ok((key.to_owned(), value.to_owned()))
 }
 
 /// Reads the name or number of a signal.

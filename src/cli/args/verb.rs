@@ -162,7 +162,7 @@ const CANCEL: Verb = Verb {
 };
 
 /// Commands that begin with `task`.
-const TASK: [Verb; 16] = [
+const TASK: [Verb; 17] = [
     ADD,
     LIST,
     Verb {
@@ -217,6 +217,12 @@ const TASK: [Verb; 16] = [
         about: "Removes tasks that have ended, with all they wrote",
         build: steer::Remove::augment_args,
         read: |matches, _| steer::Remove::from_arg_matches_mut(matches).map(Command::Remove),
+    },
+    Verb {
+        word: "edit",
+        about: "Changes what a task is to do that has not started",
+        build: steer::Edit::augment_args,
+        read: |matches, _| steer::Edit::from_arg_matches_mut(matches).map(Command::Edit),
     },
     Verb {
         word: "move",

@@ -9,6 +9,7 @@ pub mod daemon;
 pub mod daemon_log;
 pub mod db;
 pub mod doctor;
+pub mod edit;
 pub mod event;
 pub mod follow;
 pub mod init;
@@ -70,6 +71,7 @@ fn dispatch(session: &Session, command: Command) -> Result<i32, Failure> {
         Command::Resume(args) => steer::resume(session, &args),
         Command::Retry(args) => steer::retry(session, &args),
         Command::Remove(args) => steer::remove(session, &args),
+        Command::Edit(args) => edit::run(session, &args),
         Command::Move(args) => place::run(session, &args),
         Command::Prune(args) => prune::run(session, &args),
         Command::Why(args) => why::run(session, &args),

@@ -21,8 +21,9 @@ use crate::store::schedule::{
     AddSchedule, Fire, Fired, PauseSchedules, PerSchedule, RemoveSchedules, ResumeSchedules, RunSchedule,
 };
 use crate::store::task::{
-    Add, AddMany, Added, AddedMany, Cancel, Cancelled, Claim, Claimed, Counts, Due, Ended, Expire, Expired, Finish,
-    Finished, InFlight, Move, NotMoved, Pause, PerTask, Prune, Renew, Start, Steer, TaskFilter, TaskPage, Unclaim,
+    Add, AddMany, Added, AddedMany, Cancel, Cancelled, Claim, Claimed, Counts, Due, EditTask, Ended, Expire, Expired,
+    Finish, Finished, InFlight, Move, NotEdited, NotMoved, Pause, PerTask, Prune, Renew, Start, Steer, TaskFilter,
+    TaskPage, Unclaim,
 };
 use crate::store::{ChangeStore, Error, QueueStore, Reply, ScheduleStore, Store, TaskStore};
 
@@ -174,6 +175,10 @@ impl TaskStore for Troubled {
             self.check(Verb::Settle)?;
             self.memory.settle(now).await
         })
+    }
+
+    fn edit(&self, wish: EditTask) -> Reply<'_, Result<Task, NotEdited>> {
+        self.memory.edit(wish)
     }
 
     fn move_task(&self, wish: Move) -> Reply<'_, Result<Task, NotMoved>> {

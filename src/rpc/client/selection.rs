@@ -1,5 +1,6 @@
 //! Tasks that are found by what they have in common.
 
+use crate::domain::edit::Edit;
 use crate::domain::error::Problem;
 use crate::domain::id::TaskId;
 use crate::domain::place::Place;
@@ -8,7 +9,7 @@ use crate::domain::query::PerTask;
 use crate::domain::selection::{Deed, Done, Selection};
 use crate::domain::task::Task;
 use crate::rpc::client::{Client, Error, Repeat, within};
-use crate::rpc::convert::{prune, selection, task, task_id, task_ids};
+use crate::rpc::convert::{edit, prune, selection, task, task_id, task_ids};
 use crate::rpc::proto;
 
 /// What came of a deed for one page of a selection.
@@ -55,6 +56,17 @@ impl Client {
                 return Ok(ids);
             }
         }
+    }
+
+    /// Changes what a task is to do that has not started. Not repeated when the connection breaks: what was changed already is not
+    /// what it was.
+    pub async fn edit(&self, wish: &Edit) -> Result<Task, Error> {
+        let response = self.call(Repeat::Never, |allowed| {
+            let mut service = self.task_service();
+            let request = within(allowed, edit::to_proto(wish.clone()));
+            async move { service.edit_task(request).await }
+        });
+        task::required(response.await?.task).map_err(Error::from)
     }
 
     /// Puts a waiting task to another place among those of its queue and priority.

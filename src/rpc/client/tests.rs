@@ -224,6 +224,10 @@ impl TaskService for Daemon {
         Err(Status::unimplemented(""))
     }
 
+    async fn edit_task(&self, _: Request<proto::EditTaskRequest>) -> Result<Response<proto::EditTaskResponse>, Status> {
+        Err(status::from_problem(problem()))
+    }
+
     async fn move_task(&self, _: Request<proto::MoveTaskRequest>) -> Result<Response<proto::MoveTaskResponse>, Status> {
         Err(status::from_problem(problem()))
     }

@@ -19,6 +19,7 @@ use crate::domain::task::InvalidSpec;
 pub(super) mod attempt;
 pub(super) mod bulk;
 pub(super) mod daemon;
+pub(super) mod edit;
 pub(super) mod event;
 pub(super) mod prune;
 pub(super) mod query;

@@ -3,6 +3,7 @@ use prost::Message;
 
 use super::*;
 use crate::domain::change::{Actor, Change, ChangeKind};
+use crate::domain::edit::Edit;
 use crate::domain::id::Seq;
 use crate::domain::place::Place;
 use crate::domain::prune::{Prune, Pruned};
@@ -66,6 +67,13 @@ proptest! {
         for to in [Place::Top, Place::Before(id)] {
             prop_assert_eq!(prune::move_from_proto(wire(&prune::move_to_proto(id, to))), Ok((id, to)));
         }
+    }
+
+    #[test]
+    fn edits_survive_the_wire(base in samples::task(), new in samples::new_task(), name in "[A-Z]{1,3}") {
+        let unset_env = vec![name.into()];
+        let wish = Edit { id: base.id, base: base.spec, spec: new.spec, set_env: new.env, unset_env };
+        prop_assert_eq!(edit::from_proto(wire(&edit::to_proto(wish.clone()))), Ok(wish));
     }
 
     #[test]

@@ -8,15 +8,15 @@ use crate::domain::error::{ErrorKind, Problem};
 use crate::domain::id::TaskId;
 use crate::domain::query::{Cancelled, PerTask};
 use crate::engine;
-use crate::rpc::convert::{bulk, plain_ids, prune, query, selection, signal, task, task_id, task_ids};
+use crate::rpc::convert::{bulk, edit, plain_ids, prune, query, selection, signal, task, task_id, task_ids};
 use crate::rpc::proto::task_service_server::TaskService;
 use crate::rpc::proto::{
-    AddTaskRequest, AddTaskResponse, AddTasksRequest, AddTasksResponse, CancelTasksRequest, GetTaskRequest,
-    GetTaskResponse, HoldTasksRequest, KillTasksRequest, ListTasksRequest, ListTasksResponse, MoveTaskRequest,
-    MoveTaskResponse, PauseTasksRequest, PruneTasksRequest, PruneTasksResponse, ReleaseTasksRequest,
-    RemoveTasksRequest, ResumeTasksRequest, RetryTasksRequest, SelectTasksRequest, SelectTasksResponse,
-    SteerTasksRequest, SteerTasksResponse, TaskResults, UploadTasksRequest, UploadTasksResponse, WatchTasksRequest,
-    WatchTasksResponse,
+    AddTaskRequest, AddTaskResponse, AddTasksRequest, AddTasksResponse, CancelTasksRequest, EditTaskRequest,
+    EditTaskResponse, GetTaskRequest, GetTaskResponse, HoldTasksRequest, KillTasksRequest, ListTasksRequest,
+    ListTasksResponse, MoveTaskRequest, MoveTaskResponse, PauseTasksRequest, PruneTasksRequest, PruneTasksResponse,
+    ReleaseTasksRequest, RemoveTasksRequest, ResumeTasksRequest, RetryTasksRequest, SelectTasksRequest,
+    SelectTasksResponse, SteerTasksRequest, SteerTasksResponse, TaskResults, UploadTasksRequest, UploadTasksResponse,
+    WatchTasksRequest, WatchTasksResponse,
 };
 use crate::rpc::server::feed::Feed;
 use crate::rpc::server::{Service, caller, malformed, once, watch};
@@ -160,6 +160,14 @@ impl TaskService for Service {
         let results = page.results.into_iter().map(|(id, result)| (id, result.map_err(|error| error.problem())));
         let results = selection::results_to_proto(results.collect()).results;
         Ok(Response::new(SteerTasksResponse { results, next: page.next.map(TaskId::get), any: page.is_any }))
+    }
+
+    async fn edit_task(&self, request: Request<EditTaskRequest>) -> Result<Response<EditTaskResponse>, Status> {
+        let by = caller(&request);
+        let wish = edit::from_proto(request.into_inner()).map_err(malformed)?;
+        let handle = self.handle.clone();
+        let edited = self.whole(async move { handle.edit(wish, by).await }).await?;
+        Ok(Response::new(EditTaskResponse { task: Some(task::to_proto(edited)) }))
     }
 
     async fn move_task(&self, request: Request<MoveTaskRequest>) -> Result<Response<MoveTaskResponse>, Status> {

@@ -8,6 +8,7 @@ use crate::store::Store;
 
 pub(crate) mod bulk;
 pub(crate) mod change;
+pub(crate) mod edit;
 pub(crate) mod model;
 pub(crate) mod place;
 pub(crate) mod queue;
@@ -100,6 +101,11 @@ macro_rules! conformance {
                 what_is_not_what_was_meant_is_left_as_it_is,
                 a_skipped_task_whose_cause_is_gone_stays_skipped,
                 what_ended_long_ago_is_forgotten_with_what_was_recorded;
+            edit: all_that_a_task_is_to_do_can_be_changed,
+                what_has_started_or_is_not_what_it_was_is_not_changed,
+                what_a_task_waits_for_can_be_changed,
+                the_environment_is_changed_for_one_task_alone,
+                a_key_stays_that_of_one_task;
             place: a_task_is_put_to_the_top_or_before_another_one,
                 what_is_moved_stays_within_its_queue_and_priority,
                 only_what_waits_is_moved,

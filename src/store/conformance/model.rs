@@ -13,13 +13,15 @@ use crate::domain::id::{AssignmentId, Seq, TaskId, TaskUuid};
 use crate::domain::identity::GuardianId;
 use crate::domain::outcome::{Outcome, ReasonCode, StopCause};
 use crate::domain::schedule::{Overlap, Schedule};
-use crate::domain::task::{OnInterrupt, RetryPolicy, State, Stdin};
+use crate::domain::task::{Environment, OnInterrupt, RetryPolicy, State, Stdin, TaskSpec};
 use crate::domain::time::{Moment, Timestamp};
 use crate::store::conformance::schedule::{adding, new_schedule};
 use crate::store::conformance::world::{BY, OWNER, World};
 use crate::store::queue::{PauseQueues, SetQueue, SteerQueues};
 use crate::store::schedule::{AddSchedule, Fire, PauseSchedules, RemoveSchedules, ResumeSchedules, RunSchedule, Which};
-use crate::store::task::{Add, Cancel, Expire, Expired, Move, Pause, Place, Prune, Renew, Steer, TaskFilter};
+use crate::store::task::{
+    Add, Cancel, Edit, EditTask, Expire, Expired, Move, Pause, Place, Prune, Renew, Steer, TaskFilter,
+};
 use crate::store::{Error, Store};
 
 /// One thing that somebody asks of the store. Small numbers stand for tasks and claims, so that they meet often.
@@ -68,6 +70,11 @@ pub(crate) enum Act {
     Move {
         id: u8,
         before: Option<u8>,
+    },
+    Edit {
+        id: u8,
+        how: u8,
+        on: u8,
     },
     Ended {
         keep: u8,
@@ -136,6 +143,7 @@ pub(crate) fn act() -> impl Strategy<Value = Act> {
         2 => ids().prop_map(|ids| Act::Retry { ids }),
         1 => ids().prop_map(|ids| Act::Remove { ids }),
         2 => (1_u8..12, proptest::option::of(1_u8..12)).prop_map(|(id, before)| Act::Move { id, before }),
+        2 => (1_u8..12, 0_u8..9, 1_u8..12).prop_map(|(id, how, on)| Act::Edit { id, how, on }),
         1 => (0_u8..4, 0_u8..15).prop_map(|(keep, state)| Act::Ended { keep, state }),
         2 => any::<bool>().prop_map(|all| Act::Due { all }),
         1 => Just(Act::Settle),
@@ -290,6 +298,25 @@ async fn perform(world: &World, claims: &mut Vec<AssignmentId>, act: &Act) -> St
             let id_of = |n: u8| TaskId::new(u64::from(n)).unwrap();
             let to = before.map_or(Place::Top, |before| Place::Before(id_of(before)));
             tell(world.store.move_task(Move { id: id_of(*id), to, by: BY, now }).await)
+        }
+        Act::Edit { id, how, on } => {
+            let id_of = |n: u8| TaskId::new(u64::from(n)).unwrap();
+            let found = world.store.task(id_of(*id)).await.ok().flatten();
+            let base = found.map_or_else(|| TaskSpec::command(vec!["x".into()], "/".into()), |task| task.spec);
+            let (set_env, unset_env) = (Environment::default(), Vec::new());
+            let mut edit = Edit { id: id_of(*id), spec: base.clone(), base, set_env, unset_env };
+            match how {
+                0 => edit.spec.priority += 1,
+                1 => edit.spec.queue = "gpu".to_owned(),
+                2 => edit.spec.queue = "default".to_owned(),
+                3 => edit.spec.after = vec![id_of(*on)],
+                4 => edit.spec.after_any = vec![id_of(*on)],
+                5 => (edit.spec.after, edit.spec.after_any) = (Vec::new(), Vec::new()),
+                6 => edit.spec.run_at = Some(Timestamp(now.0 + 5_000)).filter(|_| on % 2 == 0),
+                7 => edit.set_env.0.push(("EDITED".into(), on.to_string().into())),
+                _ => edit.spec.key = Some("k".to_owned()).filter(|_| on % 2 == 0),
+            }
+            tell(world.store.edit(EditTask { edit, by: BY, now }).await)
         }
         Act::Ended { keep, state } => {
             let states = State::ALL.get(usize::from(*state)).into_iter().copied().filter(|state| state.is_ended());

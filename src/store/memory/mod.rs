@@ -22,13 +22,15 @@ use crate::store::schedule::{
     AddSchedule, Fire, Fired, PauseSchedules, PerSchedule, RemoveSchedules, ResumeSchedules, RunSchedule,
 };
 use crate::store::task::{
-    Add, AddMany, Added, AddedMany, Cancel, Cancelled, Claim, Claimed, Counts, Due, Ended, Expire, Expired, Finish,
-    Finished, InFlight, Move, NotMoved, Pause, PerTask, Prune, Renew, Start, Steer, TaskFilter, TaskPage, Unclaim,
+    Add, AddMany, Added, AddedMany, Cancel, Cancelled, Claim, Claimed, Counts, Due, EditTask, Ended, Expire, Expired,
+    Finish, Finished, InFlight, Move, NotEdited, NotMoved, Pause, PerTask, Prune, Renew, Start, Steer, TaskFilter,
+    TaskPage, Unclaim,
 };
 use crate::store::transition::Note;
 use crate::store::{ChangeStore, Error, QueueStore, Reply, ScheduleStore, Store, TaskStore};
 
 mod bulk;
+mod edit;
 mod list;
 mod place;
 mod queue;
@@ -226,6 +228,10 @@ impl TaskStore for Memory {
 
     fn remove(&self, remove: Steer) -> Reply<'_, PerTask<()>> {
         self.call(move |tables| Ok(tables.remove(&remove)))
+    }
+
+    fn edit(&self, wish: EditTask) -> Reply<'_, Result<Task, NotEdited>> {
+        self.call(move |tables| tables.edit(&wish))
     }
 
     fn move_task(&self, wish: Move) -> Reply<'_, Result<Task, NotMoved>> {

@@ -28,9 +28,9 @@ use crate::store::schedule::{
     AddSchedule, Fire, Fired, PauseSchedules, PerSchedule, RemoveSchedules, ResumeSchedules, RunSchedule,
 };
 use crate::store::task::{
-    Add, AddMany, Added, AddedMany, Cancel, Cancelled, Claim, Claimed, Counts, Due, Ended, Expire, Expired, Finish,
-    Finished, InFlight, Move, NotMoved, Pause, PerTask, Prune, Renew, Start, Steer, Step, Steps, TaskFilter, TaskPage,
-    Unclaim,
+    Add, AddMany, Added, AddedMany, Cancel, Cancelled, Claim, Claimed, Counts, Due, EditTask, Ended, Expire, Expired,
+    Finish, Finished, InFlight, Move, NotEdited, NotMoved, Pause, PerTask, Prune, Renew, Start, Steer, Step, Steps,
+    TaskFilter, TaskPage, Unclaim,
 };
 use crate::store::{ChangeStore, Error, QueueStore, Reply, ScheduleStore, Store, TaskStore};
 
@@ -227,6 +227,10 @@ impl TaskStore for Sqlite {
 
     fn remove(&self, remove: Steer) -> Reply<'_, PerTask<()>> {
         self.write(move |part| part.remove(&remove))
+    }
+
+    fn edit(&self, wish: EditTask) -> Reply<'_, Result<Task, NotEdited>> {
+        self.take_on(move |part| part.edit(&wish))
     }
 
     fn move_task(&self, wish: Move) -> Reply<'_, Result<Task, NotMoved>> {

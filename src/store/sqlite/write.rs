@@ -131,6 +131,45 @@ pub(super) fn edges(db: &Connection, task: TaskId, edges: &[StoredEdge]) -> rusq
     Ok(())
 }
 
+/// Writes what a task is to do, which changes only before it has started; without its queue, labels, dependencies and time.
+pub(super) fn spec(db: &Connection, task: &Task) -> rusqlite::Result<()> {
+    let spec = &task.spec;
+    let (stdin, path, upload) = stdin(&spec.stdin);
+    let retry = &spec.retry;
+    db.prepare_cached(
+        "UPDATE task SET priority = ?2, key = ?3, name = ?4, argv = ?5, shell = ?6, cwd = ?7, umask = ?8, limits = ?9,
+        stdin = ?10, stdin_path = ?11, stdin_upload = ?12, split_output = ?13, max_attempts = ?14, retry_delay = ?15,
+        retry_backoff = ?16, retry_max_delay = ?17, retry_on_codes = ?18, on_interrupt = ?19, timeout = ?20,
+        kill_signal = ?21, kill_grace = ?22, output_limit = ?23 WHERE id = ?1",
+    )?
+    .execute(params![
+        task.id.as_i64(),
+        spec.priority,
+        spec.key,
+        spec.name,
+        join(spec.argv.iter().map(|arg| arg.as_os_str())),
+        spec.shell,
+        spec.cwd.as_os_str().as_bytes(),
+        spec.umask,
+        limits(&spec.limits),
+        stdin,
+        path,
+        upload,
+        spec.split_output,
+        retry.max_attempts,
+        ms(retry.delay),
+        backoff_word(retry.backoff),
+        ms(retry.max_delay),
+        codes(&retry.on_codes),
+        on_interrupt_word(retry.on_interrupt),
+        spec.timeout.map(ms),
+        spec.kill_signal,
+        spec.kill_grace.map(ms),
+        spec.output_limit.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX)),
+    ])?;
+    Ok(())
+}
+
 /// Writes what may change about a task.
 pub(super) fn task(db: &Connection, task: &Task, cancel_reason: Option<&str>) -> rusqlite::Result<()> {
     let (code, signal) = exit(task.exit);

@@ -10,6 +10,7 @@ use crate::domain::id::{AttemptNumber, Seq, TaskId};
 use crate::domain::task::{State, Task};
 use crate::domain::time::Timestamp;
 
+mod edit;
 mod place;
 mod run;
 mod schedule;
@@ -18,6 +19,7 @@ mod steer;
 mod table;
 mod wait;
 
+pub(super) use edit::edited;
 pub(super) use place::{may_move, moved};
 pub(super) use run::{Adding, add_note, added, claim, finish, hashed, made, start, unclaim};
 pub(super) use schedule::{ASIDE, cancel_of, missed, schedule_note, task_of, waits_for};

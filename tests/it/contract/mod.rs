@@ -17,6 +17,7 @@ mod database;
 mod dependency;
 mod doctor;
 mod edge;
+mod edit;
 mod environment;
 mod event;
 mod exit;

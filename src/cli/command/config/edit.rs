@@ -4,12 +4,11 @@ use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
-use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use uuid::Uuid;
 
 use crate::cli::command::lock;
+use crate::cli::editor;
 use crate::cli::error::Failure;
 use crate::cli::session::Session;
 use crate::config::{self, Overrides, TEMPLATE};
@@ -19,16 +18,13 @@ use crate::exit::Exit;
 use crate::paths::Project;
 use crate::view::config::EditView;
 
-/// The editor where the environment names none.
-const EDITOR: &str = "vi";
-
 /// Lets the project's settings be changed.
 pub fn run(session: &Session) -> Result<i32, Failure> {
     let project = session.project()?;
-    let editor = editor(|name| std::env::var(name).ok())?;
+    let editor = editor::named(|name| std::env::var(name).ok())?;
     let draft = Draft::begin(&project.config_file())?;
     loop {
-        if let Err(failure) = open(&editor, &draft.path, session.ui.json) {
+        if let Err(failure) = editor::open(&editor, &draft.path, session.ui.json) {
             return Err(draft.left(failure));
         }
         if draft.is_unchanged() {
@@ -51,64 +47,6 @@ pub fn run(session: &Session) -> Result<i32, Failure> {
     }
     draft.put_in_place()?;
     told(session, &project, true)
-}
-
-/// Returns the words of the editor's command line.
-///
-/// Errors: quotation marks that do not match.
-fn editor(variable: impl Fn(&str) -> Option<String>) -> Result<Vec<String>, Failure> {
-    let set = |name: &'static str| Some((name, variable(name).filter(|text| !text.trim().is_empty())?));
-    let (name, line) = set("VISUAL").or_else(|| set("EDITOR")).unwrap_or(("EDITOR", EDITOR.to_owned()));
-    shell_words::split(&line).map_err(|error| {
-        Failure::new(ErrorKind::Invalid, format!("cannot read the variable `{name}`, which is `{line}`: {error}"))
-            .with_hint(format!("name an editor, as in `{name}='nano -w' apex config edit`"))
-    })
-}
-
-/// Opens a file in an editor and waits for its end. Where standard output is for JSON, the editor does without.
-fn open(editor: &[String], file: &Path, keeps_stdout: bool) -> Result<(), Failure> {
-    let (program, arguments) = editor.split_first().map_or((EDITOR, &[][..]), |(first, rest)| (first, rest));
-    let mut command = Command::new(program);
-    command.args(arguments).arg(file);
-    if keeps_stdout {
-        command.stdout(Stdio::from(io::stderr()));
-    }
-    let patient = Patient::begin();
-    let status = command.status();
-    drop(patient);
-    match status {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => {
-            Err(Failure::new(ErrorKind::Conflict, format!("the editor `{program}` gave up and ended with {status}")))
-        }
-        Err(error) => Err(Failure::io(format!("cannot start the editor `{program}`"), &error)
-            .with_hint("name another, as in `EDITOR=nano apex config edit`")),
-    }
-}
-
-/// While it lives, Ctrl-C and Ctrl-\ are the editor's alone.
-struct Patient(Vec<(Signal, SigAction)>);
-
-impl Patient {
-    fn begin() -> Self {
-        extern "C" fn nothing(_: nix::libc::c_int) {}
-        // Not ignored, which the editor would inherit: a handler ends with exec.
-        let action = SigAction::new(SigHandler::Handler(nothing), SaFlags::SA_RESTART, SigSet::empty());
-        let set = |signal| {
-            // SAFETY: the handler does nothing, which is safe at any moment.
-            unsafe { sigaction(signal, &action) }.ok().map(|before| (signal, before))
-        };
-        Self([Signal::SIGINT, Signal::SIGQUIT].into_iter().filter_map(set).collect())
-    }
-}
-
-impl Drop for Patient {
-    fn drop(&mut self) {
-        for (signal, before) in &self.0 {
-            // SAFETY: it was in force before.
-            let _ = unsafe { sigaction(*signal, before) };
-        }
-    }
 }
 
 /// A copy of a file, which is being changed.
@@ -215,19 +153,6 @@ fn told(session: &Session, project: &Project, changed: bool) -> Result<i32, Fail
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_editor_is_the_one_that_is_named() {
-        let of = |visual: Option<&str>, editor_: Option<&str>| {
-            editor(|name| if name == "VISUAL" { visual } else { editor_ }.map(str::to_owned))
-        };
-        assert_eq!(of(None, None).unwrap(), ["vi"]);
-        assert_eq!(of(Some(""), Some(" ")).unwrap(), ["vi"]);
-        assert_eq!(of(None, Some("nano -w")).unwrap(), ["nano", "-w"]);
-        assert_eq!(of(Some("'/opt/my editor' --wait"), Some("nano")).unwrap(), ["/opt/my editor", "--wait"]);
-        let failure = of(None, Some("'nano")).unwrap_err();
-        assert!(failure.problem.message.contains("`EDITOR`"), "{failure:?}");
-    }
 
     #[test]
     fn a_draft_takes_the_place_of_the_file_behind_a_link() {

@@ -1,7 +1,7 @@
 //! The verbs that change something, each inside the transaction of the writer.
 //!
 //! Here stands what they share, and the add; then `bulk` (many adds in one), `run` (from the claim to the end), `wait`
-//! (what waits for the clock or for others), `steer` (what people ask for), `queue` and `schedule`.
+//! (what waits for the clock or for others), `steer` (what people ask for), `place`, `edit`, `queue` and `schedule`.
 
 use std::path::Path;
 
@@ -22,6 +22,7 @@ use crate::store::task::{Add, Added, Only, PerTask, Refused};
 use crate::store::transition::{self, Note, Subject};
 
 mod bulk;
+mod edit;
 mod expire;
 mod place;
 mod queue;

@@ -1,0 +1,215 @@
+//! What a task is to do, as a sheet that people change: in a file, or key by key.
+//!
+//! The words are those of the lines of `task add --from`. Only what was changed on the sheet is read again, so that everything
+//! else stays exactly as it was, also what cannot be written on a sheet: arguments that are not UTF-8, an input that was handed over.
+//! Values of the environment are never on it.
+//!
+//! Reading order: here (the sheet) → `file` (as TOML) → `spec` (what a changed sheet makes of a task).
+
+use std::collections::BTreeMap;
+
+use crate::cli::error::Failure;
+use crate::domain::error::ErrorKind;
+use crate::domain::id::TaskId;
+use crate::domain::outcome::SignalName;
+use crate::domain::task::{Backoff, OnInterrupt, Stdin, TaskSpec};
+use crate::units::{format_duration, format_size};
+use crate::view::time::rfc3339;
+
+mod file;
+mod spec;
+
+pub use file::{at_line, parse, text};
+pub use spec::changed;
+
+/// What sort of value a key has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Text; a number is taken as its digits.
+    Text,
+    /// A whole number.
+    Number,
+    /// `true` or `false`.
+    Flag,
+    /// Several texts or numbers.
+    List,
+    /// Names with texts.
+    Labels,
+}
+
+/// The keys of a sheet in their order, what sort of value each has, and an example.
+pub const KEYS: [(&str, Kind, &str); 23] = [
+    ("argv", Kind::List, "[\"cargo\", \"test\"]"),
+    ("shell", Kind::Text, "\"make && make check\""),
+    ("cwd", Kind::Text, "\"/srv/app\""),
+    ("name", Kind::Text, "\"nightly\""),
+    ("labels", Kind::Labels, "{ team = \"core\" }"),
+    ("queue", Kind::Text, "\"default\""),
+    ("priority", Kind::Number, "0"),
+    ("at", Kind::Text, "\"tomorrow 9am\""),
+    ("after", Kind::List, "[3, 4]"),
+    ("after_any", Kind::List, "[3, 4]"),
+    ("retries", Kind::Number, "3"),
+    ("retry_delay", Kind::Text, "\"1s\""),
+    ("retry_backoff", Kind::Text, "\"exponential\""),
+    ("retry_max_delay", Kind::Text, "\"5m\""),
+    ("retry_on", Kind::List, "[1, 75]"),
+    ("on_interrupt", Kind::Text, "\"rerun\""),
+    ("timeout", Kind::Text, "\"1h\""),
+    ("output_limit", Kind::Text, "\"10MiB\""),
+    ("kill_signal", Kind::Text, "\"INT\""),
+    ("kill_grace", Kind::Text, "\"10s\""),
+    ("stdin", Kind::Text, "\"/srv/input\""),
+    ("split_output", Kind::Flag, "true"),
+    ("key", Kind::Text, "\"nightly\""),
+];
+
+/// A value on a sheet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// Text.
+    Text(String),
+    /// A whole number.
+    Number(i64),
+    /// `true` or `false`.
+    Flag(bool),
+    /// Several texts.
+    List(Vec<String>),
+    /// Names with texts.
+    Labels(BTreeMap<String, String>),
+}
+
+/// What stands on a sheet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sheet(pub BTreeMap<&'static str, Value>);
+
+impl Sheet {
+    /// Writes down what a task is to do.
+    pub fn of(spec: &TaskSpec) -> Self {
+        let mut values = BTreeMap::new();
+        let mut put = |key: &'static str, value: Option<Value>| values.extend(value.map(|value| (key, value)));
+        let text = |text: &str| Some(Value::Text(text.to_owned()));
+        let argv: Option<Vec<String>> = spec.argv.iter().map(|arg| arg.to_str().map(str::to_owned)).collect();
+        match argv {
+            Some(argv) if spec.shell => put("shell", argv.first().map(|line| Value::Text(line.clone()))),
+            argv => put("argv", argv.filter(|_| !spec.shell).map(Value::List)),
+        }
+        put("cwd", spec.cwd.to_str().and_then(text));
+        put("name", spec.name.as_deref().and_then(text));
+        put("labels", Some(spec.labels.clone()).filter(|labels| !labels.is_empty()).map(Value::Labels));
+        put("queue", text(&spec.queue));
+        put("priority", Some(Value::Number(spec.priority.into())));
+        put("at", spec.run_at.map(|at| Value::Text(rfc3339(at))));
+        let ids = |ids: &[TaskId]| {
+            let texts: Vec<String> = ids.iter().map(ToString::to_string).collect();
+            Some(texts).filter(|texts| !texts.is_empty()).map(Value::List)
+        };
+        put("after", ids(&spec.after));
+        put("after_any", ids(&spec.after_any));
+        let retry = &spec.retry;
+        put("retries", Some(Value::Number(i64::from(retry.max_attempts) - 1)));
+        if retry.max_attempts > 1 {
+            put("retry_delay", text(&format_duration(retry.delay)));
+            put("retry_backoff", text(if retry.backoff == Backoff::Fixed { "fixed" } else { "exponential" }));
+            put("retry_max_delay", text(&format_duration(retry.max_delay)));
+            let codes: Vec<String> = retry.on_codes.iter().map(ToString::to_string).collect();
+            put("retry_on", Some(codes).filter(|codes| !codes.is_empty()).map(Value::List));
+        }
+        put("on_interrupt", text(if retry.on_interrupt == OnInterrupt::Stop { "stop" } else { "rerun" }));
+        put("timeout", spec.timeout.and_then(|timeout| text(&format_duration(timeout))));
+        put("output_limit", spec.output_limit.and_then(|limit| text(&format_size(limit))));
+        put("kill_signal", spec.kill_signal.and_then(|signal| text(&SignalName(signal).to_string())));
+        put("kill_grace", spec.kill_grace.and_then(|grace| text(&format_duration(grace))));
+        if let Stdin::File(file) = &spec.stdin {
+            put("stdin", file.to_str().and_then(text));
+        }
+        put("split_output", Some(Value::Flag(spec.split_output)));
+        put("key", spec.key.as_deref().and_then(text));
+        Self(values)
+    }
+
+    /// Sets a key, as `--set` names it: `KEY=VALUE`, or `labels.NAME=VALUE`.
+    pub fn set(&mut self, key: &str, typed: &str) -> Result<(), Failure> {
+        if let Some(name) = key.strip_prefix("labels.") {
+            let mut labels = self.labels();
+            labels.insert(name.to_owned(), typed.to_owned());
+            self.0.insert("labels", Value::Labels(labels));
+            return Ok(());
+        }
+        let (key, kind, example) = find(key)?;
+        let like = || {
+            Failure::usage(format!("invalid value `{typed}` for `{key}`"))
+                .with_hint(format!("write it like `--set '{key}={example}'`"))
+        };
+        let value = match kind {
+            Kind::Text => Value::Text(typed.to_owned()),
+            Kind::Number => Value::Number(typed.parse().map_err(|_| like())?),
+            Kind::Flag => Value::Flag(typed.parse().map_err(|_| like())?),
+            Kind::List if key != "argv" && !typed.starts_with('[') => {
+                Value::List(typed.split(',').map(|part| part.trim().to_owned()).collect())
+            }
+            Kind::List | Kind::Labels => file::single(typed, kind).ok_or_else(like)?,
+        };
+        // Either is the command.
+        match key {
+            "argv" => self.0.remove("shell"),
+            "shell" => self.0.remove("argv"),
+            _ => None,
+        };
+        self.0.insert(key, value);
+        Ok(())
+    }
+
+    /// Takes a key away, as `--unset` names it.
+    pub fn unset(&mut self, key: &str) -> Result<(), Failure> {
+        if let Some(name) = key.strip_prefix("labels.") {
+            let mut labels = self.labels();
+            labels.remove(name);
+            self.0.remove("labels");
+            if !labels.is_empty() {
+                self.0.insert("labels", Value::Labels(labels));
+            }
+            return Ok(());
+        }
+        let (key, ..) = find(key)?;
+        self.0.remove(key);
+        Ok(())
+    }
+
+    fn labels(&self) -> BTreeMap<String, String> {
+        match self.0.get("labels") {
+            Some(Value::Labels(labels)) => labels.clone(),
+            _ => BTreeMap::new(),
+        }
+    }
+}
+
+/// How much alike a name must be to one of a key; 1 is the same.
+const ALIKE_MIN: f64 = 0.75;
+
+/// Returns what is known of a key.
+pub fn find(key: &str) -> Result<(&'static str, Kind, &'static str), Failure> {
+    if let Some(known) = KEYS.into_iter().find(|(known, ..)| *known == key) {
+        return Ok(known);
+    }
+    let failure = Failure::usage(format!("unknown key `{key}`"));
+    if key == "env" || key.starts_with("env.") {
+        return Err(failure.with_hint("set a variable with `--set env.NAME=VALUE`; values are in no file"));
+    }
+    let alike = |known: &str| strsim::jaro_winkler(key, known);
+    let nearest = KEYS.into_iter().map(|(known, ..)| known).max_by(|a, b| alike(a).total_cmp(&alike(b)));
+    Err(match nearest.filter(|nearest| alike(nearest) >= ALIKE_MIN) {
+        Some(nearest) => failure.with_hint(format!("there is `{nearest}`")),
+        None => {
+            let all: Vec<&str> = KEYS.into_iter().map(|(known, ..)| known).collect();
+            failure.with_hint(format!("there are {}", all.join(", ")))
+        }
+    })
+}
+
+fn invalid(message: impl Into<String>) -> Failure {
+    Failure::new(ErrorKind::Invalid, message)
+}
+
+#[cfg(test)]
+mod tests;

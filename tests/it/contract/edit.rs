@@ -1,0 +1,100 @@
+//! Changing what a task is to do.
+
+use serde_json::json;
+
+use crate::contract::output;
+use crate::support::World;
+
+/// Makes an editor of a shell line; `$1` in it is the file.
+fn editor(world: &mut World, line: &str) {
+    let script = world.path("editor");
+    std::fs::write(&script, line).unwrap();
+    world.set_variable("EDITOR", &format!("sh {}", script.display()));
+}
+
+fn drafts(world: &World) -> Vec<String> {
+    let names = std::fs::read_dir(world.dot_apex()).unwrap().map(|entry| entry.unwrap().file_name());
+    names.filter_map(|name| name.into_string().ok()).filter(|name| name.starts_with("task-")).collect()
+}
+
+/// Row: commands on tasks / task edit --set
+#[test]
+fn a_task_is_changed_key_by_key() {
+    let world = World::started();
+    let id = world.add_with(&["--hold", "--env", "SECRET=planted", "--env", "GONE=1"], "true").to_string();
+    world.apex(["queue", "add", "slow"]).expect(0);
+    let line = "shell=echo $SECRET-$GONE-$ADDED";
+    let args = ["--set", line, "--set", "queue=slow", "--set", "labels.team=core", "--set", "priority=5"];
+    let env = ["--set", "env.ADDED=new", "--unset", "env.GONE"];
+    let changed = world.apex(["task", "edit", &id].iter().chain(&args).chain(&env)).expect(0);
+    assert_eq!(changed.stderr, format!("task {id} changed\n"));
+    let task = world.show(id.parse().unwrap());
+    assert_eq!((&task["queue"], &task["priority"], &task["shell"]), (&json!("slow"), &json!(5), &json!(true)));
+    assert_eq!((&task["labels"]["team"], &task["state"]), (&json!("core"), &json!("held")));
+    let same = world.apex(["task", "edit", &id, "--set", "priority=5"]).expect(0);
+    assert_eq!(same.stderr, format!("task {id} unchanged\n"));
+    for (set, code) in [("priority=high", 2), ("naem=x", 2), ("timeout=5", 2), ("queue=nowhere", 4), ("after=99", 1)] {
+        world.apex(["task", "edit", &id, "--set", "name=never", "--set", set]).expect(code);
+    }
+    assert_eq!(world.show(id.parse().unwrap())["name"], json!(null), "nothing is changed if anything is wrong");
+    world.apex(["task", "release", &id]).expect(0);
+    assert_eq!(world.ended(id.parse().unwrap())["state"], "succeeded");
+    assert_eq!(output(&world, id.parse().unwrap()), "planted--new\n");
+    let late = world.apex(["task", "edit", &id, "--set", "priority=1"]).expect(1);
+    assert!(late.stderr.contains("it has ended"), "{late:?}");
+    world.apex(["task", "edit", "99", "--set", "priority=1"]).expect(4);
+    let events = world.apex(["events", "--since", "0"]).expect(0).stdout;
+    assert_eq!(events.matches("task.edited").count(), 1, "{events}");
+}
+
+/// Row: commands on tasks / task edit
+#[test]
+fn a_task_is_changed_in_an_editor() {
+    let mut world = World::started();
+    let id = world.add_with(&["--hold", "--env", "SECRET=planted"], "true").to_string();
+    editor(&mut world, "stat -c %a \"$1\" > mode; cp \"$1\" seen; sed -i 's/^#timeout.*/timeout = \"1h\"/' \"$1\"");
+    let changed = world.apex(["task", "edit", "--json", &id]).expect(0).json();
+    assert_eq!((&changed["id"], &changed["timeout_ms"]), (&json!(1), &json!(3_600_000)));
+    assert_eq!(std::fs::read_to_string(world.path("mode")).unwrap(), "600\n");
+    assert!(!std::fs::read_to_string(world.path("seen")).unwrap().contains("planted"), "values are in no file");
+    editor(&mut world, "true");
+    assert_eq!(world.apex(["task", "edit", &id]).expect(0).stderr, format!("task {id} unchanged\n"));
+    assert_eq!(drafts(&world), [""; 0], "nothing is left behind");
+    editor(&mut world, "sed -i 's/^timeout.*/timeout = \"5\"/' \"$1\"");
+    let wrong = world.apex(["task", "edit", &id]).expect(1);
+    assert!(wrong.stderr.contains("line ") && wrong.stderr.contains("`timeout`"), "{wrong:?}");
+    assert!(wrong.stderr.contains(drafts(&world)[0].as_str()), "what was written is kept: {wrong:?}");
+    assert_eq!(world.show(1)["timeout_ms"], json!(3_600_000));
+    editor(&mut world, "exit 3");
+    world.apex(["task", "edit", &id]).expect(1);
+}
+
+/// Row: commands on tasks / task edit, started
+#[test]
+fn what_starts_or_is_changed_meanwhile_is_not_changed() {
+    let mut world = World::started();
+    let id = world.add_with(&["--hold"], "true").to_string();
+    editor(
+        &mut world,
+        &format!(
+            "unset EDITOR; {} task edit {id} --set priority=7; sed -i 's/^priority.*/priority = 1/' \"$1\"",
+            env!("CARGO_BIN_EXE_apex")
+        ),
+    );
+    let late = world.apex(["task", "edit", &id]).expect(1);
+    assert!(late.stderr.contains("somebody else"), "{late:?}");
+    assert_eq!(world.show(1)["priority"], json!(7));
+    editor(
+        &mut world,
+        &format!(
+            "{} task release {id}; {} task wait {id}; sed -i 's/^priority.*/priority = 1/' \"$1\"",
+            env!("CARGO_BIN_EXE_apex"),
+            env!("CARGO_BIN_EXE_apex")
+        ),
+    );
+    let late = world.apex(["task", "edit", &id]).expect(1);
+    assert!(late.stderr.contains("it has ended"), "{late:?}");
+    editor(&mut world, "touch opened");
+    world.apex(["task", "edit", &id]).expect(1);
+    assert!(!world.path("opened").exists(), "no editor is opened in vain");
+}
