@@ -201,6 +201,9 @@ pub enum InvalidSchedule {
     /// That time has passed.
     #[error("the time of the schedule has passed already")]
     Passed,
+    /// Its first time is on no calendar.
+    #[error("the first time of the schedule is too far away")]
+    Far,
     /// It would be due all the time.
     #[error("a schedule can be due every `1s` at most, not every `{}ms`", .0.as_millis())]
     Every(Duration),

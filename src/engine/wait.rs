@@ -34,6 +34,8 @@ pub(super) struct Waiting {
     settle_again: bool,
     /// When it is tried again, because it failed.
     settle_at: Option<Moment>,
+    /// That the clock could not be looked at was told, and has not changed since.
+    is_told: bool,
     /// When the clock is looked at next.
     next: Option<Moment>,
     /// The wall clock, in milliseconds, when the other one stood at 0.
@@ -102,6 +104,7 @@ impl Core {
         }
         match looked.due {
             Ok(Due { woken, next, schedule }) => {
+                self.waiting.is_told = false;
                 let next = next.into_iter().chain(schedule.filter(|_| self.fires())).min();
                 if woken > 0 {
                     self.claim();
@@ -113,7 +116,10 @@ impl Core {
                 }
             }
             Err(error) => {
-                tell("Cannot make ready what is due", &error);
+                // A disk that is full may be so for days.
+                if !std::mem::replace(&mut self.waiting.is_told, true) {
+                    tell("Cannot make ready what is due", &error);
+                }
                 self.look_at_clock_at(self.now.moment + AGAIN_AFTER);
             }
         }

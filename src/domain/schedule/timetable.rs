@@ -54,7 +54,7 @@ impl Timetable {
         self.next(now).ok_or_else(|| match &self.when {
             When::Cron(cron) => InvalidSchedule::Never(cron.as_str().to_owned()),
             When::At(_) => InvalidSchedule::Passed,
-            When::Every(every) => InvalidSchedule::Every(*every),
+            When::Every(_) => InvalidSchedule::Far,
         })
     }
 
@@ -361,7 +361,7 @@ mod tests {
         }
         assert_eq!(table.upcoming(Some(Timestamp(601_000)), 3).len(), 3);
         let far = Timetable { when: every(u64::MAX), ..table.clone() };
-        assert_eq!(far.next(Timestamp(0)), None);
+        assert_eq!((far.next(Timestamp(0)), far.first(Timestamp(0))), (None, Err(InvalidSchedule::Far)));
         assert_eq!(table.next(Timestamp(i64::MAX)), None);
     }
 
