@@ -179,6 +179,9 @@ impl NewSchedule {
         if self.spec.run_at.is_some() || !self.spec.after.is_empty() || !self.spec.after_any.is_empty() {
             return Err(InvalidSchedule::Waits);
         }
+        if self.overlap == Overlap::CancelRunning && self.spec.key.is_some() {
+            return Err(InvalidSchedule::KeyHolds);
+        }
         Ok(())
     }
 }
@@ -216,6 +219,9 @@ pub enum InvalidSchedule {
     /// A schedule decides itself when its tasks run.
     #[error("tasks of a schedule cannot wait for a time or for other tasks")]
     Waits,
+    /// The one to be cancelled would keep the next one from being added.
+    #[error("`--key` adds nothing while a task has not ended, so it does not go with `--overlap cancel-running`")]
+    KeyHolds,
 }
 
 #[cfg(test)]
@@ -262,6 +268,11 @@ mod tests {
         let mut waits = every(1_000);
         waits.spec.run_at = Some(Timestamp(1));
         assert_eq!(waits.check(), Err(InvalidSchedule::Waits));
+        let mut keyed = every(1_000);
+        keyed.spec.key = Some("sync".to_owned());
+        assert_eq!(keyed.check(), Ok(()));
+        keyed.overlap = Overlap::CancelRunning;
+        assert_eq!(keyed.check(), Err(InvalidSchedule::KeyHolds));
         let mut empty = every(1_000);
         empty.spec.argv.clear();
         assert_eq!(empty.check(), Err(InvalidSchedule::Spec(InvalidSpec::NoCommand)));

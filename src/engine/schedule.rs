@@ -5,6 +5,7 @@
 //! a time fires once.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use tracing::{error, info};
@@ -27,10 +28,15 @@ use crate::store::{self, Store};
 /// So many schedules that are due are gone through in one transaction.
 const FIRE_MAX: usize = 64;
 
+/// How far a clock may be set back for the times in between not to come again when a schedule is resumed.
+const BACK_MAX: Duration = Duration::from_hours(24);
+
 /// What came of a look at the clock.
 #[derive(Debug)]
 pub(super) struct Looked {
-    /// What is ready now, tasks of schedules among it, and when the next look is due.
+    /// How many tasks are ready now, those of schedules among them, also if it could not be gone on with after that.
+    pub(super) woken: usize,
+    /// When the next look is due.
     pub(super) due: Result<Due, store::Error>,
     /// The claims of tasks that are to be stopped because their schedule is due again.
     pub(super) stops: Vec<AssignmentId>,
@@ -40,19 +46,18 @@ pub(super) struct Looked {
 
 /// Makes ready what is due, and has schedules add their tasks as long as `fires` holds.
 pub(super) async fn look(store: &dyn Store, now: Timestamp, fires: impl Fn() -> bool) -> Looked {
-    let mut looked = Looked { due: Ok(Due::default()), stops: Vec::new(), unsettled: false };
-    let mut woken = 0;
+    let mut looked = Looked { woken: 0, due: Ok(Due::default()), stops: Vec::new(), unsettled: false };
     looked.due = loop {
         let due = match store.due(now).await {
             Ok(due) => due,
             Err(error) => break Err(error),
         };
-        woken += due.woken;
+        looked.woken += due.woken;
         if due.schedule.is_none_or(|at| at > now) || !fires() {
-            break Ok(Due { woken, ..due });
+            break Ok(due);
         }
         match fire(store, now, &mut looked).await {
-            Ok(added) => woken += added,
+            Ok(added) => looked.woken += added,
             Err(error) => break Err(error),
         }
     };
@@ -188,7 +193,9 @@ impl Handle {
             match timetable(&schedule) {
                 Ok(table) => {
                     // A clock that was set back brings no time again for which there was a task already.
-                    let from = schedule.last_at.map_or(now, |last| last.max(now));
+                    // One that was far ahead is not waited for: whoever resumes it wants it to go on.
+                    let last = schedule.last_at.filter(|last| last.since(now) < BACK_MAX);
+                    let from = last.map_or(now, |last| last.max(now));
                     schedules.push((Which::of(&schedule), table.next(from)));
                     results.push((name, Ok(())));
                 }

@@ -102,13 +102,13 @@ impl Core {
         if looked.unsettled {
             self.settle();
         }
+        if looked.woken > 0 {
+            self.claim();
+        }
         match looked.due {
-            Ok(Due { woken, next, schedule }) => {
+            Ok(Due { next, schedule, .. }) => {
                 self.waiting.is_told = false;
                 let next = next.into_iter().chain(schedule.filter(|_| self.fires())).min();
-                if woken > 0 {
-                    self.claim();
-                }
                 match next {
                     Some(next) if next <= now => self.look_at_clock(),
                     Some(next) => self.look_at_clock_at(self.now.moment + next.since(now)),

@@ -51,7 +51,7 @@ fn written(key: &str, value: &Value) -> String {
         Value::List(texts) => format!("[{}]", texts.iter().map(quoted).collect::<Vec<_>>().join(", ")),
         Value::Labels(labels) => {
             // In one line, where a line end would end the value.
-            let name = |name: &String| format!("\"{}\"", name.escape_default());
+            let name = |name: &String| format!("\"{}\"", escaped(name));
             let pair = |(key, value): (&String, &String)| {
                 format!("{} = \"{}\"", bare(key).unwrap_or_else(|| name(key)), escaped(value))
             };

@@ -60,7 +60,12 @@ fn what_is_not_touched_stays_exactly_as_it_is() {
     use std::os::unix::ffi::OsStringExt as _;
     let mut full = samples::queued().spec;
     full.argv = vec!["a b".into(), "\u{1b}\"'\\\n".into()];
-    full.labels = [("odd key\"".to_owned(), "x\ny".to_owned()), ("team".to_owned(), String::new())].into();
+    full.labels = [
+        ("odd key\"".to_owned(), "x\ny".to_owned()),
+        ("team".to_owned(), String::new()),
+        ("größe".to_owned(), "7".to_owned()),
+    ]
+    .into();
     full.run_at = Some(Timestamp(1_000));
     full.timeout = Some(Duration::from_millis(1_234_567));
     full.output_limit = Some(1_537);

@@ -173,7 +173,7 @@ impl Hands<'_> {
             Job::Due { now, fire } => {
                 let failed = (self.trouble && self.random.percent(60)).then(full);
                 Done::LookedAtClock(match failed {
-                    Some(error) => Looked { due: Err(error), stops: Vec::new(), unsettled: false },
+                    Some(error) => Looked { woken: 0, due: Err(error), stops: Vec::new(), unsettled: false },
                     None => ready(schedule::look(self.store, now, || fire)),
                 })
             }

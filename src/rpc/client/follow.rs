@@ -96,6 +96,10 @@ impl Follow {
     /// Dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<Result<Piece, Error>> {
         while !self.done {
+            if self.span.is_some() {
+                // Reading a file never waits: signals, timers, requests and the connection get their turn here.
+                tokio::task::yield_now().await;
+            }
             if let Some(piece) = self.read() {
                 return Some(Ok(piece));
             }
@@ -200,7 +204,8 @@ impl Follow {
         self.cursors.retain(|(attempt, _), _| *attempt >= chunk.attempt);
         let cursor = self.cursors.entry((chunk.attempt, stream)).or_insert(chunk.offset);
         if chunk.length > 0 {
-            let (from, until) = (chunk.offset.max(*cursor), chunk.offset.saturating_add(chunk.length));
+            // From where this is: what was cut off in between may have been written anew.
+            let (from, until) = (*cursor, chunk.offset.saturating_add(chunk.length));
             if chunk.file.is_some_and(|file| self.places.open(chunk.attempt, stream, &file).is_err()) {
                 self.ask_for_data();
             } else if from < until {

@@ -316,6 +316,7 @@ pub(in crate::rpc) fn new_schedule() -> impl Strategy<Value = NewSchedule> {
     ("[a-z]{1,8}", when(), text(), policies(), spec(), env()).prop_map(
         |(name, when, time_zone, (missed, overlap), mut spec, env)| {
             (spec.run_at, spec.after, spec.after_any) = (None, Vec::new(), Vec::new());
+            spec.key = spec.key.filter(|_| overlap != Overlap::CancelRunning);
             NewSchedule { name, when, time_zone, missed, overlap, spec, env }
         },
     )

@@ -18,7 +18,7 @@ use crate::store::queue::{QueueRefused, SetQueue, SteerQueues};
 use crate::store::schedule::{
     AddSchedule, Fire, Fired, PauseSchedules, RemoveSchedules, ResumeSchedules, RunSchedule, Which,
 };
-use crate::store::task::{Add, Steer};
+use crate::store::task::{Add, Edit, EditTask, Steer};
 
 /// When the schedules here are due first.
 const FIRST: Timestamp = Timestamp(2_000_000_000_000);
@@ -354,6 +354,15 @@ pub(crate) async fn what_a_schedule_needs_is_kept_for_it(world: &World) {
     let [next] = fire(world, "a").await.tasks[..] else { panic!("nothing fired") };
     let env = world.store.environment(next).await.unwrap();
     assert_eq!(env, Some(new_schedule("a", Overlap::Skip).env));
+    // And so it has if the only other task is given another one.
+    let base = world.task(next).await.spec;
+    let set_env = Environment(vec![("NIGHT".into(), "2".into())]);
+    let edit = Edit { id: next, spec: base.clone(), base, set_env: set_env.clone(), unset_env: Vec::new() };
+    world.store.edit(EditTask { edit, by: BY, now: world.now() }).await.unwrap().unwrap();
+    assert_eq!(world.store.environment(next).await.unwrap(), Some(set_env));
+    world.run(0).await;
+    let [last] = fire(world, "a").await.tasks[..] else { panic!("nothing fired") };
+    assert_eq!(world.store.environment(last).await.unwrap(), Some(new_schedule("a", Overlap::Skip).env));
 }
 
 pub(crate) async fn a_queue_that_a_schedule_adds_to_is_not_removed(world: &World) {

@@ -155,6 +155,9 @@ const TABLES: &[(&str, Key)] = &[
     ("total", Key::Number("id")),
 ];
 
+/// The version since which there are schedules.
+const SCHEDULES_SINCE: u32 = 7;
+
 struct Salvage<'a> {
     new: &'a Connection,
     losses: Vec<String>,
@@ -188,6 +191,8 @@ impl Salvage<'_> {
         let there = columns(self.new, table)?;
         let known = match columns(old, table) {
             Ok(known) if !known.is_empty() => known,
+            // One that is older than the table never had it.
+            _ if table == "schedule" && version(old).is_some_and(|version| version < SCHEDULES_SINCE) => return Ok(()),
             _ => {
                 self.losses.push(format!("table `{table}` cannot be read"));
                 return Ok(());
@@ -332,6 +337,10 @@ impl Salvage<'_> {
         ));
         Ok(())
     }
+}
+
+fn version(db: &Connection) -> Option<u32> {
+    db.pragma_query_value(None, "user_version", |row| row.get(0)).ok()
 }
 
 /// Returns the last number that a table gave to a row, if that can be told.

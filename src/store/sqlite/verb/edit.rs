@@ -76,15 +76,13 @@ impl Part<'_> {
         Ok(())
     }
 
-    /// Gives a task another environment, and forgets the one it had with the last task that has it.
-    fn give_environment(&self, id: TaskId, new: i64) -> rusqlite::Result<()> {
+    /// Gives a task another environment, and forgets the one it had if nothing has it any more.
+    fn give_environment(&mut self, id: TaskId, new: i64) -> rusqlite::Result<()> {
         let sql = "SELECT environment FROM task WHERE id = ?1";
         let old: i64 = self.db.prepare_cached(sql)?.query_row([id.as_i64()], |row| row.get(0))?;
         let sql = "UPDATE task SET environment = ?2 WHERE id = ?1";
         self.db.prepare_cached(sql)?.execute(params![id.as_i64(), new])?;
-        let sql = "DELETE FROM environment WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM task WHERE environment = ?1)";
-        self.db.prepare_cached(sql)?.execute([old])?;
-        Ok(())
+        self.forget_environment(old)
     }
 
     /// Returns what a task depends on from now on, and how that stands. One that is forgotten stands as it did.
