@@ -40,7 +40,6 @@ mod copy;
 mod fault;
 mod guard;
 mod list;
-mod merge;
 mod open;
 mod pool;
 mod read;

@@ -17,7 +17,6 @@ use crate::domain::time::Timestamp;
 use crate::store::Error;
 use crate::store::sqlite::code::Columns;
 use crate::store::sqlite::guard::{self, Found};
-use crate::store::sqlite::merge::Merger;
 use crate::store::sqlite::pool::Pool;
 use crate::store::sqlite::reserve::Reserve;
 use crate::store::sqlite::schema::{self, MIGRATIONS, Migrations};
@@ -161,14 +160,13 @@ fn serve(mut db: Connection, path: PathBuf, epoch: i64, last: Seq, spent: bool) 
     };
     db.wal_hook(Some(hook)).map_err(|error| fault::of("open", &path, error))?;
     let (reads, readers) = Pool::open(path.clone())?;
-    let merger = Merger::start(&path)?;
     let (writes, messages) = mpsc::channel(WAITING_MAX);
-    let (last_told, last_seq) = watch::channel(last);
-    let (closed_told, is_closed) = watch::channel(Closed::NotYet);
+    let (last_told, last) = watch::channel(last);
+    let (closed_told, closed) = watch::channel(Closed::NotYet);
     let reserve = Reserve::take(&path, spent);
     let file = file_at(&path).ok_or_else(|| Error::Removed { path: path.clone() })?;
-    let (last, closed) = (last_told, closed_told);
-    let writer = Writer { db, reserve, path: path.clone(), file, epoch, last, closed, pages, merger, readers };
+    let writer =
+        Writer { db, reserve, path: path.clone(), file, epoch, last: last_told, closed: closed_told, pages, readers };
     let thread = thread::Builder::new().name("apex-store".to_owned()).spawn(move || writer.run(messages));
     // Nobody waits for the thread by its handle: closing waits until it says that it has closed.
     thread.map_err(|source| Error::Io { operation: "start the writer of", path: path.clone(), source })?;
@@ -176,8 +174,8 @@ fn serve(mut db: Connection, path: PathBuf, epoch: i64, last: Seq, spent: bool) 
         path,
         writes,
         reads,
-        last: last_seq,
-        closed: is_closed,
+        last,
+        closed,
         #[cfg(test)]
         commits,
     })

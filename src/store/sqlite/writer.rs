@@ -1,8 +1,7 @@
 //! The one connection that writes, on a thread of its own.
 //!
 //! Group commit: whatever waits goes into one transaction, and is answered after the one commit. If one verb must be
-//! undone that has written something, all of them are done again, each in a savepoint of its own. The write-ahead log is
-//! merged into the database by [`Merger`]; here, after the answers, only when that does not keep up.
+//! undone that has written something, all of them are done again, each in a savepoint of its own. The same thread merges the write-ahead log into the database, after it has answered.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -17,7 +16,6 @@ use crate::domain::id::Seq;
 use crate::fault::crash_point;
 use crate::store::Error;
 use crate::store::sqlite::fault;
-use crate::store::sqlite::merge::{Merger, checkpoint};
 use crate::store::sqlite::reserve::Reserve;
 use crate::store::sqlite::verb::{Part, Undone};
 
@@ -25,12 +23,8 @@ use crate::store::sqlite::verb::{Part, Undone};
 const GROUP_MAX: usize = 256;
 /// From so many pages on the write-ahead log is merged; 4 MiB.
 const MERGE_PAGES: i32 = 1_000;
-/// From so many pages on nobody may read on in it, so that it starts over as soon as little of it is left to merge; 64 MiB.
+/// From so many pages on nobody may read on in it, so that it starts over; 64 MiB.
 const TRUNCATE_PAGES: i32 = 16_000;
-/// From so many pages on, however much is left; 128 MiB.
-const TRUNCATE_PAGES_MAX: i32 = 32_000;
-/// What the writer merges itself without anybody noticing.
-const LEFT_PAGES: i32 = 300;
 
 /// What the writer is told.
 pub(super) enum Message {
@@ -163,7 +157,6 @@ pub(super) struct Writer {
     pub(super) closed: watch::Sender<Closed>,
     /// How many pages are in the write-ahead log, as of the last commit.
     pub(super) pages: Arc<AtomicI32>,
-    pub(super) merger: Merger,
     pub(super) readers: Vec<JoinHandle<()>>,
 }
 
@@ -324,26 +317,28 @@ impl Writer {
         }
     }
 
-    /// Has the write-ahead log merged if it has grown to `at` pages, and returns when to do so next.
+    /// Merges the write-ahead log if it has grown to `at` pages, and returns when to do so next.
     fn merge(&mut self, at: i32) -> i32 {
         let pages = self.pages.load(Ordering::Relaxed);
-        // A log that has started over is a short one again.
-        let at = at.min(pages.saturating_add(MERGE_PAGES));
         if pages < at {
             return at;
         }
         self.reserve.restore();
-        let is_little = pages.saturating_sub(self.merger.merged()) <= LEFT_PAGES;
-        let is_long = pages >= TRUNCATE_PAGES;
-        if (is_long && is_little) || pages >= TRUNCATE_PAGES_MAX {
-            // A reader may be in the way, or the disk full: nothing is lost, and there will be another time.
-            return match checkpoint(&self.db, "TRUNCATE") {
-                Ok(log) if log.is_merged() => MERGE_PAGES,
-                _ => pages.saturating_add(MERGE_PAGES),
-            };
-        }
-        self.merger.begin();
-        pages.saturating_add(if is_long { LEFT_PAGES / 2 } else { MERGE_PAGES })
+        let merged = if pages < TRUNCATE_PAGES { self.checkpoint("PASSIVE") } else { self.checkpoint("TRUNCATE") };
+        // A reader may be in the way, or the disk full: nothing is lost, and there will be another time.
+        if merged.unwrap_or(false) { MERGE_PAGES } else { pages.saturating_add(MERGE_PAGES) }
+    }
+
+    /// Returns whether everything was merged. Nobody is waited for.
+    fn checkpoint(&self, mode: &str) -> rusqlite::Result<bool> {
+        self.db.busy_timeout(std::time::Duration::ZERO)?;
+        let sql = format!("PRAGMA wal_checkpoint({mode})");
+        let merged = self.db.query_row(&sql, [], |row| {
+            let (busy, pages, merged): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok(busy == 0 && pages == merged)
+        });
+        self.db.busy_timeout(std::time::Duration::from_secs(5))?;
+        merged
     }
 
     /// Closes last of all connections: the last one takes the write-ahead log away.
@@ -352,7 +347,6 @@ impl Writer {
             // A reader that panicked has closed its connection all the same.
             let _ = reader.join();
         }
-        self.merger.end();
         // Merging the log may need the room.
         self.reserve.end();
         let closed = match self.db.close() {
