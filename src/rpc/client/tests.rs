@@ -402,6 +402,13 @@ impl LogService for Daemon {
             let stopped = Problem::new(ErrorKind::Unavailable, "the daemon was stopped");
             return Ok(stream(vec![Err(status::from_problem(stopped))]));
         }
+        if request.task_id == 9 && request.in_place {
+            let file = proto::OutputFile { path: b"/nowhere/9.1.out.part".to_vec(), device: 1, inode: 1 };
+            let stream_of = i32::from(convert::attempt::stream_to_proto(Stream::Stdout));
+            let (data, file) = (Vec::new(), Some(file));
+            let chunk = proto::OutputChunk { attempt: 1, stream: stream_of, offset: 0, data, length: 7, file };
+            return Ok(stream(vec![Ok(proto::ReadOutputResponse { what: Some(What::Chunk(chunk)) })]));
+        }
         let first = request.from.iter().map(|from| from.attempt).min().unwrap_or(1);
         let mut messages = Vec::new();
         'all: for number in first..=2 {
@@ -562,8 +569,18 @@ async fn a_task_too_large_for_a_request_is_refused_before_it_is_sent() {
 
 #[tokio::test]
 async fn output_is_followed_over_broken_connections_without_a_gap_or_a_repetition() {
+    follow_to_the_end(3).await;
+}
+
+#[tokio::test]
+async fn what_is_in_a_file_that_cannot_be_opened_here_is_asked_for() {
+    follow_to_the_end(9).await;
+}
+
+/// Follows a task whose connection breaks again and again, and expects all that it wrote, once.
+async fn follow_to_the_end(task: u64) {
     let world = World::new(Memory::default());
-    let request = FollowRequest { task: id(3), attempt: None, streams: Vec::new(), tail_lines: None, follow: true };
+    let request = FollowRequest { task: id(task), attempt: None, streams: Vec::new(), tail_lines: None, follow: true };
     let mut follow = world.client().await.follow(request);
     let mut all: BTreeMap<(u32, Stream), Vec<u8>> = BTreeMap::new();
     let mut ended = None;
