@@ -139,6 +139,7 @@ fn hint(flag: &str, typed: &str, source: &(dyn StdError + 'static)) -> Option<St
             value::Error::Level => {
                 like(nearest(&typed.to_lowercase(), ["error", "warn", "info", "debug", "trace"]).unwrap_or("warn"))
             }
+            value::Error::Done => like("40%"),
             value::Error::Setting => like("priority=5"),
             value::Error::Backoff => like("exponential"),
             value::Error::OnInterrupt => like("rerun"),

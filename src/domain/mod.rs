@@ -20,6 +20,7 @@ pub mod id;
 pub mod identity;
 pub mod outcome;
 pub mod place;
+pub mod progress;
 pub mod prune;
 pub mod query;
 pub mod queue;

@@ -17,6 +17,7 @@ pub mod init;
 pub mod json;
 pub mod log;
 pub mod metrics;
+pub mod progress;
 pub mod prune;
 pub mod queue;
 pub mod schedule;

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::domain::error::{ErrorKind, Problem};
 use crate::domain::id::{InvalidTaskId, TaskId};
+use crate::domain::progress::InvalidProgress;
 use crate::domain::schedule::{InvalidCron, InvalidSchedule};
 use crate::domain::task::InvalidSpec;
 
@@ -21,6 +22,7 @@ pub(super) mod bulk;
 pub(super) mod daemon;
 pub(super) mod edit;
 pub(super) mod event;
+pub(super) mod progress;
 pub(super) mod prune;
 pub(super) mod query;
 pub(super) mod queue;
@@ -74,6 +76,9 @@ pub enum Error {
     /// The domain does not accept it as a schedule.
     #[error(transparent)]
     Schedule(#[from] InvalidSchedule),
+    /// The domain does not accept it as a progress.
+    #[error(transparent)]
+    Progress(#[from] InvalidProgress),
 }
 
 impl From<InvalidCron> for Error {

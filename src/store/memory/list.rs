@@ -37,7 +37,7 @@ impl Tables {
                 tasks.drain(..surplus);
             }
         }
-        TaskPage { tasks: tasks.into_iter().cloned().collect(), cut }
+        TaskPage { tasks: tasks.into_iter().map(|task| self.with_expected(task.clone())).collect(), cut }
     }
 
     pub(super) fn ended(&self, prune: &Prune, limit: usize) -> Vec<Ended> {
