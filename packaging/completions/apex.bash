@@ -390,7 +390,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__cancel)
-            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --reason --wait --help"
+            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --filter --reason --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -433,6 +433,10 @@ _apex() {
                     return 0
                     ;;
                 --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1178,7 +1182,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__logs)
-            opts="-q -v -C -g -Q -l -f -n -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --follow --lines --attempt --stdout --stderr --raw --help"
+            opts="-q -v -C -g -Q -l -f -n -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --filter --follow --lines --attempt --stdout --stderr --raw --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1224,6 +1228,10 @@ _apex() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --lines)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1244,7 +1252,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__ls)
-            opts="-q -v -C -g -Q -l -n -a -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --schedule --label --name --limit --all --help"
+            opts="-q -v -C -g -Q -l -n -a -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --schedule --label --name --limit --all --filter --columns --sort --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1299,6 +1307,18 @@ _apex() {
                     return 0
                     ;;
                 --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --columns)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sort)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2236,7 +2256,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__task__subcmd__cancel)
-            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --reason --wait --help"
+            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --filter --reason --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2279,6 +2299,10 @@ _apex() {
                     return 0
                     ;;
                 --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2332,7 +2356,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__task__subcmd__hold)
-            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --help"
+            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --filter --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2375,6 +2399,10 @@ _apex() {
                     return 0
                     ;;
                 --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2386,7 +2414,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__task__subcmd__kill)
-            opts="-q -v -C -g -Q -l -s -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --signal --help"
+            opts="-q -v -C -g -Q -l -s -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --filter --signal --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2429,6 +2457,10 @@ _apex() {
                     return 0
                     ;;
                 --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2448,7 +2480,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__task__subcmd__list)
-            opts="-q -v -C -g -Q -l -n -a -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --schedule --label --name --limit --all --help"
+            opts="-q -v -C -g -Q -l -n -a -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --schedule --label --name --limit --all --filter --columns --sort --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2506,6 +2538,18 @@ _apex() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --columns)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sort)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -2514,7 +2558,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__task__subcmd__logs)
-            opts="-q -v -C -g -Q -l -f -n -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --follow --lines --attempt --stdout --stderr --raw --help"
+            opts="-q -v -C -g -Q -l -f -n -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --filter --follow --lines --attempt --stdout --stderr --raw --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2557,6 +2601,10 @@ _apex() {
                     return 0
                     ;;
                 --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2614,7 +2662,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__task__subcmd__pause)
-            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --help"
+            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --filter --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2657,6 +2705,10 @@ _apex() {
                     return 0
                     ;;
                 --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2710,7 +2762,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__task__subcmd__release)
-            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --help"
+            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --filter --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2753,6 +2805,10 @@ _apex() {
                     return 0
                     ;;
                 --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2764,7 +2820,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__task__subcmd__resume)
-            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --help"
+            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --filter --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2807,6 +2863,10 @@ _apex() {
                     return 0
                     ;;
                 --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2818,7 +2878,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__task__subcmd__retry)
-            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --failed --help"
+            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --filter --failed --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2861,6 +2921,10 @@ _apex() {
                     return 0
                     ;;
                 --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2872,7 +2936,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__task__subcmd__rm)
-            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --help"
+            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --filter --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2915,6 +2979,10 @@ _apex() {
                     return 0
                     ;;
                 --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2926,7 +2994,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__task__subcmd__show)
-            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --show-env --help"
+            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --filter --show-env --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2972,6 +3040,10 @@ _apex() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -2980,7 +3052,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__task__subcmd__wait)
-            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --queue --label --name --timeout --state --help"
+            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --queue --label --name --filter --timeout --state --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3019,6 +3091,10 @@ _apex() {
                     return 0
                     ;;
                 --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3128,7 +3204,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__wait)
-            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --queue --label --name --timeout --state --help"
+            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --queue --label --name --filter --timeout --state --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3167,6 +3243,10 @@ _apex() {
                     return 0
                     ;;
                 --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -3,6 +3,7 @@
 //! Every text that came from a user, a task or a file goes through [`crate::domain::text::neutralize`] on its way.
 //! Programs get the same values as JSON from [`crate::view`].
 
+pub mod column;
 pub mod config;
 pub mod daemon;
 pub mod doctor;

@@ -22,6 +22,7 @@ mod environment;
 mod event;
 mod exit;
 mod files;
+mod filter;
 mod flags;
 mod json;
 mod limit;
