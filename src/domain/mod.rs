@@ -31,3 +31,5 @@ pub mod setting;
 pub mod task;
 pub mod text;
 pub mod time;
+pub mod window;
+pub mod zone;

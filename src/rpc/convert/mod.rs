@@ -30,6 +30,7 @@ pub(super) mod schedule;
 pub(super) mod selection;
 pub(super) mod setting;
 pub(super) mod task;
+mod window;
 
 #[cfg(test)]
 pub(super) mod samples;

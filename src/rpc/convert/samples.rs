@@ -29,6 +29,7 @@ use crate::domain::task::{
     Backoff, Environment, Limit, NewTask, OnInterrupt, Resource, RetryPolicy, State, Stdin, Task, TaskSpec,
 };
 use crate::domain::time::Timestamp;
+use crate::domain::window::{NextChange, OpenWindow, Standing};
 
 /// Any bytes that the operating system takes, UTF-8 or not.
 fn os_string() -> impl Strategy<Value = OsString> {
@@ -411,12 +412,27 @@ pub(in crate::rpc) fn change() -> impl Strategy<Value = Change> {
     )
 }
 
+fn windows() -> impl Strategy<Value = Standing> {
+    let open = (text(), timestamp(), of(timestamp()), of(text()), of(any::<u32>()), vec(text(), 0..3));
+    let open = open.prop_map(|(name, opened_at, closes_at, time_zone, max_concurrent, pause)| OpenWindow {
+        name,
+        opened_at,
+        closes_at,
+        time_zone,
+        max_concurrent,
+        pause,
+    });
+    let next = (timestamp(), of(text()), vec(text(), 0..3), vec(text(), 0..3));
+    let next = next.prop_map(|(at, time_zone, opens, closes)| NextChange { at, time_zone, opens, closes });
+    (vec(open, 0..3), of(next)).prop_map(|(open, next)| Standing { open, next })
+}
+
 pub(in crate::rpc) fn status() -> impl Strategy<Value = DaemonStatus> {
     let process = (any::<u32>(), any::<u32>(), any::<u32>(), text(), timestamp(), duration());
     let counts = (btree_map(state(), any::<u64>(), 0..5), any::<u64>(), any::<u64>(), any::<u64>());
-    let flags = (any::<bool>(), any::<bool>(), of(text()));
+    let flags = (any::<bool>(), any::<bool>(), of(text()), windows());
     (process, absolute_path(), any::<u32>(), any::<u32>(), counts, of(timestamp()), flags).prop_map(
-        |(process, project, max_concurrent, active, counts, last_poll_at, (draining, untrusted, held_up))| {
+        |(process, project, max_concurrent, active, counts, last_poll_at, (draining, untrusted, held_up, windows))| {
             let (pid, guardian_pid, restarts, version, started_at, uptime) = process;
             let (by_state, processed, succeeded, failed) = counts;
             DaemonStatus {
@@ -434,6 +450,7 @@ pub(in crate::rpc) fn status() -> impl Strategy<Value = DaemonStatus> {
                 draining,
                 untrusted,
                 held_up,
+                windows,
             }
         },
     )

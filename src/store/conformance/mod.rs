@@ -116,6 +116,7 @@ macro_rules! conformance {
                 a_queue_never_has_more_than_its_slots,
                 a_claim_goes_over_all_queues_in_one_order,
                 nothing_of_a_paused_queue_is_claimed,
+                nothing_is_claimed_of_queues_that_the_claim_leaves_out,
                 a_pause_ends_by_itself,
                 a_queue_is_removed_when_nothing_of_it_is_left_to_run,
                 the_last_to_speak_decides_how_many_slots_there_are,

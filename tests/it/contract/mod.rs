@@ -41,6 +41,7 @@ mod shape;
 mod state;
 mod steer;
 mod stream;
+mod window;
 
 /// A shell line that runs until [`go`].
 const UNTIL_GO: &str = "while [ ! -e go ]; do sleep 0.01; done";
