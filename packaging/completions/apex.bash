@@ -393,7 +393,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__cancel)
-            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --reason --wait --help"
+            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --filter --reason --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -436,6 +436,10 @@ _apex() {
                     return 0
                     ;;
                 --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1181,7 +1185,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__logs)
-            opts="-q -v -C -g -Q -l -f -n -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --follow --lines --attempt --stdout --stderr --raw --help"
+            opts="-q -v -C -g -Q -l -f -n -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --filter --follow --lines --attempt --stdout --stderr --raw --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1227,6 +1231,10 @@ _apex() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --lines)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1247,7 +1255,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__ls)
-            opts="-q -v -C -g -Q -l -n -a -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --schedule --label --name --limit --all --help"
+            opts="-q -v -C -g -Q -l -n -a -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --schedule --label --name --limit --all --filter --columns --sort --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1302,6 +1310,18 @@ _apex() {
                     return 0
                     ;;
                 --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --columns)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sort)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2285,7 +2305,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__task__subcmd__cancel)
-            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --reason --wait --help"
+            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --filter --reason --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2328,6 +2348,10 @@ _apex() {
                     return 0
                     ;;
                 --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2381,7 +2405,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__task__subcmd__hold)
-            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --help"
+            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --filter --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2424,6 +2448,10 @@ _apex() {
                     return 0
                     ;;
                 --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2435,7 +2463,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__task__subcmd__kill)
-            opts="-q -v -C -g -Q -l -s -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --signal --help"
+            opts="-q -v -C -g -Q -l -s -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --filter --signal --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2478,6 +2506,10 @@ _apex() {
                     return 0
                     ;;
                 --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2497,7 +2529,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__task__subcmd__list)
-            opts="-q -v -C -g -Q -l -n -a -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --schedule --label --name --limit --all --help"
+            opts="-q -v -C -g -Q -l -n -a -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --schedule --label --name --limit --all --filter --columns --sort --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2555,6 +2587,18 @@ _apex() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --columns)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sort)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -2563,7 +2607,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__task__subcmd__logs)
-            opts="-q -v -C -g -Q -l -f -n -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --follow --lines --attempt --stdout --stderr --raw --help"
+            opts="-q -v -C -g -Q -l -f -n -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --filter --follow --lines --attempt --stdout --stderr --raw --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2606,6 +2650,10 @@ _apex() {
                     return 0
                     ;;
                 --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2663,7 +2711,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__task__subcmd__pause)
-            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --help"
+            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --filter --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2706,6 +2754,10 @@ _apex() {
                     return 0
                     ;;
                 --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2759,7 +2811,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__task__subcmd__release)
-            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --help"
+            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --filter --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2802,6 +2854,10 @@ _apex() {
                     return 0
                     ;;
                 --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2813,7 +2869,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__task__subcmd__resume)
-            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --help"
+            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --filter --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2856,6 +2912,10 @@ _apex() {
                     return 0
                     ;;
                 --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2867,7 +2927,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__task__subcmd__retry)
-            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --failed --help"
+            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --filter --failed --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2910,6 +2970,10 @@ _apex() {
                     return 0
                     ;;
                 --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2921,7 +2985,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__task__subcmd__rm)
-            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --help"
+            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --filter --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2964,6 +3028,10 @@ _apex() {
                     return 0
                     ;;
                 --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2975,7 +3043,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__task__subcmd__show)
-            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --show-env --help"
+            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --state --queue --label --name --filter --show-env --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3021,6 +3089,10 @@ _apex() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -3029,7 +3101,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__task__subcmd__wait)
-            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --queue --label --name --timeout --state --help"
+            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --queue --label --name --filter --timeout --state --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3068,6 +3140,10 @@ _apex() {
                     return 0
                     ;;
                 --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3177,7 +3253,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__wait)
-            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --queue --label --name --timeout --state --help"
+            opts="-q -v -C -g -Q -l -h --json --quiet --verbose --color --project --global --no-start --deadline --queue --label --name --filter --timeout --state --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3216,6 +3292,10 @@ _apex() {
                     return 0
                     ;;
                 --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
