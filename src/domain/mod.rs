@@ -18,6 +18,7 @@ pub mod edit;
 pub mod error;
 pub mod id;
 pub mod identity;
+pub mod input;
 pub mod outcome;
 pub mod place;
 pub mod prune;

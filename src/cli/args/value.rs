@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::cli::keys::{InvalidKeys, Keys};
 use crate::cli::time;
 use crate::config::Level;
 use crate::domain::outcome::SignalName;
@@ -46,6 +47,11 @@ pub enum Error {
 /// Reads a length of time.
 pub fn duration(text: &str) -> Result<Duration, units::Error> {
     units::parse_duration(text)
+}
+
+/// Reads keys that are typed in a row.
+pub fn keys(text: &str) -> Result<Keys, InvalidKeys> {
+    Keys::parse(text)
 }
 
 /// Reads a size, in bytes.

@@ -21,6 +21,7 @@ pub(super) mod bulk;
 pub(super) mod daemon;
 pub(super) mod edit;
 pub(super) mod event;
+pub(super) mod input;
 pub(super) mod prune;
 pub(super) mod query;
 pub(super) mod queue;

@@ -23,6 +23,7 @@ mod event;
 mod exit;
 mod files;
 mod flags;
+mod input;
 mod json;
 mod limit;
 mod older;
@@ -40,6 +41,7 @@ mod shape;
 mod state;
 mod steer;
 mod stream;
+mod terminal;
 
 /// A shell line that runs until [`go`].
 const UNTIL_GO: &str = "while [ ! -e go ]; do sleep 0.01; done";
