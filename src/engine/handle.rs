@@ -403,6 +403,7 @@ impl Handle {
             draining: self.is_draining(),
             untrusted: self.is_untrusted().await,
             held_up: pulse.held_up,
+            windows: self.shared.settings().windows.at((self.shared.world.now)()),
         })
     }
 

@@ -16,6 +16,7 @@ use crate::domain::queue::{Queue, QueuePause};
 use crate::domain::schedule::{Cron, Missed, Overlap, Schedule, SchedulePause, When};
 use crate::domain::task::{State, Task, TaskSpec};
 use crate::domain::time::Timestamp;
+use crate::domain::window::{NextChange, OpenWindow, Standing};
 
 /// 2026-01-15T10:30:00Z.
 pub(crate) const NOW: Timestamp = Timestamp(1_768_473_000_000);
@@ -199,6 +200,27 @@ pub(crate) fn queue_paused() -> Change {
     }
 }
 
+/// A window that is open until the evening.
+pub(crate) fn windows() -> Standing {
+    let evening = Timestamp(NOW.0 + 6 * 3_600_000 + 1_800_000);
+    Standing {
+        open: vec![OpenWindow {
+            name: "day".to_owned(),
+            opened_at: Timestamp(evening.0 - 9 * 3_600_000),
+            closes_at: Some(evening),
+            time_zone: Some("Europe/Vienna".to_owned()),
+            max_concurrent: Some(1),
+            pause: vec!["gpu".to_owned()],
+        }],
+        next: Some(NextChange {
+            at: evening,
+            time_zone: Some("Europe/Vienna".to_owned()),
+            opens: vec!["night".to_owned()],
+            closes: vec!["day".to_owned()],
+        }),
+    }
+}
+
 /// A daemon that has been up for an hour and runs one task.
 pub(crate) fn daemon() -> DaemonStatus {
     DaemonStatus {
@@ -230,5 +252,6 @@ pub(crate) fn daemon() -> DaemonStatus {
         draining: false,
         untrusted: false,
         held_up: None,
+        windows: Standing::default(),
     }
 }

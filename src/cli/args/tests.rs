@@ -364,6 +364,9 @@ fn every_flag_of_the_other_commands_is_read() {
             name: Some("b*".to_owned()),
             limit: Some(3),
             all: false,
+            filter: None,
+            columns: vec![],
+            sort: None,
         })
     );
     let overrides = daemon::Overrides { max_concurrent: Some(7), poll_interval: Some(Duration::from_millis(250)) };

@@ -3,7 +3,7 @@
 use crate::cli::render::sheet::Sheet;
 use crate::cli::render::table::{Align, Cell, Column, Table, cut};
 use crate::cli::render::task::{command, time_taken, waits_for};
-use crate::cli::render::{UNTRUSTED, ago, queue, running_in_words, schedule, state_style, waiting_in_words};
+use crate::cli::render::{UNTRUSTED, ago, queue, running_in_words, schedule, state_style, waiting_in_words, window};
 use crate::domain::daemon::DaemonStatus;
 use crate::domain::query::Counts;
 use crate::domain::queue::Queue;
@@ -11,6 +11,7 @@ use crate::domain::schedule::Schedule;
 use crate::domain::task::{State, Task};
 use crate::domain::text::neutralize;
 use crate::domain::time::Timestamp;
+use crate::domain::window::Standing;
 use crate::paths::Project;
 
 /// What the screen shows.
@@ -28,6 +29,8 @@ pub struct Screen {
     pub queues: Vec<Queue>,
     /// The schedules that are due next.
     pub schedules: Vec<Schedule>,
+    /// Which time windows are open.
+    pub windows: Standing,
     /// Tasks that hold a slot.
     pub running: Vec<Task>,
     /// Tasks that wait, those first that come first.
@@ -60,6 +63,10 @@ pub fn screen(screen: &Screen, project: &Project, now: Timestamp, width: Option<
     }
     if let Some(lacking) = screen.daemon.as_ref().and_then(|status| status.held_up.as_ref()) {
         sheet.topic("held up", neutralize(lacking));
+    }
+    if let Some(next) = window::next(&screen.windows, now) {
+        sheet.topic("windows", next);
+        sheet.block(window::overview(&screen.windows, now, width));
     }
     if let Some(overview) = queue::overview(&screen.queues, now, width) {
         sheet.topic("queues", "");

@@ -9,6 +9,7 @@ use crate::domain::id::{AssignmentId, TaskId};
 use crate::domain::queue::{free_in_queue, lowest_free_slot};
 use crate::domain::task::State;
 use crate::store::Error;
+use crate::store::memory::queue::Stored;
 use crate::store::memory::{Entry, Tables};
 use crate::store::task::{Add, Added, Claim, Claimed, Finish, Finished, InFlight, Renew, Start, Unclaim};
 use crate::store::transition;
@@ -61,7 +62,8 @@ impl Tables {
         };
         let most = claim.assignments.len().saturating_sub(claim.after.iter().filter(is_open).count());
         let mut ready = Vec::new();
-        for (name, queue) in self.queues.iter().filter(|(_, queue)| queue.pause.is_none()) {
+        let is_open = |name: &String, queue: &Stored| queue.pause.is_none() && !claim.shut.contains(name);
+        for (name, queue) in self.queues.iter().filter(|(name, queue)| is_open(name, queue)) {
             let of_queue = || self.tasks.values().map(|entry| &entry.task).filter(|task| task.spec.queue == *name);
             let taken = of_queue().filter(|task| task.state.is_active()).count();
             let mut first: Vec<_> = of_queue()

@@ -36,6 +36,7 @@ use crate::store::{ChangeStore, Error, QueueStore, Reply, ScheduleStore, Store, 
 
 mod check;
 mod code;
+mod condition;
 mod copy;
 mod fault;
 mod guard;
@@ -48,6 +49,7 @@ mod recover;
 mod reserve;
 mod schedule;
 mod schema;
+mod sort;
 mod step;
 #[cfg(test)]
 mod tests;

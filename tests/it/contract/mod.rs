@@ -22,6 +22,7 @@ mod environment;
 mod event;
 mod exit;
 mod files;
+mod filter;
 mod flags;
 mod input;
 mod json;
@@ -42,6 +43,7 @@ mod state;
 mod steer;
 mod stream;
 mod terminal;
+mod window;
 
 /// A shell line that runs until [`go`].
 const UNTIL_GO: &str = "while [ ! -e go ]; do sleep 0.01; done";
