@@ -49,6 +49,9 @@ _apex() {
             apex,ls)
                 cmd="apex__subcmd__ls"
                 ;;
+            apex,progress)
+                cmd="apex__subcmd__progress"
+                ;;
             apex,queue)
                 cmd="apex__subcmd__queue"
                 ;;
@@ -224,7 +227,7 @@ _apex() {
 
     case "${cmd}" in
         apex)
-            opts="-q -v -C -g -h -V --json --quiet --verbose --color --project --global --no-start --deadline --help --version init run status events trust doctor version completions add ls logs wait cancel task queue schedule daemon config db"
+            opts="-q -v -C -g -h -V --json --quiet --verbose --color --project --global --no-start --deadline --help --version init run status events progress trust doctor version completions add ls logs wait cancel task queue schedule daemon config db"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1325,6 +1328,52 @@ _apex() {
                     return 0
                     ;;
                 --sort)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        apex__subcmd__progress)
+            opts="-q -v -C -g -m -h --json --quiet --verbose --color --project --global --no-start --deadline --total --message --done --task --wait --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --project)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -C)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --deadline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --total)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --message)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -m)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --task)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

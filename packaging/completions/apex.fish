@@ -40,6 +40,7 @@ complete -c apex -n "__fish_apex_needs_command" -f -a "init" -d 'Makes a project
 complete -c apex -n "__fish_apex_needs_command" -f -a "run" -d 'Adds a task and follows it: its output, then its exit code'
 complete -c apex -n "__fish_apex_needs_command" -f -a "status" -d 'Shows the whole project on one screen'
 complete -c apex -n "__fish_apex_needs_command" -f -a "events" -d 'Prints every change of a task, a queue or a schedule, in order'
+complete -c apex -n "__fish_apex_needs_command" -f -a "progress" -d 'Says how far a task is'
 complete -c apex -n "__fish_apex_needs_command" -f -a "trust" -d 'Accepts a project that came from elsewhere'
 complete -c apex -n "__fish_apex_needs_command" -f -a "doctor" -d 'Says what is wrong, and what to do about it'
 complete -c apex -n "__fish_apex_needs_command" -f -a "version" -d 'Prints the versions of the program, the wire, the JSON and the database'
@@ -130,6 +131,22 @@ complete -c apex -n "__fish_apex_using_subcommand events" -s g -l global -d 'Use
 complete -c apex -n "__fish_apex_using_subcommand events" -l no-start -d 'Do not start the daemon'
 complete -c apex -n "__fish_apex_using_subcommand events" -s f -l follow -d 'Go on with what happens, until the daemon is stopped'
 complete -c apex -n "__fish_apex_using_subcommand events" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand progress" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand progress" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand progress" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand progress" -l total -d 'Of how much' -r
+complete -c apex -n "__fish_apex_using_subcommand progress" -s m -l message -d 'What it is about just now, for people; an empty one takes the one before away' -r
+complete -c apex -n "__fish_apex_using_subcommand progress" -l task -d 'Of this task, instead of the one it is typed in' -r
+complete -c apex -n "__fish_apex_using_subcommand progress" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand progress" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand progress" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand progress" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand progress" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand progress" -l done -d 'All of it is done, however much that is'
+complete -c apex -n "__fish_apex_using_subcommand progress" -l wait -d 'Stay until it, or a newer one, is stored for good'
+complete -c apex -n "__fish_apex_using_subcommand progress" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c apex -n "__fish_apex_using_subcommand trust" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
 always\t'Always'
 never\t'Never'"

@@ -23,6 +23,7 @@ pub mod identity;
 pub mod input;
 pub mod outcome;
 pub mod place;
+pub mod progress;
 pub mod prune;
 pub mod query;
 pub mod queue;

@@ -18,6 +18,7 @@ pub mod input;
 pub mod json;
 pub mod log;
 pub mod metrics;
+pub mod progress;
 pub mod prune;
 pub mod queue;
 pub mod schedule;

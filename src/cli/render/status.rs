@@ -3,7 +3,9 @@
 use crate::cli::render::sheet::Sheet;
 use crate::cli::render::table::{Align, Cell, Column, Table, cut};
 use crate::cli::render::task::{command, time_taken, waits_for};
-use crate::cli::render::{UNTRUSTED, ago, queue, running_in_words, schedule, state_style, waiting_in_words, window};
+use crate::cli::render::{
+    UNTRUSTED, ago, progress, queue, running_in_words, schedule, state_style, waiting_in_words, window,
+};
 use crate::domain::daemon::DaemonStatus;
 use crate::domain::query::Counts;
 use crate::domain::queue::Queue;
@@ -86,7 +88,12 @@ pub fn screen(screen: &Screen, project: &Project, now: Timestamp, width: Option<
             (count, None) => format!("{count} when the daemon was last seen"),
         },
     );
-    sheet.block(table(&screen.running, width, |task| time_taken(task, now).unwrap_or_default(), reason));
+    sheet.block(table(
+        &screen.running,
+        width,
+        |task| time_taken(task, now).unwrap_or_default(),
+        |task| progress::whole(task).or_else(|| reason(task)),
+    ));
 
     sheet.topic("waiting", waiting_in_words(counts).unwrap_or_else(|| "nothing".to_owned()));
     sheet.block(table(&screen.waiting, width, |task| ago(task.created_at, now), |task| waits_for(task, now)));

@@ -151,6 +151,9 @@ fn task_in(n: u64, state: State) -> Task {
         started_at: None,
         ended_at: None,
         exit: None,
+        told: None,
+        expected: None,
+        time_left: None,
         attempts: Vec::new(),
     }
 }
@@ -246,6 +249,13 @@ impl TaskService for Daemon {
         Err(status::from_problem(problem()))
     }
 
+    async fn tell_progress(
+        &self,
+        _: Request<proto::TellProgressRequest>,
+    ) -> Result<Response<proto::TellProgressResponse>, Status> {
+        Err(status::from_problem(problem()))
+    }
+
     /// Each page is one task, three in all.
     async fn prune_tasks(
         &self,
@@ -338,6 +348,7 @@ fn change(seq: u64) -> Change {
         to: Some(State::Queued),
         by: Actor::Daemon,
         reason: None,
+        progress: None,
     }
 }
 

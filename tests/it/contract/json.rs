@@ -53,6 +53,9 @@ fn a_task_with_an_attempt_and_its_output() {
       ended_at: <string>
       exit_code: 0
       signal: null
+      progress: null
+      expected_ms: null
+      eta_ms: null
       attempts: [
         {
           attempt: 1
@@ -124,6 +127,9 @@ fn a_task_that_never_ran_has_every_key_too() {
       ended_at: null
       exit_code: null
       signal: null
+      progress: null
+      expected_ms: null
+      eta_ms: null
       attempts: []
     }
     "#);

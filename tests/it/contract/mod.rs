@@ -30,6 +30,7 @@ mod limit;
 mod older;
 mod operate;
 mod place;
+mod progress;
 mod project;
 mod queue;
 mod reason;
