@@ -21,7 +21,7 @@ use apex::domain::time::{Moment, Timestamp};
 use apex::link::codec::{Reader, encode};
 use apex::link::{Fact, Order, Spawn};
 use apex::store::sqlite::{Sqlite, open};
-use apex::store::task::{Add, Claim, Finish};
+use apex::store::task::{Add, Claim, Finish, Terms};
 use apex::store::{Store as _, TaskStore as _};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use tokio::runtime::Runtime;
@@ -158,7 +158,7 @@ impl World {
     fn claim(&self, count: u64) -> Vec<AssignmentId> {
         let assignments = (0..count).map(|_| assignment()).collect();
         let (owner, boot) = (GuardianId(Uuid::from_u128(1)), BootId(Uuid::from_u128(2)));
-        let claim = Claim { owner, boot, assignments, after: Vec::new(), now: NOW, lease_until: NOW };
+        let claim = Claim { owner, boot, assignments, after: Vec::new(), now: NOW, lease_until: NOW, terms: Terms::default() };
         let claimed = self.runtime.block_on(self.store.claim(claim)).expect("claimed");
         claimed.into_iter().map(|claimed| claimed.attempt.assignment).collect()
     }

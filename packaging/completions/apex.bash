@@ -248,7 +248,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__add)
-            opts="-q -v -C -g -n -l -p -Q -h --json --quiet --verbose --color --project --global --no-start --deadline --name --label --priority --cwd --env --env-file --clean-env --stdin --split-output --key --queue --after --after-any --at --in --hold --retries --retry-delay --retry-backoff --retry-max-delay --retry-on --on-interrupt --timeout --output-limit --kill-signal --kill-grace --from --wait --follow --help"
+            opts="-q -v -C -g -n -l -p -Q -h --json --quiet --verbose --color --project --global --no-start --deadline --name --label --priority --cwd --env --env-file --clean-env --stdin --split-output --key --queue --after --after-any --at --in --need --hold --retries --retry-delay --retry-backoff --retry-max-delay --retry-on --on-interrupt --timeout --output-limit --kill-signal --kill-grace --from --wait --follow --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -335,6 +335,10 @@ _apex() {
                     return 0
                     ;;
                 --in)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --need)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1340,7 +1344,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__queue__subcmd__add)
-            opts="-q -v -C -g -h --json --quiet --verbose --color --project --global --no-start --deadline --slots --help"
+            opts="-q -v -C -g -h --json --quiet --verbose --color --project --global --no-start --deadline --slots --weight --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1363,6 +1367,10 @@ _apex() {
                     return 0
                     ;;
                 --slots)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --weight)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1502,7 +1510,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__queue__subcmd__set)
-            opts="-q -v -C -g -h --json --quiet --verbose --color --project --global --no-start --deadline --slots --help"
+            opts="-q -v -C -g -h --json --quiet --verbose --color --project --global --no-start --deadline --slots --weight --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1528,6 +1536,10 @@ _apex() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --weight)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1536,7 +1548,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__run)
-            opts="-q -v -C -g -n -l -p -Q -h --json --quiet --verbose --color --project --global --no-start --deadline --name --label --priority --cwd --env --env-file --clean-env --stdin --split-output --key --queue --after --after-any --at --in --hold --retries --retry-delay --retry-backoff --retry-max-delay --retry-on --on-interrupt --timeout --output-limit --kill-signal --kill-grace --detach-after --help"
+            opts="-q -v -C -g -n -l -p -Q -h --json --quiet --verbose --color --project --global --no-start --deadline --name --label --priority --cwd --env --env-file --clean-env --stdin --split-output --key --queue --after --after-any --at --in --need --hold --retries --retry-delay --retry-backoff --retry-max-delay --retry-on --on-interrupt --timeout --output-limit --kill-signal --kill-grace --detach-after --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1626,6 +1638,10 @@ _apex() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --need)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --retries)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1708,7 +1724,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__schedule__subcmd__add)
-            opts="-q -v -C -g -n -l -Q -p -h --json --quiet --verbose --color --project --global --no-start --deadline --cron --every --at --tz --missed --overlap --name --label --queue --priority --cwd --env --env-file --clean-env --stdin --split-output --key --retries --retry-delay --retry-backoff --retry-max-delay --retry-on --on-interrupt --timeout --output-limit --kill-signal --kill-grace --help"
+            opts="-q -v -C -g -n -l -Q -p -h --json --quiet --verbose --color --project --global --no-start --deadline --cron --every --at --tz --missed --overlap --name --label --queue --need --priority --cwd --env --env-file --clean-env --stdin --split-output --key --retries --retry-delay --retry-backoff --retry-max-delay --retry-on --on-interrupt --timeout --output-limit --kill-signal --kill-grace --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1775,6 +1791,10 @@ _apex() {
                     return 0
                     ;;
                 -Q)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --need)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2094,7 +2114,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__task__subcmd__add)
-            opts="-q -v -C -g -n -l -p -Q -h --json --quiet --verbose --color --project --global --no-start --deadline --name --label --priority --cwd --env --env-file --clean-env --stdin --split-output --key --queue --after --after-any --at --in --hold --retries --retry-delay --retry-backoff --retry-max-delay --retry-on --on-interrupt --timeout --output-limit --kill-signal --kill-grace --from --wait --follow --help"
+            opts="-q -v -C -g -n -l -p -Q -h --json --quiet --verbose --color --project --global --no-start --deadline --name --label --priority --cwd --env --env-file --clean-env --stdin --split-output --key --queue --after --after-any --at --in --need --hold --retries --retry-delay --retry-backoff --retry-max-delay --retry-on --on-interrupt --timeout --output-limit --kill-signal --kill-grace --from --wait --follow --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2181,6 +2201,10 @@ _apex() {
                     return 0
                     ;;
                 --in)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --need)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

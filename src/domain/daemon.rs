@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::domain::id::TaskId;
 use crate::domain::query::Counts;
 use crate::domain::queue::Queue;
+use crate::domain::resource::Resources;
 use crate::domain::task::State;
 use crate::domain::time::Timestamp;
 
@@ -39,6 +41,10 @@ pub struct DaemonStatus {
     pub untrusted: bool,
     /// What the machine lacks, because of which nothing is started at the moment.
     pub held_up: Option<String>,
+    /// How the resources stand.
+    pub resources: Resources,
+    /// Tasks that wait for others, and lend their slot and what they were granted meanwhile.
+    pub lending: Vec<TaskId>,
 }
 
 /// What is measured about a daemon and its tasks.

@@ -46,6 +46,7 @@ impl Handle {
         let check = || {
             task.check(place)?;
             refuse_what_nobody_does(&task.spec)?;
+            self.refuse_what_never_fits(&task.spec)?;
             if let Stdin::Upload(upload) = task.spec.stdin {
                 self.shared.outputs.check_upload(upload)?;
             }

@@ -140,6 +140,7 @@ impl Handle {
         new.env.0.retain(|(name, _)| !(self.is_kept_out)(name));
         new.check()?;
         refuse_what_nobody_does(&new.spec)?;
+        self.refuse_what_never_fits(&new.spec)?;
         if let Stdin::Upload(upload) = new.spec.stdin {
             self.shared.outputs.check_upload(upload)?;
         }

@@ -19,6 +19,7 @@ pub mod log;
 pub mod metrics;
 pub mod prune;
 pub mod queue;
+pub mod resource;
 pub mod schedule;
 pub mod status;
 pub mod task;

@@ -8,6 +8,7 @@ pub mod daemon;
 pub mod doctor;
 pub mod event;
 pub mod queue;
+pub mod resource;
 pub mod schedule;
 pub mod sheet;
 pub mod status;
@@ -96,7 +97,10 @@ pub const UNTRUSTED: &str = "the project came from elsewhere and nothing of it i
 /// Returns how a running daemon stands, on one line.
 pub fn running_in_words(status: &DaemonStatus) -> String {
     let draining = if status.draining { ", draining" } else { "" };
-    let slots = format!("{} of {} slots used", status.active, status.max_concurrent);
+    let lent = u32::try_from(status.lending.len()).unwrap_or(u32::MAX);
+    let used = status.active.saturating_sub(lent);
+    let lent = if lent > 0 { format!(", {lent} lent") } else { String::new() };
+    let slots = format!("{used} of {} slots used{lent}", status.max_concurrent);
     format!("running{draining} (pid {}), up {}, {slots}", status.guardian_pid, format_elapsed(status.uptime))
 }
 

@@ -3,10 +3,11 @@
 use crate::cli::render::sheet::Sheet;
 use crate::cli::render::table::{Align, Cell, Column, Table, cut};
 use crate::cli::render::task::{command, time_taken, waits_for};
-use crate::cli::render::{UNTRUSTED, ago, queue, running_in_words, schedule, state_style, waiting_in_words};
+use crate::cli::render::{UNTRUSTED, ago, queue, resource, running_in_words, schedule, state_style, waiting_in_words};
 use crate::domain::daemon::DaemonStatus;
 use crate::domain::query::Counts;
 use crate::domain::queue::Queue;
+use crate::domain::resource::Resources;
 use crate::domain::schedule::Schedule;
 use crate::domain::task::{State, Task};
 use crate::domain::text::neutralize;
@@ -26,6 +27,8 @@ pub struct Screen {
     pub untrusted: bool,
     /// The queues; none if there is no store yet.
     pub queues: Vec<Queue>,
+    /// The resources.
+    pub resources: Resources,
     /// The schedules that are due next.
     pub schedules: Vec<Schedule>,
     /// Tasks that hold a slot.
@@ -61,6 +64,9 @@ pub fn screen(screen: &Screen, project: &Project, now: Timestamp, width: Option<
     if let Some(lacking) = screen.daemon.as_ref().and_then(|status| status.held_up.as_ref()) {
         sheet.topic("held up", neutralize(lacking));
     }
+    if let Some(overview) = resource::overview(&screen.resources) {
+        sheet.topic("resources", overview);
+    }
     if let Some(overview) = queue::overview(&screen.queues, now, width) {
         sheet.topic("queues", "");
         sheet.block(Some(overview));
@@ -82,7 +88,10 @@ pub fn screen(screen: &Screen, project: &Project, now: Timestamp, width: Option<
     sheet.block(table(&screen.running, width, |task| time_taken(task, now).unwrap_or_default(), reason));
 
     sheet.topic("waiting", waiting_in_words(counts).unwrap_or_else(|| "nothing".to_owned()));
-    sheet.block(table(&screen.waiting, width, |task| ago(task.created_at, now), |task| waits_for(task, now)));
+    sheet.block(table(&screen.waiting, width, |task| ago(task.created_at, now), |task| {
+        let waits = resource::waits(task, &screen.resources, now);
+        waits_for(task, now).or(waits.filter(|_| task.state == State::Queued))
+    }));
 
     if let Some(overview) = schedule::overview(&screen.schedules, now, width) {
         sheet.topic("schedules", "");

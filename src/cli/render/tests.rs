@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::cli::render::status::Screen;
+use crate::domain::resource::Resources;
 use crate::domain::task::{Backoff, Environment, OnInterrupt, RetryPolicy, Task};
 use crate::domain::text::is_unsafe;
 use crate::paths::Project;
@@ -97,6 +98,7 @@ fn nothing_a_user_wrote_steers_the_terminal() {
         out_of_reach: None,
         counts: Some(status.counts.clone()),
         queues: vec![queue.clone()],
+        resources: Resources::default(),
         schedules: Vec::new(),
         running: vec![task.clone()],
         waiting: vec![task.clone()],
@@ -241,6 +243,7 @@ fn the_whole_project_on_one_screen() {
         out_of_reach: None,
         counts: Some(daemon().counts),
         queues: vec![default_queue()],
+        resources: Resources::default(),
         schedules: Vec::new(),
         running: vec![running(14, &["cargo", "test"], NOW)],
         waiting: vec![queued()],
@@ -280,6 +283,7 @@ fn an_empty_project_on_one_screen() {
         out_of_reach: None,
         counts: None,
         queues: vec![],
+        resources: Resources::default(),
         schedules: Vec::new(),
         running: vec![],
         waiting: vec![],
@@ -303,6 +307,7 @@ fn queues_are_on_the_screen_where_they_say_something() {
         out_of_reach: None,
         counts: Some(daemon().counts),
         queues: vec![default_queue(), paused_queue()],
+        resources: Resources::default(),
         schedules: Vec::new(),
         running: vec![],
         waiting: vec![],

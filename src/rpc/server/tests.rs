@@ -74,6 +74,8 @@ impl World {
                 kill_grace: second,
                 leftovers: crate::domain::attempt::Leftovers::Kill,
                 keep_for: None,
+                pools: Arc::default(),
+                reserve_after: Duration::from_secs(30),
             },
             project: dir.path().to_owned(),
             socket: dir.path().join("s"),
@@ -233,6 +235,7 @@ impl Hands {
             after: Vec::new(),
             now: now(),
             lease_until: now(),
+            terms: crate::store::task::Terms::default(),
         };
         let claimed = self.store.claim(claim).await.unwrap().remove(0);
         let files = self.outputs.prepare(claimed.task.id, claimed.attempt.number, true).unwrap();

@@ -31,6 +31,7 @@ mod place;
 mod project;
 mod queue;
 mod reason;
+mod resource;
 mod retention;
 mod retry;
 mod rows;

@@ -80,6 +80,8 @@ impl Stage {
                 kill_grace: Duration::from_secs(10),
                 leftovers: Leftovers::Kill,
                 keep_for: None,
+                pools: Arc::default(),
+                reserve_after: Duration::from_secs(30),
             },
             project: dir.path().to_owned(),
             socket: dir.path().join("daemon.sock"),
