@@ -225,6 +225,9 @@ complete -c apex -n "__fish_apex_using_subcommand ls" -l schedule -d 'Only tasks
 complete -c apex -n "__fish_apex_using_subcommand ls" -s l -l label -d 'Only tasks with this label' -r
 complete -c apex -n "__fish_apex_using_subcommand ls" -s n -l name -d 'Only tasks whose name matches: `*`, `?`, `[…]`' -r
 complete -c apex -n "__fish_apex_using_subcommand ls" -l limit -d 'At most so many, the newest' -r
+complete -c apex -n "__fish_apex_using_subcommand ls" -l filter -d 'Only tasks for which this holds, such as `state=failed and duration>10m`; see below' -r
+complete -c apex -n "__fish_apex_using_subcommand ls" -l columns -d 'Which columns, in this order; see below' -r
+complete -c apex -n "__fish_apex_using_subcommand ls" -l sort -d 'In the order of a field, and with `:desc` the greatest first; see below' -r
 complete -c apex -n "__fish_apex_using_subcommand ls" -l json -d 'Print JSON'
 complete -c apex -n "__fish_apex_using_subcommand ls" -s q -l quiet -d 'Say less; `add` prints the bare id'
 complete -c apex -n "__fish_apex_using_subcommand ls" -s v -l verbose -d 'Say more'
@@ -241,6 +244,7 @@ complete -c apex -n "__fish_apex_using_subcommand logs" -l state -d 'Tasks in th
 complete -c apex -n "__fish_apex_using_subcommand logs" -s Q -l queue -d 'Tasks of this queue' -r
 complete -c apex -n "__fish_apex_using_subcommand logs" -s l -l label -d 'Tasks with this label' -r
 complete -c apex -n "__fish_apex_using_subcommand logs" -l name -d 'Tasks whose name matches: `*`, `?`, `[…]`' -r
+complete -c apex -n "__fish_apex_using_subcommand logs" -l filter -d 'Tasks for which this holds, as in `apex task list --filter`' -r
 complete -c apex -n "__fish_apex_using_subcommand logs" -s n -l lines -d 'Only the last N lines' -r
 complete -c apex -n "__fish_apex_using_subcommand logs" -l attempt -d 'Of this attempt instead of the last one' -r
 complete -c apex -n "__fish_apex_using_subcommand logs" -l json -d 'Print JSON'
@@ -261,6 +265,7 @@ complete -c apex -n "__fish_apex_using_subcommand wait" -l deadline -d 'How long
 complete -c apex -n "__fish_apex_using_subcommand wait" -s Q -l queue -d 'Tasks of this queue' -r
 complete -c apex -n "__fish_apex_using_subcommand wait" -s l -l label -d 'Tasks with this label' -r
 complete -c apex -n "__fish_apex_using_subcommand wait" -l name -d 'Tasks whose name matches: `*`, `?`, `[…]`' -r
+complete -c apex -n "__fish_apex_using_subcommand wait" -l filter -d 'Tasks for which this holds, as in `apex task list --filter`' -r
 complete -c apex -n "__fish_apex_using_subcommand wait" -l timeout -d 'Give up after this time, and exit with 75' -r
 complete -c apex -n "__fish_apex_using_subcommand wait" -l state -d 'Wait only until the tasks are in this state' -r
 complete -c apex -n "__fish_apex_using_subcommand wait" -l json -d 'Print JSON'
@@ -278,6 +283,7 @@ complete -c apex -n "__fish_apex_using_subcommand cancel" -l state -d 'Tasks in 
 complete -c apex -n "__fish_apex_using_subcommand cancel" -s Q -l queue -d 'Tasks of this queue' -r
 complete -c apex -n "__fish_apex_using_subcommand cancel" -s l -l label -d 'Tasks with this label' -r
 complete -c apex -n "__fish_apex_using_subcommand cancel" -l name -d 'Tasks whose name matches: `*`, `?`, `[…]`' -r
+complete -c apex -n "__fish_apex_using_subcommand cancel" -l filter -d 'Tasks for which this holds, as in `apex task list --filter`' -r
 complete -c apex -n "__fish_apex_using_subcommand cancel" -l reason -d 'Why, for people' -r
 complete -c apex -n "__fish_apex_using_subcommand cancel" -l json -d 'Print JSON'
 complete -c apex -n "__fish_apex_using_subcommand cancel" -s q -l quiet -d 'Say less; `add` prints the bare id'
@@ -366,6 +372,9 @@ complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcomma
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from list" -s l -l label -d 'Only tasks with this label' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from list" -s n -l name -d 'Only tasks whose name matches: `*`, `?`, `[…]`' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from list" -l limit -d 'At most so many, the newest' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from list" -l filter -d 'Only tasks for which this holds, such as `state=failed and duration>10m`; see below' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from list" -l columns -d 'Which columns, in this order; see below' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from list" -l sort -d 'In the order of a field, and with `:desc` the greatest first; see below' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from list" -l json -d 'Print JSON'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say less; `add` prints the bare id'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more'
@@ -382,6 +391,7 @@ complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcomma
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from show" -s Q -l queue -d 'Tasks of this queue' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from show" -s l -l label -d 'Tasks with this label' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from show" -l name -d 'Tasks whose name matches: `*`, `?`, `[…]`' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from show" -l filter -d 'Tasks for which this holds, as in `apex task list --filter`' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from show" -l json -d 'Print JSON'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say less; `add` prints the bare id'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more'
@@ -398,6 +408,7 @@ complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcomma
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from logs" -s Q -l queue -d 'Tasks of this queue' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from logs" -s l -l label -d 'Tasks with this label' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from logs" -l name -d 'Tasks whose name matches: `*`, `?`, `[…]`' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from logs" -l filter -d 'Tasks for which this holds, as in `apex task list --filter`' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from logs" -s n -l lines -d 'Only the last N lines' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from logs" -l attempt -d 'Of this attempt instead of the last one' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from logs" -l json -d 'Print JSON'
@@ -418,6 +429,7 @@ complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcomma
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from wait" -s Q -l queue -d 'Tasks of this queue' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from wait" -s l -l label -d 'Tasks with this label' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from wait" -l name -d 'Tasks whose name matches: `*`, `?`, `[…]`' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from wait" -l filter -d 'Tasks for which this holds, as in `apex task list --filter`' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from wait" -l timeout -d 'Give up after this time, and exit with 75' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from wait" -l state -d 'Wait only until the tasks are in this state' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from wait" -l json -d 'Print JSON'
@@ -435,6 +447,7 @@ complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcomma
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from cancel" -s Q -l queue -d 'Tasks of this queue' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from cancel" -s l -l label -d 'Tasks with this label' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from cancel" -l name -d 'Tasks whose name matches: `*`, `?`, `[…]`' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from cancel" -l filter -d 'Tasks for which this holds, as in `apex task list --filter`' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from cancel" -l reason -d 'Why, for people' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from cancel" -l json -d 'Print JSON'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from cancel" -s q -l quiet -d 'Say less; `add` prints the bare id'
@@ -452,6 +465,7 @@ complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcomma
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from kill" -s Q -l queue -d 'Tasks of this queue' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from kill" -s l -l label -d 'Tasks with this label' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from kill" -l name -d 'Tasks whose name matches: `*`, `?`, `[…]`' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from kill" -l filter -d 'Tasks for which this holds, as in `apex task list --filter`' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from kill" -s s -l signal -d 'The signal, by name or number' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from kill" -l json -d 'Print JSON'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from kill" -s q -l quiet -d 'Say less; `add` prints the bare id'
@@ -468,6 +482,7 @@ complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcomma
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from release" -s Q -l queue -d 'Tasks of this queue' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from release" -s l -l label -d 'Tasks with this label' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from release" -l name -d 'Tasks whose name matches: `*`, `?`, `[…]`' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from release" -l filter -d 'Tasks for which this holds, as in `apex task list --filter`' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from release" -l json -d 'Print JSON'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from release" -s q -l quiet -d 'Say less; `add` prints the bare id'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from release" -s v -l verbose -d 'Say more'
@@ -483,6 +498,7 @@ complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcomma
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from hold" -s Q -l queue -d 'Tasks of this queue' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from hold" -s l -l label -d 'Tasks with this label' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from hold" -l name -d 'Tasks whose name matches: `*`, `?`, `[…]`' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from hold" -l filter -d 'Tasks for which this holds, as in `apex task list --filter`' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from hold" -l json -d 'Print JSON'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from hold" -s q -l quiet -d 'Say less; `add` prints the bare id'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from hold" -s v -l verbose -d 'Say more'
@@ -498,6 +514,7 @@ complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcomma
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from pause" -s Q -l queue -d 'Tasks of this queue' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from pause" -s l -l label -d 'Tasks with this label' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from pause" -l name -d 'Tasks whose name matches: `*`, `?`, `[…]`' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from pause" -l filter -d 'Tasks for which this holds, as in `apex task list --filter`' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from pause" -l json -d 'Print JSON'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from pause" -s q -l quiet -d 'Say less; `add` prints the bare id'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from pause" -s v -l verbose -d 'Say more'
@@ -513,6 +530,7 @@ complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcomma
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from resume" -s Q -l queue -d 'Tasks of this queue' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from resume" -s l -l label -d 'Tasks with this label' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from resume" -l name -d 'Tasks whose name matches: `*`, `?`, `[…]`' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from resume" -l filter -d 'Tasks for which this holds, as in `apex task list --filter`' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from resume" -l json -d 'Print JSON'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from resume" -s q -l quiet -d 'Say less; `add` prints the bare id'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from resume" -s v -l verbose -d 'Say more'
@@ -528,6 +546,7 @@ complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcomma
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from retry" -s Q -l queue -d 'Tasks of this queue' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from retry" -s l -l label -d 'Tasks with this label' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from retry" -l name -d 'Tasks whose name matches: `*`, `?`, `[…]`' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from retry" -l filter -d 'Tasks for which this holds, as in `apex task list --filter`' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from retry" -l json -d 'Print JSON'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from retry" -s q -l quiet -d 'Say less; `add` prints the bare id'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from retry" -s v -l verbose -d 'Say more'
@@ -544,6 +563,7 @@ complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcomma
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from rm" -s Q -l queue -d 'Tasks of this queue' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from rm" -s l -l label -d 'Tasks with this label' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from rm" -l name -d 'Tasks whose name matches: `*`, `?`, `[…]`' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from rm" -l filter -d 'Tasks for which this holds, as in `apex task list --filter`' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from rm" -l json -d 'Print JSON'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from rm" -s q -l quiet -d 'Say less; `add` prints the bare id'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from rm" -s v -l verbose -d 'Say more'

@@ -22,6 +22,8 @@ pub struct Failure {
     pub problem: Problem,
     /// What led to it, the nearest first.
     pub causes: Vec<String>,
+    /// What was typed, and below it a line that points at the place that is wrong.
+    pub pointer: Option<[String; 2]>,
     /// How the program ends.
     pub exit: Exit,
     /// Nobody reads what is printed any more. Nothing is told then.
@@ -92,6 +94,9 @@ impl Failure {
         for cause in &self.causes {
             write!(text, "\n  caused by: {}", neutralize(cause)).expect("writing to a String cannot fail");
         }
+        for line in self.pointer.iter().flatten() {
+            write!(text, "\n    {}", neutralize(line)).expect("writing to a String cannot fail");
+        }
         if let Some(hint) = &self.problem.hint {
             write!(text, "\n  hint: {}", neutralize(hint)).expect("writing to a String cannot fail");
         }
@@ -125,7 +130,7 @@ fn causes(error: &(dyn StdError + 'static)) -> Vec<String> {
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
         let exit = exit::for_problem(problem.kind, true);
-        Self { problem, causes: Vec::new(), exit, reader_is_gone: false }
+        Self { problem, causes: Vec::new(), pointer: None, exit, reader_is_gone: false }
     }
 }
 
@@ -138,7 +143,7 @@ impl From<client::Error> for Failure {
             client::Error::Broken { .. } | client::Error::NotRunning { .. } => Vec::new(),
             error => causes(error),
         };
-        Self { problem, causes, exit, reader_is_gone: false }
+        Self { problem, causes, pointer: None, exit, reader_is_gone: false }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The terminal: what is typed becomes what is meant, and what came of it becomes text or JSON.
 //!
 //! Reading order: [`args`] (what can be typed) → [`session`] (project, patience) → [`connect`] (the daemon) →
-//! [`command`] (one file per command) → [`render`] (what people see) → [`ui`] (the one place that prints) → [`error`]
+//! [`command`] (one file per command; [`condition`] reads filters) → [`render`] (what people see) → [`ui`] (the one place that prints) → [`error`]
 //! (what went wrong, and the exit code). Programs get [`crate::view`] instead of `render`.
 //!
 //! Deliberately absent: decisions about tasks, which are the daemon's, and threads, but for the one that reads
@@ -12,6 +12,7 @@ pub mod args;
 pub mod bulk;
 pub mod caller;
 pub mod command;
+pub mod condition;
 pub mod connect;
 pub mod doctor;
 pub mod edit;
@@ -19,6 +20,7 @@ pub mod editor;
 pub mod environment;
 pub mod error;
 pub mod harmless;
+pub mod migration;
 pub mod progress;
 pub mod render;
 pub mod session;

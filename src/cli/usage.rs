@@ -8,7 +8,9 @@ use std::num::{IntErrorKind, ParseIntError};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::cli::args::{self, value};
+use crate::cli::condition;
 use crate::cli::error::Failure;
+use crate::cli::render::column;
 use crate::cli::time;
 use crate::domain::id::InvalidTaskId;
 use crate::domain::outcome::SignalName;
@@ -99,6 +101,7 @@ pub fn invalid_value(name: &str, typed: &str, source: &(dyn StdError + 'static))
 fn because(flag: &str, typed: &str, source: &(dyn StdError + 'static), cause: String) -> Failure {
     let mut failure = Failure::usage(format!("invalid value `{typed}` for `{flag}`"));
     failure.causes.push(cause);
+    failure.pointer = source.downcast_ref().and_then(condition::Error::pointer);
     match hint(flag, typed, source) {
         Some(hint) => failure.with_hint(hint),
         None => failure,
@@ -139,12 +142,17 @@ fn hint(flag: &str, typed: &str, source: &(dyn StdError + 'static)) -> Option<St
             value::Error::Level => {
                 like(nearest(&typed.to_lowercase(), ["error", "warn", "info", "debug", "trace"]).unwrap_or("warn"))
             }
+            value::Error::Column => like(nearest_field(typed, &column::words()).unwrap_or("id,state,command")),
+            value::Error::Sort => like(nearest_field(typed, &value::sorts()).unwrap_or("duration:desc")),
             value::Error::Setting => like("priority=5"),
             value::Error::Backoff => like("exponential"),
             value::Error::OnInterrupt => like("rerun"),
             value::Error::Missed => like(nearest(typed, ["skip", "once", "all"]).unwrap_or("once")),
             value::Error::Overlap => like(nearest(typed, ["skip", "queue", "cancel-running"]).unwrap_or("queue")),
         };
+    }
+    if let Some(error) = source.downcast_ref::<condition::Error>() {
+        return error.hint();
     }
     if let Some(error) = source.downcast_ref::<InvalidSpec>() {
         return match error {
@@ -176,6 +184,13 @@ fn hint(flag: &str, typed: &str, source: &(dyn StdError + 'static)) -> Option<St
         return Some("see the numbers of tasks with `apex task list`".to_owned());
     }
     source.is::<ParseIntError>().then(|| like("5")).flatten()
+}
+
+/// Returns the column or field that was meant, without what may follow it.
+fn nearest_field<'a>(typed: &str, words: &[&'a str]) -> Option<&'a str> {
+    let typed = typed.to_lowercase();
+    let word = typed.split(':').next().unwrap_or_default();
+    nearest(word, words.iter().copied())
 }
 
 /// Returns what clap says of a number outside of its bounds, in words: its own are `9 is not in 1..=5`.
@@ -251,7 +266,7 @@ fn unknown_flag(raw: &[OsString], error: &clap::Error) -> Option<Failure> {
 }
 
 /// Returns the word that is most like what was typed; `None` if none is.
-fn nearest<'a>(typed: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(typed: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let likeness = |word: &str| strsim::jaro_winkler(typed, word);
     let best = words.into_iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
     (likeness(best) >= ALIKE_MIN).then_some(best)

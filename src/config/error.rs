@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use crate::domain::error::ErrorKind;
 use crate::domain::queue::InvalidQueueName;
 use crate::domain::resource::InvalidResource;
+use crate::domain::window::InvalidWindow;
 use crate::units;
 
 /// Where a setting stands.
@@ -69,7 +70,9 @@ pub enum Fault {
     #[error("`{0}` is there twice")]
     Twice(String),
     /// No variable can be named so, or it is one of apex's own.
-    #[error("`{0}` cannot be the name of a variable; it needs letters, digits and `_`, and not `APEX_` at its beginning")]
+    #[error(
+        "`{0}` cannot be the name of a variable; it needs letters, digits and `_`, and not `APEX_` at its beginning"
+    )]
     Variable(String),
     /// There is no such resource.
     #[error("there is no resource `{name}`; say how much there is with `[resources] {name} = …`")]
@@ -85,6 +88,9 @@ pub enum Fault {
         /// The variable.
         variable: String,
     },
+    /// It makes no window, or not one beside the others.
+    #[error(transparent)]
+    Window(InvalidWindow),
     /// It is none of the words.
     #[error("`{value}` is not one of {words}")]
     Word {

@@ -11,6 +11,7 @@ mod origin;
 mod schema;
 mod setting;
 mod value;
+mod window;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -27,6 +28,7 @@ pub use setting::Setting;
 pub use value::Value;
 
 use crate::domain::resource::{Capacity, Pool, Pools};
+use crate::domain::window::{Window, Windows};
 
 /// What `apex init` writes into a project's `config.toml`: every key with its default, commented out.
 pub const TEMPLATE: &str = include_str!("template.toml");
@@ -52,6 +54,8 @@ pub struct Config {
     pub resources: BTreeMap<String, Capacity>,
     /// Further variables by which a task is told what it was granted, by the name of the resource.
     pub resource_variables: BTreeMap<String, Vec<String>>,
+    /// What holds at certain hours, in the order of the files.
+    pub windows: Vec<Window>,
     /// Queues that were given slots by a file or a variable, by name. One that is not here has no limit of its own.
     pub queues: BTreeMap<String, Queue>,
 }
@@ -192,6 +196,7 @@ impl Default for Config {
             retention: Retention { keep_for: Duration::from_secs(30 * 24 * 3_600) },
             resources: BTreeMap::new(),
             resource_variables: BTreeMap::new(),
+            windows: Vec::new(),
             queues: BTreeMap::new(),
         }
     }
@@ -217,6 +222,11 @@ impl Config {
             (name.clone(), Pool { capacity: capacity.clone(), variables })
         };
         Pools(self.resources.iter().map(pool).collect())
+    }
+
+    /// Returns what holds at certain hours.
+    pub fn windows(&self) -> Windows {
+        Windows::of(&self.windows)
     }
 }
 

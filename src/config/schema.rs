@@ -3,9 +3,11 @@
 
 use std::time::Duration;
 
-use crate::config::error::Fault;
-use crate::config::value::{Given, Kind, Value, capacity, duration, flag, leftovers, level, number, patterns, size, variables};
 use crate::config::Config;
+use crate::config::error::Fault;
+use crate::config::value::{
+    Given, Kind, Value, capacity, duration, flag, leftovers, level, number, patterns, size, variables,
+};
 use crate::domain::queue::check_queue_name;
 use crate::domain::resource::{Amount, Capacity, InvalidResource, check_resource_name, variable};
 use crate::domain::task::DEFAULT_QUEUE;
@@ -30,10 +32,13 @@ pub(super) enum Effect {
     Restart,
 }
 
-/// Sections whose keys stand in [`KEYS`], the one of the resources, and the one that holds a table per queue.
-pub(super) const SECTIONS: [&str; 9] =
-    ["client", "daemon", "shutdown", "log", "task", "env", "retention", RESOURCES, QUEUES];
+/// Sections whose keys stand in [`KEYS`], the one that lists windows, the one of the resources, and the one that holds a
+/// table per queue.
+pub(super) const SECTIONS: [&str; 10] =
+    ["client", "daemon", "shutdown", "log", "task", "env", "retention", WINDOWS, RESOURCES, QUEUES];
 pub(super) const QUEUES: &str = "queues";
+/// A list of tables, see [`window`](crate::config::window).
+pub(super) const WINDOWS: &str = "windows";
 /// The section whose keys are the names of resources, but for one: the table of their variables.
 pub(super) const RESOURCES: &str = "resources";
 pub(super) const VARIABLES: &str = "env";
@@ -85,9 +90,7 @@ pub(super) const KEYS: [Key; 16] = [
         kind: Kind::Text,
         effect: Effect::AtOnce,
         get: |config| length(config.daemon.reserve_after),
-        set: |config, value| {
-            duration(value, Duration::ZERO, LONGEST).map(|value| config.daemon.reserve_after = value)
-        },
+        set: |config, value| duration(value, Duration::ZERO, LONGEST).map(|value| config.daemon.reserve_after = value),
     },
     Key {
         section: "shutdown",
@@ -193,7 +196,11 @@ pub(super) fn set_queue(config: &mut Config, queue: &str, key: &str, value: &Giv
     check_queue_name(queue).map_err(Fault::Queue)?;
     let number = if key == "weight" { number(value, 1, 1_000)? } else { number(value, 0, 100_000)? };
     let queue = config.queues.entry(queue.to_owned()).or_default();
-    if key == "weight" { queue.weight = Some(number) } else { queue.slots = Some(number) }
+    if key == "weight" {
+        queue.weight = Some(number)
+    } else {
+        queue.slots = Some(number)
+    }
     Ok(())
 }
 

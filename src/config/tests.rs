@@ -2,6 +2,7 @@ use super::*;
 use crate::domain::resource::Amount;
 
 mod setting;
+mod window;
 
 fn file(text: &str) -> Text<'_> {
     Text { path: Path::new("/p/.apex/config.toml"), text }
@@ -135,6 +136,7 @@ fn every_key_is_taken() {
         },
         env: Env { exclude: vec!["*_TOKEN".into()] },
         retention: Retention { keep_for: Duration::from_secs(86_400) },
+        windows: Vec::new(),
         resources: [
             ("gpu".to_owned(), Capacity::Indices([0, 3].into())),
             ("mem".to_owned(), Capacity::Amount(Amount::Bytes(24 << 30))),

@@ -190,9 +190,7 @@ pub(super) fn capacity(value: &Given) -> Result<Capacity, Fault> {
             mismatch("a number without quotation marks, or a size with a unit such as `\"24GiB\"`", value)
         }
         Given::Text(_) => size(value, 0, 1 << 60).map(|bytes| Capacity::Amount(Amount::Bytes(bytes))),
-        Given::Number(_) => {
-            number(value, 0, u32::MAX).map(|count| Capacity::Amount(Amount::Count(u64::from(count))))
-        }
+        Given::Number(_) => number(value, 0, u32::MAX).map(|count| Capacity::Amount(Amount::Count(u64::from(count)))),
         Given::Numbers(numbers) => {
             let mut pieces = BTreeSet::new();
             for piece in numbers {
@@ -214,7 +212,9 @@ pub(super) fn variables(value: &Given) -> Result<Vec<String>, Fault> {
     let names = match value {
         Given::Text(name) => std::slice::from_ref(name),
         Given::List(names) => names.as_slice(),
-        other => return mismatch("the name of a variable such as `\"CUDA_VISIBLE_DEVICES\"`, or a list of them", other),
+        other => {
+            return mismatch("the name of a variable such as `\"CUDA_VISIBLE_DEVICES\"`, or a list of them", other);
+        }
     };
     for name in names {
         let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
@@ -243,6 +243,22 @@ pub(super) fn leftovers(value: &Given) -> Result<Leftovers, Fault> {
         Given::Text(text) if text == "leave" => Ok(Leftovers::Leave),
         Given::Text(text) => Err(Fault::Word { value: text.clone(), words: "`kill`, `leave`" }),
         other => mismatch("`\"kill\"` or `\"leave\"`", other),
+    }
+}
+
+/// Returns the text that a key takes; `expected` is what it should be, with an example.
+pub(super) fn text<'v>(value: &'v Given, expected: &'static str) -> Result<&'v str, Fault> {
+    match value {
+        Given::Text(text) => Ok(text),
+        other => mismatch(expected, other),
+    }
+}
+
+/// Returns the list of texts that a key takes.
+pub(super) fn texts<'v>(value: &'v Given, expected: &'static str) -> Result<&'v [String], Fault> {
+    match value {
+        Given::List(texts) => Ok(texts),
+        other => mismatch(expected, other),
     }
 }
 

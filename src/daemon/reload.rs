@@ -90,6 +90,7 @@ pub(super) fn settings(config: &Config) -> Settings {
         keep_for: Some(config.retention.keep_for).filter(|keep_for| !keep_for.is_zero()),
         pools: Arc::new(config.pools()),
         reserve_after: config.daemon.reserve_after,
+        windows: config.windows(),
     }
 }
 

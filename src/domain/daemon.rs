@@ -9,6 +9,7 @@ use crate::domain::queue::Queue;
 use crate::domain::resource::Resources;
 use crate::domain::task::State;
 use crate::domain::time::Timestamp;
+use crate::domain::window::Standing;
 
 /// A running daemon's account of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +28,7 @@ pub struct DaemonStatus {
     pub uptime: Duration,
     /// The project's root directory.
     pub project: PathBuf,
-    /// How many tasks may run at once.
+    /// How many tasks may run at once, whatever windows say.
     pub max_concurrent: u32,
     /// How many tasks hold a slot now.
     pub active: u32,
@@ -45,6 +46,20 @@ pub struct DaemonStatus {
     pub resources: Resources,
     /// Tasks that wait for others, and lend their slot and what they were granted meanwhile.
     pub lending: Vec<TaskId>,
+    /// Which time windows are open.
+    pub windows: Standing,
+}
+
+impl DaemonStatus {
+    /// Returns how many slots are used: those that are lent are not.
+    pub fn used(&self) -> u32 {
+        self.active.saturating_sub(u32::try_from(self.lending.len()).unwrap_or(u32::MAX))
+    }
+
+    /// Returns how many tasks may run at once now.
+    pub fn slots(&self) -> u32 {
+        self.windows.max_concurrent(self.max_concurrent)
+    }
 }
 
 /// What is measured about a daemon and its tasks.

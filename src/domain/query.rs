@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::domain::condition::{Comparison, Condition, Term};
+use crate::domain::field::{Field, Sort, Value};
 use crate::domain::id::{AssignmentId, TaskId};
 use crate::domain::task::{State, Task};
 use crate::domain::time::Timestamp;
@@ -145,13 +147,62 @@ pub struct TaskFilter {
     pub above: Option<TaskId>,
     /// Only those that ended at that time or before.
     pub ended_until: Option<Timestamp>,
+    /// Only those for which this holds.
+    pub condition: Option<Condition>,
+    /// Not the newest are kept but those that come first in this order, and in this order.
+    pub sort: Option<Sort>,
     /// Not the newest are kept but the oldest.
     pub oldest_first: bool,
     /// Not the newest are kept but those that are started first: by priority, position and id.
     pub next_first: bool,
 }
 
-/// A list of tasks, by ascending id, without their attempts.
+impl TaskFilter {
+    /// Returns the same filter, with what its condition says in terms of the other fields said there as well: that is what
+    /// indexes know of.
+    #[must_use]
+    pub fn narrowed(&self) -> Self {
+        let mut narrowed = self.clone();
+        let Some(condition) = &self.condition else { return narrowed };
+        if narrowed.states.is_empty() && !narrowed.next_first {
+            // Of several that ended the last ones are only looked for where nothing else is asked for.
+            let states = condition.states().unwrap_or_default();
+            if narrowed.recent.is_none() || states.iter().all(|state| state.is_ended()) {
+                narrowed.states = states;
+            }
+        }
+        for part in condition.parts() {
+            match part {
+                Term::Has(Field::Label(key)) => narrowed.labels.push((key.clone(), None)),
+                Term::Test { field, how, value: Value::Text(text) } => match (field, how) {
+                    (Field::Queue, Comparison::Equal) => {
+                        narrowed.queue.get_or_insert_with(|| text.clone());
+                    }
+                    (Field::Schedule, Comparison::Equal) => {
+                        narrowed.schedule.get_or_insert_with(|| text.clone());
+                    }
+                    (Field::Label(key), Comparison::Equal) => narrowed.labels.push((key.clone(), Some(text.clone()))),
+                    (Field::Name, Comparison::Equal) => {
+                        narrowed.name.get_or_insert_with(|| literally(text));
+                    }
+                    (Field::Name, Comparison::Matches) => {
+                        narrowed.name.get_or_insert_with(|| text.clone());
+                    }
+                    _ => {}
+                },
+                _ => {}
+            }
+        }
+        narrowed
+    }
+}
+
+/// Returns the glob that matches this text and nothing else.
+fn literally(text: &str) -> String {
+    text.chars().map(|c| if matches!(c, '*' | '?' | '[') { format!("[{c}]") } else { c.to_string() }).collect()
+}
+
+/// A list of tasks, by ascending id or as it was asked for, without their attempts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TaskPage {
     /// The tasks.

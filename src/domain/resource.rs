@@ -246,7 +246,9 @@ impl Granted {
         let grant = |word: &str| {
             let (name, grant) = word.split_once('=')?;
             let grant = match grant.strip_prefix('#') {
-                Some(indices) => Grant::Indices(indices.split('+').map(|index| index.parse().ok()).collect::<Option<_>>()?),
+                Some(indices) => {
+                    Grant::Indices(indices.split('+').map(|index| index.parse().ok()).collect::<Option<_>>()?)
+                }
                 None => Grant::Amount(read_amount(grant)?),
             };
             Some((name.to_owned(), grant))

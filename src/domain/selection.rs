@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use crate::domain::condition::Condition;
 use crate::domain::id::TaskId;
 use crate::domain::query::Cancelled;
 use crate::domain::task::State;
@@ -73,6 +74,8 @@ pub struct Selection {
     pub labels: Vec<(String, Option<String>)>,
     /// With a name that matches this glob.
     pub name: Option<String>,
+    /// For which this holds.
+    pub condition: Option<Condition>,
 }
 
 impl Selection {
@@ -90,7 +93,11 @@ impl Selection {
 
     /// Returns whether there is more to it than being named.
     pub fn has_conditions(&self) -> bool {
-        !self.states.is_empty() || self.queue.is_some() || !self.labels.is_empty() || self.name.is_some()
+        !self.states.is_empty()
+            || self.queue.is_some()
+            || !self.labels.is_empty()
+            || self.name.is_some()
+            || self.condition.is_some()
     }
 
     /// Returns the ids if all that are meant are named one by one.

@@ -49,20 +49,17 @@ impl Core {
         let after: Vec<AssignmentId> = self.recording.iter().copied().collect();
         let lent = self.lent();
         let taken = (self.attempts.len() + self.releasing.len()).saturating_sub(after.len() + lent.len());
-        let room = queue::free_slots(self.settings.max_concurrent, taken);
+        let slots = self.windows.max_concurrent(self.settings.max_concurrent);
+        let room = queue::free_slots(slots, taken);
         if room == 0 {
             return;
         }
         let room = room.min(CLAIM_MAX);
         self.claiming = true;
         let (owner, boot, lease_until) = (self.owner, self.boot, now + LEASE);
-        let terms = Terms {
-            slots: self.settings.max_concurrent,
-            pools: Arc::clone(&self.settings.pools),
-            reserve_after: self.settings.reserve_after,
-            lent,
-        };
-        self.job(Job::Move(Move::Claim { room, after, owner, boot, now, lease_until, terms }));
+        let (shut, pools) = (self.windows.paused(), Arc::clone(&self.settings.pools));
+        let terms = Terms { slots, pools, reserve_after: self.settings.reserve_after, lent };
+        self.job(Job::Move(Move::Claim { room, after, shut, owner, boot, now, lease_until, terms }));
     }
 
     /// Takes in what a claim brought.

@@ -416,6 +416,7 @@ impl Handle {
             held_up: pulse.held_up,
             resources: self.resources().await?,
             lending: pulse.lending,
+            windows: self.shared.settings().windows.at((self.shared.world.now)()),
         })
     }
 

@@ -184,7 +184,8 @@ impl Core {
     }
 
     fn lending_changed(&mut self) {
-        let lending = |(attempt, standing): &(AssignmentId, Standing)| (*standing == Standing::Waits).then_some(*attempt);
+        let lending =
+            |(attempt, standing): &(AssignmentId, Standing)| (*standing == Standing::Waits).then_some(*attempt);
         let lent: HashSet<AssignmentId> = self.waits.waits.values().filter_map(lending).collect();
         if *self.waits.lent != lent {
             self.waits.lent = Arc::new(lent);
@@ -206,6 +207,7 @@ impl Core {
         let mut held: Vec<Holding<'_>> =
             self.attempts.iter().filter(|(attempt, _)| is_held(attempt)).map(|(_, held)| held.holding()).collect();
         let mut free = Free::of(&self.settings.pools, held.iter().map(|holding| holding.granted));
+        let slots = self.windows.max_concurrent(self.settings.max_concurrent);
         let mut done = Vec::new();
         for (wait, attempt, ticket) in takers {
             let Some(holding) = self.attempts.get(&attempt).map(|supervised| supervised.holding()) else {
@@ -213,7 +215,7 @@ impl Core {
                 continue;
             };
             let taken = held.len() + self.releasing.len();
-            let has_room = taken == 0 || free_slots(self.settings.max_concurrent, taken) > 0;
+            let has_room = taken == 0 || free_slots(slots, taken) > 0;
             let is_free = |other: &Holding<'_>| (other.queue, other.slot) != (holding.queue, holding.slot);
             if has_room && held.iter().all(is_free) && free.fits_again(holding.granted) {
                 done.push((wait, ticket));

@@ -8,7 +8,7 @@
 //! not pass through the loop at all; [`Handle`] goes straight to the store and wakes the loop.
 //!
 //! Reading order: [`handle`], `steer`, [`select`], `prune`, `edit`, `queue`, `schedule`, `lend`, `feed` (what may be asked) → [`run`] (the loop) → `core` → `claim` →
-//! `supervise` → `wait` → `timer` → `adopt` → `job` (what takes time) → `turn` (what is stored together) → `prepare` → `spawn`; `reload` and `hash` stand apart.
+//! `supervise` → `wait` → `window` → `timer` → `adopt` → `job` (what takes time) → `turn` (what is stored together) → `prepare` → `spawn`; `reload` and `hash` stand apart.
 //!
 //! Deliberately absent: a list of waiting tasks (the store has it), a recovery mode (`adopt` is how every start goes),
 //! and timers of a task's own (one heap holds all moments).
@@ -27,6 +27,7 @@ use crate::domain::id::AssignmentId;
 use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
 use crate::domain::resource::Pools;
 use crate::domain::time::{Moment, Timestamp};
+use crate::domain::window::Windows;
 use crate::link::machine::Alarm;
 use crate::link::{Fact, Order};
 use crate::output::Outputs;
@@ -58,6 +59,7 @@ mod supervise;
 mod timer;
 mod turn;
 mod wait;
+mod window;
 
 pub use bulk::{Bulk, Tasks};
 pub use error::Error;
@@ -71,7 +73,7 @@ mod simulation;
 #[cfg(test)]
 mod tests;
 
-/// The settings that the engine follows.
+/// The settings that the engine follows. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// How many tasks may hold a slot at once.
@@ -90,6 +92,8 @@ pub struct Settings {
     pub pools: Arc<Pools>,
     /// How long a task waits for a resource before it reserves.
     pub reserve_after: Duration,
+    /// What holds at certain hours.
+    pub windows: Windows,
 }
 
 /// Where the time comes from, and whether a process is there: what the engine asks the machine itself.

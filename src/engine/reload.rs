@@ -137,6 +137,9 @@ impl Core {
         if settings.poll_interval != before.poll_interval {
             self.poll_anew();
         }
+        if settings.windows != before.windows {
+            self.look_at_windows();
+        }
         // There may be room for more.
         self.take_back();
         self.claim();

@@ -226,6 +226,7 @@ fn filter(selection: &Selection) -> TaskFilter {
         queue: selection.queue.clone(),
         labels: selection.labels.clone(),
         name: selection.name.clone(),
+        condition: selection.condition.clone(),
         ..TaskFilter::default()
     }
 }

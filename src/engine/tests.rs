@@ -22,6 +22,7 @@ mod scheduled;
 mod trouble;
 mod troubled;
 mod waiting;
+mod windows;
 
 use troubled::Troubled;
 
@@ -109,6 +110,7 @@ impl Stage {
             keep_for: None,
             pools: Arc::default(),
             reserve_after: Duration::from_secs(30),
+            windows: Windows::none(),
         };
         let setup = Setup {
             store: store.clone(),

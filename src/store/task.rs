@@ -70,6 +70,8 @@ pub struct Claim {
     pub assignments: Vec<AssignmentId>,
     /// Attempts that must have ended before: for each that has not, one task less is taken.
     pub after: Vec<AssignmentId>,
+    /// Queues of which nothing is taken, paused or not. They need not be there.
+    pub shut: Vec<String>,
     /// When.
     pub now: Timestamp,
     /// Until when the claims hold if nobody renews them.

@@ -29,6 +29,7 @@ pub mod trust;
 pub mod unit;
 pub mod version;
 pub mod why;
+pub mod window;
 
 #[cfg(test)]
 pub(crate) mod samples;

@@ -12,11 +12,12 @@ use crate::domain::id::{AssignmentId, Seq, TaskId, TaskUuid};
 use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
 use crate::domain::outcome::{ExitStatus, ReasonCode, Usage};
 use crate::domain::query::Counts;
-use crate::domain::resource::{Granted, Resources};
 use crate::domain::queue::{Queue, QueuePause};
+use crate::domain::resource::{Granted, Resources};
 use crate::domain::schedule::{Cron, Missed, Overlap, Schedule, SchedulePause, When};
 use crate::domain::task::{State, Task, TaskSpec};
 use crate::domain::time::Timestamp;
+use crate::domain::window::{NextChange, OpenWindow, Standing};
 
 /// 2026-01-15T10:30:00Z.
 pub(crate) const NOW: Timestamp = Timestamp(1_768_473_000_000);
@@ -201,6 +202,27 @@ pub(crate) fn queue_paused() -> Change {
     }
 }
 
+/// A window that is open until the evening.
+pub(crate) fn windows() -> Standing {
+    let evening = Timestamp(NOW.0 + 6 * 3_600_000 + 1_800_000);
+    Standing {
+        open: vec![OpenWindow {
+            name: "day".to_owned(),
+            opened_at: Timestamp(evening.0 - 9 * 3_600_000),
+            closes_at: Some(evening),
+            time_zone: Some("Europe/Vienna".to_owned()),
+            max_concurrent: Some(1),
+            pause: vec!["gpu".to_owned()],
+        }],
+        next: Some(NextChange {
+            at: evening,
+            time_zone: Some("Europe/Vienna".to_owned()),
+            opens: vec!["night".to_owned()],
+            closes: vec!["day".to_owned()],
+        }),
+    }
+}
+
 /// A daemon that has been up for an hour and runs one task.
 pub(crate) fn daemon() -> DaemonStatus {
     DaemonStatus {
@@ -234,5 +256,6 @@ pub(crate) fn daemon() -> DaemonStatus {
         held_up: None,
         resources: Resources::default(),
         lending: Vec::new(),
+        windows: Standing::default(),
     }
 }

@@ -31,7 +31,9 @@ pub struct Add {
 /// What runs goes on, also where it is more than that. As soon as any queue has a weight, those that have tasks of the same
 /// priority take turns, each as often as its weight says (1 where there is none); else the order is that of the tasks.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
-#[command(after_help = "Examples:\n  apex queue set gpu --slots 4\n  apex queue set nightly --weight 1\n  apex queue set urgent --weight 3")]
+#[command(
+    after_help = "Examples:\n  apex queue set gpu --slots 4\n  apex queue set nightly --weight 1\n  apex queue set urgent --weight 3"
+)]
 pub struct Set {
     /// The queue's name
     #[arg(value_name = "NAME")]

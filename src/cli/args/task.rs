@@ -7,8 +7,10 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::cli::args::terms::{Limits, Tries, Waits};
-use crate::cli::args::value;
+use crate::cli::args::value::{self, Filter};
 use crate::cli::args::which::Which;
+use crate::cli::render::column::Column;
+use crate::domain::field::Sort;
 use crate::domain::selection::Named;
 use crate::domain::task::State;
 
@@ -147,13 +149,31 @@ pub struct Run {
 
 /// Lists tasks.
 ///
-/// What has not ended, and of what has the latest.
+/// What has not ended, and of what has the latest; with --filter all that match.
+///
+/// Fields are id, state, queue, name, label.KEY, priority, exit_code, signal, reason_code, reason, key, schedule, parent, slot,
+/// attempt, failures; the times created, updated, due, started and ended; duration, of the last attempt, and age, since it was
+/// added.
+///
+/// A --filter is made of comparisons: a field, one of = != < <= > >= ~ !~, and a value. `~` is for text and takes a glob (`*`, `?`,
+/// `[…]`); with `=` and `!=` there may be several values, with commas. A field alone asks whether there is one. Lengths of time are
+/// written like 10m, times like `'10m ago'`, `'yesterday 9am'` or 2026-01-15T10:30:00Z. What a task does not have is neither equal to,
+/// nor less or more than anything. `not`, `and`, `or` put comparisons together, in this order of strength, and parentheses group
+/// them. A value with blanks, commas or signs in it goes in quotes.
+///
+/// With --sort what has no value comes last. By id, state and ended it takes no longer with many tasks; by another field all
+/// that match are looked at, which takes some seconds for a million.
+///
+/// Columns are the fields but age, and exit, when, command, labels, cwd, after and uuid.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 #[command(after_help = "\
 Examples:
   apex task list
   apex task list --state failed,timed_out
-  apex task list --all --name 'build*' --label team=core")]
+  apex task list --all --name 'build*' --label team=core
+  apex task list --filter 'state=failed and queue=gpu and duration>10m'
+  apex task list --filter 'not label.batch and (exit_code=1,2 or ended<yesterday)'
+  apex task list --all --sort duration:desc --limit 10 --columns id,name,duration,command")]
 pub struct List {
     /// Only tasks in this state
     #[arg(long = "state", value_name = "STATE", value_delimiter = ',', value_parser = value::state)]
@@ -176,6 +196,15 @@ pub struct List {
     /// All that have ended, too
     #[arg(short, long)]
     pub all: bool,
+    /// Only tasks for which this holds, such as `state=failed and duration>10m`; see below
+    #[arg(long, value_name = "CONDITION", value_parser = value::filter)]
+    pub filter: Option<Filter>,
+    /// Which columns, in this order; see below
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',', value_parser = value::column)]
+    pub columns: Vec<Column>,
+    /// In the order of a field, and with `:desc` the greatest first; see below
+    #[arg(long, value_name = "FIELD[:desc]", value_parser = value::sort)]
+    pub sort: Option<Sort>,
 }
 
 /// Shows everything about tasks.
@@ -249,7 +278,7 @@ pub struct Wait {
         id = "ids",
         value_name = "ID",
         value_delimiter = ',',
-        required_unless_present_any = ["queue", "labels", "name"]
+        required_unless_present_any = ["queue", "labels", "name", "filter"]
     )]
     pub named: Vec<Named>,
     /// Tasks of this queue
@@ -261,6 +290,9 @@ pub struct Wait {
     /// Tasks whose name matches: `*`, `?`, `[…]`
     #[arg(long, value_name = "GLOB")]
     pub name: Option<String>,
+    /// Tasks for which this holds, as in `apex task list --filter`
+    #[arg(long, value_name = "CONDITION", value_parser = value::filter)]
+    pub filter: Option<Filter>,
     /// Give up after this time, and exit with 75
     #[arg(long, value_name = "DURATION", value_parser = value::duration)]
     pub timeout: Option<Duration>,
@@ -283,7 +315,8 @@ Examples:
   apex task cancel 12
   apex task cancel 12,14-20 --reason 'wrong branch' --wait
   apex task cancel --queue slow --state queued
-  apex task cancel 100-200 --label batch=7")]
+  apex task cancel 100-200 --label batch=7
+  apex task cancel --filter 'state=queued and age>2d'")]
 pub struct Cancel {
     /// Which tasks.
     #[command(flatten)]

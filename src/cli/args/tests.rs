@@ -367,6 +367,9 @@ fn every_flag_of_the_other_commands_is_read() {
             name: Some("b*".to_owned()),
             limit: Some(3),
             all: false,
+            filter: None,
+            columns: vec![],
+            sort: None,
         })
     );
     let overrides = daemon::Overrides { max_concurrent: Some(7), poll_interval: Some(Duration::from_millis(250)) };
@@ -411,7 +414,10 @@ fn every_flag_of_the_other_commands_is_read() {
 fn every_flag_of_queues_and_events_is_read() {
     let gpu = || "gpu".to_owned();
     assert_eq!(command_of(&["queue", "list"]), Command::QueueList);
-    assert_eq!(command_of(&["queue", "add", "gpu"]), Command::QueueAdd(queue::Add { name: gpu(), slots: 0, weight: 0 }));
+    assert_eq!(
+        command_of(&["queue", "add", "gpu"]),
+        Command::QueueAdd(queue::Add { name: gpu(), slots: 0, weight: 0 })
+    );
     assert_eq!(
         command_of(&["queue", "set", "gpu", "--slots", "2"]),
         Command::QueueSet(queue::Set { name: gpu(), slots: Some(2), weight: None })

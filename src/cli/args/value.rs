@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
+use crate::cli::condition;
+use crate::cli::render::column::{self, Column};
 use crate::cli::time;
 use crate::config::Level;
+use crate::domain::condition::Condition;
+use crate::domain::field::{Field, Sort};
 use crate::domain::outcome::SignalName;
 use crate::domain::queue::{InvalidQueueName, check_queue_name};
 use crate::domain::resource::{Amount, InvalidResource, check_resource_name};
@@ -21,6 +25,12 @@ pub enum Error {
     /// No state of that name in which tasks have ended.
     #[error("tasks end as {}", State::ALL.iter().filter(|state| state.is_ended()).map(|s| s.as_str()).collect::<Vec<_>>().join(", "))]
     EndedState,
+    /// No column of that name.
+    #[error("columns are {}", column::words().join(", "))]
+    Column,
+    /// Nothing that tasks are put in order by.
+    #[error("tasks are put in order by {}, and the other way round with `:desc`", sorts().join(", "))]
+    Sort,
     /// A key without a value.
     #[error("a key is set with `=`")]
     Setting,
@@ -148,6 +158,51 @@ pub fn state(text: &str) -> Result<State, Error> {
 /// Reads the word for a state in which tasks have ended.
 pub fn ended_state(text: &str) -> Result<State, Error> {
     State::from_word(text).filter(|state| state.is_ended()).ok_or(Error::EndedState)
+}
+
+/// A condition, and how it was typed: what it says of times may be meant anew each time it is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filter {
+    text: String,
+    condition: Condition,
+}
+
+impl Filter {
+    /// Returns the condition as of now.
+    pub fn now(&self) -> Condition {
+        condition::parse(&self.text, &jiff::Zoned::now()).unwrap_or_else(|_| self.condition.clone())
+    }
+}
+
+/// Reads a condition on tasks.
+pub fn filter(text: &str) -> Result<Filter, condition::Error> {
+    let condition = condition::parse(text, &jiff::Zoned::now())?;
+    Ok(Filter { text: text.to_owned(), condition })
+}
+
+/// Reads the name of a column.
+pub fn column(text: &str) -> Result<Column, Error> {
+    Column::from_word(text).ok_or(Error::Column)
+}
+
+/// Reads what tasks are put in order by: a field, with `:desc` the other way round.
+pub fn sort(text: &str) -> Result<Sort, Error> {
+    let (word, descending) = match text.rsplit_once(':') {
+        Some((word, "desc")) => (word, true),
+        Some((word, "asc")) => (word, false),
+        Some(_) => return Err(Error::Sort),
+        None => (text, false),
+    };
+    let by = match Column::from_word(word) {
+        Some(Column::Of(field)) => field,
+        _ => return Err(Error::Sort),
+    };
+    Ok(Sort { by, descending, at: Timestamp(jiff::Timestamp::now().as_millisecond()) })
+}
+
+/// Returns the words for what tasks are put in order by.
+pub fn sorts() -> Vec<&'static str> {
+    Field::PLAIN.iter().map(Field::word).chain(["label.KEY"]).collect()
 }
 
 fn states() -> String {

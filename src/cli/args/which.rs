@@ -2,7 +2,8 @@
 
 use clap::Args;
 
-use crate::cli::args::value;
+use crate::cli::args::value::{self, Filter};
+use crate::domain::condition::Condition;
 use crate::domain::selection::{Named, Selection};
 use crate::domain::task::State;
 
@@ -15,7 +16,7 @@ pub struct Which {
         id = "ids",
         value_name = "ID",
         value_delimiter = ',',
-        required_unless_present_any = ["states", "queue", "labels", "name"]
+        required_unless_present_any = ["states", "queue", "labels", "name", "filter"]
     )]
     pub named: Vec<Named>,
     /// Tasks in this state
@@ -30,6 +31,9 @@ pub struct Which {
     /// Tasks whose name matches: `*`, `?`, `[…]`
     #[arg(long, value_name = "GLOB")]
     pub name: Option<String>,
+    /// Tasks for which this holds, as in `apex task list --filter`
+    #[arg(long, value_name = "CONDITION", value_parser = value::filter)]
+    pub filter: Option<Filter>,
 }
 
 impl Which {
@@ -40,11 +44,17 @@ impl Which {
             // What is being started shows as running.
             states.push(State::Starting);
         }
+        let condition = self.filter.as_ref().map(Filter::now);
+        if states.is_empty() {
+            // Whoever names states there has named them.
+            states = condition.as_ref().and_then(Condition::states).unwrap_or_default();
+        }
         Selection {
             states,
             queue: self.queue.clone(),
             labels: self.labels.clone(),
             name: self.name.clone(),
+            condition,
             ..Selection::named(&self.named)
         }
     }

@@ -1,6 +1,7 @@
 //! `task list`, `task show`
 
 use crate::cli::args::task::{List, Show};
+use crate::cli::args::value::Filter;
 use crate::cli::command::chosen;
 use crate::cli::command::steer::code_of;
 use crate::cli::connect;
@@ -8,6 +9,7 @@ use crate::cli::error::Failure;
 use crate::cli::render;
 use crate::cli::session::{Session, block_on, now};
 use crate::domain::error::ErrorKind;
+use crate::domain::field::Sort;
 use crate::domain::query::{TaskFilter, TaskPage};
 use crate::domain::task::{State, Task};
 use crate::exit::Exit;
@@ -21,6 +23,11 @@ const SHOWN: u32 = 100;
 
 /// Lists tasks.
 pub fn list(session: &Session, args: &List) -> Result<i32, Failure> {
+    if !args.columns.is_empty() && (session.ui.json || session.ui.quiet) {
+        let flag = if session.ui.json { "--json" } else { "--quiet" };
+        return Err(Failure::usage(format!("`--columns` is of no use with `{flag}`, which prints no table"))
+            .with_hint("leave one of them out"));
+    }
     let project = session.project()?;
     // Programs get all of it.
     let is_shortened = !session.ui.json && !session.ui.quiet && args.limit.is_none() && !args.all;
@@ -31,6 +38,7 @@ pub fn list(session: &Session, args: &List) -> Result<i32, Failure> {
         let mut page = client.tasks(&filter).await?;
         if is_shortened
             && page.tasks.len() >= SHOWN as usize
+            && filter.sort.is_none()
             && let Some(running) = running(&filter)
         {
             add_running(&mut page, client.tasks(&running).await?);
@@ -51,10 +59,17 @@ pub fn list(session: &Session, args: &List) -> Result<i32, Failure> {
     } else if page.tasks.is_empty() {
         session.ui.note(nothing(args));
     } else {
-        session.ui.data(&render::task::list(&page.tasks, now(), session.ui.width()))?;
+        let (tasks, width) = (page.tasks.as_slice(), session.ui.width());
+        session.ui.data(&match args.columns.as_slice() {
+            [] => render::task::list(tasks, now(), width),
+            columns => render::column::list(tasks, columns, now(), width),
+        })?;
     }
     if page.cut {
         session.ui.remark(match (args.limit, filter.recent) {
+            _ if filter.sort.is_some() && page.tasks.len() >= filter.limit.map_or(usize::MAX, |limit| limit as usize) => {
+                "tasks further down are left out; see them with a larger `--limit`, and `--all`"
+            }
             (Some(_), Some(_)) => "older tasks are left out; see them with a larger `--limit`, and `--all`",
             (Some(_), None) => "older tasks are left out; see them with a larger `--limit`",
             _ if is_shortened && page.tasks.len() >= SHOWN as usize => {
@@ -82,9 +97,17 @@ fn add_running(page: &mut TaskPage, running: TaskPage) {
 
 /// Returns what is said instead of an empty table.
 fn nothing(args: &List) -> &'static str {
-    let selects = List { limit: None, all: false, ..args.clone() } != List::default();
+    let shape = List {
+        limit: args.limit,
+        all: args.all,
+        columns: args.columns.clone(),
+        sort: args.sort.clone(),
+        ..List::default()
+    };
+    let selects = *args != shape;
     match (selects, args.all) {
         (false, _) => "no tasks; add one with `apex add -- COMMAND`",
+        (true, _) if args.filter.is_some() => "no tasks match",
         (true, true) => "no tasks match",
         (true, false) => "no tasks match; see what there is with `apex ls --all`",
     }
@@ -101,7 +124,9 @@ fn filter(args: &List) -> TaskFilter {
         // What is being started shows as running.
         states.push(State::Starting);
     }
-    let recent = (!args.all && states.is_empty()).then_some(RECENT);
+    let condition = args.filter.as_ref().map(Filter::now);
+    // Whoever says which ones wants all of them.
+    let recent = (!args.all && states.is_empty() && condition.is_none()).then_some(RECENT);
     TaskFilter {
         states,
         queue: args.queue.clone(),
@@ -109,6 +134,8 @@ fn filter(args: &List) -> TaskFilter {
         labels: args.labels.clone(),
         name: args.name.clone(),
         recent,
+        condition,
+        sort: args.sort.clone().map(|sort| Sort { at: now(), ..sort }),
         limit: args.limit,
         ..TaskFilter::default()
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use crate::cli::args::task::Wait;
+use crate::cli::args::value::Filter;
 use crate::cli::command::chosen;
 use crate::cli::connect;
 use crate::cli::error::Failure;
@@ -38,6 +39,7 @@ fn selection(args: &Wait) -> Selection {
         queue: args.queue.clone(),
         labels: args.labels.clone(),
         name: args.name.clone(),
+        condition: args.filter.as_ref().map(Filter::now),
         ..Selection::named(&args.named)
     }
 }

@@ -3,6 +3,7 @@
 //! Every text that came from a user, a task or a file goes through [`crate::domain::text::neutralize`] on its way.
 //! Programs get the same values as JSON from [`crate::view`].
 
+pub mod column;
 pub mod config;
 pub mod daemon;
 pub mod doctor;
@@ -15,6 +16,7 @@ pub mod status;
 pub mod table;
 pub mod task;
 pub mod why;
+pub mod window;
 pub mod wrap;
 
 #[cfg(test)]
@@ -28,6 +30,7 @@ use crate::domain::daemon::DaemonStatus;
 use crate::domain::outcome::{ExitStatus, SignalName};
 use crate::domain::query::Counts;
 use crate::domain::task::State;
+use crate::domain::text::neutralize;
 use crate::domain::time::Timestamp;
 use crate::units::format_elapsed;
 
@@ -96,11 +99,12 @@ pub const UNTRUSTED: &str = "the project came from elsewhere and nothing of it i
 
 /// Returns how a running daemon stands, on one line.
 pub fn running_in_words(status: &DaemonStatus) -> String {
+    let lower = status.windows.tightest().filter(|(_, most)| *most < status.max_concurrent);
+    let by = lower.map(|(window, _)| format!(" (window `{}`)", neutralize(&window.name))).unwrap_or_default();
     let draining = if status.draining { ", draining" } else { "" };
     let lent = u32::try_from(status.lending.len()).unwrap_or(u32::MAX);
-    let used = status.active.saturating_sub(lent);
     let lent = if lent > 0 { format!(", {lent} lent") } else { String::new() };
-    let slots = format!("{used} of {} slots used{lent}", status.max_concurrent);
+    let slots = format!("{} of {} slots used{by}{lent}", status.used(), status.slots());
     format!("running{draining} (pid {}), up {}, {slots}", status.guardian_pid, format_elapsed(status.uptime))
 }
 

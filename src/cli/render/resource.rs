@@ -29,12 +29,18 @@ pub fn waits(task: &Task, resources: &Resources, now: Timestamp) -> Option<Strin
         n => format!(", and for {n} more resources"),
     };
     let Some(state) = state else {
-        return Some(format!("can never start: it needs {need} of resource `{name}`, which there is no more{}", edit(task.id)));
+        return Some(format!(
+            "can never start: it needs {need} of resource `{name}`, which there is no more{}",
+            edit(task.id)
+        ));
     };
     let total = state.total;
     if total.is_size() != need.is_size() {
         let how = if total.is_size() { "a size" } else { "counted" };
-        return Some(format!("can never start: it needs {need} of resource `{name}`, which is {how} now{}", edit(task.id)));
+        return Some(format!(
+            "can never start: it needs {need} of resource `{name}`, which is {how} now{}",
+            edit(task.id)
+        ));
     }
     if need.get() > total.get() {
         return Some(format!(
@@ -107,7 +113,9 @@ mod tests {
         assert_eq!(text, "waits for resource `gpu`: it needs 2, and 1 of 2 is free");
         let text = told("gpu=2,mem=8GiB", &resources(1)).unwrap();
         assert!(text.ends_with("is free, and for one more resource"), "{text}");
-        for (needs, what) in [("gpu=3", "of which there is 2 altogether"), ("tpu=1", "no more"), ("mem=3", "is a size now")] {
+        for (needs, what) in
+            [("gpu=3", "of which there is 2 altogether"), ("tpu=1", "no more"), ("mem=3", "is a size now")]
+        {
             let text = told(needs, &resources(0)).unwrap();
             assert!(text.starts_with("can never start") && text.contains(what), "{text}");
         }

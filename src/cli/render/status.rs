@@ -3,7 +3,9 @@
 use crate::cli::render::sheet::Sheet;
 use crate::cli::render::table::{Align, Cell, Column, Table, cut};
 use crate::cli::render::task::{command, time_taken, waits_for};
-use crate::cli::render::{UNTRUSTED, ago, queue, resource, running_in_words, schedule, state_style, waiting_in_words};
+use crate::cli::render::{
+    UNTRUSTED, ago, queue, resource, running_in_words, schedule, state_style, waiting_in_words, window,
+};
 use crate::domain::daemon::DaemonStatus;
 use crate::domain::query::Counts;
 use crate::domain::queue::Queue;
@@ -12,6 +14,7 @@ use crate::domain::schedule::Schedule;
 use crate::domain::task::{State, Task};
 use crate::domain::text::neutralize;
 use crate::domain::time::Timestamp;
+use crate::domain::window::Standing;
 use crate::paths::Project;
 
 /// What the screen shows.
@@ -31,6 +34,8 @@ pub struct Screen {
     pub resources: Resources,
     /// The schedules that are due next.
     pub schedules: Vec<Schedule>,
+    /// Which time windows are open.
+    pub windows: Standing,
     /// Tasks that hold a slot.
     pub running: Vec<Task>,
     /// Tasks that wait, those first that come first.
@@ -67,6 +72,10 @@ pub fn screen(screen: &Screen, project: &Project, now: Timestamp, width: Option<
     if let Some(overview) = resource::overview(&screen.resources) {
         sheet.topic("resources", overview);
     }
+    if let Some(next) = window::next(&screen.windows, now) {
+        sheet.topic("windows", next);
+        sheet.block(window::overview(&screen.windows, now, width));
+    }
     if let Some(overview) = queue::overview(&screen.queues, now, width) {
         sheet.topic("queues", "");
         sheet.block(Some(overview));
@@ -88,10 +97,15 @@ pub fn screen(screen: &Screen, project: &Project, now: Timestamp, width: Option<
     sheet.block(table(&screen.running, width, |task| time_taken(task, now).unwrap_or_default(), reason));
 
     sheet.topic("waiting", waiting_in_words(counts).unwrap_or_else(|| "nothing".to_owned()));
-    sheet.block(table(&screen.waiting, width, |task| ago(task.created_at, now), |task| {
-        let waits = resource::waits(task, &screen.resources, now);
-        waits_for(task, now).or(waits.filter(|_| task.state == State::Queued))
-    }));
+    sheet.block(table(
+        &screen.waiting,
+        width,
+        |task| ago(task.created_at, now),
+        |task| {
+            let waits = resource::waits(task, &screen.resources, now);
+            waits_for(task, now).or(waits.filter(|_| task.state == State::Queued))
+        },
+    ));
 
     if let Some(overview) = schedule::overview(&screen.schedules, now, width) {
         sheet.topic("schedules", "");

@@ -1,5 +1,7 @@
 //! Tables that fit the terminal.
 
+use std::borrow::Cow;
+
 use anstyle::Style;
 
 use crate::cli::render::HEADING;
@@ -17,9 +19,9 @@ pub enum Align {
 }
 
 /// The heading of a column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
-    title: &'static str,
+    title: Cow<'static, str>,
     align: Align,
     /// Left out where space is short; the highest first.
     expendable: u8,
@@ -49,7 +51,12 @@ impl Cell {
 impl Column {
     /// Makes a column.
     pub const fn new(title: &'static str, align: Align) -> Self {
-        Self { title, align, expendable: 0 }
+        Self { title: Cow::Borrowed(title), align, expendable: 0 }
+    }
+
+    /// Makes a column whose heading is harmless text.
+    pub fn titled(title: impl Into<Cow<'static, str>>, align: Align) -> Self {
+        Self { title: title.into(), align, expendable: 0 }
     }
 
     /// Lets it be left out where space is short; columns with a higher `rank` go first, and one of rank 1 only when the
@@ -67,19 +74,27 @@ const LAST_WIDTH_MIN: usize = 16;
 const LAST_WIDTH_LEAST: usize = 8;
 const GAP: &str = "  ";
 
-/// Rows below headings. Only the last column is ever cut.
+/// Rows below headings. Only one column is ever cut: the last, unless another one is named for that.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
     columns: Vec<Column>,
     rows: Vec<Vec<Cell>>,
     indent: usize,
     with_head: bool,
+    cut: Option<usize>,
 }
 
 impl Table {
     /// Makes a table without rows.
     pub fn new(columns: Vec<Column>) -> Self {
-        Self { columns, rows: Vec::new(), indent: 0, with_head: true }
+        Self { columns, rows: Vec::new(), indent: 0, with_head: true, cut: None }
+    }
+
+    /// Cuts this column where space is short.
+    #[must_use]
+    pub fn cutting(mut self, index: usize) -> Self {
+        self.cut = Some(index);
+        self
     }
 
     /// Leaves the headings out and indents every line.
@@ -98,9 +113,10 @@ impl Table {
     /// Returns the lines, without a line end after the last, for a terminal of `width` columns; `None` for any.
     pub fn draw(&self, width: Option<usize>) -> String {
         let widths: Vec<usize> = (0..self.columns.len()).map(|index| self.width_of(index)).collect();
-        let Some(last) = widths.len().checked_sub(1) else { return String::new() };
+        let Some(end) = widths.len().checked_sub(1) else { return String::new() };
+        let last = self.cut.unwrap_or(end);
         // Without headings nobody misses a column in which nothing stands.
-        let mut shown: Vec<usize> = (0..=last).filter(|index| *index == last || widths[*index] > 0).collect();
+        let mut shown: Vec<usize> = (0..=end).filter(|index| *index == last || widths[*index] > 0).collect();
         let room_for_last = |shown: &[usize]| {
             let others: usize =
                 shown.iter().filter(|index| **index != last).map(|index| widths[*index] + GAP.len()).sum();
@@ -123,23 +139,25 @@ impl Table {
         let line = |cells: &mut dyn Iterator<Item = (usize, &str, Style)>| {
             let mut line = " ".repeat(self.indent);
             for (index, text, style) in cells {
-                if index == last {
-                    let text = last_width.map_or_else(|| text.to_owned(), |room| cut(text, room));
-                    line.push_str(&paint(&text, style));
-                } else {
-                    let space = " ".repeat(widths[index].saturating_sub(columns(text)));
-                    let painted = paint(text, style);
-                    match self.columns[index].align {
-                        Align::Left => line.push_str(&(painted + &space)),
-                        Align::Right => line.push_str(&(space + &painted)),
-                    }
+                let (text, width) = match last_width.filter(|_| index == last) {
+                    Some(room) => (Cow::Owned(cut(text, room)), widths[index].min(room)),
+                    None => (Cow::Borrowed(text), widths[index]),
+                };
+                let space = " ".repeat(width.saturating_sub(columns(&text)));
+                let painted = paint(&text, style);
+                match self.columns[index].align {
+                    Align::Left if index == end => line.push_str(&painted),
+                    Align::Left => line.push_str(&(painted + &space)),
+                    Align::Right => line.push_str(&(space + &painted)),
+                }
+                if index != end {
                     line.push_str(GAP);
                 }
             }
             line.trim_end().to_owned()
         };
         if self.with_head {
-            lines.push(line(&mut shown.iter().map(|index| (*index, self.columns[*index].title, HEADING))));
+            lines.push(line(&mut shown.iter().map(|index| (*index, self.columns[*index].title.as_ref(), HEADING))));
         }
         for row in &self.rows {
             lines.push(line(&mut shown.iter().map(|index| (*index, row[*index].text.as_str(), row[*index].style))));
@@ -148,7 +166,7 @@ impl Table {
     }
 
     fn width_of(&self, index: usize) -> usize {
-        let head = if self.with_head { columns(self.columns[index].title) } else { 0 };
+        let head = if self.with_head { columns(&self.columns[index].title) } else { 0 };
         self.rows.iter().map(|row| columns(&row[index].text)).max().unwrap_or(0).max(head)
     }
 }

@@ -59,7 +59,8 @@ pub fn command(task: &Task) -> String {
     neutralize(&task.command_line()).into_owned()
 }
 
-fn short_exit(task: &Task) -> String {
+/// Returns how the last attempt ended, in one word.
+pub fn short_exit(task: &Task) -> String {
     match task.exit {
         Some(ExitStatus::Code(code)) => code.to_string(),
         Some(ExitStatus::Signal(signal)) => SignalName(signal).to_string(),
@@ -224,7 +225,8 @@ fn retries(retry: &RetryPolicy) -> String {
     facts.join(", ")
 }
 
-fn label(key: &str, value: &str) -> String {
+/// Returns a label as it is typed.
+pub fn label(key: &str, value: &str) -> String {
     let text = if value.is_empty() { key.to_owned() } else { format!("{key}={value}") };
     neutralize(&text).into_owned()
 }

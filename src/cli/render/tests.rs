@@ -7,6 +7,7 @@ use crate::cli::render::status::Screen;
 use crate::domain::resource::Resources;
 use crate::domain::task::{Backoff, Environment, OnInterrupt, RetryPolicy, Task};
 use crate::domain::text::is_unsafe;
+use crate::domain::window::Standing;
 use crate::paths::Project;
 use crate::view::samples::{NOW, daemon, ended, paused_queue, queue as default_queue, queued, running};
 
@@ -100,6 +101,7 @@ fn nothing_a_user_wrote_steers_the_terminal() {
         queues: vec![queue.clone()],
         resources: Resources::default(),
         schedules: Vec::new(),
+        windows: Standing::default(),
         running: vec![task.clone()],
         waiting: vec![task.clone()],
         failed: vec![task.clone()],
@@ -245,6 +247,7 @@ fn the_whole_project_on_one_screen() {
         queues: vec![default_queue()],
         resources: Resources::default(),
         schedules: Vec::new(),
+        windows: Standing::default(),
         running: vec![running(14, &["cargo", "test"], NOW)],
         waiting: vec![queued()],
         failed: vec![ended()],
@@ -285,6 +288,7 @@ fn an_empty_project_on_one_screen() {
         queues: vec![],
         resources: Resources::default(),
         schedules: Vec::new(),
+        windows: Standing::default(),
         running: vec![],
         waiting: vec![],
         failed: vec![],
@@ -309,6 +313,7 @@ fn queues_are_on_the_screen_where_they_say_something() {
         queues: vec![default_queue(), paused_queue()],
         resources: Resources::default(),
         schedules: Vec::new(),
+        windows: Standing::default(),
         running: vec![],
         waiting: vec![],
         failed: vec![],

@@ -3,7 +3,7 @@
 use crate::cli::render::queue::paused;
 use crate::cli::render::resource;
 use crate::cli::render::task::time_taken;
-use crate::cli::render::{UNTRUSTED, ago, distance, exit_in_words};
+use crate::cli::render::{UNTRUSTED, ago, distance, exit_in_words, window};
 use crate::domain::daemon::DaemonStatus;
 use crate::domain::id::TaskId;
 use crate::domain::outcome::ReasonCode;
@@ -118,6 +118,10 @@ fn queued(task: &Task, place: &Place, now: Timestamp) -> String {
     if status.untrusted {
         return format!("waits because {UNTRUSTED}");
     }
+    let windows = &status.windows;
+    if let Some(window) = windows.pauses(&task.spec.queue) {
+        return format!("waits for {}: it pauses queue `{name}`", window::to_close(window, now));
+    }
     let Some(queue) = &place.queue else {
         return format!("waits in queue `{name}`, which is gone");
     };
@@ -140,8 +144,12 @@ fn queued(task: &Task, place: &Place, now: Timestamp) -> String {
     if queue.slots > 0 && active >= u64::from(queue.slots) {
         return format!("waits for {} of queue `{name}`{}{then}", one_of(queue.slots), holders(true));
     }
-    let lending = u32::try_from(status.lending.len()).unwrap_or(u32::MAX);
-    if status.active.saturating_sub(lending) >= status.max_concurrent {
+    let lower = windows.tightest().filter(|(_, most)| *most < status.max_concurrent);
+    if let Some((window, most)) = lower.filter(|(_, most)| status.used() >= *most) {
+        let (window, allows) = (window::to_close(window, now), window::allowance(most));
+        return format!("waits for {window}: {allows}{}{then}", holders(false));
+    }
+    if status.used() >= status.max_concurrent {
         return format!("waits for {} of the daemon{}{then}", one_of(status.max_concurrent), holders(false));
     }
     if let Some(lacking) = &status.held_up {

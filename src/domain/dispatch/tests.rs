@@ -180,7 +180,8 @@ impl Played {
     fn needs(&self) -> Needs {
         let [gpu, licence, mem] = self.needs;
         let all = [("gpu", Amount::Count(gpu)), ("licence", Amount::Count(licence)), ("mem", Amount::Bytes(mem))];
-        Needs::of(all.into_iter().filter(|(_, need)| need.get() > 0).map(|(name, need)| (name.to_owned(), need))).unwrap()
+        Needs::of(all.into_iter().filter(|(_, need)| need.get() > 0).map(|(name, need)| (name.to_owned(), need)))
+            .unwrap()
     }
 }
 
@@ -315,7 +316,8 @@ fn live(tasks: Vec<Played>, backlog: usize) -> Lived {
         }
         // Nothing that passed the first one that reserves stands in its way: it waits for what ran before, or for what comes
         // before it. Those behind it wait for it, too.
-        let since = |task: &Played| short.get(&task.rank.id).map(|since| since.0 + 30_000).filter(|since| *since <= now);
+        let since =
+            |task: &Played| short.get(&task.rank.id).map(|since| since.0 + 30_000).filter(|since| *since <= now);
         let reserving = queued.iter().filter_map(|task| Some((task, since(task)?)));
         lived.reserved += reserving.clone().count();
         if let Some((task, since)) = reserving.min_by_key(|(task, _)| task.rank) {

@@ -85,7 +85,9 @@ impl Free {
             let left = self.0.get_mut(name)?;
             let grant = match &left.pieces {
                 None => Grant::Amount(*need),
-                Some(Pieces { free, .. }) => Grant::Indices(free.iter().take(usize::try_from(need.get()).ok()?).copied().collect()),
+                Some(Pieces { free, .. }) => {
+                    Grant::Indices(free.iter().take(usize::try_from(need.get()).ok()?).copied().collect())
+                }
             };
             left.hold(&grant);
             Some((name.clone(), grant))
@@ -101,9 +103,7 @@ impl Free {
             None => true,
             Some(left) => {
                 let is_free = match (&left.pieces, grant) {
-                    (Some(pieces), Grant::Indices(indices)) => {
-                        indices.iter().all(|index| !pieces.held.contains(index))
-                    }
+                    (Some(pieces), Grant::Indices(indices)) => indices.iter().all(|index| !pieces.held.contains(index)),
                     _ => true,
                 };
                 is_free && left.held.saturating_add(grant.number()) <= left.total.max(grant.number())

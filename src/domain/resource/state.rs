@@ -87,9 +87,8 @@ impl Resources {
     pub fn wanting<'a>(&'a self, needs: &'a Needs) -> Vec<(&'a str, Amount, Option<&'a ResourceState>)> {
         let wanting = |(name, need): (&'a String, &Amount)| {
             let state = self.named(name);
-            let is_there = |state: &ResourceState| {
-                state.total.is_size() == need.is_size() && state.free().get() >= need.get()
-            };
+            let is_there =
+                |state: &ResourceState| state.total.is_size() == need.is_size() && state.free().get() >= need.get();
             (!state.is_some_and(is_there)).then_some((name.as_str(), *need, state))
         };
         needs.0.iter().filter_map(wanting).collect()

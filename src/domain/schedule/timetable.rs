@@ -5,12 +5,13 @@
 //! if its time is skipped, and the first time if it comes twice; what has a `*` in front in minute or hour goes on in real
 //! time, as if nothing had happened.
 
+use jiff::SignedDuration;
 use jiff::civil::{Date, DateTime, Time};
-use jiff::tz::{AmbiguousOffset, TimeZone};
-use jiff::{SignedDuration, ToSpan as _};
+use jiff::tz::TimeZone;
 
 use crate::domain::schedule::{Cron, InvalidSchedule, When};
 use crate::domain::time::Timestamp;
+use crate::domain::zone::instant_of;
 
 /// How far ahead is looked: whatever is due at all is due within that time. The rarest is a 29 February on a certain day of
 /// the week, for which it takes 40 years where a century leaves one out.
@@ -75,7 +76,7 @@ impl Timetable {
                 if at.date() == from.date() && minute_of(at) < minute_of(from) {
                     continue;
                 }
-                if let Some(at) = self.instant_of(at).filter(|at| *at > after) {
+                if let Some(at) = instant_of(&self.zone, at).filter(|at| *at > after) {
                     return Some(at);
                 }
             }
@@ -90,8 +91,8 @@ impl Timetable {
         let from = self.zone.to_datetime(next_minute).date();
         let mut date = next_date(cron, from, from)?;
         loop {
-            let mut at = self.instant_of(date.to_datetime(Time::midnight()))?.max(next_minute);
-            let ends = self.instant_of(date.tomorrow().ok()?.to_datetime(Time::midnight()))?;
+            let mut at = instant_of(&self.zone, date.to_datetime(Time::midnight()))?.max(next_minute);
+            let ends = instant_of(&self.zone, date.tomorrow().ok()?.to_datetime(Time::midnight()))?;
             while at < ends {
                 let local = self.zone.to_datetime(at);
                 if local.date() == date && cron.has_time(local.hour(), local.minute()) {
@@ -100,19 +101,6 @@ impl Timetable {
                 at = at.checked_add(SignedDuration::from_mins(1)).ok()?;
             }
             date = next_date(cron, date.tomorrow().ok()?, from)?;
-        }
-    }
-
-    /// Returns the instant that a civil time stands for: the first one if there are two, the end of the gap if there is none.
-    fn instant_of(&self, at: DateTime) -> Option<jiff::Timestamp> {
-        let ambiguous = self.zone.to_ambiguous_timestamp(at);
-        match ambiguous.offset() {
-            AmbiguousOffset::Gap { before, .. } => {
-                // By the clock that was right until then the gap has begun, at the earliest just now.
-                let begun = before.to_timestamp(at).ok()?.checked_add(1.second()).ok()?;
-                self.zone.preceding(begun).next().map(|transition| transition.timestamp())
-            }
-            _ => ambiguous.earlier().ok(),
         }
     }
 }

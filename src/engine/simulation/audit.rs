@@ -200,7 +200,10 @@ impl Audit {
             hold!(used <= total, "{used} of {name} is granted, and there is {total}");
             for (id, grant) in grants() {
                 let Grant::Indices(indices) = grant else { continue };
-                hold!(indices.iter().all(|index| pieces.insert(*index)), "task {id} has {grant}, which another one has");
+                hold!(
+                    indices.iter().all(|index| pieces.insert(*index)),
+                    "task {id} has {grant}, which another one has"
+                );
             }
         }
         for task in &active {

@@ -65,6 +65,7 @@ impl Play {
             keep_for: None,
             pools: Arc::new(user::pools(seed)),
             reserve_after: Duration::from_secs(30),
+            windows: crate::domain::window::Windows::none(),
         };
         let plan = Plan {
             steps: 30 + random.below(170),

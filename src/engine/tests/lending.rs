@@ -17,6 +17,7 @@ fn settings(max_concurrent: u32) -> Settings {
         keep_for: None,
         pools: Arc::new(Pools(BTreeMap::from([("gpu".to_owned(), gpu), ("mem".to_owned(), mem)]))),
         reserve_after: Duration::from_secs(30),
+        windows: Windows::none(),
     }
 }
 

@@ -12,6 +12,7 @@ fn settings() -> Settings {
         keep_for: None,
         pools: Arc::default(),
         reserve_after: Duration::from_secs(30),
+        windows: Windows::none(),
     }
 }
 

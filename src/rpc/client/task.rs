@@ -18,6 +18,9 @@ use crate::rpc::proto::task_service_client::TaskServiceClient;
 /// their turn in between.
 const PAGE: u32 = 1_000;
 
+/// The longest list that the daemon puts in order; a longer one is put in order here, where all of it comes to.
+const SORTED_MAX: u32 = 10_000;
+
 /// What came of a cancel for one task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cancelled {
@@ -70,6 +73,23 @@ impl Client {
 
     /// Returns the tasks that match, without their attempts. More than a page of them are not of one moment.
     pub async fn tasks(&self, filter: &TaskFilter) -> Result<TaskPage, Error> {
+        let Some(sort) = &filter.sort else { return self.by_id(filter).await };
+        let limit = filter.limit.unwrap_or(u32::MAX);
+        if limit <= SORTED_MAX {
+            let mut page = self.page(filter).await?;
+            // An older daemon knows of no order.
+            page.tasks.sort_by(|a, b| sort.compare(a, b));
+            return Ok(page);
+        }
+        let mut page = self.by_id(&TaskFilter { sort: None, limit: None, ..filter.clone() }).await?;
+        page.tasks.sort_by(|a, b| sort.compare(a, b));
+        page.cut |= page.tasks.len() > limit as usize;
+        page.tasks.truncate(limit as usize);
+        Ok(page)
+    }
+
+    /// The same, by their numbers.
+    async fn by_id(&self, filter: &TaskFilter) -> Result<TaskPage, Error> {
         let limit = filter.limit.unwrap_or(u32::MAX);
         if limit <= PAGE || filter.next_first {
             return self.page(filter).await;

@@ -9,7 +9,7 @@ use crate::domain::query::Counts;
 use crate::domain::resource::{Amount, ResourceState, ResourceWait, Resources};
 use crate::domain::task::State;
 use crate::domain::time::Timestamp;
-use crate::rpc::convert::{ms, path, path_bytes, plain_ids};
+use crate::rpc::convert::{ms, path, path_bytes, plain_ids, window};
 use crate::rpc::proto;
 
 pub(in crate::rpc) fn to_proto(status: DaemonStatus) -> proto::GetStatusResponse {
@@ -38,6 +38,7 @@ pub(in crate::rpc) fn to_proto(status: DaemonStatus) -> proto::GetStatusResponse
         resource_waits: status.resources.waiting.into_iter().map(wait_to_proto).collect(),
         resources: status.resources.all.into_iter().map(resource_to_proto).collect(),
         lending: plain_ids(&status.lending),
+        windows: window::to_proto(status.windows),
     }
 }
 
@@ -97,5 +98,6 @@ pub(in crate::rpc) fn from_proto(status: proto::GetStatusResponse) -> DaemonStat
             waiting: status.resource_waits.into_iter().filter_map(wait_from_proto).collect(),
         },
         lending: status.lending.into_iter().filter_map(TaskId::new).collect(),
+        windows: window::from_proto(status.windows),
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use crate::domain::condition::InvalidCondition;
 use crate::domain::error::{ErrorKind, Problem};
 use crate::domain::id::{InvalidTaskId, TaskId};
 use crate::domain::schedule::{InvalidCron, InvalidSchedule};
@@ -18,6 +19,7 @@ use crate::domain::task::InvalidSpec;
 
 pub(super) mod attempt;
 pub(super) mod bulk;
+pub(super) mod condition;
 pub(super) mod daemon;
 pub(super) mod edit;
 pub(super) mod event;
@@ -28,6 +30,7 @@ pub(super) mod schedule;
 pub(super) mod selection;
 pub(super) mod setting;
 pub(super) mod task;
+mod window;
 
 #[cfg(test)]
 pub(super) mod samples;
@@ -65,6 +68,12 @@ pub enum Error {
     /// A range of ids that would be empty.
     #[error("the range `{0}-{1}` ends before it begins")]
     Backwards(u64, u64),
+    /// A word that should be a field of a task.
+    #[error("`{0}` is not a field of a task")]
+    Field(String),
+    /// The domain does not accept it as a condition.
+    #[error(transparent)]
+    Condition(#[from] InvalidCondition),
     /// A number that should be a task's.
     #[error(transparent)]
     TaskId(#[from] InvalidTaskId),

@@ -5,7 +5,7 @@ use crate::domain::id::TaskId;
 use crate::domain::query::{PerTask, TaskFilter, TaskPage};
 use crate::domain::task::State;
 use crate::rpc::convert::attempt::{state_from_proto, state_to_proto};
-use crate::rpc::convert::{Result, task, task_id};
+use crate::rpc::convert::{Result, condition, task, task_id};
 use crate::rpc::proto;
 
 pub(in crate::rpc) fn filter_to_proto(filter: &TaskFilter) -> proto::ListTasksRequest {
@@ -20,6 +20,8 @@ pub(in crate::rpc) fn filter_to_proto(filter: &TaskFilter) -> proto::ListTasksRe
         limit: filter.limit,
         next_first: filter.next_first,
         below: filter.below.map(TaskId::get),
+        condition: filter.condition.as_ref().map(condition::to_proto),
+        sort: filter.sort.as_ref().map(condition::sort_to_proto),
     }
 }
 
@@ -35,6 +37,8 @@ pub(in crate::rpc) fn filter_from_proto(request: proto::ListTasksRequest) -> Res
         // No task has a number that is none.
         below: request.below.and_then(TaskId::new),
         next_first: request.next_first,
+        condition: request.condition.map(condition::from_proto).transpose()?,
+        sort: request.sort.map(condition::sort_from_proto).transpose()?,
         ..TaskFilter::default()
     })
 }

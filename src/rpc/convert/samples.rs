@@ -13,8 +13,10 @@ use uuid::Uuid;
 
 use crate::domain::attempt::{Attempt, Output, Stream};
 use crate::domain::change::{Actor, Change, ChangeKind};
+use crate::domain::condition::{Comparison, Condition, Term};
 use crate::domain::daemon::DaemonStatus;
 use crate::domain::error::{ErrorKind, Problem};
+use crate::domain::field::{Field, Kind, Sort, Value};
 use crate::domain::id::{AssignmentId, Seq, TaskId, TaskUuid};
 use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
 use crate::domain::outcome::{ExitStatus, ReasonCode, Usage};
@@ -28,6 +30,7 @@ use crate::domain::task::{
     Backoff, Environment, Limit, NewTask, OnInterrupt, Resource, RetryPolicy, State, Stdin, Task, TaskSpec,
 };
 use crate::domain::time::Timestamp;
+use crate::domain::window::{NextChange, OpenWindow, Standing};
 
 /// Any bytes that the operating system takes, UTF-8 or not.
 fn os_string() -> impl Strategy<Value = OsString> {
@@ -263,14 +266,42 @@ pub(in crate::rpc) fn page() -> impl Strategy<Value = TaskPage> {
     (vec(task(), 0..3), any::<bool>()).prop_map(|(tasks, cut)| TaskPage { tasks, cut })
 }
 
+fn field() -> impl Strategy<Value = Field> {
+    prop_oneof![select(Field::PLAIN.to_vec()), "[a-z]{1,4}".prop_map(Field::Label)]
+}
+
+fn condition() -> impl Strategy<Value = Condition> {
+    let text = |field: Field| text().prop_map(move |value| (field.clone(), Value::Text(value))).boxed();
+    let test = field().prop_flat_map(move |field| match field.kind() {
+        Kind::State => state().prop_map(|state| (Field::State, Value::Text(state.as_str().to_owned()))).boxed(),
+        Kind::Text => text(field),
+        _ => any::<i64>().prop_map(move |value| (field.clone(), Value::Number(value))).boxed(),
+    });
+    let test = test.prop_map(|(field, value)| Term::Test { field, how: Comparison::Equal, value });
+    let leaf = prop_oneof![test, field().prop_map(Term::Has)];
+    let term = leaf.prop_recursive(4, 12, 3, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..3).prop_map(Term::All),
+            vec(inner.clone(), 0..3).prop_map(Term::Any),
+            inner.prop_map(|term| Term::Not(Box::new(term)))
+        ]
+    });
+    (timestamp(), term).prop_map(|(at, term)| Condition { at, term })
+}
+
+fn sort() -> impl Strategy<Value = Sort> {
+    (field(), any::<bool>(), timestamp()).prop_map(|(by, descending, at)| Sort { by, descending, at })
+}
+
 pub(in crate::rpc) fn filter() -> impl Strategy<Value = TaskFilter> {
     let labels = vec((text(), of(text())), 0..3);
     let states = proptest::sample::subsequence(State::ALL.to_vec(), 0..State::ALL.len());
-    let places = (of(text()), of(text()));
+    let places = (of(text()), of(text()), of(condition()), of(sort()));
     (states, places, labels, of(text()), of(any::<u32>()), of(any::<u32>()), of(id()), any::<bool>()).prop_map(
-        |(mut states, (queue, schedule), labels, name, recent, limit, below, next_first)| {
+        |(mut states, (queue, schedule, condition, sort), labels, name, recent, limit, below, next_first)| {
             on_the_wire(&mut states);
             let rest = TaskFilter::default();
+            let rest = TaskFilter { condition, sort, ..rest };
             TaskFilter { states, queue, schedule, labels, name, recent, limit, below, next_first, ..rest }
         },
     )
@@ -288,10 +319,10 @@ pub(in crate::rpc) fn selection() -> impl Strategy<Value = Selection> {
     let span = (id(), id()).prop_map(|(a, b)| Span { first: a.min(b), last: a.max(b) });
     let states = proptest::sample::subsequence(State::ALL.to_vec(), 0..State::ALL.len());
     let labels = vec((text(), of(text())), 0..3);
-    (vec(id(), 1..3), vec(span, 0..3), states, of(text()), labels, of(text())).prop_map(
-        |(ids, spans, mut states, queue, labels, name)| {
+    (vec(id(), 1..3), vec(span, 0..3), states, of(text()), labels, of(text()), of(condition())).prop_map(
+        |(ids, spans, mut states, queue, labels, name, condition)| {
             on_the_wire(&mut states);
-            Selection { ids, spans, states, queue, labels, name }
+            Selection { ids, spans, states, queue, labels, name, condition }
         },
     )
 }
@@ -416,13 +447,28 @@ pub(in crate::rpc) fn change() -> impl Strategy<Value = Change> {
     )
 }
 
+fn windows() -> impl Strategy<Value = Standing> {
+    let open = (text(), timestamp(), of(timestamp()), of(text()), of(any::<u32>()), vec(text(), 0..3));
+    let open = open.prop_map(|(name, opened_at, closes_at, time_zone, max_concurrent, pause)| OpenWindow {
+        name,
+        opened_at,
+        closes_at,
+        time_zone,
+        max_concurrent,
+        pause,
+    });
+    let next = (timestamp(), of(text()), vec(text(), 0..3), vec(text(), 0..3));
+    let next = next.prop_map(|(at, time_zone, opens, closes)| NextChange { at, time_zone, opens, closes });
+    (vec(open, 0..3), of(next)).prop_map(|(open, next)| Standing { open, next })
+}
+
 pub(in crate::rpc) fn status() -> impl Strategy<Value = DaemonStatus> {
     let process = (any::<u32>(), any::<u32>(), any::<u32>(), text(), timestamp(), duration());
     let counts = (btree_map(state(), any::<u64>(), 0..5), any::<u64>(), any::<u64>(), any::<u64>());
-    let flags = (any::<bool>(), any::<bool>(), of(text()));
+    let flags = (any::<bool>(), any::<bool>(), of(text()), windows());
     let work = (any::<u32>(), any::<u32>(), resources(), vec(id(), 0..3));
     (process, absolute_path(), work, counts, of(timestamp()), flags).prop_map(
-        |(process, project, work, counts, last_poll_at, (draining, untrusted, held_up))| {
+        |(process, project, work, counts, last_poll_at, (draining, untrusted, held_up, windows))| {
             let (max_concurrent, active, resources, lending) = work;
             let (pid, guardian_pid, restarts, version, started_at, uptime) = process;
             let (by_state, processed, succeeded, failed) = counts;
@@ -443,6 +489,7 @@ pub(in crate::rpc) fn status() -> impl Strategy<Value = DaemonStatus> {
                 held_up,
                 resources,
                 lending,
+                windows,
             }
         },
     )

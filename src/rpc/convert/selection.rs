@@ -5,7 +5,7 @@ use crate::domain::id::TaskId;
 use crate::domain::query::PerTask;
 use crate::domain::selection::{Deed, Done, Selection, Span};
 use crate::rpc::convert::attempt::state_to_proto;
-use crate::rpc::convert::{Error, Result, plain_ids, query, signal, task_id, task_ids};
+use crate::rpc::convert::{Error, Result, condition, plain_ids, query, signal, task_id, task_ids};
 use crate::rpc::proto;
 
 const SIGKILL: i32 = 9;
@@ -20,6 +20,7 @@ pub(in crate::rpc) fn to_proto(selection: &Selection) -> proto::Selection {
         queue: selection.queue.clone(),
         labels: selection.labels.iter().map(label).collect(),
         name: selection.name.clone(),
+        condition: selection.condition.as_ref().map(condition::to_proto),
     }
 }
 
@@ -37,6 +38,7 @@ pub(in crate::rpc) fn from_proto(selection: Option<proto::Selection>) -> Result<
         queue: selection.queue,
         labels: selection.labels.into_iter().map(|label| (label.key, label.value)).collect(),
         name: selection.name,
+        condition: selection.condition.map(condition::from_proto).transpose()?,
     };
     let names_nothing = selection.ids.is_empty() && selection.spans.is_empty() && !selection.has_conditions();
     if names_nothing { Err(Error::Missing("selection")) } else { Ok(selection) }

@@ -8,7 +8,8 @@ use crate::domain::id::TaskUuid;
 use crate::domain::query::Added;
 use crate::domain::resource::{Amount, Needs};
 use crate::domain::task::{
-    Backoff, DEFAULT_QUEUE, Environment, InvalidSpec, Limit, NewTask, OnInterrupt, Resource, RetryPolicy, Stdin, Task, TaskSpec,
+    Backoff, DEFAULT_QUEUE, Environment, InvalidSpec, Limit, NewTask, OnInterrupt, Resource, RetryPolicy, Stdin, Task,
+    TaskSpec,
 };
 use crate::domain::time::Timestamp;
 use crate::rpc::convert::{Error, Result, attempt, ms, path, path_bytes, plain_ids, signal, task_id, task_ids, uuid};

@@ -221,6 +221,27 @@ fn what_a_later_version_may_have_added_does_no_harm() {
 }
 
 #[test]
+fn a_condition_that_is_none_is_refused_whoever_sends_it() {
+    let refused = |term: proto::Term| {
+        let condition = proto::Condition { at_ms: 0, term: Some(term) };
+        condition::from_proto(wire(&condition)).unwrap_err().to_string()
+    };
+    use proto::term::What;
+    let has = |word: &str| proto::Term { what: Some(What::Has(word.to_owned())) };
+    assert_eq!(refused(has("colour")), "`colour` is not a field of a task");
+    assert_eq!(refused(proto::Term { what: None }), "`term` is missing");
+    let deep = (0..40).fold(has("name"), |term, _| proto::Term { what: Some(What::Not(Box::new(term))) });
+    assert!(refused(deep).contains("layers"));
+    let test = |field: &str, how, value| proto::Term {
+        what: Some(What::Test(proto::Test { field: field.to_owned(), how, value: Some(value) })),
+    };
+    use proto::test::Value;
+    assert!(refused(test("id", 1, Value::Text("x".to_owned()))).contains("cannot be compared"));
+    assert!(refused(test("state", 1, Value::Text("starting".to_owned()))).contains("no state"));
+    assert!(refused(test("id", 9, Value::Number(1))).contains("unknown value"));
+}
+
+#[test]
 fn a_selection_of_nothing_is_not_one_of_everything() {
     assert_eq!(selection::from_proto(Some(proto::Selection::default())), Err(Error::Missing("selection")));
     let backwards = proto::Selection { ranges: vec![proto::IdRange { first: 7, last: 3 }], ..Default::default() };

@@ -53,7 +53,12 @@ impl Wanted {
             tail_lines: request.tail_lines,
             follow: request.follow,
             in_place: request.in_place,
-            waiter: request.waiter.filter(|_| request.follow).map(|id| uuid("waiter", &id)).transpose()?.map(AssignmentId),
+            waiter: request
+                .waiter
+                .filter(|_| request.follow)
+                .map(|id| uuid("waiter", &id))
+                .transpose()?
+                .map(AssignmentId),
         })
     }
 

@@ -8,6 +8,7 @@ use crate::store::Store;
 
 pub(crate) mod bulk;
 pub(crate) mod change;
+pub(crate) mod condition;
 pub(crate) mod edit;
 pub(crate) mod model;
 pub(crate) mod place;
@@ -123,6 +124,7 @@ macro_rules! conformance {
                 a_queue_never_has_more_than_its_slots,
                 a_claim_goes_over_all_queues_in_one_order,
                 nothing_of_a_paused_queue_is_claimed,
+                nothing_is_claimed_of_queues_that_the_claim_leaves_out,
                 a_pause_ends_by_itself,
                 a_queue_is_removed_when_nothing_of_it_is_left_to_run,
                 the_last_to_speak_decides_how_many_slots_there_are,
@@ -149,6 +151,8 @@ macro_rules! conformance {
                 what_a_schedule_needs_is_kept_for_it,
                 a_queue_that_a_schedule_adds_to_is_not_removed,
                 tasks_of_no_schedule_are_of_none;
+            condition: lists_are_of_what_a_condition_holds_for,
+                lists_come_in_the_order_that_was_asked_for;
             change: every_verb_appends_its_changes,
                 a_verb_that_changes_nothing_appends_nothing,
                 changes_are_read_from_a_cursor,

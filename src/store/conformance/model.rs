@@ -376,6 +376,8 @@ async fn perform(world: &World, claims: &mut Vec<AssignmentId>, act: &Act) -> St
                 ended_until: None,
                 schedule: (*narrow == 5).then(|| "nightly".to_owned()),
                 next_first: false,
+                condition: None,
+                sort: None,
             };
             tell(world.store.tasks(filter).await)
         }

@@ -137,12 +137,7 @@ pub(crate) async fn what_is_lent_does_not_count(world: &World) {
 
 pub(crate) async fn needs_are_found_in_lists_and_moved_like_others(world: &World) {
     let ids = [add(world, "gpu=2").await, add(world, "").await, add(world, "gpu=1").await];
-    let next = TaskFilter {
-        states: vec![State::Queued],
-        next_first: true,
-        limit: Some(2),
-        ..Default::default()
-    };
+    let next = TaskFilter { states: vec![State::Queued], next_first: true, limit: Some(2), ..Default::default() };
     for queue in [None, Some("default".to_owned())] {
         let page = world.store.tasks(TaskFilter { queue, ..next.clone() }).await.unwrap();
         assert_eq!((page.tasks.len(), page.cut), (2, true));

@@ -90,7 +90,8 @@ impl World {
         let now = self.now();
         let assignments = (0..most).map(|_| self.assignment()).collect();
         let (after, lease_until) = (Vec::new(), Timestamp(now.0 + 60_000));
-        Claim { owner: OWNER, boot: BOOT, assignments, after, now, lease_until, terms: Terms::default() }
+        let (shut, terms) = (Vec::new(), Terms::default());
+        Claim { owner: OWNER, boot: BOOT, assignments, after, shut, now, lease_until, terms }
     }
 
     pub(crate) async fn claimed(&self) -> Claimed {

@@ -22,7 +22,7 @@ impl Tables {
         let queues: Vec<(&String, Lane)> = self
             .queues
             .iter()
-            .filter(|(_, queue)| queue.pause.is_none())
+            .filter(|(name, queue)| queue.pause.is_none() && !claim.shut.contains(name))
             .map(|(name, queue)| {
                 let active = self.slots(name, &lending).len();
                 (name, Lane { slots: queue.slots, active, weight: queue.weight })
@@ -47,7 +47,8 @@ impl Tables {
             let waits = self.waiting_for_resources();
             self.short = waits;
         }
-        let held: Vec<Granted> = self.held(|attempt| terms.lent.contains(attempt)).into_iter().map(|held| held.2).collect();
+        let held: Vec<Granted> =
+            self.held(|attempt| terms.lent.contains(attempt)).into_iter().map(|held| held.2).collect();
         let nobody = BTreeMap::new();
         let choice = choose(
             Room {

@@ -27,7 +27,10 @@ impl Tables {
         if let Some(limit) = filter.limit {
             let surplus = tasks.len().saturating_sub(limit as usize);
             cut |= surplus > 0;
-            if filter.next_first {
+            if let Some(sort) = &filter.sort {
+                tasks.sort_by(|a, b| sort.compare(a, b));
+                tasks.truncate(limit as usize);
+            } else if filter.next_first {
                 tasks.sort_by_key(|task| (Reverse(task.spec.priority), task.position, task.id));
                 tasks.truncate(limit as usize);
                 tasks.sort_by_key(|task| task.id);
@@ -36,6 +39,9 @@ impl Tables {
             } else {
                 tasks.drain(..surplus);
             }
+        }
+        if let Some(sort) = &filter.sort {
+            tasks.sort_by(|a, b| sort.compare(a, b));
         }
         TaskPage { tasks: tasks.into_iter().cloned().collect(), cut }
     }

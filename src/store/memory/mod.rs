@@ -23,8 +23,8 @@ use crate::store::schedule::{
 };
 use crate::store::task::{
     Add, AddMany, Added, AddedMany, Cancel, Cancelled, Claim, Claimed, Counts, Due, EditTask, Ended, Expire, Expired,
-    Finish, Finished, Holdings, InFlight, Move, NotEdited, NotMoved, Pause, PerTask, Prune, Renew, Start, Steer, TaskFilter,
-    TaskPage, Unclaim,
+    Finish, Finished, Holdings, InFlight, Move, NotEdited, NotMoved, Pause, PerTask, Prune, Renew, Start, Steer,
+    TaskFilter, TaskPage, Unclaim,
 };
 use crate::store::transition::Note;
 use crate::store::{ChangeStore, Error, QueueStore, Reply, ScheduleStore, Store, TaskStore};

@@ -8,12 +8,14 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Statement, params, params_from_iter};
 
+use crate::domain::field::Field;
 use crate::domain::id::TaskId;
 use crate::domain::task::State;
 use crate::store::sqlite::code::Columns;
-use crate::store::sqlite::read;
+use crate::store::sqlite::condition::Piece;
+use crate::store::sqlite::{condition, read, sort};
 use crate::store::task::{Ended, Prune, TaskFilter, TaskPage};
 
 /// So many tasks with the same label or name are few: all of them are looked at.
@@ -21,7 +23,10 @@ const FEW: i64 = 1_000;
 
 /// Returns the tasks that match.
 pub(super) fn tasks(db: &Connection, filter: &TaskFilter) -> rusqlite::Result<TaskPage> {
-    let (found, cut) = ids(db, filter)?;
+    let (found, cut) = match &filter.sort {
+        Some(order) => sort::ids(db, filter, order)?,
+        None => ids(db, filter).map(|(found, cut)| (found.into_iter().collect(), cut))?,
+    };
     let mut page = TaskPage { tasks: Vec::with_capacity(found.len()), cut };
     for id in found {
         page.tasks.extend(read::task(db, id)?.map(|stored| stored.task));
@@ -31,12 +36,19 @@ pub(super) fn tasks(db: &Connection, filter: &TaskFilter) -> rusqlite::Result<Ta
 
 /// Returns the ids of the tasks that match, and whether a limit left some out.
 pub(super) fn ids(db: &Connection, filter: &TaskFilter) -> rusqlite::Result<(BTreeSet<TaskId>, bool)> {
+    let filter = &filter.narrowed();
     let mut found = BTreeSet::new();
     let mut cut = false;
     for query in queries(filter, lead(db, filter)?.as_ref()) {
-        let mut statement = db.prepare_cached(&query.sql)?;
-        let ids = statement.query_map(params_from_iter(&query.values), |row| Columns::new(row).cell())?;
-        let mut ids: Vec<TaskId> = ids.collect::<Result<_, _>>()?;
+        let read = |statement: &mut Statement<'_>| -> rusqlite::Result<Vec<TaskId>> {
+            let ids = statement.query_map(params_from_iter(&query.values), |row| Columns::new(row).cell())?;
+            ids.collect()
+        };
+        // A condition hardly comes twice, and would take the place of a statement that does.
+        let mut ids = match filter.condition {
+            Some(_) => read(&mut db.prepare(&query.sql)?)?,
+            None => read(&mut *db.prepare_cached(&query.sql)?)?,
+        };
         if query.most.is_some_and(|most| ids.len() > most) {
             cut = true;
             ids.truncate(query.most.unwrap_or(ids.len()));
@@ -97,7 +109,7 @@ pub(super) struct Lead {
 }
 
 /// Returns the condition of the filter that few meet, if there is one.
-fn lead(db: &Connection, filter: &TaskFilter) -> rusqlite::Result<Option<Lead>> {
+pub(super) fn lead(db: &Connection, filter: &TaskFilter) -> rusqlite::Result<Option<Lead>> {
     for lead in leads(filter) {
         let sql = format!("SELECT count(*) FROM ({} LIMIT {})", lead.sql, FEW + 1);
         let count: i64 = db.prepare_cached(&sql)?.query_row(params_from_iter(&lead.values), |row| row.get(0))?;
@@ -134,26 +146,36 @@ pub(super) fn leads(filter: &TaskFilter) -> Vec<Lead> {
 pub(super) struct Query {
     pub(super) sql: String,
     pub(super) values: Vec<Value>,
-    most: Option<usize>,
+    pub(super) most: Option<usize>,
 }
 
 /// Returns the walks that together find what the filter asks for.
 pub(super) fn queries(filter: &TaskFilter, lead: Option<&Lead>) -> Vec<Query> {
     let limit = filter.limit.map(|limit| limit as usize);
     let ended = |state: &State| state.is_ended();
+    let sorted_by = filter.sort.as_ref().map(|sort| &sort.by);
     match (filter.states.as_slice(), filter.recent) {
-        _ if filter.next_first => vec![next_first(filter, limit)],
+        _ if filter.next_first && sorted_by.is_none() => vec![next_first(filter, limit)],
+        ([], None) if lead.is_none() && sorted_by == Some(&Field::State) => of_states(filter, &State::ALL, lead, limit),
+        ([], None) if lead.is_none() && sorted_by == Some(&Field::Ended) => {
+            let mut queries = of_states(filter, &open(), lead, limit);
+            queries.push(by_end(filter, limit));
+            queries
+        }
         ([], None) if filter.queue.is_none() || lead.is_some() => vec![newest(filter, &[], lead, limit)],
         ([], None) => of_states(filter, &State::ALL, lead, limit),
         ([], Some(recent)) => {
-            let open: Vec<State> = State::ALL.into_iter().filter(|state| !state.is_ended()).collect();
-            let mut queries = of_states(filter, &open, lead, limit);
+            let mut queries = of_states(filter, &open(), lead, limit);
             queries.push(last_ended(filter, &[], lead, recent as usize));
             queries
         }
         (states, Some(recent)) if states.iter().all(ended) => vec![last_ended(filter, states, lead, recent as usize)],
         (states, _) => of_states(filter, states, lead, limit),
     }
+}
+
+fn open() -> Vec<State> {
+    State::ALL.into_iter().filter(|state| !state.is_ended()).collect()
 }
 
 /// One walk for each state, or one over those few that are led to.
@@ -165,27 +187,31 @@ fn of_states(filter: &TaskFilter, states: &[State], lead: Option<&Lead>, most: O
     states.into_iter().map(|state| of_state(filter, *state, most)).collect()
 }
 
-/// The order of a walk that goes by the ids.
-fn by_id(filter: &TaskFilter) -> &'static str {
-    if filter.oldest_first { "t.id" } else { "t.id DESC" }
+/// The order of a walk over tasks of this state, or over all: by the ids, unless another one was asked for.
+fn order(filter: &TaskFilter, state: Option<State>) -> Piece {
+    match &filter.sort {
+        Some(order) => sort::order(order, state),
+        None if filter.oldest_first => "t.id".into(),
+        None => "t.id DESC".into(),
+    }
 }
 
 /// The newest of a state: queue by queue, each no further than asked for.
 fn of_state(filter: &TaskFilter, state: State, most: Option<usize>) -> Query {
-    let order = by_id(filter);
+    let order = order(filter, Some(state));
     let state = Value::Text(state.as_str().to_owned());
     if let Some(queue) = &filter.queue {
         let mut query =
             Query::new("SELECT t.id FROM task t WHERE t.queue = (SELECT id FROM queue WHERE name = ?)", most);
         query.value(queue.clone());
-        return query.and("t.state = ?", [state]).narrowed(filter).ordered(order);
+        return query.and("t.state = ?", [state]).narrowed(filter).ordered(&order);
     }
     let inner = Query::new("SELECT t.id FROM task t WHERE t.queue = c.queue AND t.state = c.state", most);
-    by_queue(inner.narrowed(filter).ordered(order), order, state)
+    by_queue(inner.narrowed(filter).ordered(&order), &order, state)
 }
 
 /// Asks for each queue that has tasks of the state, `c`, and puts the answers together; `inner` is in that order.
-fn by_queue(inner: Query, order: &str, state: Value) -> Query {
+fn by_queue(inner: Query, order: &Piece, state: Value) -> Query {
     let most = inner.most;
     let sql = format!(
         "SELECT t.id FROM counter c CROSS JOIN task t ON t.id IN ({}) WHERE c.state = ? AND c.n > 0",
@@ -199,7 +225,7 @@ fn by_queue(inner: Query, order: &str, state: Value) -> Query {
 /// The newest, one by one.
 fn newest(filter: &TaskFilter, states: &[State], lead: Option<&Lead>, most: Option<usize>) -> Query {
     let query = Query::new("SELECT t.id FROM task t WHERE 1", most).led(lead).of_any(states);
-    query.queued_in(filter).narrowed(filter).ordered(by_id(filter))
+    query.queued_in(filter).narrowed(filter).ordered(&order(filter, None))
 }
 
 /// Those that ended last.
@@ -208,12 +234,19 @@ fn last_ended(filter: &TaskFilter, states: &[State], lead: Option<&Lead>, most: 
     let plus = if lead.is_some() { "+" } else { "" };
     let sql = format!("SELECT t.id FROM task t WHERE {plus}t.ended_at IS NOT NULL");
     let query = Query::new(&sql, Some(most)).led(lead).of_any(states).queued_in(filter).narrowed(filter);
-    query.ordered(&format!("{plus}t.ended_at DESC, t.id DESC"))
+    query.ordered(&Piece::from(format!("{plus}t.ended_at DESC, t.id DESC").as_str()))
+}
+
+/// All that have ended, in the order in which they did, or the other way round.
+fn by_end(filter: &TaskFilter, most: Option<usize>) -> Query {
+    let direction = if filter.sort.as_ref().is_some_and(|sort| sort.descending) { "DESC" } else { "ASC" };
+    let query = Query::new("SELECT t.id FROM task t WHERE t.ended_at IS NOT NULL", most).queued_in(filter);
+    query.narrowed(filter).ordered(&Piece::from(format!("t.ended_at {direction}, t.id {direction}").as_str()))
 }
 
 /// Those that are started first.
 fn next_first(filter: &TaskFilter, most: Option<usize>) -> Query {
-    const ORDER: &str = "t.priority DESC, t.position, t.id";
+    let order = Piece::from("t.priority DESC, t.position, t.id");
     if filter.states == [State::Queued] {
         // Word for word the conditions of the indexes of those that are ready.
         let ready = |queue: &str, index: &str, needs: &str| {
@@ -222,16 +255,15 @@ fn next_first(filter: &TaskFilter, most: Option<usize>) -> Query {
             );
             let query = Query::new(&sql, most);
             let queue = filter.queue.iter().filter(|_| queue.contains('?'));
-            queue.fold(query, |query, name| query.and_value(name)).narrowed(filter).ordered(ORDER)
+            queue.fold(query, |query, name| query.and_value(name)).narrowed(filter).ordered(&order)
         };
-        let both =
-            |queue: &str| ready(queue, "task_ready", "= ''").or(ready(queue, "task_ready_needy", "> ''"));
+        let both = |queue: &str| ready(queue, "task_ready", "= ''").or(ready(queue, "task_ready_needy", "> ''"));
         if filter.queue.is_none() {
-            return by_queue(both("c.queue"), ORDER, Value::Text(State::Queued.as_str().to_owned()));
+            return by_queue(both("c.queue"), &order, Value::Text(State::Queued.as_str().to_owned()));
         }
         let inner = both("(SELECT id FROM queue WHERE name = ?)");
         let sql = format!("SELECT t.id FROM task t WHERE t.id IN ({})", inner.sql);
-        return Query { sql, ..inner }.ordered(ORDER);
+        return Query { sql, ..inner }.ordered(&order);
     }
     let words: Vec<String> = filter.states.iter().map(|state| format!("'{}'", state.as_str())).collect();
     let states = match words.as_slice() {
@@ -245,7 +277,7 @@ fn next_first(filter: &TaskFilter, most: Option<usize>) -> Query {
         query.sql.push_str(" AND t.queue = (SELECT id FROM queue WHERE name = ?)");
         query.value(queue.clone());
     }
-    query.narrowed(filter).ordered(ORDER)
+    query.narrowed(filter).ordered(&order)
 }
 
 impl Query {
@@ -322,14 +354,19 @@ impl Query {
             }
             self.sql.push(')');
         }
+        if let Some(condition) = &filter.condition {
+            let piece = condition::condition(condition);
+            self = self.and(&piece.sql, piece.values);
+        }
         self
     }
 
-    fn ordered(mut self, order: &str) -> Self {
+    fn ordered(mut self, order: &Piece) -> Self {
         if let Some(most) = self.most {
             let most = i64::try_from(most).unwrap_or(i64::MAX).saturating_add(1);
             // Writing to a string does not fail.
-            let _ = write!(self.sql, " ORDER BY {order} LIMIT ?");
+            let _ = write!(self.sql, " ORDER BY {} LIMIT ?", order.sql);
+            self.values.extend(order.values.iter().cloned());
             self.values.push(Value::Integer(most));
         }
         self

@@ -29,13 +29,14 @@ use crate::store::schedule::{
 };
 use crate::store::task::{
     Add, AddMany, Added, AddedMany, Cancel, Cancelled, Claim, Claimed, Counts, Due, EditTask, Ended, Expire, Expired,
-    Finish, Finished, Holdings, InFlight, Move, NotEdited, NotMoved, Pause, PerTask, Prune, Renew, Start, Steer, Step, Steps,
-    TaskFilter, TaskPage, Unclaim,
+    Finish, Finished, Holdings, InFlight, Move, NotEdited, NotMoved, Pause, PerTask, Prune, Renew, Start, Steer, Step,
+    Steps, TaskFilter, TaskPage, Unclaim,
 };
 use crate::store::{ChangeStore, Error, QueueStore, Reply, ScheduleStore, Store, TaskStore};
 
 mod check;
 mod code;
+mod condition;
 mod copy;
 mod fault;
 mod guard;
@@ -48,6 +49,7 @@ mod recover;
 mod reserve;
 mod schedule;
 mod schema;
+mod sort;
 mod step;
 #[cfg(test)]
 mod tests;

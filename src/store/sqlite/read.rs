@@ -257,7 +257,8 @@ pub(super) fn in_flight(db: &Connection) -> rusqlite::Result<Vec<InFlight>> {
 
 /// Returns what attempts hold that have not ended, oldest claim first.
 pub(super) fn held(db: &Connection) -> rusqlite::Result<Vec<(TaskId, AssignmentId, Granted)>> {
-    let sql = "SELECT task, assignment, granted FROM attempt WHERE granted IS NOT NULL AND ended_at IS NULL ORDER BY id";
+    let sql =
+        "SELECT task, assignment, granted FROM attempt WHERE granted IS NOT NULL AND ended_at IS NULL ORDER BY id";
     let mut held = db.prepare_cached(sql)?;
     let held = held.query_map([], |row| {
         let mut c = Columns::new(row);

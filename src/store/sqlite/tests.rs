@@ -1,3 +1,4 @@
+mod condition;
 mod damage;
 mod durability;
 mod group;

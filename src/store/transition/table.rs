@@ -105,7 +105,8 @@ fn pause() -> Pause {
 
 fn claim() -> Claim {
     let (owner, boot) = (GuardianId(Uuid::from_u128(2)), BootId(Uuid::from_u128(3)));
-    Claim { owner, boot, assignments: Vec::new(), after: Vec::new(), now: NOW, lease_until: NOW, terms: Terms::default() }
+    let (after, shut, terms) = (Vec::new(), Vec::new(), Terms::default());
+    Claim { owner, boot, assignments: Vec::new(), after, shut, now: NOW, lease_until: NOW, terms }
 }
 
 fn exit(code: i32, cause: Option<StopCause>) -> Outcome {

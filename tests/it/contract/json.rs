@@ -321,6 +321,10 @@ fn the_whole_project_is_one_object() {
       running: []
       schedules: []
       waiting: [2]
+      windows: {
+        next_change: null
+        open: []
+      }
     }
     "#);
     assert_eq!(world.apex(["--json"]).expect(0).json()["counts"], status["counts"], "a bare apex is the same");

@@ -22,6 +22,7 @@ mod environment;
 mod event;
 mod exit;
 mod files;
+mod filter;
 mod flags;
 mod json;
 mod limit;
@@ -41,6 +42,7 @@ mod shape;
 mod state;
 mod steer;
 mod stream;
+mod window;
 
 /// A shell line that runs until [`go`].
 const UNTIL_GO: &str = "while [ ! -e go ]; do sleep 0.01; done";

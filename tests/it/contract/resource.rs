@@ -164,9 +164,7 @@ fn a_big_task_reserves_after_a_while() {
     let small = world.add_with(&["--need", "gpu=1"], UNTIL_GO);
     world.pid(small);
     let big = world.add_with(&["--need", "gpu=2"], "true");
-    eventually("it reserves", || {
-        world.apex(["task", "why", &big.to_string()]).stdout.contains("it reserves it since")
-    });
+    eventually("it reserves", || world.apex(["task", "why", &big.to_string()]).stdout.contains("it reserves it since"));
     let late = world.add_with(&["--need", "gpu=1"], "true");
     let why = world.apex(["task", "why", &late.to_string()]).expect(0).stdout;
     assert!(why.contains(&format!("may have to wait for task {big}")), "{why}");

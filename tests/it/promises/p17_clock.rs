@@ -82,6 +82,7 @@ impl Stage {
                 keep_for: None,
                 pools: Arc::default(),
                 reserve_after: Duration::from_secs(30),
+                windows: apex::domain::window::Windows::none(),
             },
             project: dir.path().to_owned(),
             socket: dir.path().join("daemon.sock"),

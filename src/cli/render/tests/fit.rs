@@ -96,6 +96,7 @@ fn screen(width: Option<usize>) -> String {
         queues: Vec::new(),
         resources: Resources::default(),
         schedules: Vec::new(),
+        windows: Standing::default(),
         running,
         waiting,
         failed,

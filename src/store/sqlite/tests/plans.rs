@@ -120,6 +120,40 @@ async fn lists_walk_an_index_from_the_newest_down() {
 }
 
 #[tokio::test]
+async fn a_condition_looks_at_tasks_on_the_way_and_changes_no_walk() {
+    use crate::domain::condition::{Comparison, Condition, Term};
+    use crate::domain::field::{Field, Sort, Value};
+    use crate::domain::time::Timestamp;
+    let place = Place::new();
+    let (store, _) = place.open();
+    let term = Term::All(Field::PLAIN.into_iter().map(Term::Has).collect());
+    let ended = Term::Test { field: Field::Ended, how: Comparison::Greater, value: Value::Number(5) };
+    let condition = |term| Some(Condition { at: Timestamp(0), term });
+    let all = TaskFilter { limit: Some(5), ..TaskFilter::default() };
+    for term in [term, ended] {
+        let newest = TaskFilter { condition: condition(term.clone()), ..all.clone() };
+        let plan = walk(&store, &list::queries(&newest, None)[0]).await;
+        assert!(plan.starts_with("SCAN t") && !plan.contains("TEMP B-TREE"), "{plan}");
+        let failed = TaskFilter { states: vec![State::Failed], ..newest.clone() };
+        let plan = walk(&store, &list::queries(&failed, None)[0]).await;
+        assert!(plan.contains("INDEX task_listed (queue=? AND state=?)"), "{plan}");
+        let recent = TaskFilter { recent: Some(5), states: vec![State::Lost], ..newest };
+        let plan = walk(&store, &list::queries(&recent, None)[0]).await;
+        assert!(plan.contains("INDEX task_ended") && !plan.contains("TEMP B-TREE"), "{plan}");
+    }
+    for (by, descending) in [(Field::Id, true), (Field::State, false), (Field::Ended, true), (Field::Ended, false)] {
+        let sorted = TaskFilter { sort: Some(Sort { by, descending, at: Timestamp(0) }), ..all.clone() };
+        for query in list::queries(&sorted, None) {
+            let plan = walk(&store, &query).await;
+            // What each queue has to offer is put in order, no more.
+            let sorts = usize::from(query.sql.contains("counter"));
+            assert!(plan.matches("TEMP B-TREE").count() <= sorts, "{}\n{plan}", query.sql);
+        }
+    }
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_label_or_a_name_that_few_have_leads() {
     let place = Place::new();
     let (store, _) = place.open();

@@ -37,7 +37,7 @@ impl Part<'_> {
             }
         }
         let lending = self.lending(&claim.terms.lent)?;
-        let open = self.open_queues(&lending)?;
+        let open = self.open_queues(&claim.shut, &lending)?;
         let most = assignments.len();
         let mut lines = self.ready(&open, most)?;
         let (mut free, mut runners, mut short) = (Free::default(), Vec::new(), BTreeMap::new());
@@ -48,8 +48,7 @@ impl Part<'_> {
             let held = held.iter().filter(|(_, attempt, _)| !terms.lent.contains(attempt));
             free = Free::of(&terms.pools, held.map(|(.., granted)| granted));
             let reserves = |since: &Timestamp| reserves_at(*since, terms.reserve_after) <= claim.now;
-            let reserving: Vec<TaskId> =
-                short.iter().filter(|(_, since)| reserves(since)).map(|(id, _)| *id).collect();
+            let reserving: Vec<TaskId> = short.iter().filter(|(_, since)| reserves(since)).map(|(id, _)| *id).collect();
             lines.extend(self.needy(&open, most, claim, &free, &reserving)?);
             if !reserving.is_empty() {
                 runners = self.runners(&open, &terms.lent)?;
@@ -103,8 +102,8 @@ impl Part<'_> {
         if held && claimed.is_empty() { self.claim(claim) } else { Ok(claimed) }
     }
 
-    /// Returns the queues that are not paused.
-    fn open_queues(&self, lending: &HashSet<TaskId>) -> Result<Vec<Open>, Undone> {
+    /// Returns the queues that are neither paused nor shut.
+    fn open_queues(&self, shut: &[String], lending: &HashSet<TaskId>) -> Result<Vec<Open>, Undone> {
         let sql = "SELECT id, slots, weight FROM queue WHERE gone = 0 AND paused_at IS NULL";
         let mut open = self.db.prepare_cached(sql)?;
         let open = open.query_map([], |row| {
@@ -113,6 +112,10 @@ impl Part<'_> {
             Ok(Open { queue, lane: Lane { slots: c.plain()?, active: 0, weight: c.plain()? } })
         })?;
         let mut open: Vec<Open> = open.collect::<Result<_, _>>()?;
+        for name in shut {
+            let shut = self.queue_id(name)?;
+            open.retain(|open| Some(open.queue) != shut);
+        }
         let takes_turns = open.iter().any(|open| open.lane.weight.is_some());
         for Open { queue, lane } in &mut open {
             if takes_turns || lane.slots > 0 {
@@ -148,7 +151,8 @@ impl Part<'_> {
     ) -> Result<Vec<Line>, Undone> {
         let mut reserved: HashMap<(i64, String), Vec<Rank>> = HashMap::new();
         for id in reserving {
-            let mut task = self.db.prepare_cached("SELECT priority, position, id, queue, needs FROM task WHERE id = ?1")?;
+            let mut task =
+                self.db.prepare_cached("SELECT priority, position, id, queue, needs FROM task WHERE id = ?1")?;
             let (rank, line) = task.query_row([id.as_i64()], |row| Ok((rank(row)?, (row.get(3)?, row.get(4)?))))?;
             reserved.entry(line).or_default().push(rank);
         }
@@ -217,7 +221,8 @@ impl Part<'_> {
         let mut tasks = HashSet::new();
         for assignment in lent {
             let mut task = self.db.prepare_cached("SELECT task FROM attempt WHERE assignment = ?1")?;
-            let task = task.query_row([assignment.0.as_bytes()], |row| Columns::new(row).cell::<TaskId>()).optional()?;
+            let task =
+                task.query_row([assignment.0.as_bytes()], |row| Columns::new(row).cell::<TaskId>()).optional()?;
             tasks.extend(task);
         }
         Ok(tasks)

@@ -33,11 +33,11 @@ mod steer;
 mod wait;
 
 #[cfg(test)]
+pub(super) use claim::{NEEDY, NEXT_NEEDS, READY, SLOTS};
+#[cfg(test)]
 pub(super) use expire::EXPIRED;
 #[cfg(test)]
 pub(super) use place::LAST;
-#[cfg(test)]
-pub(super) use claim::{NEEDY, NEXT_NEEDS, READY, SLOTS};
 #[cfg(test)]
 pub(super) use schedule::OVERLAP;
 pub(super) use steer::litter;

@@ -64,7 +64,8 @@ impl Part<'_> {
             self.db.prepare_cached(sql)?.execute(params![name, weight])?;
         }
         // What it says no longer holds no longer, unless people have said otherwise since.
-        let sql = "SELECT id, name, weight IS configured_weight FROM queue WHERE configured_weight IS NOT NULL ORDER BY name";
+        let sql =
+            "SELECT id, name, weight IS configured_weight FROM queue WHERE configured_weight IS NOT NULL ORDER BY name";
         let mut known = self.db.prepare_cached(sql)?;
         let known = known.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
         let known: Vec<(i64, String, bool)> = known.collect::<Result<_, _>>()?;
@@ -199,7 +200,7 @@ impl Part<'_> {
         Ok(())
     }
 
-    fn queue_id(&self, name: &str) -> rusqlite::Result<Option<i64>> {
+    pub(super) fn queue_id(&self, name: &str) -> rusqlite::Result<Option<i64>> {
         let sql = "SELECT id FROM queue WHERE name = ?1 AND gone = 0";
         self.db.prepare_cached(sql)?.query_row([name], |row| row.get(0)).optional()
     }
