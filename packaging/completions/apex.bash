@@ -257,7 +257,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__add)
-            opts="-q -v -C -g -n -l -p -Q -h --json --quiet --verbose --color --project --global --no-start --deadline --name --label --priority --cwd --env --env-file --clean-env --stdin --pty --split-output --key --queue --after --after-any --at --in --hold --retries --retry-delay --retry-backoff --retry-max-delay --retry-on --on-interrupt --timeout --output-limit --kill-signal --kill-grace --from --wait --follow --help"
+            opts="-q -v -C -g -n -l -p -Q -h --json --quiet --verbose --color --project --global --no-start --deadline --name --label --priority --cwd --env --env-file --clean-env --stdin --pty --split-output --key --queue --after --after-any --at --in --need --hold --retries --retry-delay --retry-backoff --retry-max-delay --retry-on --on-interrupt --timeout --output-limit --kill-signal --kill-grace --from --wait --follow --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -344,6 +344,10 @@ _apex() {
                     return 0
                     ;;
                 --in)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --need)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1415,7 +1419,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__queue__subcmd__add)
-            opts="-q -v -C -g -h --json --quiet --verbose --color --project --global --no-start --deadline --slots --help"
+            opts="-q -v -C -g -h --json --quiet --verbose --color --project --global --no-start --deadline --slots --weight --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1438,6 +1442,10 @@ _apex() {
                     return 0
                     ;;
                 --slots)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --weight)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1577,7 +1585,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__queue__subcmd__set)
-            opts="-q -v -C -g -h --json --quiet --verbose --color --project --global --no-start --deadline --slots --help"
+            opts="-q -v -C -g -h --json --quiet --verbose --color --project --global --no-start --deadline --slots --weight --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1603,6 +1611,10 @@ _apex() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --weight)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1611,7 +1623,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__run)
-            opts="-q -v -C -g -n -l -p -Q -h --json --quiet --verbose --color --project --global --no-start --deadline --name --label --priority --cwd --env --env-file --clean-env --stdin --pty --split-output --key --queue --after --after-any --at --in --hold --retries --retry-delay --retry-backoff --retry-max-delay --retry-on --on-interrupt --timeout --output-limit --kill-signal --kill-grace --detach-after --detach-keys --help"
+            opts="-q -v -C -g -n -l -p -Q -h --json --quiet --verbose --color --project --global --no-start --deadline --name --label --priority --cwd --env --env-file --clean-env --stdin --pty --split-output --key --queue --after --after-any --at --in --need --hold --retries --retry-delay --retry-backoff --retry-max-delay --retry-on --on-interrupt --timeout --output-limit --kill-signal --kill-grace --detach-after --detach-keys --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1701,6 +1713,10 @@ _apex() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --need)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --retries)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1787,7 +1803,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__schedule__subcmd__add)
-            opts="-q -v -C -g -n -l -Q -p -h --json --quiet --verbose --color --project --global --no-start --deadline --cron --every --at --tz --missed --overlap --name --label --queue --priority --cwd --env --env-file --clean-env --stdin --split-output --key --retries --retry-delay --retry-backoff --retry-max-delay --retry-on --on-interrupt --timeout --output-limit --kill-signal --kill-grace --help"
+            opts="-q -v -C -g -n -l -Q -p -h --json --quiet --verbose --color --project --global --no-start --deadline --cron --every --at --tz --missed --overlap --name --label --queue --need --priority --cwd --env --env-file --clean-env --stdin --split-output --key --retries --retry-delay --retry-backoff --retry-max-delay --retry-on --on-interrupt --timeout --output-limit --kill-signal --kill-grace --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1854,6 +1870,10 @@ _apex() {
                     return 0
                     ;;
                 -Q)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --need)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2173,7 +2193,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__task__subcmd__add)
-            opts="-q -v -C -g -n -l -p -Q -h --json --quiet --verbose --color --project --global --no-start --deadline --name --label --priority --cwd --env --env-file --clean-env --stdin --pty --split-output --key --queue --after --after-any --at --in --hold --retries --retry-delay --retry-backoff --retry-max-delay --retry-on --on-interrupt --timeout --output-limit --kill-signal --kill-grace --from --wait --follow --help"
+            opts="-q -v -C -g -n -l -p -Q -h --json --quiet --verbose --color --project --global --no-start --deadline --name --label --priority --cwd --env --env-file --clean-env --stdin --pty --split-output --key --queue --after --after-any --at --in --need --hold --retries --retry-delay --retry-backoff --retry-max-delay --retry-on --on-interrupt --timeout --output-limit --kill-signal --kill-grace --from --wait --follow --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2260,6 +2280,10 @@ _apex() {
                     return 0
                     ;;
                 --in)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --need)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

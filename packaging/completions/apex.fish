@@ -85,6 +85,7 @@ complete -c apex -n "__fish_apex_using_subcommand run" -l after -d 'Run it when 
 complete -c apex -n "__fish_apex_using_subcommand run" -l after-any -d 'Run it when these tasks have ended, however' -r
 complete -c apex -n "__fish_apex_using_subcommand run" -l at -d 'Not before then: `17:30`, `tomorrow 9am`, `monday 9am`, `2026-01-15T10:30:00Z`' -r
 complete -c apex -n "__fish_apex_using_subcommand run" -l in -d 'Not before this time has passed' -r
+complete -c apex -n "__fish_apex_using_subcommand run" -l need -d 'Run it only when so much of these resources is free, as in `gpu=1,mem=8GiB`: it has them while it runs' -r
 complete -c apex -n "__fish_apex_using_subcommand run" -l retries -d 'Try it so many times more when it fails or times out' -r
 complete -c apex -n "__fish_apex_using_subcommand run" -l retry-delay -d 'Wait so long before the first further attempt [default: 1s]' -r
 complete -c apex -n "__fish_apex_using_subcommand run" -l retry-backoff -d 'How that grows with each failure: fixed, or exponential, which doubles it, with jitter [default: exponential]' -r
@@ -209,6 +210,7 @@ complete -c apex -n "__fish_apex_using_subcommand add" -l after -d 'Run it when 
 complete -c apex -n "__fish_apex_using_subcommand add" -l after-any -d 'Run it when these tasks have ended, however' -r
 complete -c apex -n "__fish_apex_using_subcommand add" -l at -d 'Not before then: `17:30`, `tomorrow 9am`, `monday 9am`, `2026-01-15T10:30:00Z`' -r
 complete -c apex -n "__fish_apex_using_subcommand add" -l in -d 'Not before this time has passed' -r
+complete -c apex -n "__fish_apex_using_subcommand add" -l need -d 'Run it only when so much of these resources is free, as in `gpu=1,mem=8GiB`: it has them while it runs' -r
 complete -c apex -n "__fish_apex_using_subcommand add" -l retries -d 'Try it so many times more when it fails or times out' -r
 complete -c apex -n "__fish_apex_using_subcommand add" -l retry-delay -d 'Wait so long before the first further attempt [default: 1s]' -r
 complete -c apex -n "__fish_apex_using_subcommand add" -l retry-backoff -d 'How that grows with each failure: fixed, or exponential, which doubles it, with jitter [default: exponential]' -r
@@ -358,6 +360,7 @@ complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcomma
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l after-any -d 'Run it when these tasks have ended, however' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l at -d 'Not before then: `17:30`, `tomorrow 9am`, `monday 9am`, `2026-01-15T10:30:00Z`' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l in -d 'Not before this time has passed' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l need -d 'Run it only when so much of these resources is free, as in `gpu=1,mem=8GiB`: it has them while it runs' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l retries -d 'Try it so many times more when it fails or times out' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l retry-delay -d 'Wait so long before the first further attempt [default: 1s]' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l retry-backoff -d 'How that grows with each failure: fixed, or exponential, which doubles it, with jitter [default: exponential]' -r
@@ -678,7 +681,7 @@ complete -c apex -n "__fish_apex_using_subcommand queue; and not __fish_seen_sub
 complete -c apex -n "__fish_apex_using_subcommand queue; and not __fish_seen_subcommand_from list add set pause resume rm" -s h -l help -d 'Print help'
 complete -c apex -n "__fish_apex_using_subcommand queue; and not __fish_seen_subcommand_from list add set pause resume rm" -f -a "list" -d 'Lists queues'
 complete -c apex -n "__fish_apex_using_subcommand queue; and not __fish_seen_subcommand_from list add set pause resume rm" -f -a "add" -d 'Makes a queue'
-complete -c apex -n "__fish_apex_using_subcommand queue; and not __fish_seen_subcommand_from list add set pause resume rm" -f -a "set" -d 'Gives a queue another number of slots'
+complete -c apex -n "__fish_apex_using_subcommand queue; and not __fish_seen_subcommand_from list add set pause resume rm" -f -a "set" -d 'Gives a queue another number of slots, or another weight'
 complete -c apex -n "__fish_apex_using_subcommand queue; and not __fish_seen_subcommand_from list add set pause resume rm" -f -a "pause" -d 'Starts nothing of queues any more'
 complete -c apex -n "__fish_apex_using_subcommand queue; and not __fish_seen_subcommand_from list add set pause resume rm" -f -a "resume" -d 'Lets tasks of paused queues be started again'
 complete -c apex -n "__fish_apex_using_subcommand queue; and not __fish_seen_subcommand_from list add set pause resume rm" -f -a "rm" -d 'Removes queues'
@@ -699,6 +702,7 @@ never\t'Never'"
 complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from add" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
 complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from add" -l deadline -d 'How long the daemon may take to answer' -r
 complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from add" -l slots -d 'How many of its tasks may run at once; 0 leaves that to the daemon\'s limit' -r
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from add" -l weight -d 'Its share where queues take turns; 0 is none of its own' -r
 complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from add" -l json -d 'Print JSON'
 complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Say less; `add` prints the bare id'
 complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more'
@@ -711,6 +715,7 @@ never\t'Never'"
 complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from set" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
 complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from set" -l deadline -d 'How long the daemon may take to answer' -r
 complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from set" -l slots -d 'How many of its tasks may run at once; 0 leaves that to the daemon\'s limit' -r
+complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from set" -l weight -d 'Its share where queues take turns; 0 is none of its own' -r
 complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from set" -l json -d 'Print JSON'
 complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Say less; `add` prints the bare id'
 complete -c apex -n "__fish_apex_using_subcommand queue; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Say more'
@@ -785,6 +790,7 @@ complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subc
 complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -s n -l name -d 'A name for its tasks, instead of its own' -r
 complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -s l -l label -d 'A label for people and filters' -r
 complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -s Q -l queue -d 'The queue in which its tasks wait for a slot, instead of `default`' -r
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l need -d 'Run them only when so much of these resources is free, as in `gpu=1,mem=8GiB`' -r
 complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -s p -l priority -d 'Higher ones run first' -r
 complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l cwd -d 'The directory to run them in, instead of the working directory' -r -F
 complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l env -d 'Set a variable; KEY alone takes its value over, also with --clean-env' -r

@@ -34,6 +34,7 @@ mod progress;
 mod project;
 mod queue;
 mod reason;
+mod resource;
 mod retention;
 mod retry;
 mod rows;
