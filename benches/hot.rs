@@ -158,7 +158,7 @@ impl World {
     fn claim(&self, count: u64) -> Vec<AssignmentId> {
         let assignments = (0..count).map(|_| assignment()).collect();
         let (owner, boot) = (GuardianId(Uuid::from_u128(1)), BootId(Uuid::from_u128(2)));
-        let claim = Claim { owner, boot, assignments, after: Vec::new(), now: NOW, lease_until: NOW };
+        let claim = Claim { owner, boot, assignments, after: Vec::new(), shut: Vec::new(), now: NOW, lease_until: NOW };
         let claimed = self.runtime.block_on(self.store.claim(claim)).expect("claimed");
         claimed.into_iter().map(|claimed| claimed.attempt.assignment).collect()
     }

@@ -145,8 +145,9 @@ fn store(world: &World, ended: usize, queued: usize) -> anyhow::Result<()> {
 async fn end_some(store: &Arc<Sqlite>, most: usize) -> anyhow::Result<usize> {
     let assignments = (0..most).map(|_| AssignmentId(Uuid::now_v7())).collect();
     let (owner, boot) = (GuardianId(Uuid::from_u128(1)), BootId(Uuid::from_u128(2)));
-    let claimed =
-        store.claim(Claim { owner, boot, assignments, after: Vec::new(), now: now(), lease_until: now() }).await?;
+    let claimed = store
+        .claim(Claim { owner, boot, assignments, after: Vec::new(), shut: Vec::new(), now: now(), lease_until: now() })
+        .await?;
     anyhow::ensure!(!claimed.is_empty(), "nothing was claimed");
     in_groups(claimed.len(), |index| {
         let (id, assignment) = (claimed[index].task.id.get(), claimed[index].attempt.assignment);

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::cli::command::lock::{self, Guardian};
 use crate::cli::error::Failure;
+use crate::cli::migration;
 use crate::cli::session::Session;
 use crate::config::{self, Overrides};
 use crate::domain::error::{ErrorKind, Problem};
@@ -165,6 +166,8 @@ fn auto_start(session: &Session, project: &Project) -> bool {
 /// Starts the daemon by this program itself, in a process of its own: nothing forks where a runtime is.
 pub fn start(session: &Session, project: &Project) -> Result<(), Failure> {
     session.ui.detail("starting the daemon");
+    // The start waits for it; this only says why it takes so long.
+    let _ = migration::patience(session, project);
     start_within(session.deadline(), project)
 }
 

@@ -21,6 +21,7 @@ pub mod editor;
 pub mod environment;
 pub mod error;
 pub mod harmless;
+pub mod migration;
 pub mod progress;
 pub mod render;
 pub mod session;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use crate::domain::error::ErrorKind;
 use crate::domain::queue::InvalidQueueName;
+use crate::domain::window::InvalidWindow;
 use crate::units;
 
 /// Where a setting stands.
@@ -61,6 +62,9 @@ pub enum Fault {
     /// No queue can be named so.
     #[error(transparent)]
     Queue(InvalidQueueName),
+    /// It makes no window, or not one beside the others.
+    #[error(transparent)]
+    Window(InvalidWindow),
     /// It is none of the words.
     #[error("`{value}` is not one of {words}")]
     Word {

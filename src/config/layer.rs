@@ -11,7 +11,7 @@ use crate::config::error::{Error, Fault, Place};
 use crate::config::origin::Origins;
 use crate::config::schema::{self, Key};
 use crate::config::value::Given;
-use crate::config::{Config, Overrides};
+use crate::config::{Config, Overrides, window};
 
 /// Short names of variables that people set by hand.
 const SHORT: [(&str, &str, &str); 3] = [
@@ -70,6 +70,10 @@ fn apply_text(layered: &mut Layered, path: &Path, text: &str) -> Result<(), Erro
         let here = || place(section.span().start);
         if !schema::SECTIONS.contains(&name) {
             return Err(unknown_section(here(), name, content));
+        }
+        if name == schema::WINDOWS {
+            window::apply(layered, content, &place)?;
+            continue;
         }
         let table = as_table(content, name, &place)?;
         if name == schema::QUEUES {
@@ -140,7 +144,9 @@ pub(super) fn apply_variables(layered: &mut Layered, variables: &BTreeMap<String
             let rest = name.strip_prefix(&format!("APEX_{}_", section.to_ascii_uppercase()))?;
             (name != "APEX_TASK_ID").then_some((*section, rest))
         });
-        if let Some((section, rest)) = section.filter(|(section, _)| *section != schema::QUEUES) {
+        if let Some((section, rest)) =
+            section.filter(|(section, _)| ![schema::QUEUES, schema::WINDOWS].contains(section))
+        {
             return Err(unknown_key(
                 Place::Variable(name.clone()),
                 section,
@@ -204,7 +210,9 @@ fn keys_of(section: &str) -> Vec<&'static str> {
 }
 
 /// Entries in the order in which they stand in the file, so that the first mistake is the one that is told.
-fn in_order<'t, 'i>(table: &'t DeTable<'i>) -> Vec<(&'t Spanned<std::borrow::Cow<'i, str>>, &'t Spanned<DeValue<'i>>)> {
+pub(super) fn in_order<'t, 'i>(
+    table: &'t DeTable<'i>,
+) -> Vec<(&'t Spanned<std::borrow::Cow<'i, str>>, &'t Spanned<DeValue<'i>>)> {
     let mut entries: Vec<_> = table.iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start);
     entries
@@ -222,7 +230,7 @@ fn as_table<'t, 'i>(
     })
 }
 
-fn read(value: &DeValue<'_>) -> Given {
+pub(super) fn read(value: &DeValue<'_>) -> Given {
     match value {
         DeValue::String(text) => Given::Text(text.to_string()),
         DeValue::Boolean(flag) => Given::Flag(*flag),
@@ -236,7 +244,7 @@ fn read(value: &DeValue<'_>) -> Given {
     }
 }
 
-fn named(value: &DeValue<'_>) -> &'static str {
+pub(super) fn named(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a string",
         DeValue::Integer(_) => "a number",
@@ -259,7 +267,7 @@ fn unknown_section(place: Place, name: &str, content: &Spanned<DeValue<'_>>) -> 
     Error::Unknown { place, what: "key", name: name.to_owned(), nearest }
 }
 
-fn unknown_key(place: Place, section: &str, name: &str, known: &[&'static str]) -> Error {
+pub(super) fn unknown_key(place: Place, section: &str, name: &str, known: &[&'static str]) -> Error {
     let nearest = nearest(name, known.iter().copied());
     Error::Unknown { place, what: "key", name: format!("{section}.{name}"), nearest: format!("{section}.{nearest}") }
 }

@@ -11,6 +11,7 @@ mod origin;
 mod schema;
 mod setting;
 mod value;
+mod window;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -25,6 +26,8 @@ pub use error::{Error, Fault, Place};
 pub use origin::Origins;
 pub use setting::Setting;
 pub use value::Value;
+
+use crate::domain::window::{Window, Windows};
 
 /// What `apex init` writes into a project's `config.toml`: every key with its default, commented out.
 pub const TEMPLATE: &str = include_str!("template.toml");
@@ -46,6 +49,8 @@ pub struct Config {
     pub env: Env,
     /// How long things are kept.
     pub retention: Retention,
+    /// What holds at certain hours, in the order of the files.
+    pub windows: Vec<Window>,
     /// Queues that were given slots by a file or a variable, by name. One that is not here has no limit of its own.
     pub queues: BTreeMap<String, Queue>,
 }
@@ -175,6 +180,7 @@ impl Default for Config {
             task: Task { retries: 0, timeout: None, output_limit: None, leftovers: Leftovers::Kill },
             env: Env { exclude: Vec::new() },
             retention: Retention { keep_for: Duration::from_secs(30 * 24 * 3_600) },
+            windows: Vec::new(),
             queues: BTreeMap::new(),
         }
     }
@@ -184,6 +190,11 @@ impl Config {
     /// Returns the slots of the queues for which a file or a variable says how many; none is there by default.
     pub fn explicit_queues(&self) -> BTreeMap<String, u32> {
         self.queues.iter().map(|(name, queue)| (name.clone(), queue.slots)).collect()
+    }
+
+    /// Returns what holds at certain hours.
+    pub fn windows(&self) -> Windows {
+        Windows::of(&self.windows)
     }
 }
 

@@ -37,6 +37,11 @@ impl Origins {
         self.places.insert(key, place);
     }
 
+    /// Forgets where all keys stand that begin so.
+    pub(super) fn forget(&mut self, beginning: &str) {
+        self.places.retain(|key, _| !key.starts_with(beginning));
+    }
+
     pub(super) fn read(&mut self, file: &Path) {
         self.files.push(file.to_owned());
     }

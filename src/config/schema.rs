@@ -29,9 +29,12 @@ pub(super) enum Effect {
     Restart,
 }
 
-/// Sections whose keys stand in [`KEYS`], and the one that holds a table per queue.
-pub(super) const SECTIONS: [&str; 8] = ["client", "daemon", "shutdown", "log", "task", "env", "retention", QUEUES];
+/// Sections whose keys stand in [`KEYS`], the one that lists windows, and the one that holds a table per queue.
+pub(super) const SECTIONS: [&str; 9] =
+    ["client", "daemon", "shutdown", "log", "task", "env", "retention", WINDOWS, QUEUES];
 pub(super) const QUEUES: &str = "queues";
+/// A list of tables, see [`window`](crate::config::window).
+pub(super) const WINDOWS: &str = "windows";
 /// Keys of a queue.
 pub(super) const QUEUE_KEYS: [&str; 1] = ["slots"];
 

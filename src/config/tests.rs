@@ -1,6 +1,7 @@
 use super::*;
 
 mod setting;
+mod window;
 
 fn file(text: &str) -> Text<'_> {
     Text { path: Path::new("/p/.apex/config.toml"), text }
@@ -120,6 +121,7 @@ fn every_key_is_taken() {
         },
         env: Env { exclude: vec!["*_TOKEN".into()] },
         retention: Retention { keep_for: Duration::from_secs(86_400) },
+        windows: Vec::new(),
         queues: [("default".to_owned(), Queue { slots: 1 }), ("gpu".to_owned(), Queue { slots: 2 })].into(),
     };
     assert_eq!(config.unwrap(), expected);

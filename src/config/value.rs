@@ -190,6 +190,22 @@ pub(super) fn leftovers(value: &Given) -> Result<Leftovers, Fault> {
     }
 }
 
+/// Returns the text that a key takes; `expected` is what it should be, with an example.
+pub(super) fn text<'v>(value: &'v Given, expected: &'static str) -> Result<&'v str, Fault> {
+    match value {
+        Given::Text(text) => Ok(text),
+        other => mismatch(expected, other),
+    }
+}
+
+/// Returns the list of texts that a key takes.
+pub(super) fn texts<'v>(value: &'v Given, expected: &'static str) -> Result<&'v [String], Fault> {
+    match value {
+        Given::List(texts) => Ok(texts),
+        other => mismatch(expected, other),
+    }
+}
+
 pub(super) fn patterns(value: &Given) -> Result<Vec<String>, Fault> {
     match value {
         Given::List(patterns) => {

@@ -87,6 +87,7 @@ pub(super) fn settings(config: &Config) -> Settings {
             config::Leftovers::Leave => Leftovers::Leave,
         },
         keep_for: Some(config.retention.keep_for).filter(|keep_for| !keep_for.is_zero()),
+        windows: config.windows(),
     }
 }
 

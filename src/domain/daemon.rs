@@ -7,6 +7,7 @@ use crate::domain::query::Counts;
 use crate::domain::queue::Queue;
 use crate::domain::task::State;
 use crate::domain::time::Timestamp;
+use crate::domain::window::Standing;
 
 /// A running daemon's account of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub struct DaemonStatus {
     pub uptime: Duration,
     /// The project's root directory.
     pub project: PathBuf,
-    /// How many tasks may run at once.
+    /// How many tasks may run at once, whatever windows say.
     pub max_concurrent: u32,
     /// How many tasks hold a slot now.
     pub active: u32,
@@ -39,6 +40,15 @@ pub struct DaemonStatus {
     pub untrusted: bool,
     /// What the machine lacks, because of which nothing is started at the moment.
     pub held_up: Option<String>,
+    /// Which time windows are open.
+    pub windows: Standing,
+}
+
+impl DaemonStatus {
+    /// Returns how many tasks may run at once now.
+    pub fn slots(&self) -> u32 {
+        self.windows.max_concurrent(self.max_concurrent)
+    }
 }
 
 /// What is measured about a daemon and its tasks.

@@ -34,7 +34,7 @@ impl Askers {
             Command::Drain { grace, received } => Event::Drain { grace, received },
             Command::Replace { binary, reply } => Event::Replace { binary, asker: self.ticket(Asker::Done(reply)) },
             Command::Apply { settings, reply } => {
-                *shared.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+                *shared.settings.write().unwrap_or_else(PoisonError::into_inner) = settings.clone();
                 Event::Apply { settings, asker: self.ticket(Asker::Done(reply)) }
             }
         }

@@ -47,14 +47,15 @@ impl Core {
         self.last_poll_at = Some(now);
         let after: Vec<AssignmentId> = self.recording.iter().copied().collect();
         let taken = (self.attempts.len() + self.releasing.len()).saturating_sub(after.len());
-        let room = queue::free_slots(self.settings.max_concurrent, taken);
+        let room = queue::free_slots(self.windows.max_concurrent(self.settings.max_concurrent), taken);
         if room == 0 {
             return;
         }
         let room = room.min(CLAIM_MAX);
         self.claiming = true;
         let (owner, boot, lease_until) = (self.owner, self.boot, now + LEASE);
-        self.job(Job::Move(Move::Claim { room, after, owner, boot, now, lease_until }));
+        let shut = self.windows.paused();
+        self.job(Job::Move(Move::Claim { room, after, shut, owner, boot, now, lease_until }));
     }
 
     /// Takes in what a claim brought.

@@ -14,6 +14,7 @@ use crate::domain::drain::{self, Drain};
 use crate::domain::id::{AssignmentId, AttemptNumber, TaskId};
 use crate::domain::identity::{BootId, GuardianId};
 use crate::domain::time::{Moment, Timestamp};
+use crate::domain::window::Standing;
 use crate::engine::Settings;
 use crate::engine::handle::Pulse;
 use crate::engine::job::{Done, Job, Past};
@@ -156,6 +157,8 @@ pub(super) struct Core {
     /// How often in a row the machine had no room for another process.
     pub(super) refusals: u32,
     pub(super) waiting: Waiting,
+    /// Which time windows are open.
+    pub(super) windows: Standing,
     pub(super) retention: Retention,
     pub(super) last_poll_at: Option<Timestamp>,
     /// What the machine lacked when something was last to be started.
@@ -190,6 +193,7 @@ impl Core {
             claim_not_before: None,
             refusals: 0,
             waiting: Waiting::default(),
+            windows: Standing::default(),
             retention: Retention::default(),
             last_poll_at: None,
             held_up: None,
@@ -212,6 +216,7 @@ impl Core {
         for target in [Target::Poll, Target::Due, Target::Settle, Target::Renew] {
             self.wake_at(now.moment, target);
         }
+        self.look_at_windows();
         self.effect(Effect::Tidy);
         self.expire();
         std::mem::take(&mut self.effects)

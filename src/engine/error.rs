@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use crate::domain::edit::NotEdited;
 use crate::domain::error::{ErrorKind, Problem};
-use crate::domain::id::TaskId;
+use crate::domain::id::{AttemptNumber, TaskId};
 use crate::domain::outcome::SignalName;
 use crate::domain::place::NotMoved;
+use crate::domain::progress::{InvalidProgress, NotTold};
 use crate::domain::query::Refused;
 use crate::domain::queue::InvalidQueueName;
 use crate::domain::schedule::InvalidSchedule;
@@ -155,6 +156,21 @@ pub enum Error {
         /// One that is there and may be meant.
         nearest: Option<String>,
     },
+    /// What is told of how far a task is makes no sense.
+    #[error(transparent)]
+    Progress(#[from] InvalidProgress),
+    /// What is told of a task is of an attempt that is over.
+    #[error(
+        "cannot take the progress of task `{id}`: it is that of attempt {attempt}, and attempt {current} is the present one"
+    )]
+    Late {
+        /// The task.
+        id: TaskId,
+        /// The attempt that was named.
+        attempt: AttemptNumber,
+        /// The one that runs.
+        current: AttemptNumber,
+    },
     /// The default queue is always there.
     #[error("cannot remove queue `{DEFAULT_QUEUE}`: it is always there")]
     DefaultQueue,
@@ -231,6 +247,7 @@ impl Error {
         match self {
             Self::Spec(_)
             | Self::Schedule(_)
+            | Self::Progress(_)
             | Self::BeforeItself(_)
             | Self::Later { .. }
             | Self::OtherInput(_)
@@ -246,6 +263,7 @@ impl Error {
             | Self::WouldBeSkipped { .. }
             | Self::NeverToRun { .. }
             | Self::Needed { .. }
+            | Self::Late { .. }
             | Self::NotBefore { .. }
             | Self::Started(_)
             | Self::EditedMeanwhile(_)
@@ -307,6 +325,9 @@ impl Error {
                 problem.with_hint(format!("see that one with `apex task show {other}`")).with_id(id)
             }
             Self::Later { id, .. } | Self::OtherInput(id) => problem.with_id(id),
+            Self::Late { id, .. } => {
+                problem.with_hint(format!("see how it stands with `apex task show {id}`")).with_id(id)
+            }
             Self::BeforeItself(id) => problem.with_id(id),
             Self::Untrusted => problem.with_hint("look at it with `apex ls`, then accept it with `apex trust`"),
             Self::QueueInUse { name, .. } => {
@@ -372,6 +393,16 @@ impl Error {
             NotEdited::Changed => Self::EditedMeanwhile(id),
             NotEdited::KeyTaken(other) => Self::KeyTaken { id, other },
             NotEdited::Later(on) => Self::Later { id, on },
+        }
+    }
+
+    /// `attempt` is the one that was named, if one was.
+    pub(super) fn not_told(id: TaskId, attempt: Option<AttemptNumber>, refused: NotTold) -> Self {
+        match refused {
+            NotTold::NotFound => Self::NoSuchTask(id),
+            NotTold::NotRunning(task) => Self::Wrong { verb: "take the progress of", wanted: "running", task },
+            NotTold::Late(current) => Self::Late { id, attempt: attempt.unwrap_or(current), current },
+            NotTold::Invalid(wrong) => Self::Progress(wrong),
         }
     }
 

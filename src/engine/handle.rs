@@ -21,6 +21,7 @@ use crate::domain::task::{Environment, NewTask, State, Stdin, Task, TaskSpec};
 use crate::domain::time::Timestamp;
 use crate::engine::core::{Core, Wake};
 use crate::engine::hash::Hashing;
+use crate::engine::progress::Telling;
 use crate::engine::reload::Reload;
 use crate::engine::select::Named;
 use crate::engine::{Error, Guardian, Settings, World};
@@ -80,6 +81,8 @@ pub(super) struct Shared {
     pub(super) reload_asked: Notify,
     pub(super) draining: AtomicBool,
     pub(super) hashing: Hashing,
+    /// What tasks said of how far they are, and is not stored yet.
+    pub(super) telling: Telling,
     /// Something waits for the clock that did not before: the loop is to look when its time comes.
     pub(super) clock_changed: AtomicBool,
     /// Tasks that depend on others are to be told.
@@ -125,6 +128,7 @@ impl Shared {
             reload_asked: Notify::new(),
             draining: false.into(),
             hashing: Hashing::default(),
+            telling: Telling::default(),
             clock_changed: false.into(),
             unsettled: false.into(),
             trusted: tokio::sync::RwLock::new(trusted),
@@ -298,12 +302,13 @@ impl Handle {
                 output.sha256 = hash.ok().and_then(Result::ok).and_then(|hash| *hash);
             }
         }
-        Ok(task)
+        Ok(self.with_time_left(task))
     }
 
     /// Returns a task as the store has it: no sizes of running outputs, no hashes computed.
     pub async fn stored_task(&self, id: TaskId) -> Result<Task, Error> {
-        self.shared.store.task(id).await?.ok_or(Error::NoSuchTask(id))
+        let task = self.shared.store.task(id).await?.ok_or(Error::NoSuchTask(id))?;
+        Ok(self.with_time_left(task))
     }
 
     /// Returns the environment of a task, with its values.
@@ -313,7 +318,8 @@ impl Handle {
 
     /// Returns the tasks that match.
     pub async fn tasks(&self, filter: TaskFilter) -> Result<TaskPage, Error> {
-        Ok(self.shared.store.tasks(filter).await?)
+        let TaskPage { tasks, cut } = self.shared.store.tasks(filter).await?;
+        Ok(TaskPage { tasks: tasks.into_iter().map(|task| self.with_time_left(task)).collect(), cut })
     }
 
     /// Cancels tasks. Resolves when the wish is stored and the signals were sent; of a task that nobody can signal it is
@@ -404,6 +410,7 @@ impl Handle {
             draining: self.is_draining(),
             untrusted: self.is_untrusted().await,
             held_up: pulse.held_up,
+            windows: self.shared.settings().windows.at((self.shared.world.now)()),
         })
     }
 

@@ -50,10 +50,11 @@ pub(super) enum Job {
 /// [`turn`].
 #[derive(Debug)]
 pub(super) enum Move {
-    /// Take as many tasks as there is `room` for, when the attempts in `after` have ended.
+    /// Take as many tasks as there is `room` for, when the attempts in `after` have ended, of all queues but `shut`.
     Claim {
         room: usize,
         after: Vec<AssignmentId>,
+        shut: Vec<String>,
         owner: GuardianId,
         boot: BootId,
         now: Timestamp,

@@ -7,8 +7,8 @@
 //! on file systems of this machine are looked up at once, which is quicker than waking another thread. Reads and adds do
 //! not pass through the loop at all; [`Handle`] goes straight to the store and wakes the loop.
 //!
-//! Reading order: [`handle`], `steer`, [`select`], `prune`, `edit`, `queue`, `schedule`, `feed` (what may be asked) → [`run`] (the loop) → `core` → `claim` →
-//! `supervise` → `wait` → `timer` → `adopt` → `job` (what takes time) → `turn` (what is stored together) → `prepare` → `spawn`; `reload` and `hash` stand apart.
+//! Reading order: [`handle`], `steer`, [`select`], `prune`, `edit`, `progress`, `queue`, `schedule`, `feed` (what may be asked) → [`run`] (the loop) → `core` → `claim` →
+//! `supervise` → `wait` → `window` → `timer` → `adopt` → `job` (what takes time) → `turn` (what is stored together) → `prepare` → `spawn`; `reload` and `hash` stand apart.
 //!
 //! Deliberately absent: a list of waiting tasks (the store has it), a recovery mode (`adopt` is how every start goes),
 //! and timers of a task's own (one heap holds all moments).
@@ -26,6 +26,7 @@ use crate::domain::attempt::Leftovers;
 use crate::domain::id::AssignmentId;
 use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
 use crate::domain::time::{Moment, Timestamp};
+use crate::domain::window::Windows;
 use crate::link::machine::Alarm;
 use crate::link::{Fact, Order};
 use crate::output::Outputs;
@@ -43,6 +44,7 @@ pub mod handle;
 mod hash;
 mod job;
 mod prepare;
+mod progress;
 mod prune;
 mod queue;
 mod reload;
@@ -56,6 +58,7 @@ mod supervise;
 mod timer;
 mod turn;
 mod wait;
+mod window;
 
 pub use bulk::{Bulk, Tasks};
 pub use error::Error;
@@ -68,8 +71,8 @@ mod simulation;
 #[cfg(test)]
 mod tests;
 
-/// The settings that the engine follows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The settings that the engine follows. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// How many tasks may hold a slot at once.
     pub max_concurrent: u32,
@@ -83,6 +86,8 @@ pub struct Settings {
     pub leftovers: Leftovers,
     /// How long ended tasks and recorded changes are kept; `None` for ever.
     pub keep_for: Option<Duration>,
+    /// What holds at certain hours.
+    pub windows: Windows,
 }
 
 /// Where the time comes from, and whether a process is there: what the engine asks the machine itself.

@@ -8,9 +8,11 @@ use crate::engine::{Error, Handle};
 use crate::store::queue as verb;
 
 impl Handle {
-    /// Returns all queues, by name.
+    /// Returns all queues, by name. One that only a time window pauses says so.
     pub async fn queues(&self) -> Result<Vec<Queue>, Error> {
-        Ok(self.shared.store.queues().await?)
+        let mut queues = self.shared.store.queues().await?;
+        self.shared.settings().windows.at((self.shared.world.now)()).pause(&mut queues);
+        Ok(queues)
     }
 
     /// Makes a queue. Errors: it is there already; its name cannot be one.

@@ -46,7 +46,7 @@ impl Default for Reload {
 impl Shared {
     /// Returns what is followed now.
     pub(super) fn settings(&self) -> Settings {
-        *self.settings.read().unwrap_or_else(PoisonError::into_inner)
+        self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -120,7 +120,7 @@ fn with_queues(mut changed: Vec<ChangedSetting>, stood: &[Queue], stand: &[Queue
 impl Core {
     /// Follows other settings: how many tasks run, how often is looked for more, how they are ended.
     pub(super) fn apply(&mut self, settings: Settings) {
-        let before = std::mem::replace(&mut self.settings, settings);
+        let before = std::mem::replace(&mut self.settings, settings.clone());
         if settings.kill_grace != before.kill_grace {
             self.order(Order::Policy { kill_grace: settings.kill_grace });
             self.attempts.values_mut().for_each(|supervised| supervised.set_kill_grace(settings.kill_grace));
@@ -133,6 +133,9 @@ impl Core {
         }
         if settings.poll_interval != before.poll_interval {
             self.poll_anew();
+        }
+        if settings.windows != before.windows {
+            self.look_at_windows();
         }
         // There may be room for more.
         self.claim();

@@ -81,7 +81,7 @@ impl Engine {
     ///
     /// Errors: the store's; nothing is served before the past is settled.
     pub async fn start(setup: Setup) -> Result<(Engine, Handle), Error> {
-        let core = Core::new(setup.guardian.id, setup.guardian.boot, setup.settings, setup.trusted);
+        let core = Core::new(setup.guardian.id, setup.guardian.boot, setup.settings.clone(), setup.trusted);
         let Setup { store, outputs, settings, world, guardian, project, socket, trusted, .. } = setup;
         let shared = Arc::new(Shared::new(store, outputs, settings, world, guardian, (project, socket), trusted));
         let (sender, commands) = mpsc::channel(64);
@@ -136,6 +136,8 @@ impl Engine {
             if let Some(ended) = self.core.ended()
                 && self.is_idle()
             {
+                // Nobody is there any more who would do it later.
+                self.shared.save_progress(None).await;
                 if let Some(asker) = self.core.replace_asker() {
                     self.askers.answer(asker, Answer::Done);
                 }

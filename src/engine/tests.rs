@@ -21,6 +21,7 @@ mod scheduled;
 mod trouble;
 mod troubled;
 mod waiting;
+mod windows;
 
 use troubled::Troubled;
 
@@ -106,6 +107,7 @@ impl Stage {
             kill_grace: Duration::from_secs(5),
             leftovers: Leftovers::Kill,
             keep_for: None,
+            windows: Windows::none(),
         };
         let setup = Setup {
             store: store.clone(),

@@ -20,6 +20,8 @@ pub(super) enum Target {
     Drain,
     /// Something becomes due.
     Due,
+    /// A time window opens or closes.
+    Window,
     /// Tasks that depend on others are told, because it failed.
     Settle,
     /// Claims are renewed.
@@ -66,6 +68,7 @@ impl Core {
                 }
                 Target::Claim => self.claim(),
                 Target::Due => self.look_at_clock(),
+                Target::Window => self.look_at_windows(),
                 Target::Settle => self.settle(),
                 Target::Renew => self.renew(),
                 Target::Expire => self.expire(),
@@ -80,8 +83,15 @@ impl Core {
 
     /// Waits for the next regular look from now on, by another interval than before.
     pub(super) fn poll_anew(&mut self) {
-        self.timers.0.retain(|entry| entry.0.1 != Target::Poll);
-        self.wake_at(self.now.moment + self.poll_interval(), Target::Poll);
+        self.wake_only_at(Some(self.now.moment + self.poll_interval()), Target::Poll);
+    }
+
+    /// Waits for a moment, or for none, instead of those that were waited for with the same target.
+    pub(super) fn wake_only_at(&mut self, at: Option<Moment>, target: Target) {
+        self.timers.0.retain(|entry| entry.0.1 != target);
+        if let Some(at) = at {
+            self.wake_at(at, target);
+        }
     }
 
     fn poll_interval(&self) -> Duration {
@@ -125,6 +135,7 @@ mod tests {
             kill_grace: Duration::ZERO,
             leftovers: Leftovers::Kill,
             keep_for: None,
+            windows: crate::domain::window::Windows::none(),
         };
         let mut core = Core::new(GuardianId(Uuid::nil()), BootId(Uuid::nil()), settings, true);
         core.wake_at(Moment(9), Target::Poll);

@@ -53,11 +53,15 @@ pub(super) async fn perform(shared: Arc<Shared>, turn: Vec<Move>) -> Vec<Done> {
                 steps.push(Step::Unclaim(unclaim));
             }
             Move::Record(record) => records.push(*record),
-            Move::Claim { room, after, owner, boot, now, lease_until } => {
+            Move::Claim { room, after, shut, owner, boot, now, lease_until } => {
                 let assignments = (0..room).map(|_| AssignmentId(Uuid::now_v7())).collect();
-                claims.push((room, Claim { owner, boot, assignments, after, now, lease_until }));
+                claims.push((room, Claim { owner, boot, assignments, after, shut, now, lease_until }));
             }
         }
+    }
+    if !records.is_empty() {
+        let ids: Vec<_> = records.iter().map(|record| record.id).collect();
+        shared.save_progress(Some(&ids)).await;
     }
     for (record, outputs) in seal(&shared, records).await {
         let assignment = record.assignment;

@@ -51,6 +51,7 @@ impl Core {
         self.expire_some_time();
         if wake.clock_changed {
             self.look_at_clock();
+            self.look_at_windows();
         }
         if wake.unsettled {
             self.settle();
@@ -84,6 +85,7 @@ impl Core {
             info!("The wall clock was set, or the machine slept: it has moved by {drift} ms");
             self.waiting.next = None;
             self.look_at_clock();
+            self.look_at_windows();
         }
         self.waiting.offset = Some(offset);
     }

@@ -58,7 +58,7 @@ impl Collector for Measured {
         let uptime = status.uptime.as_secs_f64();
         page.plain("apex_daemon_uptime", "Time since the daemon was started", Some(Unit::Seconds), uptime)?;
         page.counter("apex_daemon_restarts", "Times that apexd was started again", u64::from(status.restarts))?;
-        page.plain("apex_slots", "Tasks that may run at once", None, u64::from(status.max_concurrent))?;
+        page.plain("apex_slots", "Tasks that may run at once", None, u64::from(status.slots()))?;
         page.plain("apex_tasks_running", "Tasks that hold a slot", None, u64::from(status.active))?;
 
         let mut by_state: BTreeMap<State, u64> = State::ALL.iter().map(|state| (state.shown(), 0)).collect();

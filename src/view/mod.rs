@@ -17,6 +17,7 @@ pub mod init;
 pub mod json;
 pub mod log;
 pub mod metrics;
+pub mod progress;
 pub mod prune;
 pub mod queue;
 pub mod schedule;
@@ -28,6 +29,7 @@ pub mod trust;
 pub mod unit;
 pub mod version;
 pub mod why;
+pub mod window;
 
 #[cfg(test)]
 pub(crate) mod samples;

@@ -11,11 +11,13 @@ use crate::domain::daemon::DaemonStatus;
 use crate::domain::id::{AssignmentId, Seq, TaskId, TaskUuid};
 use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
 use crate::domain::outcome::{ExitStatus, ReasonCode, Usage};
+use crate::domain::progress::Progress;
 use crate::domain::query::Counts;
 use crate::domain::queue::{Queue, QueuePause};
 use crate::domain::schedule::{Cron, Missed, Overlap, Schedule, SchedulePause, When};
 use crate::domain::task::{State, Task, TaskSpec};
 use crate::domain::time::Timestamp;
+use crate::domain::window::{NextChange, OpenWindow, Standing};
 
 /// 2026-01-15T10:30:00Z.
 pub(crate) const NOW: Timestamp = Timestamp(1_768_473_000_000);
@@ -47,6 +49,9 @@ pub(crate) fn queued() -> Task {
         started_at: None,
         ended_at: None,
         exit: None,
+        told: None,
+        expected: None,
+        time_left: None,
         attempts: Vec::new(),
     }
 }
@@ -116,6 +121,11 @@ pub(crate) fn running(id: u64, argv: &[&str], since: Timestamp) -> Task {
     task
 }
 
+/// 40 of 200, with a message that would steer a terminal.
+pub(crate) fn progress() -> Progress {
+    Progress { attempt: 1, done: Some(40), total: Some(200), message: Some("a\u{1b}b".to_owned()), at: NOW }
+}
+
 /// The default queue, without a limit of its own, with a task of each kind.
 pub(crate) fn queue() -> Queue {
     Queue { name: "default".to_owned(), slots: 0, pause: None, active: 1, queued: 2, waiting: 2 }
@@ -180,6 +190,7 @@ pub(crate) fn started() -> Change {
         to: Some(State::Running),
         by: Actor::Daemon,
         reason: None,
+        progress: None,
     }
 }
 
@@ -196,6 +207,27 @@ pub(crate) fn queue_paused() -> Change {
         by: Actor::Cli(4711),
         reason: Some("new driver".to_owned()),
         ..started()
+    }
+}
+
+/// A window that is open until the evening.
+pub(crate) fn windows() -> Standing {
+    let evening = Timestamp(NOW.0 + 6 * 3_600_000 + 1_800_000);
+    Standing {
+        open: vec![OpenWindow {
+            name: "day".to_owned(),
+            opened_at: Timestamp(evening.0 - 9 * 3_600_000),
+            closes_at: Some(evening),
+            time_zone: Some("Europe/Vienna".to_owned()),
+            max_concurrent: Some(1),
+            pause: vec!["gpu".to_owned()],
+        }],
+        next: Some(NextChange {
+            at: evening,
+            time_zone: Some("Europe/Vienna".to_owned()),
+            opens: vec!["night".to_owned()],
+            closes: vec!["day".to_owned()],
+        }),
     }
 }
 
@@ -230,5 +262,6 @@ pub(crate) fn daemon() -> DaemonStatus {
         draining: false,
         untrusted: false,
         held_up: None,
+        windows: Standing::default(),
     }
 }

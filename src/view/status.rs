@@ -8,10 +8,12 @@ use serde::Serialize;
 use crate::domain::query::Counts;
 use crate::domain::queue::Queue;
 use crate::domain::task::{State, Task};
+use crate::domain::window::Standing;
 use crate::view::daemon::DaemonView;
 use crate::view::queue::QueueView;
 use crate::view::schedule::ScheduleView;
 use crate::view::task::TaskView;
+use crate::view::window::WindowsView;
 
 /// The answer of `status`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -23,6 +25,7 @@ pub struct StatusView {
     failed: Vec<TaskView>,
     queues: Vec<QueueView>,
     schedules: Vec<ScheduleView>,
+    windows: WindowsView,
 }
 
 impl StatusView {
@@ -54,7 +57,14 @@ impl StatusView {
             failed: views(failed),
             queues: queues.iter().map(QueueView::of).collect(),
             schedules,
+            windows: WindowsView::of(&Standing::default()),
         }
+    }
+
+    /// Adds which time windows are open.
+    #[must_use]
+    pub fn with_windows(self, windows: &Standing) -> Self {
+        Self { windows: WindowsView::of(windows), ..self }
     }
 }
 

@@ -147,3 +147,18 @@ fn the_daemon_leaves_the_login_session_where_the_users_manager_lets_it() {
         world.until_empty();
     }
 }
+
+#[test]
+fn a_store_of_an_earlier_schema_is_brought_up_and_that_is_said() {
+    let first = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/schema-1.db");
+    for start in [&["daemon", "start"][..], &["--json", "task", "list", "--all"], &["daemon", "restart"]] {
+        let world = World::new();
+        std::fs::copy(&first, world.dot_apex().join("apex.db")).unwrap();
+        let run = world.apex(start).expect(0);
+        assert!(run.stderr.contains("from schema 1 to "), "{run:?}");
+        assert!(world.dot_apex().join("apex.db.backup-1").exists());
+        world.apex(["daemon", "stop"]).expect(0);
+        let again = world.apex(start).expect(0);
+        assert!(!again.stderr.contains("schema"), "{again:?}");
+    }
+}

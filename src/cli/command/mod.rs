@@ -17,6 +17,7 @@ pub mod lock;
 pub mod logs;
 pub mod place;
 pub mod prefix;
+pub mod progress;
 pub mod prune;
 pub mod queue;
 pub mod run;
@@ -88,6 +89,7 @@ fn dispatch(session: &Session, command: Command) -> Result<i32, Failure> {
         Command::SchedulePause(args) => schedule::pause(session, &args),
         Command::ScheduleResume(args) => schedule::resume(session, &args),
         Command::ScheduleRemove(args) => schedule::remove(session, &args),
+        Command::Progress(args) => progress::run(session, &args),
         Command::Events(args) => event::run(session, &args),
         Command::ConfigShow(args) => config::show(session, &args),
         Command::ConfigCheck => config::check(session),

@@ -9,6 +9,7 @@ use crate::domain::error::ErrorKind;
 use crate::domain::query::{TaskFilter, TaskPage};
 use crate::domain::schedule::Schedule;
 use crate::domain::task::{State, Task};
+use crate::domain::window::Standing;
 use crate::exit::Exit;
 use crate::paths::Project;
 use crate::store::sqlite;
@@ -26,7 +27,13 @@ pub fn run(session: &Session) -> Result<i32, Failure> {
     let told = block_on(ask(session, &project))?;
     let told = match told {
         Some(told) => told,
-        None => Screen { out_of_reach: daemon::tell_out_of_reach(session, &project), ..read(&project)? },
+        None => {
+            let mut screen = read(&project)?;
+            // As they would hold if a daemon ran.
+            screen.windows = session.configuration(&project).windows().at(now());
+            screen.windows.pause(&mut screen.queues);
+            Screen { out_of_reach: daemon::tell_out_of_reach(session, &project), ..screen }
+        }
     };
     if session.ui.json {
         let (socket, log_file) = (project.socket(), project.log_file());
@@ -38,7 +45,8 @@ pub fn run(session: &Session) -> Result<i32, Failure> {
         };
         let schedules = told.schedules.iter().map(schedule::view).collect();
         let (running, waiting, failed) = (&told.running, &told.waiting, &told.failed);
-        let view = StatusView::of(daemon, &counts, running, waiting, failed, &told.queues, schedules, project.data());
+        let view = StatusView::of(daemon, &counts, running, waiting, failed, &told.queues, schedules, project.data())
+            .with_windows(&told.windows);
         session.ui.json(&view)?;
     } else {
         session.ui.data(&screen(&told, &project, now(), session.ui.width()))?;
@@ -95,9 +103,9 @@ async fn ask(session: &Session, project: &Project) -> Result<Option<Screen>, Fai
         Err(error) if error.kind() == ErrorKind::Conflict => Vec::new(),
         schedules => due_next(schedules?),
     };
-    let (counts, untrusted) = (Some(status.counts.clone()), status.untrusted);
+    let (counts, untrusted, windows) = (Some(status.counts.clone()), status.untrusted, status.windows.clone());
     let lists = lists(running?, queued?, waiting?, failed?);
-    Ok(Some(Screen { daemon: Some(status), counts, untrusted, queues, schedules, ..lists }))
+    Ok(Some(Screen { daemon: Some(status), counts, untrusted, queues, schedules, windows, ..lists }))
 }
 
 /// Reads the store, which knows all but what runs.
@@ -164,6 +172,7 @@ fn lists(running: TaskPage, queued: TaskPage, others: TaskPage, failed: TaskPage
         untrusted: false,
         queues: Vec::new(),
         schedules: Vec::new(),
+        windows: Standing::default(),
         running: first(running),
         waiting: first(waiting),
         failed: first(failed),

@@ -8,6 +8,7 @@ pub mod config;
 pub mod daemon;
 pub mod doctor;
 pub mod event;
+pub mod progress;
 pub mod queue;
 pub mod schedule;
 pub mod sheet;
@@ -15,6 +16,7 @@ pub mod status;
 pub mod table;
 pub mod task;
 pub mod why;
+pub mod window;
 pub mod wrap;
 
 #[cfg(test)]
@@ -28,6 +30,7 @@ use crate::domain::daemon::DaemonStatus;
 use crate::domain::outcome::{ExitStatus, SignalName};
 use crate::domain::query::Counts;
 use crate::domain::task::State;
+use crate::domain::text::neutralize;
 use crate::domain::time::Timestamp;
 use crate::units::format_elapsed;
 
@@ -96,8 +99,10 @@ pub const UNTRUSTED: &str = "the project came from elsewhere and nothing of it i
 
 /// Returns how a running daemon stands, on one line.
 pub fn running_in_words(status: &DaemonStatus) -> String {
+    let lower = status.windows.tightest().filter(|(_, most)| *most < status.max_concurrent);
+    let by = lower.map(|(window, _)| format!(" (window `{}`)", neutralize(&window.name))).unwrap_or_default();
     let draining = if status.draining { ", draining" } else { "" };
-    let slots = format!("{} of {} slots used", status.active, status.max_concurrent);
+    let slots = format!("{} of {} slots used{by}", status.active, status.slots());
     format!("running{draining} (pid {}), up {}, {slots}", status.guardian_pid, format_elapsed(status.uptime))
 }
 

@@ -3,7 +3,9 @@
 use crate::cli::render::sheet::Sheet;
 use crate::cli::render::table::{Align, Cell, Column, Table, cut};
 use crate::cli::render::task::{command, time_taken, waits_for};
-use crate::cli::render::{UNTRUSTED, ago, queue, running_in_words, schedule, state_style, waiting_in_words};
+use crate::cli::render::{
+    UNTRUSTED, ago, progress, queue, running_in_words, schedule, state_style, waiting_in_words, window,
+};
 use crate::domain::daemon::DaemonStatus;
 use crate::domain::query::Counts;
 use crate::domain::queue::Queue;
@@ -11,6 +13,7 @@ use crate::domain::schedule::Schedule;
 use crate::domain::task::{State, Task};
 use crate::domain::text::neutralize;
 use crate::domain::time::Timestamp;
+use crate::domain::window::Standing;
 use crate::paths::Project;
 
 /// What the screen shows.
@@ -28,6 +31,8 @@ pub struct Screen {
     pub queues: Vec<Queue>,
     /// The schedules that are due next.
     pub schedules: Vec<Schedule>,
+    /// Which time windows are open.
+    pub windows: Standing,
     /// Tasks that hold a slot.
     pub running: Vec<Task>,
     /// Tasks that wait, those first that come first.
@@ -61,6 +66,10 @@ pub fn screen(screen: &Screen, project: &Project, now: Timestamp, width: Option<
     if let Some(lacking) = screen.daemon.as_ref().and_then(|status| status.held_up.as_ref()) {
         sheet.topic("held up", neutralize(lacking));
     }
+    if let Some(next) = window::next(&screen.windows, now) {
+        sheet.topic("windows", next);
+        sheet.block(window::overview(&screen.windows, now, width));
+    }
     if let Some(overview) = queue::overview(&screen.queues, now, width) {
         sheet.topic("queues", "");
         sheet.block(Some(overview));
@@ -79,7 +88,12 @@ pub fn screen(screen: &Screen, project: &Project, now: Timestamp, width: Option<
             (count, None) => format!("{count} when the daemon was last seen"),
         },
     );
-    sheet.block(table(&screen.running, width, |task| time_taken(task, now).unwrap_or_default(), reason));
+    sheet.block(table(
+        &screen.running,
+        width,
+        |task| time_taken(task, now).unwrap_or_default(),
+        |task| progress::whole(task).or_else(|| reason(task)),
+    ));
 
     sheet.topic("waiting", waiting_in_words(counts).unwrap_or_else(|| "nothing".to_owned()));
     sheet.block(table(&screen.waiting, width, |task| ago(task.created_at, now), |task| waits_for(task, now)));

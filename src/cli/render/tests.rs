@@ -6,6 +6,7 @@ use super::*;
 use crate::cli::render::status::Screen;
 use crate::domain::task::{Backoff, Environment, OnInterrupt, RetryPolicy, Task};
 use crate::domain::text::is_unsafe;
+use crate::domain::window::Standing;
 use crate::paths::Project;
 use crate::view::samples::{NOW, daemon, ended, paused_queue, queue as default_queue, queued, running};
 
@@ -98,6 +99,7 @@ fn nothing_a_user_wrote_steers_the_terminal() {
         counts: Some(status.counts.clone()),
         queues: vec![queue.clone()],
         schedules: Vec::new(),
+        windows: Standing::default(),
         running: vec![task.clone()],
         waiting: vec![task.clone()],
         failed: vec![task.clone()],
@@ -242,6 +244,7 @@ fn the_whole_project_on_one_screen() {
         counts: Some(daemon().counts),
         queues: vec![default_queue()],
         schedules: Vec::new(),
+        windows: Standing::default(),
         running: vec![running(14, &["cargo", "test"], NOW)],
         waiting: vec![queued()],
         failed: vec![ended()],
@@ -281,6 +284,7 @@ fn an_empty_project_on_one_screen() {
         counts: None,
         queues: vec![],
         schedules: Vec::new(),
+        windows: Standing::default(),
         running: vec![],
         waiting: vec![],
         failed: vec![],
@@ -304,6 +308,7 @@ fn queues_are_on_the_screen_where_they_say_something() {
         counts: Some(daemon().counts),
         queues: vec![default_queue(), paused_queue()],
         schedules: Vec::new(),
+        windows: Standing::default(),
         running: vec![],
         waiting: vec![],
         failed: vec![],

@@ -2,7 +2,7 @@
 
 use crate::cli::render::queue::paused;
 use crate::cli::render::task::time_taken;
-use crate::cli::render::{UNTRUSTED, ago, distance, exit_in_words};
+use crate::cli::render::{UNTRUSTED, ago, distance, exit_in_words, window};
 use crate::domain::daemon::DaemonStatus;
 use crate::domain::id::TaskId;
 use crate::domain::outcome::ReasonCode;
@@ -117,6 +117,10 @@ fn queued(task: &Task, place: &Place, now: Timestamp) -> String {
     if status.untrusted {
         return format!("waits because {UNTRUSTED}");
     }
+    let windows = &status.windows;
+    if let Some(window) = windows.pauses(&task.spec.queue) {
+        return format!("waits for {}: it pauses queue `{name}`", window::to_close(window, now));
+    }
     let Some(queue) = &place.queue else {
         return format!("waits in queue `{name}`, which is gone");
     };
@@ -132,6 +136,11 @@ fn queued(task: &Task, place: &Place, now: Timestamp) -> String {
     };
     if queue.slots > 0 && queue.active >= u64::from(queue.slots) {
         return format!("waits for {} of queue `{name}`{}{then}", one_of(queue.slots), holders(true));
+    }
+    let lower = windows.tightest().filter(|(_, most)| *most < status.max_concurrent);
+    if let Some((window, most)) = lower.filter(|(_, most)| status.active >= *most) {
+        let (window, allows) = (window::to_close(window, now), window::allowance(most));
+        return format!("waits for {window}: {allows}{}{then}", holders(false));
     }
     if status.active >= status.max_concurrent {
         return format!("waits for {} of the daemon{}{then}", one_of(status.max_concurrent), holders(false));

@@ -65,7 +65,7 @@ pub(super) struct Apexd {
 
 impl Apexd {
     pub(super) fn new(store: Arc<Memory>, settings: Settings, guardian: Guardian, trusted: bool) -> Self {
-        let core = Core::new(guardian.id, guardian.boot, settings, trusted);
+        let core = Core::new(guardian.id, guardian.boot, settings.clone(), trusted);
         let outputs = Outputs::new("/nowhere".into());
         let places = ("/nowhere".into(), "/nowhere/daemon.sock".into());
         let shared = Arc::new(Shared::new(store, outputs, settings, WORLD, guardian, places, trusted));
@@ -144,9 +144,9 @@ impl Hands<'_> {
 
     pub(super) fn carry_out(&mut self, job: Job) -> Done {
         match job {
-            Job::Move(Move::Claim { room, after, owner, boot, now, lease_until }) => {
+            Job::Move(Move::Claim { room, after, shut, owner, boot, now, lease_until }) => {
                 let assignments = (0..room).map(|_| self.assignment()).collect();
-                let claim = Claim { owner, boot, assignments, after, now, lease_until };
+                let claim = Claim { owner, boot, assignments, after, shut, now, lease_until };
                 Done::Claimed { claimed: self.on_store(|store| store.claim(claim)), asked: room }
             }
             Job::Prepare(preparation) => {

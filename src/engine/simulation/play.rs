@@ -63,6 +63,7 @@ impl Play {
             leftovers: if random.percent(80) { Leftovers::Kill } else { Leftovers::Leave },
             // What was forgotten could not be held against what happened.
             keep_for: None,
+            windows: crate::domain::window::Windows::none(),
         };
         let plan = Plan {
             steps: 30 + random.below(170),
@@ -79,7 +80,7 @@ impl Play {
         let store = Arc::new(Memory::new());
         user::set_queues_up(&store);
         let trusted = random.percent(90);
-        let mut engine = settings;
+        let mut engine = settings.clone();
         if sabotage == Some(Sabotage::OneTooMany) {
             engine.max_concurrent += 1;
         }
@@ -307,7 +308,7 @@ impl Play {
             _ => {}
         }
         self.note(|_| format!("apexd starts: {greeting:?}"));
-        let mut apexd = Apexd::new(self.store.clone(), self.settings, greeting, self.trusted);
+        let mut apexd = Apexd::new(self.store.clone(), self.settings.clone(), greeting, self.trusted);
         let known = Known {
             in_flight: ready(self.store.in_flight()).unwrap(),
             children: &apexd.shared.guardian.children,

@@ -9,6 +9,7 @@ const SETTINGS: Settings = Settings {
     kill_grace: Duration::from_secs(5),
     leftovers: Leftovers::Kill,
     keep_for: None,
+    windows: Windows::none(),
 };
 
 #[tokio::test(start_paused = true)]

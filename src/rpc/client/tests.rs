@@ -151,6 +151,9 @@ fn task_in(n: u64, state: State) -> Task {
         started_at: None,
         ended_at: None,
         exit: None,
+        told: None,
+        expected: None,
+        time_left: None,
         attempts: Vec::new(),
     }
 }
@@ -229,6 +232,13 @@ impl TaskService for Daemon {
     }
 
     async fn move_task(&self, _: Request<proto::MoveTaskRequest>) -> Result<Response<proto::MoveTaskResponse>, Status> {
+        Err(status::from_problem(problem()))
+    }
+
+    async fn tell_progress(
+        &self,
+        _: Request<proto::TellProgressRequest>,
+    ) -> Result<Response<proto::TellProgressResponse>, Status> {
         Err(status::from_problem(problem()))
     }
 
@@ -324,6 +334,7 @@ fn change(seq: u64) -> Change {
         to: Some(State::Queued),
         by: Actor::Daemon,
         reason: None,
+        progress: None,
     }
 }
 

@@ -7,7 +7,7 @@ use crate::domain::daemon::DaemonStatus;
 use crate::domain::query::Counts;
 use crate::domain::task::State;
 use crate::domain::time::Timestamp;
-use crate::rpc::convert::{ms, path, path_bytes};
+use crate::rpc::convert::{ms, path, path_bytes, window};
 use crate::rpc::proto;
 
 pub(in crate::rpc) fn to_proto(status: DaemonStatus) -> proto::GetStatusResponse {
@@ -33,6 +33,7 @@ pub(in crate::rpc) fn to_proto(status: DaemonStatus) -> proto::GetStatusResponse
         draining: status.draining,
         untrusted: status.untrusted,
         held_up: status.held_up,
+        windows: window::to_proto(status.windows),
     }
 }
 
@@ -63,5 +64,6 @@ pub(in crate::rpc) fn from_proto(status: proto::GetStatusResponse) -> DaemonStat
         draining: status.draining,
         untrusted: status.untrusted,
         held_up: status.held_up,
+        windows: window::from_proto(status.windows),
     }
 }

@@ -20,6 +20,7 @@ use crate::domain::field::{Field, Kind, Sort, Value};
 use crate::domain::id::{AssignmentId, Seq, TaskId, TaskUuid};
 use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
 use crate::domain::outcome::{ExitStatus, ReasonCode, Usage};
+use crate::domain::progress::Progress;
 use crate::domain::query::{Counts, PerQueue, PerSchedule, PerTask, TaskFilter, TaskPage};
 use crate::domain::queue::{Queue, QueuePause};
 use crate::domain::schedule::{Cron, Missed, NewSchedule, Overlap, Schedule, SchedulePause, When};
@@ -29,6 +30,7 @@ use crate::domain::task::{
     Backoff, Environment, Limit, NewTask, OnInterrupt, Resource, RetryPolicy, State, Stdin, Task, TaskSpec,
 };
 use crate::domain::time::Timestamp;
+use crate::domain::window::{NextChange, OpenWindow, Standing};
 
 /// Any bytes that the operating system takes, UTF-8 or not.
 fn os_string() -> impl Strategy<Value = OsString> {
@@ -200,12 +202,26 @@ fn attempt() -> impl Strategy<Value = Attempt> {
     )
 }
 
+pub(in crate::rpc) fn progress() -> impl Strategy<Value = Progress> {
+    let numbers = (any::<u32>(), of(any::<u64>()), of(any::<u64>()));
+    (numbers, of(text()), timestamp()).prop_map(|((attempt, done, total), message, at)| Progress {
+        attempt,
+        done,
+        total,
+        message,
+        at,
+    })
+}
+
 pub(in crate::rpc) fn task() -> impl Strategy<Value = Task> {
     let who = (id(), uuid(), spec(), vec(text(), 0..3), state(), any::<i64>(), of(id()), of(text()));
     let reason = (of(exit()), of(select(ReasonCode::ALL.to_vec())), of(text()));
     let counts = (any::<u32>(), any::<u32>(), of(any::<u32>()));
     let times = (timestamp(), timestamp(), of(timestamp()), of(timestamp()), of(timestamp()));
-    (who, reason, counts, times, vec(attempt(), 0..3)).prop_map(|(who, reason, counts, times, attempts)| {
+    let outlook = (of(progress()), of(duration()), of(duration()));
+    let all = (who, reason, counts, times, outlook, vec(attempt(), 0..3));
+    all.prop_map(|(who, reason, counts, times, outlook, attempts)| {
+        let (told, expected, time_left) = outlook;
         let (id, uuid, spec, env_names, state, position, parent, schedule) = who;
         let (exit, reason_code, reason) = reason;
         let (attempt, failures, slot) = counts;
@@ -230,6 +246,12 @@ pub(in crate::rpc) fn task() -> impl Strategy<Value = Task> {
             started_at,
             ended_at,
             exit,
+            // What does not show is not sent.
+            told: told
+                .filter(|_| state.is_active() || state.is_ended())
+                .map(|told: Progress| Progress { attempt, ..told }),
+            expected,
+            time_left,
             attempts,
         }
     })
@@ -394,8 +416,8 @@ pub(in crate::rpc) fn change() -> impl Strategy<Value = Change> {
     let places = (of(text()), of(text()));
     let what = (any::<u64>(), timestamp(), select(ChangeKind::ALL.to_vec()), of(id()), places, of(any::<u32>()));
     let states = (of(select(State::ALL.to_vec())), of(select(State::ALL.to_vec())));
-    (what, states, actor(), of(text())).prop_map(
-        |((seq, at, kind, task, (queue, schedule), attempt), (from, to), by, reason)| Change {
+    (what, states, actor(), of(text()), of(progress())).prop_map(
+        |((seq, at, kind, task, (queue, schedule), attempt), (from, to), by, reason, progress)| Change {
             seq: Seq(seq),
             at,
             kind,
@@ -407,16 +429,32 @@ pub(in crate::rpc) fn change() -> impl Strategy<Value = Change> {
             to,
             by,
             reason,
+            progress,
         },
     )
+}
+
+fn windows() -> impl Strategy<Value = Standing> {
+    let open = (text(), timestamp(), of(timestamp()), of(text()), of(any::<u32>()), vec(text(), 0..3));
+    let open = open.prop_map(|(name, opened_at, closes_at, time_zone, max_concurrent, pause)| OpenWindow {
+        name,
+        opened_at,
+        closes_at,
+        time_zone,
+        max_concurrent,
+        pause,
+    });
+    let next = (timestamp(), of(text()), vec(text(), 0..3), vec(text(), 0..3));
+    let next = next.prop_map(|(at, time_zone, opens, closes)| NextChange { at, time_zone, opens, closes });
+    (vec(open, 0..3), of(next)).prop_map(|(open, next)| Standing { open, next })
 }
 
 pub(in crate::rpc) fn status() -> impl Strategy<Value = DaemonStatus> {
     let process = (any::<u32>(), any::<u32>(), any::<u32>(), text(), timestamp(), duration());
     let counts = (btree_map(state(), any::<u64>(), 0..5), any::<u64>(), any::<u64>(), any::<u64>());
-    let flags = (any::<bool>(), any::<bool>(), of(text()));
+    let flags = (any::<bool>(), any::<bool>(), of(text()), windows());
     (process, absolute_path(), any::<u32>(), any::<u32>(), counts, of(timestamp()), flags).prop_map(
-        |(process, project, max_concurrent, active, counts, last_poll_at, (draining, untrusted, held_up))| {
+        |(process, project, max_concurrent, active, counts, last_poll_at, (draining, untrusted, held_up, windows))| {
             let (pid, guardian_pid, restarts, version, started_at, uptime) = process;
             let (by_state, processed, succeeded, failed) = counts;
             DaemonStatus {
@@ -434,6 +472,7 @@ pub(in crate::rpc) fn status() -> impl Strategy<Value = DaemonStatus> {
                 draining,
                 untrusted,
                 held_up,
+                windows,
             }
         },
     )

@@ -10,7 +10,9 @@ use crate::domain::task::{
     Backoff, DEFAULT_QUEUE, Environment, Limit, NewTask, OnInterrupt, Resource, RetryPolicy, Stdin, Task, TaskSpec,
 };
 use crate::domain::time::Timestamp;
-use crate::rpc::convert::{Error, Result, attempt, ms, path, path_bytes, plain_ids, signal, task_id, task_ids, uuid};
+use crate::rpc::convert::{
+    Error, Result, attempt, ms, path, path_bytes, plain_ids, progress, signal, task_id, task_ids, uuid,
+};
 use crate::rpc::proto;
 
 pub(in crate::rpc) fn new_to_proto(task: NewTask) -> proto::AddTaskRequest {
@@ -66,6 +68,7 @@ pub(in crate::rpc) fn env_from_proto(env: Vec<proto::EnvironmentVariable>) -> En
 pub(in crate::rpc) fn to_proto(task: Task) -> proto::Task {
     proto::Task {
         id: task.id.get(),
+        progress: task.progress().cloned().map(progress::to_proto),
         uuid: task.uuid.to_string(),
         spec: Some(spec_to_proto(task.spec)),
         env_names: task.env_names.to_vec(),
@@ -85,6 +88,8 @@ pub(in crate::rpc) fn to_proto(task: Task) -> proto::Task {
         exit: task.exit.map(attempt::exit_to_proto),
         attempts: task.attempts.into_iter().map(attempt::to_proto).collect(),
         schedule: task.schedule,
+        expected_ms: task.expected.map(ms),
+        time_left_ms: task.time_left.map(ms),
     }
 }
 
@@ -109,6 +114,9 @@ pub(in crate::rpc) fn from_proto(task: proto::Task) -> Result<Task> {
         started_at: task.started_at_ms.map(Timestamp),
         ended_at: task.ended_at_ms.map(Timestamp),
         exit: task.exit.and_then(attempt::exit_from_proto),
+        told: task.progress.map(progress::from_proto),
+        expected: task.expected_ms.map(Duration::from_millis),
+        time_left: task.time_left_ms.map(Duration::from_millis),
         attempts: task.attempts.into_iter().map(attempt::from_proto).collect::<Result<_>>()?,
     })
 }

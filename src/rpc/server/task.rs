@@ -8,15 +8,15 @@ use crate::domain::error::{ErrorKind, Problem};
 use crate::domain::id::TaskId;
 use crate::domain::query::{Cancelled, PerTask};
 use crate::engine;
-use crate::rpc::convert::{bulk, edit, plain_ids, prune, query, selection, signal, task, task_id, task_ids};
+use crate::rpc::convert::{bulk, edit, plain_ids, progress, prune, query, selection, signal, task, task_id, task_ids};
 use crate::rpc::proto::task_service_server::TaskService;
 use crate::rpc::proto::{
     AddTaskRequest, AddTaskResponse, AddTasksRequest, AddTasksResponse, CancelTasksRequest, EditTaskRequest,
     EditTaskResponse, GetTaskRequest, GetTaskResponse, HoldTasksRequest, KillTasksRequest, ListTasksRequest,
     ListTasksResponse, MoveTaskRequest, MoveTaskResponse, PauseTasksRequest, PruneTasksRequest, PruneTasksResponse,
     ReleaseTasksRequest, RemoveTasksRequest, ResumeTasksRequest, RetryTasksRequest, SelectTasksRequest,
-    SelectTasksResponse, SteerTasksRequest, SteerTasksResponse, TaskResults, UploadTasksRequest, UploadTasksResponse,
-    WatchTasksRequest, WatchTasksResponse,
+    SelectTasksResponse, SteerTasksRequest, SteerTasksResponse, TaskResults, TellProgressRequest, TellProgressResponse,
+    UploadTasksRequest, UploadTasksResponse, WatchTasksRequest, WatchTasksResponse,
 };
 use crate::rpc::server::feed::Feed;
 use crate::rpc::server::{Service, caller, malformed, once, watch};
@@ -176,6 +176,18 @@ impl TaskService for Service {
         let handle = self.handle.clone();
         let moved = self.whole(async move { handle.move_task(id, to, by).await }).await?;
         Ok(Response::new(MoveTaskResponse { task: Some(task::to_proto(moved)) }))
+    }
+
+    async fn tell_progress(
+        &self,
+        request: Request<TellProgressRequest>,
+    ) -> Result<Response<TellProgressResponse>, Status> {
+        let cli = caller(&request);
+        let (tell, wait, inside) = progress::tell_from_proto(request.into_inner()).map_err(malformed)?;
+        let by = inside.map_or(cli, Actor::Task);
+        let handle = self.handle.clone();
+        let taken = self.whole(async move { handle.tell_progress(tell, wait, by).await }).await?;
+        Ok(Response::new(progress::taken_to_proto(taken)))
     }
 
     async fn prune_tasks(&self, request: Request<PruneTasksRequest>) -> Result<Response<PruneTasksResponse>, Status> {

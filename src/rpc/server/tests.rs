@@ -74,6 +74,7 @@ impl World {
                 kill_grace: second,
                 leftovers: crate::domain::attempt::Leftovers::Kill,
                 keep_for: None,
+                windows: crate::domain::window::Windows::none(),
             },
             project: dir.path().to_owned(),
             socket: dir.path().join("s"),
@@ -231,6 +232,7 @@ impl Hands {
             boot: BootId(Uuid::from_u128(7)),
             assignments: vec![AssignmentId(Uuid::from_u128(number))],
             after: Vec::new(),
+            shut: Vec::new(),
             now: now(),
             lease_until: now(),
         };

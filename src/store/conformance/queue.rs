@@ -9,6 +9,7 @@ use crate::domain::time::Timestamp;
 use crate::store::Error;
 use crate::store::conformance::world::{BY, World};
 use crate::store::queue::{PauseQueues, QueueRefused, SetQueue, SteerQueues};
+use crate::store::task::Claim;
 
 fn set(world: &World, name: &str, slots: u32) -> SetQueue {
     SetQueue { name: name.to_owned(), slots, by: BY, now: world.now() }
@@ -115,6 +116,19 @@ pub(crate) async fn nothing_of_a_paused_queue_is_claimed(world: &World) {
     assert_eq!(world.claim(9).await.len(), 1);
     let kinds: Vec<_> = world.changes().await.iter().filter(|c| c.queue.is_some()).map(|c| c.kind).collect();
     assert_eq!(kinds, [ChangeKind::QueuePaused, ChangeKind::QueuePaused, ChangeKind::QueueResumed]);
+}
+
+pub(crate) async fn nothing_is_claimed_of_queues_that_the_claim_leaves_out(world: &World) {
+    world.store.add_queue(set(world, "gpu", 0)).await.unwrap();
+    let (default, gpu) = (world.queued_task().await, world.add(in_queue("gpu")).await.id);
+    let claim = async |shut: &[&str]| {
+        let shut = shut.iter().map(|name| (*name).to_owned()).collect();
+        let claimed = world.store.claim(Claim { shut, ..world.claim_of(9) }).await.unwrap();
+        claimed.into_iter().map(|claimed| claimed.task.id).collect::<Vec<_>>()
+    };
+    assert_eq!(claim(&["gpu", "default", "nowhere"]).await, []);
+    assert_eq!(claim(&["gpu"]).await, [default]);
+    assert_eq!(claim(&["default"]).await, [gpu]);
 }
 
 pub(crate) async fn a_pause_ends_by_itself(world: &World) {

@@ -90,7 +90,7 @@ impl World {
         let now = self.now();
         let assignments = (0..most).map(|_| self.assignment()).collect();
         let (after, lease_until) = (Vec::new(), Timestamp(now.0 + 60_000));
-        Claim { owner: OWNER, boot: BOOT, assignments, after, now, lease_until }
+        Claim { owner: OWNER, boot: BOOT, assignments, after, shut: Vec::new(), now, lease_until }
     }
 
     pub(crate) async fn claimed(&self) -> Claimed {

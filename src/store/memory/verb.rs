@@ -9,6 +9,7 @@ use crate::domain::id::{AssignmentId, TaskId};
 use crate::domain::queue::{free_in_queue, lowest_free_slot};
 use crate::domain::task::State;
 use crate::store::Error;
+use crate::store::memory::queue::Stored;
 use crate::store::memory::{Entry, Tables};
 use crate::store::task::{Add, Added, Claim, Claimed, Finish, Finished, InFlight, Renew, Start, Unclaim};
 use crate::store::transition;
@@ -21,11 +22,11 @@ impl Tables {
     /// Adds a task of a schedule, or one of none.
     pub(super) fn add_of(&mut self, add: &Add, schedule: Option<&str>) -> Result<Added, Error> {
         if let Some(entry) = self.uuids.get(&add.task.uuid).and_then(|id| self.tasks.get(id)) {
-            return Ok(Added { task: entry.whole(), created: false });
+            return Ok(Added { task: self.with_expected(entry.whole()), created: false });
         }
         let spec = &add.task.spec;
         if let Some(entry) = spec.key.as_ref().and_then(|key| self.of_key(key)) {
-            return Ok(Added { task: entry.whole(), created: false });
+            return Ok(Added { task: self.with_expected(entry.whole()), created: false });
         }
         if !self.queues.contains_key(&spec.queue) {
             return Err(Error::NoSuchQueue(spec.queue.clone()));
@@ -61,7 +62,8 @@ impl Tables {
         };
         let most = claim.assignments.len().saturating_sub(claim.after.iter().filter(is_open).count());
         let mut ready = Vec::new();
-        for (name, queue) in self.queues.iter().filter(|(_, queue)| queue.pause.is_none()) {
+        let is_open = |name: &String, queue: &Stored| queue.pause.is_none() && !claim.shut.contains(name);
+        for (name, queue) in self.queues.iter().filter(|(name, queue)| is_open(name, queue)) {
             let of_queue = || self.tasks.values().map(|entry| &entry.task).filter(|task| task.spec.queue == *name);
             let taken = of_queue().filter(|task| task.state.is_active()).count();
             let mut first: Vec<_> = of_queue()

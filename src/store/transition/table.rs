@@ -104,7 +104,7 @@ fn pause() -> Pause {
 
 fn claim() -> Claim {
     let (owner, boot) = (GuardianId(Uuid::from_u128(2)), BootId(Uuid::from_u128(3)));
-    Claim { owner, boot, assignments: Vec::new(), after: Vec::new(), now: NOW, lease_until: NOW }
+    Claim { owner, boot, assignments: Vec::new(), after: Vec::new(), shut: Vec::new(), now: NOW, lease_until: NOW }
 }
 
 fn exit(code: i32, cause: Option<StopCause>) -> Outcome {

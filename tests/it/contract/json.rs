@@ -52,6 +52,9 @@ fn a_task_with_an_attempt_and_its_output() {
       ended_at: <string>
       exit_code: 0
       signal: null
+      progress: null
+      expected_ms: null
+      eta_ms: null
       attempts: [
         {
           attempt: 1
@@ -122,6 +125,9 @@ fn a_task_that_never_ran_has_every_key_too() {
       ended_at: null
       exit_code: null
       signal: null
+      progress: null
+      expected_ms: null
+      eta_ms: null
       attempts: []
     }
     "#);
@@ -312,6 +318,10 @@ fn the_whole_project_is_one_object() {
       running: []
       schedules: []
       waiting: [2]
+      windows: {
+        next_change: null
+        open: []
+      }
     }
     "#);
     assert_eq!(world.apex(["--json"]).expect(0).json()["counts"], status["counts"], "a bare apex is the same");

@@ -30,6 +30,7 @@ mod limit;
 mod older;
 mod operate;
 mod place;
+mod progress;
 mod project;
 mod queue;
 mod reason;
@@ -42,6 +43,7 @@ mod shape;
 mod state;
 mod steer;
 mod stream;
+mod window;
 
 /// A shell line that runs until [`go`].
 const UNTIL_GO: &str = "while [ ! -e go ]; do sleep 0.01; done";

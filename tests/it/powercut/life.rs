@@ -51,6 +51,7 @@ impl Pen {
             boot: BootId(Uuid::from_u128(2)),
             assignments: vec![assignment],
             after: Vec::new(),
+            shut: Vec::new(),
             now,
             lease_until: Timestamp(now.0 + 60_000),
         };

@@ -80,6 +80,7 @@ impl Stage {
                 kill_grace: Duration::from_secs(10),
                 leftovers: Leftovers::Kill,
                 keep_for: None,
+                windows: apex::domain::window::Windows::none(),
             },
             project: dir.path().to_owned(),
             socket: dir.path().join("daemon.sock"),

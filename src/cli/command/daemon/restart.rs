@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use crate::cli::command::daemon::view;
 use crate::cli::connect;
 use crate::cli::error::Failure;
+use crate::cli::migration;
 use crate::cli::session::{Session, block_on};
 use crate::config::{self, Overrides};
 use crate::domain::daemon::DaemonStatus;
@@ -38,12 +39,13 @@ pub fn run(session: &Session) -> Result<i32, Failure> {
         };
         let client = &connection.client;
         let before = client.status().await?;
+        let patience = session.deadline().or_else(|| migration::patience(session, &project)).unwrap_or(PATIENCE);
         match client.restart(&binary).await {
             // The answer may be lost with the one that gave it: whether another one answers is what counts.
             Ok(()) | Err(client::Error::Broken { .. }) => {}
             Err(error) => return Err(Failure::from(error).while_doing("cannot restart the daemon")),
         }
-        let after = another(session, client, &before).await?;
+        let after = another(client, &before, patience).await?;
         if !runs_this_program(after.guardian_pid) {
             session.ui.note("the guardian goes on with its old program; see why with `apex daemon logs`");
         }
@@ -65,13 +67,15 @@ fn runs_this_program(pid: u32) -> bool {
     }
 }
 
-async fn another(session: &Session, client: &Client, before: &DaemonStatus) -> Result<DaemonStatus, Failure> {
-    let patience = session.deadline().unwrap_or(PATIENCE);
+async fn another(client: &Client, before: &DaemonStatus, patience: Duration) -> Result<DaemonStatus, Failure> {
     let began = Instant::now();
     loop {
         match client.status().await {
             Ok(status) if status.pid != before.pid => return Ok(status),
-            Ok(_) | Err(client::Error::Broken { .. }) if began.elapsed() < patience => {
+            // One that has much to do before it answers lets a call wait until that gives up.
+            Ok(_) | Err(client::Error::Broken { .. } | client::Error::NoAnswer { .. })
+                if began.elapsed() < patience =>
+            {
                 tokio::time::sleep(ASK_EVERY).await;
             }
             Ok(_) => {

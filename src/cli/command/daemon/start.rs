@@ -9,6 +9,7 @@ use crate::cli::command::lock::Guardian;
 use crate::cli::connect;
 use crate::cli::doctor::gather;
 use crate::cli::error::Failure;
+use crate::cli::migration;
 use crate::cli::session::{Session, runtime};
 use crate::config::{self, Overrides};
 use crate::domain::daemon::DaemonStatus;
@@ -37,7 +38,10 @@ pub fn run(session: &Session, args: &Start) -> Result<i32, Failure> {
 
 fn start(session: &Session, args: &Start) -> Result<i32, Failure> {
     let project = session.project()?;
-    let options = options(session, &project, &args.overrides)?;
+    let mut options = options(session, &project, &args.overrides)?;
+    if let Some(patience) = migration::patience(session, &project) {
+        options.ready_within = patience;
+    }
     let began = Instant::now();
     let patience = options.ready_within;
     let started = guardian::daemonize(options.clone())?;

@@ -95,6 +95,7 @@ fn screen(width: Option<usize>) -> String {
         untrusted: false,
         queues: Vec::new(),
         schedules: Vec::new(),
+        windows: Standing::default(),
         running,
         waiting,
         failed,

@@ -52,6 +52,33 @@ fn use_slots(place: &mut Place, queues: &[&str]) {
 }
 
 #[test]
+fn it_waits_for_a_window_to_close() {
+    let gpu = why_queued(|place| place.status.windows = samples::windows());
+    insta::assert_snapshot!(gpu, @"task 12 waits for window `day` to close at 18:00 Europe/Vienna: it pauses queue `gpu`");
+    let of_default = |place: &mut Place| {
+        place.status.windows = samples::windows();
+        place.status.windows.open[0].pause = Vec::new();
+    };
+    let full = why_queued(|place| {
+        of_default(place);
+        use_slots(place, &["default"]);
+        place.ahead = 2;
+    });
+    insta::assert_snapshot!(full, @"task 12 waits for window `day` to close at 18:00 Europe/Vienna: it allows 1 at a time, which task 3 uses, with 2 tasks ahead of it");
+    let nothing = why_queued(|place| {
+        of_default(place);
+        place.status.windows.open[0].max_concurrent = Some(0);
+    });
+    insta::assert_snapshot!(nothing, @"task 12 waits for window `day` to close at 18:00 Europe/Vienna: it lets nothing start");
+    let other = why_queued(|place| {
+        of_default(place);
+        place.status.windows.open[0].max_concurrent = Some(9);
+        use_slots(place, &["default", "default", "default"]);
+    });
+    assert!(other.starts_with("task 12 waits for one of the 3 slots of the daemon"), "{other}");
+}
+
+#[test]
 fn it_waits_for_its_time() {
     let text = why(State::Scheduled, |facts| facts.task.spec.run_at = Some(NOW + Duration::from_secs(245)));
     insta::assert_snapshot!(text, @r#"task 12 waits until 2026-01-15T10:34:05.000Z (in 1m00s)"#);

@@ -147,7 +147,7 @@ impl Part<'_> {
         Ok(())
     }
 
-    fn queue_id(&self, name: &str) -> rusqlite::Result<Option<i64>> {
+    pub(super) fn queue_id(&self, name: &str) -> rusqlite::Result<Option<i64>> {
         let sql = "SELECT id FROM queue WHERE name = ?1 AND gone = 0";
         self.db.prepare_cached(sql)?.query_row([name], |row| row.get(0)).optional()
     }

@@ -29,8 +29,12 @@ impl Part<'_> {
         }
         let mut ready = Vec::new();
         let mut open = self.db.prepare_cached("SELECT id, slots FROM queue WHERE gone = 0 AND paused_at IS NULL")?;
-        let open: Vec<(i64, u32)> =
+        let mut open: Vec<(i64, u32)> =
             open.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+        for name in &claim.shut {
+            let shut = self.queue_id(name)?;
+            open.retain(|(queue, _)| Some(*queue) != shut);
+        }
         for (queue, slots) in open {
             let taken = if slots == 0 { 0 } else { self.slots(queue)?.len() };
             let most = free_in_queue(slots, taken).min(assignments.len());
