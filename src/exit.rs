@@ -161,6 +161,9 @@ mod tests {
             started_at: None,
             ended_at: None,
             exit,
+            told: None,
+            expected: None,
+            time_left: None,
             attempts: Vec::new(),
         }
     }

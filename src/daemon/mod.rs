@@ -352,6 +352,7 @@ async fn run(
             children: greeting.children,
             doubtful: greeting.doubtful,
             boot,
+            keeps: greeting.keeps,
         },
         last_words,
         settings: settings(&config),

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::domain::id::{AttemptNumber, Seq, TaskId};
+use crate::domain::progress::Progress;
 use crate::domain::task::State;
 use crate::domain::time::Timestamp;
 
@@ -70,6 +71,8 @@ pub enum ChangeKind {
     Paused,
     /// Its processes go on.
     Resumed,
+    /// It said how far it is.
+    Progressed,
     /// An attempt ended, and with it perhaps the task.
     Ended,
     /// Somebody asked for a running task to be cancelled.
@@ -110,7 +113,7 @@ pub enum ChangeKind {
 
 impl ChangeKind {
     /// Every kind.
-    pub const ALL: [ChangeKind; 30] = [
+    pub const ALL: [ChangeKind; 31] = [
         Self::Added,
         Self::Released,
         Self::Held,
@@ -123,6 +126,7 @@ impl ChangeKind {
         Self::Started,
         Self::Paused,
         Self::Resumed,
+        Self::Progressed,
         Self::Ended,
         Self::CancelRequested,
         Self::Cancelled,
@@ -158,6 +162,7 @@ impl ChangeKind {
             Self::Started => "task.started",
             Self::Paused => "task.paused",
             Self::Resumed => "task.resumed",
+            Self::Progressed => "task.progress",
             Self::Ended => "task.ended",
             Self::CancelRequested => "task.cancel_requested",
             Self::Cancelled => "task.cancelled",
@@ -219,6 +224,8 @@ pub struct Change {
     pub by: Actor,
     /// Why, for people.
     pub reason: Option<String>,
+    /// How far the attempt said it is, if that is what changed.
+    pub progress: Option<Progress>,
 }
 
 impl Change {

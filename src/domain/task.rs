@@ -1,10 +1,12 @@
 //! Tasks: what is asked ([`TaskSpec`]), and how it stands ([`Task`], [`State`]).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::domain::attempt::Attempt;
 use crate::domain::id::{TaskId, TaskUuid};
 use crate::domain::outcome::{ExitStatus, ReasonCode};
+use crate::domain::progress::Progress;
 use crate::domain::time::Timestamp;
 
 mod bulk;
@@ -77,6 +79,12 @@ pub struct Task {
     pub ended_at: Option<Timestamp>,
     /// How its last attempt ended.
     pub exit: Option<ExitStatus>,
+    /// What it said last of how far it is; see [`Task::progress`].
+    pub told: Option<Progress>,
+    /// How long it takes as a whole, as earlier runs of its name went; known of one that has a process and was looked at.
+    pub expected: Option<Duration>,
+    /// How much longer it runs, as of when it was looked at.
+    pub time_left: Option<Duration>,
     /// Its executions, oldest first. Empty in lists.
     pub attempts: Vec<Attempt>,
 }

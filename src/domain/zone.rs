@@ -18,3 +18,12 @@ pub fn instant_of(zone: &TimeZone, at: DateTime) -> Option<jiff::Timestamp> {
         _ => ambiguous.earlier().ok(),
     }
 }
+
+/// The same; the last one if there are two.
+pub fn last_instant_of(zone: &TimeZone, at: DateTime) -> Option<jiff::Timestamp> {
+    let ambiguous = zone.to_ambiguous_timestamp(at);
+    match ambiguous.offset() {
+        AmbiguousOffset::Fold { .. } => ambiguous.later().ok(),
+        _ => instant_of(zone, at),
+    }
+}

@@ -21,7 +21,7 @@ impl Handle {
             self.refuse_what_never_fits(&edit.spec)?;
         }
         let is_other = edit.spec.stdin != edit.base.stdin;
-        if is_other && !matches!(edit.spec.stdin, Stdin::Empty | Stdin::File(_)) {
+        if is_other && matches!(edit.spec.stdin, Stdin::Upload(_)) {
             return Err(Error::OtherInput(edit.id));
         }
         let id = edit.id;

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use crate::domain::edit::NotEdited;
 use crate::domain::error::{ErrorKind, Problem};
-use crate::domain::id::TaskId;
+use crate::domain::id::{AttemptNumber, TaskId};
 use crate::domain::outcome::SignalName;
 use crate::domain::place::NotMoved;
+use crate::domain::progress::{InvalidProgress, NotTold};
 use crate::domain::query::Refused;
 use crate::domain::queue::InvalidQueueName;
 use crate::domain::resource::Unmet;
@@ -33,9 +34,6 @@ pub enum Error {
         /// Why.
         source: Box<Error>,
     },
-    /// The data model has it, but nothing acts on it yet: taken, the task would wait for ever.
-    #[error("this daemon cannot run tasks with {0} yet")]
-    NotYet(&'static str),
     /// There is no such task.
     #[error("no task `{0}`")]
     NoSuchTask(TaskId),
@@ -159,6 +157,21 @@ pub enum Error {
         /// One that is there and may be meant.
         nearest: Option<String>,
     },
+    /// What is told of how far a task is makes no sense.
+    #[error(transparent)]
+    Progress(#[from] InvalidProgress),
+    /// What is told of a task is of an attempt that is over.
+    #[error(
+        "cannot take the progress of task `{id}`: it is that of attempt {attempt}, and attempt {current} is the present one"
+    )]
+    Late {
+        /// The task.
+        id: TaskId,
+        /// The attempt that was named.
+        attempt: AttemptNumber,
+        /// The one that runs.
+        current: AttemptNumber,
+    },
     /// The default queue is always there.
     #[error("cannot remove queue `{DEFAULT_QUEUE}`: it is always there")]
     DefaultQueue,
@@ -183,6 +196,36 @@ pub enum Error {
         id: TaskId,
         /// Its first process.
         pid: u32,
+    },
+    /// What a task reads was settled when it was added.
+    #[error("cannot send anything to task `{id}`: its standard input was not left open when it was added")]
+    NotKept {
+        /// Which task.
+        id: TaskId,
+    },
+    /// Only what runs can read.
+    #[error("cannot send anything to task `{}`: {}, not running", .0.id, standing(.0))]
+    NotRunning(Box<Task>),
+    /// Nothing more can be read.
+    #[error("cannot send anything to task `{id}`: its standard input was closed")]
+    InputClosed {
+        /// Which task.
+        id: TaskId,
+    },
+    /// Only a terminal has a size, and can be attached to.
+    #[error("task `{id}` has no terminal")]
+    NoTerminal {
+        /// Which task.
+        id: TaskId,
+    },
+    /// Whoever keeps an input open does not answer as it should.
+    #[error("cannot send anything to task `{id}`")]
+    Keeper {
+        /// Which task.
+        id: TaskId,
+        /// Why.
+        #[source]
+        source: io::Error,
     },
     /// The operating system refused a signal.
     #[error("cannot send {} to task `{id}`", SignalName(*.signal))]
@@ -236,10 +279,10 @@ impl Error {
             Self::Spec(_)
             | Self::Unmet(_)
             | Self::Schedule(_)
+            | Self::Progress(_)
             | Self::BeforeItself(_)
             | Self::Later { .. }
             | Self::OtherInput(_)
-            | Self::NotYet(_)
             | Self::QueueName(_)
             | Self::Binary { .. } => ErrorKind::Invalid,
             Self::NoSuchTask(_) | Self::NoSuchSchedule { .. } => ErrorKind::NotFound,
@@ -251,6 +294,7 @@ impl Error {
             | Self::WouldBeSkipped { .. }
             | Self::NeverToRun { .. }
             | Self::Needed { .. }
+            | Self::Late { .. }
             | Self::NotBefore { .. }
             | Self::Started(_)
             | Self::EditedMeanwhile(_)
@@ -260,8 +304,12 @@ impl Error {
             | Self::QueueScheduled { .. }
             | Self::DefaultQueue
             | Self::NoProcess { .. }
+            | Self::NotKept { .. }
+            | Self::NotRunning(_)
+            | Self::InputClosed { .. }
+            | Self::NoTerminal { .. }
             | Self::Outlived { .. } => ErrorKind::Conflict,
-            Self::Signal { .. } => ErrorKind::Internal,
+            Self::Signal { .. } | Self::Keeper { .. } => ErrorKind::Internal,
             Self::Configuration(problem) | Self::NotEntered(problem) => problem.kind,
             Self::Store(error) => error.kind(),
             Self::Output(error) => error.kind(),
@@ -313,6 +361,9 @@ impl Error {
                 problem.with_hint(format!("see that one with `apex task show {other}`")).with_id(id)
             }
             Self::Later { id, .. } | Self::OtherInput(id) => problem.with_id(id),
+            Self::Late { id, .. } => {
+                problem.with_hint(format!("see how it stands with `apex task show {id}`")).with_id(id)
+            }
             Self::BeforeItself(id) => problem.with_id(id),
             Self::Untrusted => problem.with_hint("look at it with `apex ls`, then accept it with `apex trust`"),
             Self::QueueInUse { name, .. } => {
@@ -357,7 +408,22 @@ impl Error {
             Self::Outlived { id, pid, .. } => {
                 problem.with_hint(format!("signal it yourself, as with `kill {pid}`")).with_id(id)
             }
-            Self::Signal { id, .. } => problem.with_id(id),
+            Self::NotKept { id } => problem
+                .with_hint("add it with `--stdin open` or `--pty` to send it something while it runs")
+                .with_id(id),
+            Self::NotRunning(task) if task.state.is_ended() => {
+                problem.with_hint(format!("see how it ended with `apex task show {}`", task.id)).with_id(task.id)
+            }
+            Self::NotRunning(task) => problem
+                .with_hint(format!("wait until it runs with `apex task wait --state running {}`", task.id))
+                .with_id(task.id),
+            Self::InputClosed { id } => {
+                problem.with_hint(format!("see how it stands with `apex task show {id}`")).with_id(id)
+            }
+            Self::NoTerminal { id } => problem
+                .with_hint(format!("see what it writes with `apex logs -f {id}`; add one with `--pty` to attach to it"))
+                .with_id(id),
+            Self::Signal { id, .. } | Self::Keeper { id, .. } => problem.with_id(id),
             Self::Draining => problem.with_hint("start it again with `apex daemon start` when it has stopped"),
             _ => problem,
         }
@@ -378,6 +444,16 @@ impl Error {
             NotEdited::Changed => Self::EditedMeanwhile(id),
             NotEdited::KeyTaken(other) => Self::KeyTaken { id, other },
             NotEdited::Later(on) => Self::Later { id, on },
+        }
+    }
+
+    /// `attempt` is the one that was named, if one was.
+    pub(super) fn not_told(id: TaskId, attempt: Option<AttemptNumber>, refused: NotTold) -> Self {
+        match refused {
+            NotTold::NotFound => Self::NoSuchTask(id),
+            NotTold::NotRunning(task) => Self::Wrong { verb: "take the progress of", wanted: "running", task },
+            NotTold::Late(current) => Self::Late { id, attempt: attempt.unwrap_or(current), current },
+            NotTold::Invalid(wrong) => Self::Progress(wrong),
         }
     }
 

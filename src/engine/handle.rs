@@ -22,6 +22,7 @@ use crate::domain::task::{Environment, NewTask, State, Stdin, Task, TaskSpec};
 use crate::domain::time::Timestamp;
 use crate::engine::core::{Core, Wake};
 use crate::engine::hash::Hashing;
+use crate::engine::progress::Telling;
 use crate::engine::reload::Reload;
 use crate::engine::select::Named;
 use crate::engine::{Error, Guardian, Settings, World};
@@ -89,6 +90,8 @@ pub(super) struct Shared {
     pub(super) reload_asked: Notify,
     pub(super) draining: AtomicBool,
     pub(super) hashing: Hashing,
+    /// What tasks said of how far they are, and is not stored yet.
+    pub(super) telling: Telling,
     /// Something waits for the clock that did not before: the loop is to look when its time comes.
     pub(super) clock_changed: AtomicBool,
     /// Tasks that depend on others are to be told.
@@ -134,6 +137,7 @@ impl Shared {
             reload_asked: Notify::new(),
             draining: false.into(),
             hashing: Hashing::default(),
+            telling: Telling::default(),
             clock_changed: false.into(),
             unsettled: false.into(),
             trusted: tokio::sync::RwLock::new(trusted),
@@ -255,13 +259,12 @@ impl Handle {
 
     /// Adds a task. Resolves when it is stored for good; it may start before that is known to the caller.
     ///
-    /// Errors: [`Error::Draining`], [`Error::Spec`], [`Error::NotYet`], or the store's.
+    /// Errors: [`Error::Draining`], [`Error::Spec`], or the store's.
     pub async fn add(&self, mut task: NewTask, by: Actor) -> Result<Added, Error> {
         self.refuse_if_draining()?;
         task.env.0.retain(|(name, _)| !(self.is_kept_out)(name));
         task.spec.check()?;
         task.env.check()?;
-        refuse_what_nobody_does(&task.spec)?;
         self.refuse_what_never_fits(&task.spec)?;
         if let Stdin::Upload(upload) = task.spec.stdin {
             self.shared.outputs.check_upload(upload)?;
@@ -308,12 +311,13 @@ impl Handle {
                 output.sha256 = hash.ok().and_then(Result::ok).and_then(|hash| *hash);
             }
         }
-        Ok(task)
+        Ok(self.with_time_left(task))
     }
 
     /// Returns a task as the store has it: no sizes of running outputs, no hashes computed.
     pub async fn stored_task(&self, id: TaskId) -> Result<Task, Error> {
-        self.shared.store.task(id).await?.ok_or(Error::NoSuchTask(id))
+        let task = self.shared.store.task(id).await?.ok_or(Error::NoSuchTask(id))?;
+        Ok(self.with_time_left(task))
     }
 
     /// Returns the environment of a task, with its values.
@@ -323,7 +327,8 @@ impl Handle {
 
     /// Returns the tasks that match.
     pub async fn tasks(&self, filter: TaskFilter) -> Result<TaskPage, Error> {
-        Ok(self.shared.store.tasks(filter).await?)
+        let TaskPage { tasks, cut } = self.shared.store.tasks(filter).await?;
+        Ok(TaskPage { tasks: tasks.into_iter().map(|task| self.with_time_left(task)).collect(), cut })
     }
 
     /// Cancels tasks. Resolves when the wish is stored and the signals were sent; of a task that nobody can signal it is
@@ -498,11 +503,6 @@ const CANCEL_MAX: usize = 64;
 
 /// How long a question about a task waits for the hashes of its outputs; well within a client's deadline.
 const HASH_PATIENCE: Duration = Duration::from_secs(5);
-
-/// Refuses what a client may ask for on the wire, but what would leave the task waiting for something that nobody does.
-pub(super) fn refuse_what_nobody_does(spec: &TaskSpec) -> Result<(), Error> {
-    if spec.stdin == Stdin::Open { Err(Error::NotYet("open standard input")) } else { Ok(()) }
-}
 
 /// How long a binary may take to say who it is.
 const SELF_TEST: Duration = Duration::from_secs(5);

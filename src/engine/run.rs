@@ -136,6 +136,8 @@ impl Engine {
             if let Some(ended) = self.core.ended()
                 && self.is_idle()
             {
+                // Nobody is there any more who would do it later.
+                self.shared.save_progress(None).await;
                 if let Some(asker) = self.core.replace_asker() {
                     self.askers.answer(asker, Answer::Done);
                 }

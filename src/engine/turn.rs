@@ -59,6 +59,10 @@ pub(super) async fn perform(shared: Arc<Shared>, turn: Vec<Move>) -> Vec<Done> {
             }
         }
     }
+    if !records.is_empty() {
+        let ids: Vec<_> = records.iter().map(|record| record.id).collect();
+        shared.save_progress(Some(&ids)).await;
+    }
     for (record, outputs) in seal(&shared, records).await {
         let assignment = record.assignment;
         match outputs {

@@ -16,6 +16,7 @@ use crate::domain::id::{AssignmentId, TaskId, TaskUuid};
 use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
 use crate::domain::outcome::Outcome;
 pub use crate::domain::place::{NotMoved, Place};
+pub use crate::domain::progress::{NotTold, Progress, Tell};
 pub use crate::domain::prune::{Ended, Prune};
 pub use crate::domain::query::{Added, AddedMany, Cancelled, Counts, PerTask, Refused, TaskFilter, TaskPage};
 use crate::domain::resource::{Granted, Pools};
@@ -273,6 +274,17 @@ pub struct Move {
     pub now: Timestamp,
 }
 
+/// Says how far a task is.
+#[derive(Debug, Clone)]
+pub struct TellProgress {
+    /// Of which task, and what.
+    pub tell: Tell,
+    /// Who says so.
+    pub by: Actor,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// Says what is kept no longer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expire {
@@ -342,7 +354,8 @@ pub trait TaskStore {
     /// [`TaskStore::add`]; [`super::Error::Source`].
     fn add_many(&self, add: AddMany) -> Reply<'_, AddedMany>;
 
-    /// Returns a task with its attempts; `None` if there is none with that id.
+    /// Returns a task with its attempts; `None` if there is none with that id. One that has a process, here and in lists, with
+    /// what is expected of it as earlier runs of its name went.
     fn task(&self, id: TaskId) -> Reply<'_, Option<Task>>;
 
     /// Returns the environment of a task; `None` if there is no such task.
@@ -427,6 +440,9 @@ pub trait TaskStore {
 
     /// Puts a waiting task to another place among those that wait in its queue with its priority. Others keep their order.
     fn move_task(&self, wish: Move) -> Reply<'_, Result<Task, NotMoved>>;
+
+    /// Keeps what is told of how far a task is that has a process. What is told of another attempt than the present one is refused.
+    fn tell_progress(&self, tell: TellProgress) -> Reply<'_, Result<Progress, NotTold>>;
 
     /// Returns which tasks have ended that are to be forgotten, those that ended last first, at most `limit`.
     fn ended(&self, prune: Prune, limit: usize) -> Reply<'_, Vec<Ended>>;

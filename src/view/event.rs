@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::domain::change::Change;
 use crate::domain::id::Seq;
 use crate::domain::task::State;
+use crate::view::progress::ProgressView;
 use crate::view::time::rfc3339;
 
 /// A change of a task, a queue or a schedule, or a place where changes are missing, as programs see it.
@@ -21,6 +22,7 @@ pub struct EventView {
     reason: Option<String>,
     queue: Option<String>,
     schedule: Option<String>,
+    progress: Option<ProgressView>,
 }
 
 impl EventView {
@@ -39,6 +41,7 @@ impl EventView {
             reason: change.reason.clone(),
             queue: change.queue.clone(),
             schedule: change.schedule.clone(),
+            progress: change.progress.as_ref().map(ProgressView::of),
         }
     }
 
@@ -56,6 +59,7 @@ impl EventView {
             reason: None,
             queue: None,
             schedule: None,
+            progress: None,
         }
     }
 }
@@ -72,7 +76,7 @@ mod tests {
 
     #[test]
     fn a_task_that_started() {
-        insta::assert_snapshot!(shown(&samples::started()), @r#"{"seq":7,"at":"2026-01-15T10:30:00.000Z","kind":"task.started","task":12,"attempt":1,"from":"queued","to":"running","by":"daemon","reason":null,"queue":null,"schedule":null}"#);
+        insta::assert_snapshot!(shown(&samples::started()), @r#"{"seq":7,"at":"2026-01-15T10:30:00.000Z","kind":"task.started","task":12,"attempt":1,"from":"queued","to":"running","by":"daemon","reason":null,"queue":null,"schedule":null,"progress":null}"#);
     }
 
     #[test]
@@ -89,11 +93,11 @@ mod tests {
 
     #[test]
     fn a_queue_that_was_paused() {
-        insta::assert_snapshot!(shown(&samples::queue_paused()), @r#"{"seq":8,"at":"2026-01-15T10:30:00.000Z","kind":"queue.paused","task":null,"attempt":null,"from":null,"to":null,"by":"cli:4711","reason":"new driver","queue":"gpu","schedule":null}"#);
+        insta::assert_snapshot!(shown(&samples::queue_paused()), @r#"{"seq":8,"at":"2026-01-15T10:30:00.000Z","kind":"queue.paused","task":null,"attempt":null,"from":null,"to":null,"by":"cli:4711","reason":"new driver","queue":"gpu","schedule":null,"progress":null}"#);
     }
 
     #[test]
     fn a_gap_has_the_same_keys() {
-        insta::assert_snapshot!(json::line(&EventView::gap(Seq(41))).unwrap(), @r#"{"seq":41,"at":null,"kind":"gap","task":null,"attempt":null,"from":null,"to":null,"by":null,"reason":null,"queue":null,"schedule":null}"#);
+        insta::assert_snapshot!(json::line(&EventView::gap(Seq(41))).unwrap(), @r#"{"seq":41,"at":null,"kind":"gap","task":null,"attempt":null,"from":null,"to":null,"by":null,"reason":null,"queue":null,"schedule":null,"progress":null}"#);
     }
 }

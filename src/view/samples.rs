@@ -11,6 +11,7 @@ use crate::domain::daemon::DaemonStatus;
 use crate::domain::id::{AssignmentId, Seq, TaskId, TaskUuid};
 use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
 use crate::domain::outcome::{ExitStatus, ReasonCode, Usage};
+use crate::domain::progress::Progress;
 use crate::domain::query::Counts;
 use crate::domain::queue::{Queue, QueuePause};
 use crate::domain::resource::{Granted, Resources};
@@ -49,6 +50,9 @@ pub(crate) fn queued() -> Task {
         started_at: None,
         ended_at: None,
         exit: None,
+        told: None,
+        expected: None,
+        time_left: None,
         attempts: Vec::new(),
     }
 }
@@ -119,6 +123,11 @@ pub(crate) fn running(id: u64, argv: &[&str], since: Timestamp) -> Task {
     task
 }
 
+/// 40 of 200, with a message that would steer a terminal.
+pub(crate) fn progress() -> Progress {
+    Progress { attempt: 1, done: Some(40), total: Some(200), message: Some("a\u{1b}b".to_owned()), at: NOW }
+}
+
 /// The default queue, without a limit of its own, with a task of each kind.
 pub(crate) fn queue() -> Queue {
     Queue { name: "default".to_owned(), slots: 0, weight: None, pause: None, active: 1, queued: 2, waiting: 2 }
@@ -183,6 +192,7 @@ pub(crate) fn started() -> Change {
         to: Some(State::Running),
         by: Actor::Daemon,
         reason: None,
+        progress: None,
     }
 }
 

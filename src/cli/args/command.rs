@@ -1,6 +1,6 @@
 //! What a command line comes to.
 
-use crate::cli::args::{config, daemon, db, event, project, queue, schedule, steer, task};
+use crate::cli::args::{config, daemon, db, event, progress, project, queue, schedule, steer, task};
 
 /// A command, as it was typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +55,10 @@ pub enum Command {
     Edit(steer::Edit),
     /// `task move`
     Move(steer::Move),
+    /// `task attach`
+    Attach(steer::Attach),
+    /// `task send`
+    Send(steer::Send),
     /// `task prune`
     Prune(steer::Prune),
     /// `task why`
@@ -85,6 +89,8 @@ pub enum Command {
     ScheduleResume(schedule::Resume),
     /// `schedule rm`
     ScheduleRemove(schedule::Remove),
+    /// `progress`
+    Progress(progress::Progress),
     /// `events`
     Events(event::Events),
     /// `config show`

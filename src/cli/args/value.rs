@@ -1,8 +1,10 @@
 //! Readers of single values. Their errors become a line of clap's.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::cli::condition;
+use crate::cli::keys::{InvalidKeys, Keys};
 use crate::cli::render::column::{self, Column};
 use crate::cli::time;
 use crate::config::Level;
@@ -49,6 +51,9 @@ pub enum Error {
     /// No such policy for missed times.
     #[error("missed times are skip, once or all")]
     Missed,
+    /// Nothing that says how much is done.
+    #[error("how much is done is a number, a percentage, or two numbers like 40/200")]
+    Done,
     /// No such policy for overlaps.
     #[error("overlaps are skip, queue or cancel-running")]
     Overlap,
@@ -57,6 +62,11 @@ pub enum Error {
 /// Reads a length of time.
 pub fn duration(text: &str) -> Result<Duration, units::Error> {
     units::parse_duration(text)
+}
+
+/// Reads keys that are typed in a row.
+pub fn keys(text: &str) -> Result<Keys, InvalidKeys> {
+    Keys::parse(text)
 }
 
 /// Reads a size, in bytes.
@@ -244,4 +254,65 @@ pub fn name(text: &str) -> Result<String, InvalidSpec> {
 /// Reads the key of a task.
 pub fn key(text: &str) -> Result<String, InvalidSpec> {
     check_key(text).map(|()| text.to_owned())
+}
+
+/// How much is done, and of how much if that was said with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Done {
+    /// How much is done.
+    pub done: u64,
+    /// Of how much.
+    pub total: Option<u64>,
+}
+
+impl fmt::Display for Done {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.total {
+            Some(total) => write!(f, "{}/{total}", self.done),
+            None => self.done.fmt(f),
+        }
+    }
+}
+
+/// Reads how much is done: `40`, `40/200`, `62.5%`.
+pub fn done(text: &str) -> Result<Done, Error> {
+    let number = |digits: &str| -> Result<u64, Error> {
+        let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then(|| digits.parse().ok()).flatten().ok_or(Error::Done)
+    };
+    if let Some((done, total)) = text.split_once('/') {
+        return Ok(Done { done: number(done)?, total: Some(number(total)?) });
+    }
+    let Some(percent) = text.strip_suffix('%') else { return Ok(Done { done: number(text)?, total: None }) };
+    let Some((whole, part)) = percent.split_once('.') else {
+        return Ok(Done { done: number(percent)?, total: Some(100) });
+    };
+    // With as many places as were typed, so that nothing is rounded.
+    let places = u32::try_from(part.len()).ok().filter(|places| *places <= 6).ok_or(Error::Done)?;
+    let (scale, part) = (10_u64.pow(places), number(part)?);
+    let done = number(whole)?.checked_mul(scale).and_then(|whole| whole.checked_add(part)).ok_or(Error::Done)?;
+    Ok(Done { done, total: Some(100 * scale) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_much_is_done_is_a_number_a_share_or_a_percentage() {
+        for (text, of, total) in [
+            ("40", 40, None),
+            ("40/200", 40, Some(200)),
+            ("40%", 40, Some(100)),
+            ("62.5%", 625, Some(1_000)),
+            ("0.000001%", 1, Some(100_000_000)),
+        ] {
+            assert_eq!(done(text), Ok(Done { done: of, total }), "{text}");
+        }
+        for wrong in ["", "-1", "+1", "x", "40 %", "%", ".5%", "1.%", "1.0000001%", "1/2/3", "1/", "/2", "1/2%", "1.5"]
+        {
+            assert_eq!(done(wrong), Err(Error::Done), "{wrong}");
+        }
+        assert_eq!(done("99999999999999999999"), Err(Error::Done));
+    }
 }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::{ArgMatches, Args, FromArgMatches};
 
-use crate::cli::args::{Command, config, daemon, db, event, project, queue, schedule, steer, task};
+use crate::cli::args::{Command, config, daemon, db, event, progress, project, queue, schedule, steer, task};
 
 type Build = fn(clap::Command) -> clap::Command;
 /// Takes what was typed out of the matches: reading alone would copy all of them first.
@@ -58,7 +58,7 @@ pub(super) static GROUPS: [Group; 6] = [
 ];
 
 /// Commands that begin with themselves. The last five are short forms of commands of [`TASK`].
-pub(super) static TOP: [Verb; 13] = [
+pub(super) static TOP: [Verb; 14] = [
     Verb {
         word: "init",
         about: "Makes a project of a directory",
@@ -86,6 +86,12 @@ pub(super) static TOP: [Verb; 13] = [
         about: "Prints every change of a task, a queue or a schedule, in order",
         build: event::Events::augment_args,
         read: |matches, _| event::Events::from_arg_matches_mut(matches).map(Command::Events),
+    },
+    Verb {
+        word: "progress",
+        about: "Says how far a task is",
+        build: progress::Progress::augment_args,
+        read: |matches, _| progress::Progress::from_arg_matches_mut(matches).map(Command::Progress),
     },
     Verb {
         word: "trust",
@@ -162,7 +168,7 @@ const CANCEL: Verb = Verb {
 };
 
 /// Commands that begin with `task`.
-const TASK: [Verb; 17] = [
+const TASK: [Verb; 19] = [
     ADD,
     LIST,
     Verb {
@@ -229,6 +235,18 @@ const TASK: [Verb; 17] = [
         about: "Puts a waiting task to another place",
         build: steer::Move::augment_args,
         read: |matches, _| steer::Move::from_arg_matches_mut(matches).map(Command::Move),
+    },
+    Verb {
+        word: "send",
+        about: "Gives a running task something to read",
+        build: steer::Send::augment_args,
+        read: |matches, _| steer::Send::from_arg_matches_mut(matches).map(Command::Send),
+    },
+    Verb {
+        word: "attach",
+        about: "Shows the terminal of a task here, and types what is typed here",
+        build: steer::Attach::augment_args,
+        read: |matches, _| steer::Attach::from_arg_matches_mut(matches).map(Command::Attach),
     },
     Verb {
         word: "prune",

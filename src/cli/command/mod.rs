@@ -1,6 +1,7 @@
 //! What each command does: collect, then print through the ui. One file per command, or per noun where they are short.
 
 pub mod add;
+pub mod attach;
 pub mod bulk;
 pub mod chosen;
 pub mod completions;
@@ -17,10 +18,12 @@ pub mod lock;
 pub mod logs;
 pub mod place;
 pub mod prefix;
+pub mod progress;
 pub mod prune;
 pub mod queue;
 pub mod run;
 pub mod schedule;
+pub mod send;
 pub mod status;
 pub mod steer;
 pub mod task;
@@ -73,6 +76,8 @@ fn dispatch(session: &Session, command: Command) -> Result<i32, Failure> {
         Command::Remove(args) => steer::remove(session, &args),
         Command::Edit(args) => edit::run(session, &args),
         Command::Move(args) => place::run(session, &args),
+        Command::Attach(args) => attach::run(session, &args),
+        Command::Send(args) => send::run(session, &args),
         Command::Prune(args) => prune::run(session, &args),
         Command::Why(args) => why::run(session, &args),
         Command::QueueList => queue::list(session),
@@ -88,6 +93,7 @@ fn dispatch(session: &Session, command: Command) -> Result<i32, Failure> {
         Command::SchedulePause(args) => schedule::pause(session, &args),
         Command::ScheduleResume(args) => schedule::resume(session, &args),
         Command::ScheduleRemove(args) => schedule::remove(session, &args),
+        Command::Progress(args) => progress::run(session, &args),
         Command::Events(args) => event::run(session, &args),
         Command::ConfigShow(args) => config::show(session, &args),
         Command::ConfigCheck => config::check(session),

@@ -1,5 +1,6 @@
 //! What happened, a line each.
 
+use crate::cli::render::progress::in_words;
 use crate::domain::change::Change;
 use crate::domain::id::Seq;
 use crate::domain::task::State;
@@ -24,6 +25,9 @@ pub fn line(change: &Change) -> String {
         (_, to) => line.extend(to.map(State::as_str).into_iter().flat_map(|state| ["  ", state])),
     }
     line.push_str(&format!("  by {}", neutralize(&change.by.to_string())));
+    if let Some(progress) = &change.progress {
+        line.push_str(&format!("  ({})", in_words(progress)));
+    }
     if let Some(reason) = &change.reason {
         line.push_str(&format!("  ({})", neutralize(reason)));
     }
@@ -56,12 +60,16 @@ mod tests {
             reason: Some("its time limit was over\u{1b}".to_owned()),
             ..started()
         };
-        let lines = [line(&added), line(&claimed), line(&started()), line(&ended), line(&removed)];
+        let progress = Some(samples::progress());
+        let running = Some(State::Running);
+        let progressed = Change { kind: ChangeKind::Progressed, from: running, to: running, progress, ..started() };
+        let lines = [line(&added), line(&claimed), line(&started()), line(&progressed), line(&ended), line(&removed)];
         let others = [line(&samples::queue_paused()), gap(Seq(41))];
         insta::assert_snapshot!([&lines[..], &others].concat().join("\n"), @r#"
         2026-01-15T10:30:00.000Z       7  task.added        task 12  held  by cli:4711
         2026-01-15T10:30:00.000Z       7  task.claimed      task 12  queued  by daemon
         2026-01-15T10:30:00.000Z       7  task.started      task 12  queued -> running  by daemon
+        2026-01-15T10:30:00.000Z       7  task.progress     task 12  running  by daemon  (20%, 40 of 200: a\u001bb)
         2026-01-15T10:30:00.000Z       7  task.ended        task 12  running -> timed_out  by daemon  (its time limit was over\u001b)
         2026-01-15T10:30:00.000Z       7  task.removed      task 12  failed -> gone  by daemon
         2026-01-15T10:30:00.000Z       8  queue.paused      queue gpu  by cli:4711  (new driver)

@@ -8,6 +8,7 @@ pub mod config;
 pub mod daemon;
 pub mod doctor;
 pub mod event;
+pub mod progress;
 pub mod queue;
 pub mod resource;
 pub mod schedule;

@@ -4,7 +4,7 @@ use crate::cli::render::sheet::Sheet;
 use crate::cli::render::table::{Align, Cell, Column, Table, cut};
 use crate::cli::render::task::{command, time_taken, waits_for};
 use crate::cli::render::{
-    UNTRUSTED, ago, queue, resource, running_in_words, schedule, state_style, waiting_in_words, window,
+    UNTRUSTED, ago, progress, queue, resource, running_in_words, schedule, state_style, waiting_in_words, window,
 };
 use crate::domain::daemon::DaemonStatus;
 use crate::domain::query::Counts;
@@ -94,7 +94,12 @@ pub fn screen(screen: &Screen, project: &Project, now: Timestamp, width: Option<
             (count, None) => format!("{count} when the daemon was last seen"),
         },
     );
-    sheet.block(table(&screen.running, width, |task| time_taken(task, now).unwrap_or_default(), reason));
+    sheet.block(table(
+        &screen.running,
+        width,
+        |task| time_taken(task, now).unwrap_or_default(),
+        |task| progress::whole(task).or_else(|| reason(task)),
+    ));
 
     sheet.topic("waiting", waiting_in_words(counts).unwrap_or_else(|| "nothing".to_owned()));
     sheet.block(table(

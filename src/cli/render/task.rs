@@ -1,5 +1,6 @@
 //! Tasks: the list, and one of them in full.
 
+use crate::cli::render::progress::{in_words, left, short};
 use crate::cli::render::sheet::Sheet;
 use crate::cli::render::table::{Align, Cell, Column, Table, cut};
 use crate::cli::render::{ago, ahead, bytes, counted, distance, exit_in_words, state_style};
@@ -29,6 +30,8 @@ pub fn list(tasks: &[Task], now: Timestamp, width: Option<usize>) -> String {
         Column::new("TIME", Align::Right).expendable(3),
         Column::new("WHEN", Align::Right).expendable(4),
     ];
+    let has_progress = tasks.iter().any(|task| short(task).is_some());
+    columns.extend(has_progress.then_some(Column::new("PROGRESS", Align::Left).expendable(2)));
     columns.extend(has_queues.then_some(Column::new("QUEUE", Align::Left).expendable(5)));
     columns.extend(has_names.then_some(Column::new("NAME", Align::Left).expendable(1)));
     columns.push(Column::new("COMMAND", Align::Left));
@@ -42,6 +45,7 @@ pub fn list(tasks: &[Task], now: Timestamp, width: Option<usize>) -> String {
             Cell::new(time_taken(task, now).unwrap_or_else(|| "-".to_owned())),
             Cell::new(ago(task.ended_at.or(task.started_at).unwrap_or(task.created_at), now)),
         ];
+        row.extend(has_progress.then(|| Cell::new(short(task).unwrap_or_else(|| "-".to_owned()))));
         row.extend(has_queues.then(|| Cell::new(cut(&neutralize(&task.spec.queue), NAME_WIDTH_MAX))));
         row.extend(has_names.then(|| {
             Cell::new(
@@ -140,6 +144,7 @@ pub fn details(
         Stdin::File(path) => fact("stdin", neutralize(&path.to_string_lossy()).into_owned()),
         Stdin::Upload(_) => fact("stdin", "given when it was added".to_owned()),
         Stdin::Open => fact("stdin", "open".to_owned()),
+        Stdin::Terminal => fact("stdin", "a terminal".to_owned()),
     }
     if let Some(parent) = task.parent {
         fact("added by", format!("task {parent}"));
@@ -185,6 +190,14 @@ pub fn details(
     }
     if let Some(taken) = time_taken(task, now) {
         fact("time", taken);
+    }
+    if let Some(progress) = task.progress() {
+        fact("progress", in_words(progress));
+    }
+    let usually = task.expected.map(|expected| format!("usually takes {}", format_elapsed(expected)));
+    let outlook: Vec<String> = left(task).into_iter().chain(usually).collect();
+    if !outlook.is_empty() {
+        fact("expected", outlook.join(", "));
     }
     environment(&mut sheet, task, env);
     for attempt in &task.attempts {

@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 
 use crate::domain::schedule::{Cron, InvalidSchedule, When};
 use crate::domain::time::Timestamp;
-use crate::domain::zone::instant_of;
+use crate::domain::zone::{instant_of, last_instant_of};
 
 /// How far ahead is looked: whatever is due at all is due within that time. The rarest is a 29 February on a certain day of
 /// the week, for which it takes 40 years where a century leaves one out.
@@ -89,13 +89,15 @@ impl Timetable {
         let next_minute = (after.as_millisecond().div_euclid(MINUTE_MS) + 1) * MINUTE_MS;
         let next_minute = jiff::Timestamp::from_millisecond(next_minute).ok()?;
         let from = self.zone.to_datetime(next_minute).date();
-        let mut date = next_date(cron, from, from)?;
+        // A clock that is set back after midnight goes through the end of the day before once more.
+        let mut date = next_date(cron, from.yesterday().ok()?, from)?;
         loop {
             let mut at = instant_of(&self.zone, date.to_datetime(Time::midnight()))?.max(next_minute);
-            let ends = instant_of(&self.zone, date.tomorrow().ok()?.to_datetime(Time::midnight()))?;
+            let ends = last_instant_of(&self.zone, date.tomorrow().ok()?.to_datetime(Time::midnight()))?;
             while at < ends {
                 let local = self.zone.to_datetime(at);
-                if local.date() == date && cron.has_time(local.hour(), local.minute()) {
+                let is_day = cron.has_month(local.month()) && cron.has_date(local.date());
+                if is_day && cron.has_time(local.hour(), local.minute()) {
                     return Some(at);
                 }
                 at = at.checked_add(SignedDuration::from_mins(1)).ok()?;
@@ -151,6 +153,9 @@ mod tests {
     const LORD_HOWE: &str = "<+1030>-10:30<+11>-11,M10.1.0,M4.1.0";
     /// Skips the last hour of 2026-03-28, and goes through that of 2026-10-24 twice.
     const NUUK: &str = "<-02>2<-01>,M3.5.0/-1,M10.5.0/0";
+
+    /// At half past midnight of 2026-10-25 it is half past eleven of the day before once more.
+    const ODD: &str = "<-02>2<-01>,M3.5.0/-1,M10.5.0/0:30";
 
     fn timetable(line: &str, zone: &str) -> Timetable {
         let when = When::Cron(Cron::parse(line).unwrap_or_else(|error| panic!("{error}")));
@@ -270,7 +275,7 @@ mod tests {
     #[test]
     fn minutes_go_on_in_real_time() {
         for (line, each) in [("*/15 * * * *", 15), ("* * * * *", 1)] {
-            for zone in [VIENNA, NUUK] {
+            for zone in [VIENNA, NUUK, ODD] {
                 let table = timetable(line, zone);
                 for start in ["2026-03-28T22:00:00Z", "2026-10-24T22:00:00Z"] {
                     let mut last = at(start);
@@ -292,6 +297,16 @@ mod tests {
         let autumn = |line| times(line, LORD_HOWE, "2026-04-04T13:30:00Z", "2026-04-04T18:00:00Z");
         assert_eq!(autumn("45 1 * * *"), ["04-05 01:45+11:00"]);
         assert_eq!(autumn("*/15 1 * * *").len(), 6);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_across_midnight_goes_through_both_days_twice() {
+        let found = |line| times(line, ODD, "2026-10-24T23:59:59Z", "2026-10-25T03:30:00Z");
+        let both = ["10-24 23:45-01:00", "10-25 00:15-01:00", "10-24 23:45-02:00", "10-25 00:15-02:00"];
+        assert_eq!(found("15,45 */1 * * *")[..5], ["10-24 23:15-01:00", both[0], both[1], both[2], both[3]]);
+        assert_eq!(found("45 */1 24 * *"), [both[0], both[2]], "the day that is over comes once more");
+        assert_eq!(found("15 */1 25 * *")[..2], [both[1], both[3]]);
+        assert_eq!(found("45 23 24 * *"), [both[0]], "what is fixed is due once");
     }
 
     #[test]
@@ -360,7 +375,7 @@ mod tests {
         #[test]
         fn times_ascend_and_none_is_left_out(
             line in "(\\*|\\*/[1-9]|[0-5][0-9]|[0-9],3[0-9]) (\\*|\\*/[2-9]|[0-9]|1[0-9]|1,2,3) (\\*|\\*|[1-9]|2[0-9]) (\\*|\\*|3|10|3,10) (\\*|\\*|[0-6])",
-            zone in proptest::sample::select(vec![VIENNA, LORD_HOWE, NUUK]),
+            zone in proptest::sample::select(vec![VIENNA, LORD_HOWE, NUUK, ODD]),
             start in 1_767_225_600_000_i64..1_798_761_600_000,
         ) {
             let table = timetable(&line, zone);

@@ -22,8 +22,8 @@ use crate::store::schedule::{
 };
 use crate::store::task::{
     Add, AddMany, Added, AddedMany, Cancel, Cancelled, Claim, Claimed, Counts, Due, EditTask, Ended, Expire, Expired,
-    Finish, Finished, Holdings, InFlight, Move, NotEdited, NotMoved, Pause, PerTask, Prune, Renew, Start, Steer,
-    TaskFilter, TaskPage, Unclaim,
+    Finish, Finished, Holdings, InFlight, Move, NotEdited, NotMoved, NotTold, Pause, PerTask, Progress, Prune, Renew,
+    Start, Steer, TaskFilter, TaskPage, TellProgress, Unclaim,
 };
 use crate::store::{ChangeStore, Error, QueueStore, Reply, ScheduleStore, Store, TaskStore};
 
@@ -187,6 +187,10 @@ impl TaskStore for Troubled {
 
     fn move_task(&self, wish: Move) -> Reply<'_, Result<Task, NotMoved>> {
         self.memory.move_task(wish)
+    }
+
+    fn tell_progress(&self, tell: TellProgress) -> Reply<'_, Result<Progress, NotTold>> {
+        self.memory.tell_progress(tell)
     }
 
     fn ended(&self, prune: Prune, limit: usize) -> Reply<'_, Vec<Ended>> {

@@ -6,11 +6,12 @@ use prost::Message as _;
 
 use crate::domain::error::{ErrorKind, Problem};
 use crate::domain::id::TaskId;
+use crate::domain::progress::{Taken, Tell};
 use crate::domain::query::{Added, TaskFilter, TaskPage};
 use crate::domain::task::{Environment, NewTask, State, Task};
 use crate::rpc::client::version::Noting;
 use crate::rpc::client::{ANSWER_BYTES_MAX, Client, Error, REQUEST_BYTES_MAX, Repeat, Results, within, without_value};
-use crate::rpc::convert::{plain_ids, query, task};
+use crate::rpc::convert::{plain_ids, progress, query, task};
 use crate::rpc::proto;
 use crate::rpc::proto::task_service_client::TaskServiceClient;
 
@@ -141,6 +142,17 @@ impl Client {
             async move { service.list_tasks(request).await }
         });
         Ok(query::page_from_proto(response.await?)?)
+    }
+
+    /// Says how far a task is. Resolves when that was taken; if `wait` holds, when it or a newer one is stored. `inside` is the task
+    /// that says so. Repeated when the connection breaks: it is told as it was.
+    pub async fn tell_progress(&self, tell: &Tell, wait: bool, inside: Option<TaskId>) -> Result<Taken, Error> {
+        let response = self.call(Repeat::WhileReconnecting, |allowed| {
+            let mut service = self.task_service();
+            let request = within(allowed, progress::tell_to_proto(tell.clone(), wait, inside));
+            async move { service.tell_progress(request).await }
+        });
+        Ok(progress::taken_from_proto(response.await?)?)
     }
 
     /// Cancels tasks. Resolves when the wish is stored and the signals were sent.

@@ -152,6 +152,9 @@ fn task_in(n: u64, state: State) -> Task {
         started_at: None,
         ended_at: None,
         exit: None,
+        told: None,
+        expected: None,
+        time_left: None,
         attempts: Vec::new(),
     }
 }
@@ -218,6 +221,20 @@ impl TaskService for Daemon {
         }))
     }
 
+    async fn send_input(
+        &self,
+        _: Request<proto::SendInputRequest>,
+    ) -> Result<Response<proto::SendInputResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn resize_terminal(
+        &self,
+        _: Request<proto::ResizeTerminalRequest>,
+    ) -> Result<Response<proto::ResizeTerminalResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
     async fn steer_tasks(
         &self,
         _: Request<proto::SteerTasksRequest>,
@@ -230,6 +247,13 @@ impl TaskService for Daemon {
     }
 
     async fn move_task(&self, _: Request<proto::MoveTaskRequest>) -> Result<Response<proto::MoveTaskResponse>, Status> {
+        Err(status::from_problem(problem()))
+    }
+
+    async fn tell_progress(
+        &self,
+        _: Request<proto::TellProgressRequest>,
+    ) -> Result<Response<proto::TellProgressResponse>, Status> {
         Err(status::from_problem(problem()))
     }
 
@@ -325,6 +349,7 @@ fn change(seq: u64) -> Change {
         to: Some(State::Queued),
         by: Actor::Daemon,
         reason: None,
+        progress: None,
     }
 }
 

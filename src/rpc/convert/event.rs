@@ -5,7 +5,7 @@ use crate::domain::id::Seq;
 use crate::domain::task::State;
 use crate::domain::time::Timestamp;
 use crate::rpc::convert::attempt::{state_from_proto, state_to_proto};
-use crate::rpc::convert::{Result, task_id};
+use crate::rpc::convert::{Result, progress, task_id};
 use crate::rpc::proto;
 
 pub(in crate::rpc) fn to_proto(change: Change) -> proto::Event {
@@ -23,6 +23,7 @@ pub(in crate::rpc) fn to_proto(change: Change) -> proto::Event {
         by: change.by.to_string(),
         reason: change.reason,
         schedule: change.schedule,
+        progress: change.progress.map(progress::to_proto),
     }
 }
 
@@ -41,5 +42,6 @@ pub(in crate::rpc) fn from_proto(event: proto::Event) -> Result<Option<Change>> 
         to: event.to.map(|state| state_from_proto("event.to", state)).transpose()?,
         by,
         reason: event.reason,
+        progress: event.progress.map(progress::from_proto),
     }))
 }

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::domain::condition::InvalidCondition;
 use crate::domain::error::{ErrorKind, Problem};
 use crate::domain::id::{InvalidTaskId, TaskId};
+use crate::domain::progress::InvalidProgress;
 use crate::domain::schedule::{InvalidCron, InvalidSchedule};
 use crate::domain::task::InvalidSpec;
 
@@ -23,6 +24,8 @@ pub(super) mod condition;
 pub(super) mod daemon;
 pub(super) mod edit;
 pub(super) mod event;
+pub(super) mod input;
+pub(super) mod progress;
 pub(super) mod prune;
 pub(super) mod query;
 pub(super) mod queue;
@@ -83,6 +86,9 @@ pub enum Error {
     /// The domain does not accept it as a schedule.
     #[error(transparent)]
     Schedule(#[from] InvalidSchedule),
+    /// The domain does not accept it as a progress.
+    #[error(transparent)]
+    Progress(#[from] InvalidProgress),
 }
 
 impl From<InvalidCron> for Error {

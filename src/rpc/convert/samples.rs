@@ -20,6 +20,7 @@ use crate::domain::field::{Field, Kind, Sort, Value};
 use crate::domain::id::{AssignmentId, Seq, TaskId, TaskUuid};
 use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
 use crate::domain::outcome::{ExitStatus, ReasonCode, Usage};
+use crate::domain::progress::Progress;
 use crate::domain::query::{Counts, PerQueue, PerSchedule, PerTask, TaskFilter, TaskPage};
 use crate::domain::queue::{Queue, QueuePause};
 use crate::domain::resource::{Amount, Grant, Granted, Needs, ResourceState, ResourceWait, Resources};
@@ -81,7 +82,8 @@ fn stdin() -> impl Strategy<Value = Stdin> {
         Just(Stdin::Empty),
         absolute_path().prop_map(Stdin::File),
         uuid().prop_map(Stdin::Upload),
-        Just(Stdin::Open)
+        Just(Stdin::Open),
+        Just(Stdin::Terminal)
     ]
 }
 
@@ -111,6 +113,7 @@ fn spec() -> impl Strategy<Value = TaskSpec> {
         argv.insert(0, program);
         let (name, labels, queue, priority) = named;
         let (umask, limits, stdin, split_output, retry, timeout, output_limit) = run;
+        let split_output = split_output && stdin != Stdin::Terminal;
         let (kill_signal, kill_grace, key, run_at, after, after_any) = end;
         TaskSpec {
             argv,
@@ -227,12 +230,26 @@ fn attempt() -> impl Strategy<Value = Attempt> {
     )
 }
 
+pub(in crate::rpc) fn progress() -> impl Strategy<Value = Progress> {
+    let numbers = (any::<u32>(), of(any::<u64>()), of(any::<u64>()));
+    (numbers, of(text()), timestamp()).prop_map(|((attempt, done, total), message, at)| Progress {
+        attempt,
+        done,
+        total,
+        message,
+        at,
+    })
+}
+
 pub(in crate::rpc) fn task() -> impl Strategy<Value = Task> {
     let who = (id(), uuid(), spec(), vec(text(), 0..3), state(), any::<i64>(), of(id()), of(text()));
     let reason = (of(exit()), of(select(ReasonCode::ALL.to_vec())), of(text()));
     let counts = (any::<u32>(), any::<u32>(), of(any::<u32>()));
     let times = (timestamp(), timestamp(), of(timestamp()), of(timestamp()), of(timestamp()));
-    (who, reason, counts, times, vec(attempt(), 0..3)).prop_map(|(who, reason, counts, times, attempts)| {
+    let outlook = (of(progress()), of(duration()), of(duration()));
+    let all = (who, reason, counts, times, outlook, vec(attempt(), 0..3));
+    all.prop_map(|(who, reason, counts, times, outlook, attempts)| {
+        let (told, expected, time_left) = outlook;
         let (id, uuid, spec, env_names, state, position, parent, schedule) = who;
         let (exit, reason_code, reason) = reason;
         let (attempt, failures, slot) = counts;
@@ -257,6 +274,12 @@ pub(in crate::rpc) fn task() -> impl Strategy<Value = Task> {
             started_at,
             ended_at,
             exit,
+            // What does not show is not sent.
+            told: told
+                .filter(|_| state.is_active() || state.is_ended())
+                .map(|told: Progress| Progress { attempt, ..told }),
+            expected,
+            time_left,
             attempts,
         }
     })
@@ -430,8 +453,8 @@ pub(in crate::rpc) fn change() -> impl Strategy<Value = Change> {
     let places = (of(text()), of(text()));
     let what = (any::<u64>(), timestamp(), select(ChangeKind::ALL.to_vec()), of(id()), places, of(any::<u32>()));
     let states = (of(select(State::ALL.to_vec())), of(select(State::ALL.to_vec())));
-    (what, states, actor(), of(text())).prop_map(
-        |((seq, at, kind, task, (queue, schedule), attempt), (from, to), by, reason)| Change {
+    (what, states, actor(), of(text()), of(progress())).prop_map(
+        |((seq, at, kind, task, (queue, schedule), attempt), (from, to), by, reason, progress)| Change {
             seq: Seq(seq),
             at,
             kind,
@@ -443,6 +466,7 @@ pub(in crate::rpc) fn change() -> impl Strategy<Value = Change> {
             to,
             by,
             reason,
+            progress,
         },
     )
 }

@@ -12,7 +12,9 @@ use crate::domain::task::{
     TaskSpec,
 };
 use crate::domain::time::Timestamp;
-use crate::rpc::convert::{Error, Result, attempt, ms, path, path_bytes, plain_ids, signal, task_id, task_ids, uuid};
+use crate::rpc::convert::{
+    Error, Result, attempt, ms, path, path_bytes, plain_ids, progress, signal, task_id, task_ids, uuid,
+};
 use crate::rpc::proto;
 
 pub(in crate::rpc) fn new_to_proto(task: NewTask) -> proto::AddTaskRequest {
@@ -68,6 +70,7 @@ pub(in crate::rpc) fn env_from_proto(env: Vec<proto::EnvironmentVariable>) -> En
 pub(in crate::rpc) fn to_proto(task: Task) -> proto::Task {
     proto::Task {
         id: task.id.get(),
+        progress: task.progress().cloned().map(progress::to_proto),
         uuid: task.uuid.to_string(),
         spec: Some(spec_to_proto(task.spec)),
         env_names: task.env_names.to_vec(),
@@ -87,6 +90,8 @@ pub(in crate::rpc) fn to_proto(task: Task) -> proto::Task {
         exit: task.exit.map(attempt::exit_to_proto),
         attempts: task.attempts.into_iter().map(attempt::to_proto).collect(),
         schedule: task.schedule,
+        expected_ms: task.expected.map(ms),
+        time_left_ms: task.time_left.map(ms),
     }
 }
 
@@ -111,6 +116,9 @@ pub(in crate::rpc) fn from_proto(task: proto::Task) -> Result<Task> {
         started_at: task.started_at_ms.map(Timestamp),
         ended_at: task.ended_at_ms.map(Timestamp),
         exit: task.exit.and_then(attempt::exit_from_proto),
+        told: task.progress.map(progress::from_proto),
+        expected: task.expected_ms.map(Duration::from_millis),
+        time_left: task.time_left_ms.map(Duration::from_millis),
         attempts: task.attempts.into_iter().map(attempt::from_proto).collect::<Result<_>>()?,
     })
 }
@@ -199,6 +207,7 @@ fn stdin_to_proto(stdin: Stdin) -> Option<proto::Stdin> {
         Stdin::File(file) => Source::File(path_bytes(&file)),
         Stdin::Upload(upload) => Source::Upload(upload.to_string()),
         Stdin::Open => Source::Open(true),
+        Stdin::Terminal => Source::Terminal(true),
     };
     Some(proto::Stdin { source: Some(source) })
 }
@@ -206,10 +215,11 @@ fn stdin_to_proto(stdin: Stdin) -> Option<proto::Stdin> {
 fn stdin_from_proto(stdin: proto::Stdin) -> Result<Stdin> {
     use proto::stdin::Source;
     match stdin.source {
-        None | Some(Source::Open(false)) => Ok(Stdin::Empty),
+        None | Some(Source::Open(false) | Source::Terminal(false)) => Ok(Stdin::Empty),
         Some(Source::File(file)) => Ok(Stdin::File(path(file))),
         Some(Source::Upload(upload)) => Ok(Stdin::Upload(uuid("stdin.upload", &upload)?)),
         Some(Source::Open(true)) => Ok(Stdin::Open),
+        Some(Source::Terminal(true)) => Ok(Stdin::Terminal),
     }
 }
 

@@ -195,6 +195,7 @@ fn an_attempt_that_starts_is_a_task_that_is_queued_until_it_runs() {
             to: Some(to),
             by: Actor::Daemon,
             reason: None,
+            progress: None,
         };
         let event = event::to_proto(change);
         (event.from(), event.to())

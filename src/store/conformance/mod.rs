@@ -12,6 +12,7 @@ pub(crate) mod condition;
 pub(crate) mod edit;
 pub(crate) mod model;
 pub(crate) mod place;
+pub(crate) mod progress;
 pub(crate) mod queue;
 pub(crate) mod resource;
 pub(crate) mod schedule;
@@ -120,6 +121,11 @@ macro_rules! conformance {
                 only_what_waits_is_moved,
                 there_is_always_room_between_two_tasks,
                 what_has_ended_is_told_from_the_last_on;
+            progress: what_a_task_says_is_kept_and_told,
+                only_the_present_attempt_has_a_progress,
+                what_makes_no_sense_changes_nothing,
+                a_progress_is_gone_with_its_task,
+                earlier_runs_of_a_name_tell_what_is_expected;
             queue: queues_are_made_changed_and_listed_by_name,
                 a_queue_never_has_more_than_its_slots,
                 a_claim_goes_over_all_queues_in_one_order,

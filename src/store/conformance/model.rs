@@ -16,6 +16,7 @@ use crate::domain::resource::Needs;
 use crate::domain::schedule::{Overlap, Schedule};
 use crate::domain::task::{Environment, OnInterrupt, RetryPolicy, State, Stdin, TaskSpec};
 use crate::domain::time::{Moment, Timestamp};
+use crate::store::conformance::progress::telling;
 use crate::store::conformance::resource::pools;
 use crate::store::conformance::schedule::{adding, new_schedule};
 use crate::store::conformance::world::{BY, OWNER, World};
@@ -80,6 +81,11 @@ pub(crate) enum Act {
         id: u8,
         how: u8,
         on: u8,
+    },
+    Progress {
+        id: u8,
+        attempt: Option<u8>,
+        done: u8,
     },
     Ended {
         keep: u8,
@@ -149,6 +155,8 @@ pub(crate) fn act() -> impl Strategy<Value = Act> {
         1 => ids().prop_map(|ids| Act::Remove { ids }),
         2 => (1_u8..12, proptest::option::of(1_u8..12)).prop_map(|(id, before)| Act::Move { id, before }),
         2 => (1_u8..12, 0_u8..10, 1_u8..12).prop_map(|(id, how, on)| Act::Edit { id, how, on }),
+        2 => (1_u8..12, proptest::option::of(1_u8..3), 0_u8..12)
+            .prop_map(|(id, attempt, done)| Act::Progress { id, attempt, done }),
         1 => (0_u8..4, 0_u8..15).prop_map(|(keep, state)| Act::Ended { keep, state }),
         2 => any::<bool>().prop_map(|all| Act::Due { all }),
         1 => Just(Act::Settle),
@@ -338,6 +346,10 @@ async fn perform(world: &World, claims: &mut Vec<AssignmentId>, act: &Act) -> St
                 _ => edit.spec.key = Some("k".to_owned()).filter(|_| on % 2 == 0),
             }
             tell(world.store.edit(EditTask { edit, by: BY, now }).await)
+        }
+        Act::Progress { id, attempt, done } => {
+            let id = TaskId::new(u64::from(*id)).unwrap();
+            tell(world.store.tell_progress(telling(id, attempt.map(u32::from), u64::from(*done), now)).await)
         }
         Act::Ended { keep, state } => {
             let states = State::ALL.get(usize::from(*state)).into_iter().copied().filter(|state| state.is_ended());

@@ -43,7 +43,7 @@ impl Tables {
         if let Some(sort) = &filter.sort {
             tasks.sort_by(|a, b| sort.compare(a, b));
         }
-        TaskPage { tasks: tasks.into_iter().cloned().collect(), cut }
+        TaskPage { tasks: tasks.into_iter().map(|task| self.with_expected(task.clone())).collect(), cut }
     }
 
     pub(super) fn ended(&self, prune: &Prune, limit: usize) -> Vec<Ended> {

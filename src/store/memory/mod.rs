@@ -23,8 +23,8 @@ use crate::store::schedule::{
 };
 use crate::store::task::{
     Add, AddMany, Added, AddedMany, Cancel, Cancelled, Claim, Claimed, Counts, Due, EditTask, Ended, Expire, Expired,
-    Finish, Finished, Holdings, InFlight, Move, NotEdited, NotMoved, Pause, PerTask, Prune, Renew, Start, Steer,
-    TaskFilter, TaskPage, Unclaim,
+    Finish, Finished, Holdings, InFlight, Move, NotEdited, NotMoved, NotTold, Pause, PerTask, Progress, Prune, Renew,
+    Start, Steer, TaskFilter, TaskPage, TellProgress, Unclaim,
 };
 use crate::store::transition::Note;
 use crate::store::{ChangeStore, Error, QueueStore, Reply, ScheduleStore, Store, TaskStore};
@@ -34,6 +34,7 @@ mod claim;
 mod edit;
 mod list;
 mod place;
+mod progress;
 mod queue;
 mod schedule;
 mod steer;
@@ -167,7 +168,7 @@ impl TaskStore for Memory {
     }
 
     fn task(&self, id: TaskId) -> Reply<'_, Option<Task>> {
-        self.call(move |tables| Ok(tables.tasks.get(&id).map(Entry::whole)))
+        self.call(move |tables| Ok(tables.tasks.get(&id).map(Entry::whole).map(|task| tables.with_expected(task))))
     }
 
     fn environment(&self, id: TaskId) -> Reply<'_, Option<Environment>> {
@@ -244,6 +245,10 @@ impl TaskStore for Memory {
 
     fn move_task(&self, wish: Move) -> Reply<'_, Result<Task, NotMoved>> {
         self.call(move |tables| Ok(tables.move_task(&wish)))
+    }
+
+    fn tell_progress(&self, tell: TellProgress) -> Reply<'_, Result<Progress, NotTold>> {
+        self.call(move |tables| Ok(tables.tell_progress(&tell)))
     }
 
     fn ended(&self, prune: Prune, limit: usize) -> Reply<'_, Vec<Ended>> {

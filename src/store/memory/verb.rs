@@ -19,11 +19,11 @@ impl Tables {
     /// Adds a task of a schedule, or one of none.
     pub(super) fn add_of(&mut self, add: &Add, schedule: Option<&str>) -> Result<Added, Error> {
         if let Some(entry) = self.uuids.get(&add.task.uuid).and_then(|id| self.tasks.get(id)) {
-            return Ok(Added { task: entry.whole(), created: false });
+            return Ok(Added { task: self.with_expected(entry.whole()), created: false });
         }
         let spec = &add.task.spec;
         if let Some(entry) = spec.key.as_ref().and_then(|key| self.of_key(key)) {
-            return Ok(Added { task: entry.whole(), created: false });
+            return Ok(Added { task: self.with_expected(entry.whole()), created: false });
         }
         if !self.queues.contains_key(&spec.queue) {
             return Err(Error::NoSuchQueue(spec.queue.clone()));

@@ -16,6 +16,7 @@ use crate::domain::attempt::Stream;
 use crate::domain::change::{Actor, ChangeKind};
 use crate::domain::id::TaskId;
 use crate::domain::outcome::{ExitStatus, ReasonCode};
+use crate::domain::progress::Progress;
 use crate::domain::resource::{Granted, Needs};
 use crate::domain::schedule::{Cron, Missed, Overlap};
 use crate::domain::task::{Backoff, Environment, Limit, OnInterrupt, Resource, State};
@@ -223,6 +224,33 @@ impl FromSql for Cell<Vec<Limit>> {
     }
 }
 
+/// How far an attempt said it is, as [`progress()`] writes it.
+impl FromSql for Cell<Progress> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        read_progress(value.as_str()?).map(Self).ok_or_else(unreadable)
+    }
+}
+
+fn read_progress(text: &str) -> Option<Progress> {
+    let mut words = text.splitn(5, ' ');
+    let mut number = || match words.next()? {
+        "-" => Some(None),
+        word => word.parse::<u64>().ok().map(Some),
+    };
+    let attempt = u32::try_from(number()??).ok()?;
+    let at = Timestamp(i64::try_from(number()??).ok()?);
+    let (done, total) = (number()?, number()?);
+    Some(Progress { attempt, done, total, message: words.next().map(str::to_owned), at })
+}
+
+/// Writes how far an attempt said it is, as `2 1768473000000 40 200 compiling`; what is not known is `-`, and a message that is
+/// not there leaves nothing behind.
+pub(super) fn progress(progress: &Progress) -> String {
+    let word = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
+    let message = progress.message.as_deref().map(|message| format!(" {message}")).unwrap_or_default();
+    format!("{} {} {} {}{message}", progress.attempt, progress.at.0.max(0), word(progress.done), word(progress.total))
+}
+
 /// Writes exit codes as `1,75`.
 pub(super) fn codes(codes: &[i32]) -> String {
     codes.iter().map(|code| format!("{code},")).collect()
@@ -339,11 +367,26 @@ mod tests {
         }
 
         #[test]
+        fn any_progress_survives(
+            attempt: u32,
+            at in 0_i64..,
+            done: Option<u64>,
+            total: Option<u64>,
+            message in proptest::option::of(".{1,9}"),
+        ) {
+            let told = Progress { attempt, done, total, message, at: Timestamp(at) };
+            let text = progress(&told);
+            let read = Cell::<Progress>::column_result(ValueRef::Text(text.as_bytes()));
+            proptest::prop_assert_eq!(read.ok().map(|cell| cell.0), Some(told));
+        }
+
+        #[test]
         fn garbage_is_an_error_not_a_panic(bytes in proptest::collection::vec(0_u8.., 0..20)) {
             let _ = split(&bytes);
             let _ = Cell::<Environment>::column_result(ValueRef::Blob(&bytes));
             let _ = Cell::<Vec<Limit>>::column_result(ValueRef::Text(&bytes));
             let _ = Cell::<Vec<i32>>::column_result(ValueRef::Text(&bytes));
+            let _ = Cell::<Progress>::column_result(ValueRef::Text(&bytes));
         }
     }
 }

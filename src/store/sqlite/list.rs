@@ -29,7 +29,9 @@ pub(super) fn tasks(db: &Connection, filter: &TaskFilter) -> rusqlite::Result<Ta
     };
     let mut page = TaskPage { tasks: Vec::with_capacity(found.len()), cut };
     for id in found {
-        page.tasks.extend(read::task(db, id)?.map(|stored| stored.task));
+        let Some(read::Stored { mut task, .. }) = read::task(db, id)? else { continue };
+        task.expected = read::expected(db, &task)?;
+        page.tasks.push(task);
     }
     Ok(page)
 }

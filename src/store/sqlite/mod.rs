@@ -29,8 +29,8 @@ use crate::store::schedule::{
 };
 use crate::store::task::{
     Add, AddMany, Added, AddedMany, Cancel, Cancelled, Claim, Claimed, Counts, Due, EditTask, Ended, Expire, Expired,
-    Finish, Finished, Holdings, InFlight, Move, NotEdited, NotMoved, Pause, PerTask, Prune, Renew, Start, Steer, Step,
-    Steps, TaskFilter, TaskPage, Unclaim,
+    Finish, Finished, Holdings, InFlight, Move, NotEdited, NotMoved, NotTold, Pause, PerTask, Progress, Prune, Renew,
+    Start, Steer, Step, Steps, TaskFilter, TaskPage, TellProgress, Unclaim,
 };
 use crate::store::{ChangeStore, Error, QueueStore, Reply, ScheduleStore, Store, TaskStore};
 
@@ -240,6 +240,10 @@ impl TaskStore for Sqlite {
 
     fn move_task(&self, wish: Move) -> Reply<'_, Result<Task, NotMoved>> {
         self.write(move |part| part.move_task(&wish))
+    }
+
+    fn tell_progress(&self, tell: TellProgress) -> Reply<'_, Result<Progress, NotTold>> {
+        self.take_on(move |part| part.tell_progress(&tell))
     }
 
     fn ended(&self, prune: Prune, limit: usize) -> Reply<'_, Vec<Ended>> {

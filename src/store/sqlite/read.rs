@@ -13,12 +13,13 @@ use crate::domain::change::Change;
 use crate::domain::id::{AssignmentId, Seq, TaskId, TaskUuid};
 use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
 use crate::domain::outcome::Usage;
+use crate::domain::progress;
 use crate::domain::queue::{Queue, QueuePause};
 use crate::domain::resource::Granted;
 use crate::domain::task::{Environment, RetryPolicy, State, Stdin, Task, TaskSpec};
 use crate::domain::time::{Moment, Timestamp};
 use crate::store::queue::QueueCount;
-use crate::store::sqlite::code::Columns;
+use crate::store::sqlite::code::{Columns, int};
 use crate::store::task::{Counts, Holdings, InFlight};
 
 const TASK: &str = "SELECT t.id, t.uuid, t.state, q.name, t.priority, t.position, t.attempt, t.failures, t.slot,
@@ -26,7 +27,7 @@ const TASK: &str = "SELECT t.id, t.uuid, t.state, q.name, t.priority, t.position
     t.ended_at, t.exit_code, t.exit_signal, t.run_at, t.key, t.parent, t.name, t.argv, t.shell, t.cwd, e.names, t.umask,
     t.limits, t.stdin, t.stdin_path, t.stdin_upload, t.split_output, t.max_attempts, t.retry_delay, t.retry_backoff,
     t.retry_max_delay, t.retry_on_codes, t.on_interrupt, t.timeout, t.kill_signal, t.kill_grace,
-    t.output_limit, t.needs, t.schedule
+    t.output_limit, t.needs, t.schedule, t.progress
     FROM task t JOIN queue q ON q.id = t.queue JOIN environment e ON e.id = t.environment WHERE t.id = ?1";
 
 /// A task without its attempts, and what is stored beside it.
@@ -75,8 +76,29 @@ pub(super) fn whole_task(db: &Connection, id: TaskId) -> rusqlite::Result<Option
         attempt.outputs = outputs(db, row)?;
         task.attempts.push(attempt);
     }
+    task.expected = expected(db, &task)?;
     Ok(Some(task))
 }
+
+/// Returns how long a task takes that has a process and a name, as earlier runs of that name went.
+pub(super) fn expected(db: &Connection, task: &Task) -> rusqlite::Result<Option<Duration>> {
+    let Some(name) = task.spec.name.as_ref().filter(|_| task.state.is_active()) else { return Ok(None) };
+    let mut runs = db.prepare_cached(RUNS)?;
+    let limits = (int(progress::RUNS_LOOKED_AT as u64), int(progress::RUNS_MAX as u64));
+    let runs = runs.query_map(params![name, task.id.as_i64(), limits.0, limits.1], |row| {
+        let mut c = Columns::new(row);
+        let (started, ended): (Timestamp, Timestamp) = (c.cell()?, c.cell()?);
+        Ok(ended.since(started))
+    })?;
+    Ok(progress::expected(runs.collect::<Result<_, _>>()?))
+}
+
+/// The last runs of a name that succeeded, among so many that were added last before a task. Two limits: however many of the
+/// name there are, few are looked at.
+pub(super) const RUNS: &str = "SELECT started_at, ended_at FROM
+    (SELECT id, state, started_at, ended_at FROM task INDEXED BY task_name
+        WHERE name IS NOT NULL AND name = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3)
+    WHERE state = 'succeeded' AND started_at IS NOT NULL AND ended_at IS NOT NULL ORDER BY id DESC LIMIT ?4";
 
 fn task_of(row: &Row<'_>) -> rusqlite::Result<Stored> {
     let mut c = Columns::new(row);
@@ -105,6 +127,7 @@ fn task_of(row: &Row<'_>) -> rusqlite::Result<Stored> {
     spec.name = c.plain()?;
     let env_names = rest_of_spec(&mut c, &mut spec)?;
     let schedule = c.plain()?;
+    let told = c.maybe()?;
     let task = Task {
         id,
         uuid,
@@ -125,6 +148,9 @@ fn task_of(row: &Row<'_>) -> rusqlite::Result<Stored> {
         started_at,
         ended_at,
         exit,
+        told,
+        expected: None,
+        time_left: None,
         attempts: Vec::new(),
     };
     Ok(Stored { task, cancel_reason })
@@ -144,6 +170,7 @@ pub(super) fn rest_of_spec(c: &mut Columns<'_, '_>, spec: &mut TaskSpec) -> rusq
     spec.stdin = match (stdin.as_str(), file, upload) {
         ("empty", ..) => Stdin::Empty,
         ("open", ..) => Stdin::Open,
+        ("terminal", ..) => Stdin::Terminal,
         ("file", Some(path), _) => Stdin::File(path),
         ("upload", _, Some(upload)) => Stdin::Upload(upload),
         _ => return Err(c.unreadable()),
@@ -324,7 +351,7 @@ pub(super) fn counts(db: &Connection) -> rusqlite::Result<Counts> {
 /// Returns the changes after `since`, oldest first, at most `limit`.
 pub(super) fn changes(db: &Connection, since: Seq, limit: usize) -> rusqlite::Result<Vec<Change>> {
     let mut changes = db.prepare_cached(
-        "SELECT seq, at, kind, task, queue, attempt, from_state, to_state, by, reason, schedule FROM change
+        "SELECT seq, at, kind, task, queue, attempt, from_state, to_state, by, reason, schedule, progress FROM change
         WHERE seq > ?1 ORDER BY seq LIMIT ?2",
     )?;
     let since = i64::try_from(since.0).unwrap_or(i64::MAX);
@@ -343,6 +370,7 @@ pub(super) fn changes(db: &Connection, since: Seq, limit: usize) -> rusqlite::Re
             by: c.cell()?,
             reason: c.plain()?,
             schedule: c.plain()?,
+            progress: c.maybe()?,
         })
     };
     changes.query_map(params![since, limit], change)?.collect()

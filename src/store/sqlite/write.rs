@@ -10,7 +10,7 @@ use crate::domain::dependency::Want;
 use crate::domain::id::{Seq, TaskId};
 use crate::domain::identity::BootId;
 use crate::domain::task::{Environment, Stdin, Task};
-use crate::store::sqlite::code::{backoff_word, codes, exit, int, join, limits, ms, on_interrupt_word};
+use crate::store::sqlite::code::{backoff_word, codes, exit, int, join, limits, ms, on_interrupt_word, progress};
 use crate::store::sqlite::verb::StoredEdge;
 use crate::store::transition::{Note, Subject};
 
@@ -105,6 +105,7 @@ pub(super) fn stdin(stdin: &Stdin) -> (&'static str, Option<&[u8]>, Option<[u8; 
         Stdin::File(path) => ("file", Some(path.as_os_str().as_bytes()), None),
         Stdin::Upload(upload) => ("upload", None, Some(*upload.as_bytes())),
         Stdin::Open => ("open", None, None),
+        Stdin::Terminal => ("terminal", None, None),
     }
 }
 
@@ -287,8 +288,8 @@ pub(super) fn change(db: &Connection, note: &Note) -> rusqlite::Result<Seq> {
     };
     let row = db
         .prepare_cached(
-            "INSERT INTO change (at, kind, task, queue, attempt, from_state, to_state, by, reason, schedule)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            "INSERT INTO change (at, kind, task, queue, attempt, from_state, to_state, by, reason, schedule, progress)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         )?
         .insert(params![
             note.at.0,
@@ -301,6 +302,7 @@ pub(super) fn change(db: &Connection, note: &Note) -> rusqlite::Result<Seq> {
             note.by.to_string(),
             note.reason,
             schedule,
+            note.progress.as_deref().map(progress),
         ])?;
     Ok(Seq(u64::try_from(row).unwrap_or(0)))
 }

@@ -7,11 +7,13 @@
 use crate::domain::attempt::{Output, Stream};
 use crate::domain::change::{Actor, Change, ChangeKind};
 use crate::domain::id::{AttemptNumber, Seq, TaskId};
+use crate::domain::progress::Progress;
 use crate::domain::task::{State, Task};
 use crate::domain::time::Timestamp;
 
 mod edit;
 mod place;
+mod progress;
 mod run;
 mod schedule;
 mod steer;
@@ -21,6 +23,7 @@ mod wait;
 
 pub(super) use edit::edited;
 pub(super) use place::{may_move, moved};
+pub(super) use progress::progressed;
 pub(super) use run::{Adding, add_note, added, claim, finish, hashed, made, start, unclaim};
 pub(super) use schedule::{ASIDE, cancel_of, missed, schedule_note, task_of, waits_for};
 pub(super) use steer::{cancel, causes_first, hold, in_order_of, pause, release, removed, resume, retry};
@@ -45,19 +48,22 @@ pub(super) struct Note {
     pub(super) to: Option<State>,
     pub(super) by: Actor,
     pub(super) reason: Option<String>,
+    /// How far an attempt said it is; apart, because almost no change has one.
+    pub(super) progress: Option<Box<Progress>>,
 }
 
 impl Note {
     /// Makes the note of a change to a task, which was in state `from` and stands as it is now.
     pub(super) fn of(task: &Task, kind: ChangeKind, from: Option<State>, at: Timestamp, by: Actor) -> Self {
         let to = Some(task.state);
-        Self { at, kind, subject: Subject::Task(task.id), attempt: None, from, to, by, reason: None }
+        let subject = Subject::Task(task.id);
+        Self { at, kind, subject, attempt: None, from, to, by, reason: None, progress: None }
     }
 
     /// Makes the note of a change to a queue.
     pub(super) fn of_queue(name: &str, kind: ChangeKind, at: Timestamp, by: Actor) -> Self {
         let subject = Subject::Queue(name.to_owned());
-        Self { at, kind, subject, attempt: None, from: None, to: None, by, reason: None }
+        Self { at, kind, subject, attempt: None, from: None, to: None, by, reason: None, progress: None }
     }
 
     /// Makes the note of a change to a schedule.
@@ -76,13 +82,14 @@ impl Note {
     }
 
     pub(super) fn numbered(self, seq: Seq) -> Change {
-        let Self { at, kind, subject, attempt, from, to, by, reason } = self;
+        let Self { at, kind, subject, attempt, from, to, by, reason, progress } = self;
         let (task, queue, schedule) = match subject {
             Subject::Task(id) => (Some(id), None, None),
             Subject::Queue(name) => (None, Some(name), None),
             Subject::Schedule(name) => (None, None, Some(name)),
         };
-        Change { seq, at, kind, task, queue, schedule, attempt, from, to, by, reason }
+        let progress = progress.map(|progress| *progress);
+        Change { seq, at, kind, task, queue, schedule, attempt, from, to, by, reason, progress }
     }
 }
 

@@ -79,6 +79,9 @@ pub(in crate::store) fn made(id: TaskId, new: Adding, standing: Standing, broken
         started_at: None,
         ended_at: None,
         exit: None,
+        told: None,
+        expected: None,
+        time_left: None,
         attempts: Vec::new(),
     };
     match standing {
@@ -259,7 +262,7 @@ pub(in crate::store) fn hashed(id: TaskId, state: State, attempt: AttemptNumber,
     let subject = Subject::Task(id);
     let (from, to) = (Some(state), Some(state));
     let kind = ChangeKind::Hashed;
-    Note { at, kind, subject, attempt: Some(attempt), from, to, by: Actor::Daemon, reason: None }
+    Note { at, kind, subject, attempt: Some(attempt), from, to, by: Actor::Daemon, reason: None, progress: None }
 }
 
 /// Makes the note of something that the daemon did to a task by itself.

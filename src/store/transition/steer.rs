@@ -169,7 +169,7 @@ pub(in crate::store) fn removed(task: &Task, steer: &Steer) -> Result<Note, Refu
     }
     let (from, by) = (Some(task.state), steer.by.clone());
     let (kind, subject) = (ChangeKind::Removed, Subject::Task(task.id));
-    Ok(Note { at: steer.now, kind, subject, attempt: None, from, to: None, by, reason: None })
+    Ok(Note { at: steer.now, kind, subject, attempt: None, from, to: None, by, reason: None, progress: None })
 }
 
 pub(super) fn end_as_cancelled(task: &mut Task, reason: Option<String>, now: Timestamp) {

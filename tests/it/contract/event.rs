@@ -50,6 +50,7 @@ fn every_change_of_a_state_is_told_in_order() {
       reason: null
       queue: null
       schedule: null
+      progress: null
     }
     "#);
     assert_eq!(serde_json::from_str::<Value>(started).unwrap()["by"], "daemon");

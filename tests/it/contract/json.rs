@@ -32,6 +32,7 @@ fn a_task_with_an_attempt_and_its_output() {
       argv: ["echo hello"]
       shell: true
       cwd: <string>
+      stdin: "empty"
       env_names: ["A"]
       parent: null
       key: null
@@ -53,6 +54,9 @@ fn a_task_with_an_attempt_and_its_output() {
       ended_at: <string>
       exit_code: 0
       signal: null
+      progress: null
+      expected_ms: null
+      eta_ms: null
       attempts: [
         {
           attempt: 1
@@ -104,6 +108,7 @@ fn a_task_that_never_ran_has_every_key_too() {
       argv: ["true"]
       shell: false
       cwd: <string>
+      stdin: "empty"
       env_names: []
       parent: null
       key: null
@@ -125,6 +130,9 @@ fn a_task_that_never_ran_has_every_key_too() {
       ended_at: null
       exit_code: null
       signal: null
+      progress: null
+      expected_ms: null
+      eta_ms: null
       attempts: []
     }
     "#);

@@ -24,11 +24,13 @@ mod exit;
 mod files;
 mod filter;
 mod flags;
+mod input;
 mod json;
 mod limit;
 mod older;
 mod operate;
 mod place;
+mod progress;
 mod project;
 mod queue;
 mod reason;
@@ -42,6 +44,7 @@ mod shape;
 mod state;
 mod steer;
 mod stream;
+mod terminal;
 mod window;
 
 /// A shell line that runs until [`go`].

@@ -192,7 +192,7 @@ impl Play {
         self.insist(&["daemon", "start"]);
         self.refuse_starts();
         let gated = |name: &str| Probe { gate: true, lines: 50, ..Probe::new(name, 0) };
-        let paused = self.add(gated("paused"));
+        let paused = self.add(gated("paused").terminal());
         let stubborn = self.add(Probe { stubborn: true, fate: Fate::Cancelled, ..gated("stubborn") });
         let again = self.add(Probe { ends: vec![5], ..gated("again") }.flags(&["--on-interrupt", "rerun"]));
         let held = self.add(Probe { fate: Fate::Cancelled, ..Probe::new("held", 0) }.flags(&["--hold"]));
@@ -204,6 +204,10 @@ impl Play {
             self.insist(&["task", "pause", &paused.to_string()]);
             self.insist(&["task", "resume", &paused.to_string()]);
         }
+        // The first is stored at once, the second a moment later.
+        let of_paused = paused.to_string();
+        let tell = |done| self.insist(&["progress", done, "--total", "9", "--task", &of_paused, "--wait"]).code == 0;
+        let told = tell("1") && tell("2");
         self.insist(&["task", "cancel", &stubborn.to_string()]);
         if self.insist(&["task", "cancel", &held.to_string()]).code == 0 {
             let length = std::fs::metadata(self.world.path(probe::EFFECTS)).unwrap().len();
@@ -213,7 +217,7 @@ impl Play {
         let second = self.add(Probe::new("second", 4).flags(&["--after", &first.to_string()]));
         let skipped = Probe { fate: Fate::Skipped, ..Probe::new("skipped", 0) };
         self.add(skipped.flags(&["--after", &second.to_string()]));
-        self.add(Probe::new("thrice", 0).retried(2, &[3, 3, 0]));
+        self.add(Probe::new("thrice", 0).retried(2, &[3, 3, 0]).terminal());
         if self.case.late {
             std::fs::remove_file(&self.died).unwrap();
         }
@@ -248,6 +252,10 @@ impl Play {
             ["task", "wait", "--timeout", "30s"].into_iter().chain(all.iter().map(String::as_str)).collect();
         self.insist(&wait);
         drop(gate);
+        let shown = self.insist(&["task", "show", "--json", &of_paused]).json();
+        if told && shown["attempt"] == 1 && shown["state"] == "succeeded" {
+            assert_eq!(shown["progress"]["done"], 2, "what was stored is there: {shown}");
+        }
     }
 
     /// Nothing can be started for a while, so that what was claimed is given back.

@@ -66,7 +66,7 @@ pub fn check(events: &[Value], states: &BTreeMap<u64, String>) -> Vec<String> {
         last.insert(task, (at, to));
         match event["kind"].as_str() {
             Some("task.claimed") => _ = claimed.insert(task),
-            Some("task.cancel_requested" | "task.hashed") => {}
+            Some("task.cancel_requested" | "task.hashed" | "task.progress") => {}
             _ => _ = claimed.remove(&task),
         }
         if event["kind"] == "task.ended" && !ended.insert((task, event["attempt"].as_u64().unwrap_or(0))) {

@@ -46,6 +46,8 @@ async fn a_claim_reads_the_partial_index_and_sorts_nothing() {
     assert_eq!(next, "SEARCH schedule USING COVERING INDEX schedule_due (next_at>?)");
     let moved = plan(&store, verb::LAST).await;
     assert_eq!(moved, "SEARCH task USING INDEX task_moved (queue=? AND priority=? AND position>? AND position<?)");
+    let runs = plan(&store, read::RUNS).await;
+    assert!(runs.contains("SEARCH task USING INDEX task_name (name=? AND ") && !runs.contains("TEMP B-TREE"), "{runs}");
     for states in [&[][..], &[State::Lost]] {
         let ended = plan(&store, &list::ended_sql(states)).await;
         assert!(ended.contains("INDEX task_ended (") && !ended.contains("TEMP B-TREE"), "{ended}");

@@ -1,7 +1,7 @@
 //! The verbs that change something, each inside the transaction of the writer.
 //!
 //! Here stands what they share, and the add; then `bulk` (many adds in one), `claim`, `run` (from there to the end), `wait`
-//! (what waits for the clock or for others), `steer` (what people ask for), `place`, `edit`, `queue` and `schedule`.
+//! (what waits for the clock or for others), `steer` (what people ask for), `place`, `edit`, `progress`, `queue` and `schedule`.
 
 use std::path::Path;
 
@@ -26,6 +26,7 @@ mod claim;
 mod edit;
 mod expire;
 mod place;
+mod progress;
 mod queue;
 mod run;
 mod schedule;
@@ -116,7 +117,8 @@ impl Part<'_> {
         self.db.prepare_cached(sql)?.execute(params![id.as_i64(), reason, now.0])?;
         let (subject, by) = (Subject::Task(id), Actor::Daemon);
         let (from, to, reason) = (Some(from), Some(State::Held), Some(reason.to_owned()));
-        self.note(Note { at: now, kind: ChangeKind::Held, subject, attempt: None, from, to, by, reason })?;
+        let kind = ChangeKind::Held;
+        self.note(Note { at: now, kind, subject, attempt: None, from, to, by, reason, progress: None })?;
         Ok(None)
     }
 
