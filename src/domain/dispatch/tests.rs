@@ -311,8 +311,8 @@ fn live(tasks: Vec<Played>, backlog: usize) -> Lived {
                 indices.iter().for_each(|index| assert!(pieces.insert(*index), "piece {index} was given twice"));
             }
         }
-        for at in 0..3 {
-            assert!(running.iter().map(|(other, _)| other.task.needs[at]).sum::<u64>() <= TOTAL[at]);
+        for (at, total) in TOTAL.iter().enumerate() {
+            assert!(running.iter().map(|(other, _)| other.task.needs[at]).sum::<u64>() <= *total);
         }
         // Nothing that passed the first one that reserves stands in its way: it waits for what ran before, or for what comes
         // before it. Those behind it wait for it, too.

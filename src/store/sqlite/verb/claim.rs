@@ -4,6 +4,7 @@
 //! where there are any: then one step on an index for each queue and sort of needs that is waited for.
 
 use std::cmp::Reverse;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use rusqlite::{OptionalExtension, params};
@@ -76,10 +77,10 @@ impl Part<'_> {
         let mut taken: HashMap<i64, Vec<u32>> = HashMap::new();
         for ((line, id, granted), assignment) in choice.taken.into_iter().zip(assignments) {
             let queue = open[lines[line].lane].queue;
-            if !taken.contains_key(&queue) {
-                taken.insert(queue, self.slots(queue, &lending)?);
-            }
-            let slots = taken.entry(queue).or_default();
+            let slots = match taken.entry(queue) {
+                Entry::Occupied(slots) => slots.into_mut(),
+                Entry::Vacant(unknown) => unknown.insert(self.slots(queue, &lending)?),
+            };
             let Some(stored) = self.task_or_hold(id, State::Queued, claim.now)? else {
                 held = true;
                 continue;
