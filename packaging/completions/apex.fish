@@ -95,6 +95,9 @@ complete -c apex -n "__fish_apex_using_subcommand run" -l timeout -d 'End an att
 complete -c apex -n "__fish_apex_using_subcommand run" -l output-limit -d 'End an attempt that writes more than this, as in `100MiB`; `0B` for no limit' -r
 complete -c apex -n "__fish_apex_using_subcommand run" -l kill-signal -d 'Ask it to end by this signal [default: TERM]' -r
 complete -c apex -n "__fish_apex_using_subcommand run" -l kill-grace -d 'Kill it when it has not ended so long after that' -r
+complete -c apex -n "__fish_apex_using_subcommand run" -l hook -d 'Run this line for the shell, with the event as JSON on its input, when that happens: start, success, failure, retry or end' -r
+complete -c apex -n "__fish_apex_using_subcommand run" -l on-success -d 'The same as --hook success=COMMAND' -r
+complete -c apex -n "__fish_apex_using_subcommand run" -l on-failure -d 'The same as --hook failure=COMMAND' -r
 complete -c apex -n "__fish_apex_using_subcommand run" -l detach-after -d 'Leave it running after this time and exit with 75' -r
 complete -c apex -n "__fish_apex_using_subcommand run" -l json -d 'Print JSON'
 complete -c apex -n "__fish_apex_using_subcommand run" -s q -l quiet -d 'Say less; `add` prints the bare id'
@@ -217,6 +220,9 @@ complete -c apex -n "__fish_apex_using_subcommand add" -l timeout -d 'End an att
 complete -c apex -n "__fish_apex_using_subcommand add" -l output-limit -d 'End an attempt that writes more than this, as in `100MiB`; `0B` for no limit' -r
 complete -c apex -n "__fish_apex_using_subcommand add" -l kill-signal -d 'Ask it to end by this signal [default: TERM]' -r
 complete -c apex -n "__fish_apex_using_subcommand add" -l kill-grace -d 'Kill it when it has not ended so long after that' -r
+complete -c apex -n "__fish_apex_using_subcommand add" -l hook -d 'Run this line for the shell, with the event as JSON on its input, when that happens: start, success, failure, retry or end' -r
+complete -c apex -n "__fish_apex_using_subcommand add" -l on-success -d 'The same as --hook success=COMMAND' -r
+complete -c apex -n "__fish_apex_using_subcommand add" -l on-failure -d 'The same as --hook failure=COMMAND' -r
 complete -c apex -n "__fish_apex_using_subcommand add" -l from -d 'Add the tasks in this file, a JSON object a line, all of them or none; `-` for what is read here now' -r -F
 complete -c apex -n "__fish_apex_using_subcommand add" -l json -d 'Print JSON'
 complete -c apex -n "__fish_apex_using_subcommand add" -s q -l quiet -d 'Say less; `add` prints the bare id'
@@ -363,6 +369,9 @@ complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcomma
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l output-limit -d 'End an attempt that writes more than this, as in `100MiB`; `0B` for no limit' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l kill-signal -d 'Ask it to end by this signal [default: TERM]' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l kill-grace -d 'Kill it when it has not ended so long after that' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l hook -d 'Run this line for the shell, with the event as JSON on its input, when that happens: start, success, failure, retry or end' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l on-success -d 'The same as --hook success=COMMAND' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l on-failure -d 'The same as --hook failure=COMMAND' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l from -d 'Add the tasks in this file, a JSON object a line, all of them or none; `-` for what is read here now' -r -F
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l json -d 'Print JSON'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Say less; `add` prints the bare id'
@@ -771,6 +780,9 @@ complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subc
 complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l output-limit -d 'End an attempt that writes more than this, as in `100MiB`; `0B` for no limit' -r
 complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l kill-signal -d 'Ask it to end by this signal [default: TERM]' -r
 complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l kill-grace -d 'Kill it when it has not ended so long after that' -r
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l hook -d 'Run this line for the shell, with the event as JSON on its input, when that happens: start, success, failure, retry or end' -r
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l on-success -d 'The same as --hook success=COMMAND' -r
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l on-failure -d 'The same as --hook failure=COMMAND' -r
 complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l json -d 'Print JSON'
 complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Say less; `add` prints the bare id'
 complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more'

@@ -11,7 +11,7 @@ use crate::config::error::{Error, Fault, Place};
 use crate::config::origin::Origins;
 use crate::config::schema::{self, Key};
 use crate::config::value::Given;
-use crate::config::{Config, Overrides, window};
+use crate::config::{Config, Overrides, hook, window};
 
 /// Short names of variables that people set by hand.
 const SHORT: [(&str, &str, &str); 3] = [
@@ -73,6 +73,10 @@ fn apply_text(layered: &mut Layered, path: &Path, text: &str) -> Result<(), Erro
         }
         if name == schema::WINDOWS {
             window::apply(layered, content, &place)?;
+            continue;
+        }
+        if name == schema::HOOKS {
+            hook::apply(layered, content, &place)?;
             continue;
         }
         let table = as_table(content, name, &place)?;
@@ -145,7 +149,7 @@ pub(super) fn apply_variables(layered: &mut Layered, variables: &BTreeMap<String
             (name != "APEX_TASK_ID").then_some((*section, rest))
         });
         if let Some((section, rest)) =
-            section.filter(|(section, _)| ![schema::QUEUES, schema::WINDOWS].contains(section))
+            section.filter(|(section, _)| ![schema::QUEUES, schema::WINDOWS, schema::HOOKS].contains(section))
         {
             return Err(unknown_key(
                 Place::Variable(name.clone()),

@@ -6,6 +6,7 @@
 
 mod change;
 mod error;
+mod hook;
 mod layer;
 mod origin;
 mod schema;
@@ -27,6 +28,7 @@ pub use origin::Origins;
 pub use setting::Setting;
 pub use value::Value;
 
+use crate::domain::hook::Hook;
 use crate::domain::window::{Window, Windows};
 
 /// What `apex init` writes into a project's `config.toml`: every key with its default, commented out.
@@ -51,6 +53,8 @@ pub struct Config {
     pub retention: Retention,
     /// What holds at certain hours, in the order of the files.
     pub windows: Vec<Window>,
+    /// What is run when something has happened, in the order of the files.
+    pub hooks: Vec<Hook>,
     /// Queues that were given slots by a file or a variable, by name. One that is not here has no limit of its own.
     pub queues: BTreeMap<String, Queue>,
 }
@@ -71,6 +75,8 @@ pub struct Daemon {
     pub max_concurrent: u32,
     /// What goes into the log.
     pub log_level: Level,
+    /// How many hooks run at once; at least 1.
+    pub max_hooks: u32,
 }
 
 /// Section `[shutdown]`.
@@ -174,13 +180,19 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             client: Client { auto_start: true },
-            daemon: Daemon { poll_interval: Duration::from_secs(5), max_concurrent: 3, log_level: Level::Info },
+            daemon: Daemon {
+                poll_interval: Duration::from_secs(5),
+                max_concurrent: 3,
+                log_level: Level::Info,
+                max_hooks: 4,
+            },
             shutdown: Shutdown { grace: Duration::from_secs(30), kill_grace: Duration::from_secs(5) },
             log: Log { max_size: 10 << 20, keep: 5 },
             task: Task { retries: 0, timeout: None, output_limit: None, leftovers: Leftovers::Kill },
             env: Env { exclude: Vec::new() },
             retention: Retention { keep_for: Duration::from_secs(30 * 24 * 3_600) },
             windows: Vec::new(),
+            hooks: Vec::new(),
             queues: BTreeMap::new(),
         }
     }

@@ -30,11 +30,13 @@ pub(super) enum Effect {
 }
 
 /// Sections whose keys stand in [`KEYS`], the one that lists windows, and the one that holds a table per queue.
-pub(super) const SECTIONS: [&str; 9] =
-    ["client", "daemon", "shutdown", "log", "task", "env", "retention", WINDOWS, QUEUES];
+pub(super) const SECTIONS: [&str; 10] =
+    ["client", "daemon", "shutdown", "log", "task", "env", "retention", WINDOWS, QUEUES, HOOKS];
 pub(super) const QUEUES: &str = "queues";
 /// A list of tables, see [`window`](crate::config::window).
 pub(super) const WINDOWS: &str = "windows";
+/// Another one, see [`hook`](crate::config::hook).
+pub(super) const HOOKS: &str = "hooks";
 /// Keys of a queue.
 pub(super) const QUEUE_KEYS: [&str; 1] = ["slots"];
 
@@ -42,7 +44,7 @@ const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// The longest length of time that is taken for any setting: ten years.
 const LONGEST: Duration = Duration::from_secs(3_650 * 24 * 3_600);
 
-pub(super) const KEYS: [Key; 15] = [
+pub(super) const KEYS: [Key; 16] = [
     Key {
         section: "client",
         name: "auto_start",
@@ -76,6 +78,14 @@ pub(super) const KEYS: [Key; 15] = [
         effect: Effect::AtOnce,
         get: |config| word(config.daemon.log_level.as_str()),
         set: |config, value| level(value).map(|value| config.daemon.log_level = value),
+    },
+    Key {
+        section: "daemon",
+        name: "max_hooks",
+        kind: Kind::Number,
+        effect: Effect::AtOnce,
+        get: |config| Value::Number(config.daemon.max_hooks),
+        set: |config, value| number(value, 1, 100).map(|value| config.daemon.max_hooks = value),
     },
     Key {
         section: "shutdown",

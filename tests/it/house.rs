@@ -39,6 +39,7 @@ fn plan() -> BTreeMap<&'static str, &'static [&'static str]> {
                 "rpc",
                 "store",
                 "telemetry",
+                "view",
             ],
         ),
         (

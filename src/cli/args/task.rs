@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::cli::args::terms::{Limits, Tries, Waits};
+use crate::cli::args::terms::{Hooks, Limits, Tries, Waits};
 use crate::cli::args::value::{self, Filter};
 use crate::cli::args::which::Which;
 use crate::cli::render::column::Column;
@@ -84,6 +84,9 @@ pub struct TaskFlags {
     /// How it is ended.
     #[command(flatten)]
     pub limits: Limits,
+    /// What is run when something happens to it.
+    #[command(flatten)]
+    pub hooks: Hooks,
     /// The command.
     #[command(flatten)]
     pub words: Words,
@@ -98,7 +101,7 @@ pub struct TaskFlags {
 /// (an array) or `shell` (a string), and with any of: `ref`, `name`, `labels` (an object), `queue`, `priority`, `after`,
 /// `after_any` (ids, or refs of lines before it), `at`, `in`, `hold`, `retries`, `retry_delay`, `retry_backoff`,
 /// `retry_max_delay`, `retry_on`, `on_interrupt`, `timeout`, `output_limit`, `kill_signal`, `kill_grace`, `cwd`, `env` (an
-/// object), `stdin` (a file), `split_output`, `key`. Values are as with the flags of the same names. What a line leaves out
+/// object), `stdin` (a file), `split_output`, `key`, `hooks` (an object). Values are as with the flags of the same names. What a line leaves out
 /// is as the flags beside --from say; labels and variables of both hold. With --json the tasks are printed as an array, with
 /// -q their numbers, a line each, in the order of the lines. Other adds wait while so many are stored at once.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
@@ -111,6 +114,7 @@ Examples:
   apex task add --at 'tomorrow 9am' -Q slow -- ./report.sh
   apex task add --key nightly -- ./backup.sh
   apex task add --wait -- ./deploy.sh
+  apex task add --on-failure './tell.sh --loud' -- ./backup.sh
   apex task add --from jobs.jsonl -Q slow
   seq 9 | sed 's/.*/{\"argv\": [\"echo\", \"&\"]}/' | apex task add --from -")]
 pub struct Add {

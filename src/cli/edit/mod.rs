@@ -38,7 +38,7 @@ pub enum Kind {
 }
 
 /// The keys of a sheet in their order, what sort of value each has, and an example.
-pub const KEYS: [(&str, Kind, &str); 23] = [
+pub const KEYS: [(&str, Kind, &str); 24] = [
     ("argv", Kind::List, "[\"cargo\", \"test\"]"),
     ("shell", Kind::Text, "\"make && make check\""),
     ("cwd", Kind::Text, "\"/srv/app\""),
@@ -62,6 +62,7 @@ pub const KEYS: [(&str, Kind, &str); 23] = [
     ("stdin", Kind::Text, "\"/srv/input\""),
     ("split_output", Kind::Flag, "true"),
     ("key", Kind::Text, "\"nightly\""),
+    ("hooks", Kind::Labels, "{ failure = \"./tell.sh\" }"),
 ];
 
 /// A value on a sheet.
@@ -125,15 +126,18 @@ impl Sheet {
         }
         put("split_output", Some(Value::Flag(spec.split_output)));
         put("key", spec.key.as_deref().and_then(text));
+        let hooks: BTreeMap<String, String> =
+            spec.hooks.iter().map(|(event, line)| (event.as_str().to_owned(), line.clone())).collect();
+        put("hooks", Some(hooks).filter(|hooks| !hooks.is_empty()).map(Value::Labels));
         Self(values)
     }
 
     /// Sets a key, as `--set` names it: `KEY=VALUE`, or `labels.NAME=VALUE`.
     pub fn set(&mut self, key: &str, typed: &str) -> Result<(), Failure> {
-        if let Some(name) = key.strip_prefix("labels.") {
-            let mut labels = self.labels();
-            labels.insert(name.to_owned(), typed.to_owned());
-            self.0.insert("labels", Value::Labels(labels));
+        if let Some((of, name)) = part_of(key) {
+            let mut names = self.names(of);
+            names.insert(name.to_owned(), typed.to_owned());
+            self.0.insert(of, Value::Labels(names));
             return Ok(());
         }
         let (key, kind, example) = find(key)?;
@@ -162,12 +166,12 @@ impl Sheet {
 
     /// Takes a key away, as `--unset` names it.
     pub fn unset(&mut self, key: &str) -> Result<(), Failure> {
-        if let Some(name) = key.strip_prefix("labels.") {
-            let mut labels = self.labels();
-            labels.remove(name);
-            self.0.remove("labels");
-            if !labels.is_empty() {
-                self.0.insert("labels", Value::Labels(labels));
+        if let Some((of, name)) = part_of(key) {
+            let mut names = self.names(of);
+            names.remove(name);
+            self.0.remove(of);
+            if !names.is_empty() {
+                self.0.insert(of, Value::Labels(names));
             }
             return Ok(());
         }
@@ -176,12 +180,17 @@ impl Sheet {
         Ok(())
     }
 
-    fn labels(&self) -> BTreeMap<String, String> {
-        match self.0.get("labels") {
-            Some(Value::Labels(labels)) => labels.clone(),
+    fn names(&self, of: &str) -> BTreeMap<String, String> {
+        match self.0.get(of) {
+            Some(Value::Labels(names)) => names.clone(),
             _ => BTreeMap::new(),
         }
     }
+}
+
+/// Returns of which key another one names a part: `labels.team`, `hooks.failure`.
+pub fn part_of(key: &str) -> Option<(&'static str, &str)> {
+    ["labels", "hooks"].into_iter().find_map(|of| Some((of, key.strip_prefix(of)?.strip_prefix('.')?)))
 }
 
 /// How much alike a name must be to one of a key; 1 is the same.

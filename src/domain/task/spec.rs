@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::domain::hook::{InvalidHook, TaskHooks, check_task_hooks};
 use crate::domain::id::TaskId;
 use crate::domain::outcome::ExitStatus;
 use crate::domain::time::Timestamp;
@@ -196,6 +197,8 @@ pub struct TaskSpec {
     pub after: Vec<TaskId>,
     /// Runs when all of these have ended.
     pub after_any: Vec<TaskId>,
+    /// What is run when something happens to it.
+    pub hooks: TaskHooks,
 }
 
 /// The queue a task is in when none is named.
@@ -225,6 +228,7 @@ impl TaskSpec {
             run_at: None,
             after: Vec::new(),
             after_any: Vec::new(),
+            hooks: TaskHooks::new(),
         }
     }
 
@@ -266,6 +270,7 @@ impl TaskSpec {
         if self.umask > 0o777 {
             return Err(InvalidSpec::Umask(self.umask));
         }
+        check_task_hooks(&self.hooks)?;
         Ok(())
     }
 }
@@ -346,6 +351,9 @@ pub enum InvalidSpec {
     /// It would never run.
     #[error("a task needs at least 1 attempt, not 0")]
     NoAttempts,
+    /// A hook that cannot be one.
+    #[error(transparent)]
+    Hook(#[from] InvalidHook),
     /// Not a file mode creation mask.
     #[error("umask {0:o} is not between 0 and 777")]
     Umask(u32),

@@ -4,10 +4,12 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
+use crate::domain::hook::{HookEvent, InvalidHook};
 use crate::domain::id::TaskUuid;
 use crate::domain::query::Added;
 use crate::domain::task::{
-    Backoff, DEFAULT_QUEUE, Environment, Limit, NewTask, OnInterrupt, Resource, RetryPolicy, Stdin, Task, TaskSpec,
+    Backoff, DEFAULT_QUEUE, Environment, InvalidSpec, Limit, NewTask, OnInterrupt, Resource, RetryPolicy, Stdin, Task,
+    TaskSpec,
 };
 use crate::domain::time::Timestamp;
 use crate::rpc::convert::{
@@ -143,6 +145,7 @@ pub(in crate::rpc) fn spec_to_proto(spec: TaskSpec) -> proto::TaskSpec {
         run_at_ms: spec.run_at.map(|at| at.0),
         after: plain_ids(&spec.after),
         after_any: plain_ids(&spec.after_any),
+        hooks: spec.hooks.into_iter().map(|(event, line)| (event.as_str().to_owned(), line)).collect(),
     }
 }
 
@@ -168,8 +171,15 @@ pub(in crate::rpc) fn spec_from_proto(spec: proto::TaskSpec) -> Result<TaskSpec>
         run_at: spec.run_at_ms.map(Timestamp),
         after: task_ids(&spec.after)?,
         after_any: task_ids(&spec.after_any)?,
+        hooks: spec.hooks.into_iter().map(hook_from_proto).collect::<Result<_>>()?,
         ..default
     })
+}
+
+/// An event that nobody here knows is refused: its hook would never be run.
+fn hook_from_proto((event, line): (String, String)) -> Result<(HookEvent, String)> {
+    let known = HookEvent::from_word(&event).ok_or(InvalidSpec::Hook(InvalidHook::Event(event)))?;
+    Ok((known, line))
 }
 
 pub(in crate::rpc) fn limit_to_proto(limit: Limit) -> proto::ResourceLimit {

@@ -24,6 +24,7 @@ mod exit;
 mod files;
 mod filter;
 mod flags;
+mod hook;
 mod json;
 mod limit;
 mod older;
