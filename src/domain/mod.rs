@@ -21,6 +21,7 @@ pub mod field;
 pub mod hook;
 pub mod id;
 pub mod identity;
+pub mod input;
 pub mod outcome;
 pub mod place;
 pub mod progress;

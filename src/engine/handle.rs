@@ -17,7 +17,7 @@ use crate::domain::daemon::{DaemonStatus, RunTime};
 use crate::domain::error::{ErrorKind, Problem};
 use crate::domain::id::{AssignmentId, Seq, TaskId};
 use crate::domain::query::{Added, Cancelled, PerTask, TaskFilter, TaskPage};
-use crate::domain::task::{Environment, NewTask, State, Stdin, Task, TaskSpec};
+use crate::domain::task::{Environment, NewTask, State, Stdin, Task};
 use crate::domain::time::Timestamp;
 use crate::engine::core::{Core, Wake};
 use crate::engine::hash::Hashing;
@@ -256,13 +256,12 @@ impl Handle {
 
     /// Adds a task. Resolves when it is stored for good; it may start before that is known to the caller.
     ///
-    /// Errors: [`Error::Draining`], [`Error::Spec`], [`Error::NotYet`], or the store's.
+    /// Errors: [`Error::Draining`], [`Error::Spec`], or the store's.
     pub async fn add(&self, mut task: NewTask, by: Actor) -> Result<Added, Error> {
         self.refuse_if_draining()?;
         task.env.0.retain(|(name, _)| !(self.is_kept_out)(name));
         task.spec.check()?;
         task.env.check()?;
-        refuse_what_nobody_does(&task.spec)?;
         if let Stdin::Upload(upload) = task.spec.stdin {
             self.shared.outputs.check_upload(upload)?;
         }
@@ -482,11 +481,6 @@ const CANCEL_MAX: usize = 64;
 
 /// How long a question about a task waits for the hashes of its outputs; well within a client's deadline.
 const HASH_PATIENCE: Duration = Duration::from_secs(5);
-
-/// Refuses what a client may ask for on the wire, but what would leave the task waiting for something that nobody does.
-pub(super) fn refuse_what_nobody_does(spec: &TaskSpec) -> Result<(), Error> {
-    if spec.stdin == Stdin::Open { Err(Error::NotYet("open standard input")) } else { Ok(()) }
-}
 
 /// How long a binary may take to say who it is.
 const SELF_TEST: Duration = Duration::from_secs(5);

@@ -9,7 +9,7 @@ use crate::domain::time::Timestamp;
 use crate::engine::error::with_causes;
 use crate::engine::handle::Shared;
 use crate::engine::job::Preparation;
-use crate::link::{Spawn, SpawnStep};
+use crate::link::{Keep, Kept, Spawn, SpawnStep};
 use crate::process;
 
 /// Why an attempt cannot be started.
@@ -57,6 +57,7 @@ pub(super) fn prepare(shared: &Shared, facts: &Preparation) -> Result<Spawn, Not
         .prepare(facts.id, facts.number, spec.split_output)
         .map_err(|error| NotStartable::Refused { reason: with_causes(&error) })?;
     Ok(Spawn {
+        keep: keep(shared, facts)?,
         assignment: facts.assignment,
         program,
         argv,
@@ -65,7 +66,7 @@ pub(super) fn prepare(shared: &Shared, facts: &Preparation) -> Result<Spawn, Not
         umask: spec.umask,
         limits: spec.limits.clone(),
         stdin: match &spec.stdin {
-            Stdin::Empty | Stdin::Open => None,
+            Stdin::Empty | Stdin::Open | Stdin::Terminal => None,
             Stdin::File(path) => Some(path.clone()),
             Stdin::Upload(upload) => Some(shared.outputs.upload_path(*upload)),
         },
@@ -74,10 +75,29 @@ pub(super) fn prepare(shared: &Shared, facts: &Preparation) -> Result<Spawn, Not
     })
 }
 
+/// Returns what is to be kept open of its input, if anything is.
+fn keep(shared: &Shared, facts: &Preparation) -> Result<Option<Keep>, NotStartable> {
+    let kept = match facts.spec.stdin {
+        Stdin::Open => Kept::Pipe,
+        Stdin::Terminal => Kept::Terminal,
+        Stdin::Empty | Stdin::File(_) | Stdin::Upload(_) => return Ok(None),
+    };
+    if !shared.guardian.keeps {
+        let reason = "the guardian is of an earlier version and cannot keep an input open; `apex daemon stop`, then \
+                      `apex daemon start`, replaces it";
+        return Err(NotStartable::Refused { reason: reason.to_owned() });
+    }
+    let socket = shared.outputs.prepare_keeper(facts.assignment);
+    let socket = socket.map_err(|error| NotStartable::Refused { reason: with_causes(&error) })?;
+    Ok(Some(Keep { socket, kept }))
+}
+
 /// Explains why the guardian could not start a process.
 pub(super) fn explain(spec: &TaskSpec, step: SpawnStep, errno: i32) -> NotStartable {
     let error = std::io::Error::from_raw_os_error(errno);
-    let scarce = [nix::libc::ENOMEM, nix::libc::EAGAIN, nix::libc::EMFILE, nix::libc::ENFILE].contains(&errno);
+    let scarce = [nix::libc::ENOMEM, nix::libc::EAGAIN, nix::libc::EMFILE, nix::libc::ENFILE].contains(&errno)
+        // No more terminals than that.
+        || (step, errno) == (SpawnStep::Terminal, nix::libc::ENOSPC);
     let what = match step {
         SpawnStep::Chdir => format!("working directory `{}`", spec.cwd.display()),
         SpawnStep::Stdin => match &spec.stdin {
@@ -90,6 +110,7 @@ pub(super) fn explain(spec: &TaskSpec, step: SpawnStep, errno: i32) -> NotStarta
         SpawnStep::Fork => "a further process".to_owned(),
         SpawnStep::Output => "output files".to_owned(),
         SpawnStep::Setup => "session, limits or descriptors".to_owned(),
+        SpawnStep::Terminal => "terminal".to_owned(),
     };
     let reason = match (step, errno) {
         (SpawnStep::Exec, nix::libc::E2BIG) => {
@@ -98,7 +119,7 @@ pub(super) fn explain(spec: &TaskSpec, step: SpawnStep, errno: i32) -> NotStarta
         (SpawnStep::Fork, nix::libc::EAGAIN) => format!("{what}: no more are allowed (see `ulimit -u`): {error}"),
         _ => format!("{what}: {error}"),
     };
-    let fault_of_the_task = matches!(step, SpawnStep::Chdir | SpawnStep::Stdin | SpawnStep::Exec);
+    let fault_of_the_task = matches!(step, SpawnStep::Chdir | SpawnStep::Stdin | SpawnStep::Exec | SpawnStep::Terminal);
     if fault_of_the_task && !scarce {
         NotStartable::Failed { code: code_of(&error), reason }
     } else {
@@ -157,6 +178,10 @@ fn environment(shared: &Shared, facts: &Preparation) -> Vec<(OsString, OsString)
         if name == "PWD" {
             *value = path_text(&facts.spec.cwd);
         }
+    }
+    if facts.spec.stdin == Stdin::Terminal && !env.iter().any(|(name, _)| name == "TERM") {
+        // Whoever added it may have had none. This is what most terminals that will be attached understand.
+        env.push(("TERM".into(), "xterm-256color".into()));
     }
     env.extend(ours.into_iter().map(|(name, value)| (name.into(), value)));
     env

@@ -447,17 +447,11 @@ impl Core {
         let Some(supervised) = self.attempts.get(&assignment) else { return };
         let (task, number, started) = (&supervised.task, supervised.attempt.number, supervised.process);
         let (id, split_output, now) = (task.id, task.spec.split_output, self.now.wall);
+        let is_kept = task.spec.stdin.is_kept();
         self.recording.insert(assignment);
         self.claim();
-        self.job(Job::Move(Move::Record(Box::new(Record {
-            id,
-            number,
-            split_output,
-            assignment,
-            outcome,
-            started,
-            now,
-        }))));
+        let record = Box::new(Record { id, number, split_output, is_kept, assignment, outcome, started, now });
+        self.job(if is_kept { Job::Last(record) } else { Job::Move(Move::Record(record)) });
     }
 
     fn recorded(&mut self, assignment: AssignmentId, finished: Result<Box<Finished>, Error>) {

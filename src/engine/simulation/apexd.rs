@@ -166,7 +166,7 @@ impl Hands<'_> {
                 let (assignment, reason) = (unclaim.assignment, unclaim.reason.clone());
                 Done::Released { assignment, released: self.on_store(|store| store.unclaim(unclaim)), reason }
             }
-            Job::Move(Move::Record(record)) => {
+            Job::Move(Move::Record(record)) | Job::Last(record) => {
                 let assignment = record.assignment;
                 Done::Recorded { assignment, finished: self.finish(*record).map(Box::new) }
             }
@@ -216,6 +216,7 @@ fn order(assignment: AssignmentId) -> Spawn {
         stdin: None,
         stdout: "/dev/null".into(),
         stderr: None,
+        keep: None,
     }
 }
 
@@ -231,5 +232,6 @@ pub(super) fn greeting(guardian: &super::machine::Guardian, boot: crate::domain:
         doubtful: Vec::new(),
         children: guardian.children(),
         boot,
+        keeps: true,
     }
 }

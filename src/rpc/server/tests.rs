@@ -65,6 +65,7 @@ impl World {
                 doubtful: Vec::new(),
                 children: Vec::new(),
                 boot: BootId(Uuid::from_u128(7)),
+                keeps: true,
             },
             last_words: Vec::new(),
             settings: Settings {

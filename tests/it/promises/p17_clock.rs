@@ -71,6 +71,7 @@ impl Stage {
                 doubtful: Vec::new(),
                 children: Vec::new(),
                 boot: BootId(Uuid::from_u128(2)),
+                keeps: true,
             },
             last_words: Vec::new(),
             settings: Settings {
