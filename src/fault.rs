@@ -59,6 +59,8 @@ pub const POINTS: &[&str] = &[
     "apexd.exit.told",
     "apexd.output.sealed",
     "apexd.dependant.told",
+    "apexd.hook.written",
+    "apexd.hook.committed",
     "apexd.progress.written",
     "apexd.progress.committed",
     "apexd.finish.written",

@@ -143,6 +143,7 @@ fn hint(flag: &str, typed: &str, source: &(dyn StdError + 'static)) -> Option<St
                 like(nearest(&typed.to_lowercase(), ["error", "warn", "info", "debug", "trace"]).unwrap_or("warn"))
             }
             value::Error::Done => like("40%"),
+            value::Error::Hook => like("'failure=./tell.sh'"),
             value::Error::Column => like(nearest_field(typed, &column::words()).unwrap_or("id,state,command")),
             value::Error::Sort => like(nearest_field(typed, &value::sorts()).unwrap_or("duration:desc")),
             value::Error::Setting => like("priority=5"),

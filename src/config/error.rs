@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::domain::error::ErrorKind;
+use crate::domain::hook::InvalidHook;
 use crate::domain::queue::InvalidQueueName;
 use crate::domain::resource::InvalidResource;
 use crate::domain::window::InvalidWindow;
@@ -91,6 +92,9 @@ pub enum Fault {
     /// It makes no window, or not one beside the others.
     #[error(transparent)]
     Window(InvalidWindow),
+    /// No hook can be like that.
+    #[error(transparent)]
+    Hook(InvalidHook),
     /// It is none of the words.
     #[error("`{value}` is not one of {words}")]
     Word {

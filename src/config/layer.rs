@@ -11,7 +11,7 @@ use crate::config::error::{Error, Fault, Place};
 use crate::config::origin::Origins;
 use crate::config::schema::{self, Key};
 use crate::config::value::Given;
-use crate::config::{Config, Overrides, window};
+use crate::config::{Config, Overrides, hook, window};
 use crate::domain::resource::variable;
 
 /// Short names of variables that people set by hand.
@@ -74,6 +74,10 @@ fn apply_text(layered: &mut Layered, path: &Path, text: &str) -> Result<(), Erro
         }
         if name == schema::WINDOWS {
             window::apply(layered, content, &place)?;
+            continue;
+        }
+        if name == schema::HOOKS {
+            hook::apply(layered, content, &place)?;
             continue;
         }
         let table = as_table(content, name, &place)?;
@@ -192,7 +196,8 @@ pub(super) fn apply_variables(layered: &mut Layered, variables: &BTreeMap<String
             let rest = name.strip_prefix(&format!("APEX_{}_", section.to_ascii_uppercase()))?;
             (name != "APEX_TASK_ID").then_some((*section, rest))
         });
-        let fixed = |section: &str| ![schema::QUEUES, schema::WINDOWS, schema::RESOURCES].contains(&section);
+        let fixed =
+            |section: &str| ![schema::QUEUES, schema::WINDOWS, schema::RESOURCES, schema::HOOKS].contains(&section);
         if let Some((section, rest)) = section.filter(|(section, _)| fixed(section)) {
             return Err(unknown_key(
                 Place::Variable(name.clone()),

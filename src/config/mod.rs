@@ -6,6 +6,7 @@
 
 mod change;
 mod error;
+mod hook;
 mod layer;
 mod origin;
 mod schema;
@@ -27,6 +28,7 @@ pub use origin::Origins;
 pub use setting::Setting;
 pub use value::Value;
 
+use crate::domain::hook::Hook;
 use crate::domain::resource::{Capacity, Pool, Pools};
 use crate::domain::window::{Window, Windows};
 
@@ -56,6 +58,8 @@ pub struct Config {
     pub resource_variables: BTreeMap<String, Vec<String>>,
     /// What holds at certain hours, in the order of the files.
     pub windows: Vec<Window>,
+    /// What is run when something has happened, in the order of the files.
+    pub hooks: Vec<Hook>,
     /// Queues that were given slots by a file or a variable, by name. One that is not here has no limit of its own.
     pub queues: BTreeMap<String, Queue>,
 }
@@ -78,6 +82,8 @@ pub struct Daemon {
     pub log_level: Level,
     /// How long a task waits for a resource before others have to leave it room.
     pub reserve_after: Duration,
+    /// How many hooks run at once; at least 1.
+    pub max_hooks: u32,
 }
 
 /// Section `[shutdown]`.
@@ -188,6 +194,7 @@ impl Default for Config {
                 max_concurrent: 3,
                 log_level: Level::Info,
                 reserve_after: Duration::from_secs(30),
+                max_hooks: 4,
             },
             shutdown: Shutdown { grace: Duration::from_secs(30), kill_grace: Duration::from_secs(5) },
             log: Log { max_size: 10 << 20, keep: 5 },
@@ -197,6 +204,7 @@ impl Default for Config {
             resources: BTreeMap::new(),
             resource_variables: BTreeMap::new(),
             windows: Vec::new(),
+            hooks: Vec::new(),
             queues: BTreeMap::new(),
         }
     }

@@ -32,16 +32,18 @@ pub(super) enum Effect {
     Restart,
 }
 
-/// Sections whose keys stand in [`KEYS`], the one that lists windows, the one of the resources, and the one that holds a
+/// Sections whose keys stand in [`KEYS`], the one that lists windows, the one of the hooks, the one of the resources, and the one that holds a
 /// table per queue.
-pub(super) const SECTIONS: [&str; 10] =
-    ["client", "daemon", "shutdown", "log", "task", "env", "retention", WINDOWS, RESOURCES, QUEUES];
+pub(super) const SECTIONS: [&str; 11] =
+    ["client", "daemon", "shutdown", "log", "task", "env", "retention", WINDOWS, RESOURCES, QUEUES, HOOKS];
 pub(super) const QUEUES: &str = "queues";
 /// A list of tables, see [`window`](crate::config::window).
 pub(super) const WINDOWS: &str = "windows";
 /// The section whose keys are the names of resources, but for one: the table of their variables.
 pub(super) const RESOURCES: &str = "resources";
 pub(super) const VARIABLES: &str = "env";
+/// Another list, see [`hook`](crate::config::hook).
+pub(super) const HOOKS: &str = "hooks";
 /// Keys of a queue.
 pub(super) const QUEUE_KEYS: [&str; 2] = ["slots", "weight"];
 
@@ -49,7 +51,7 @@ const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// The longest length of time that is taken for any setting: ten years.
 const LONGEST: Duration = Duration::from_secs(3_650 * 24 * 3_600);
 
-pub(super) const KEYS: [Key; 16] = [
+pub(super) const KEYS: [Key; 17] = [
     Key {
         section: "client",
         name: "auto_start",
@@ -91,6 +93,14 @@ pub(super) const KEYS: [Key; 16] = [
         effect: Effect::AtOnce,
         get: |config| length(config.daemon.reserve_after),
         set: |config, value| duration(value, Duration::ZERO, LONGEST).map(|value| config.daemon.reserve_after = value),
+    },
+    Key {
+        section: "daemon",
+        name: "max_hooks",
+        kind: Kind::Number,
+        effect: Effect::AtOnce,
+        get: |config| Value::Number(config.daemon.max_hooks),
+        set: |config, value| number(value, 1, 100).map(|value| config.daemon.max_hooks = value),
     },
     Key {
         section: "shutdown",

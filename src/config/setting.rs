@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::config::origin::Origins;
 use crate::config::value::{Value, quoted};
-use crate::config::{Config, schema, window};
+use crate::config::{Config, hook, schema, window};
 use crate::domain::task::DEFAULT_QUEUE;
 use crate::domain::text::neutralize;
 
@@ -36,7 +36,7 @@ impl Setting {
 }
 
 impl Config {
-    /// Returns every setting in the order of the template, then those of the windows and of the resources, and then the further
+    /// Returns every setting in the order of the template, then those of the windows, the hooks and the resources, and then the further
     /// queues by name.
     pub fn settings(&self) -> Vec<Setting> {
         let keys = schema::KEYS.iter().map(|key| Setting {
@@ -61,7 +61,7 @@ impl Config {
             let both = schema::QUEUE_KEYS.into_iter().zip([slots, queue.weight.map(Value::Number)]);
             both.filter_map(move |(key, value)| Some(setting(&[schema::QUEUES, name], key, value?)))
         });
-        let windows = self.windows.iter().flat_map(window::settings);
+        let windows = self.windows.iter().flat_map(window::settings).chain(self.hooks.iter().flat_map(hook::settings));
         keys.chain(windows).chain(resources).chain(variables).chain(further).collect()
     }
 
@@ -74,8 +74,8 @@ impl Config {
             let gap = if text.is_empty() { "" } else { "\n\n" };
             let mut section = section.to_vec();
             let heading = match section[0].section.clone().as_slice() {
-                // What tells one window from the others is a key of its own there.
-                path @ [list, name] if list == schema::WINDOWS => {
+                // What tells one of a list from the others is a key of its own there.
+                path @ [list, name] if list == schema::WINDOWS || list == schema::HOOKS => {
                     let (section_of, value) = (path.to_vec(), Value::Text(name.clone()));
                     section.insert(0, Setting { section: section_of, name: "name".to_owned(), value });
                     format!("[[{list}]]")

@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::hook::{Deed, HookEvent};
 use crate::domain::resource::Amount;
 
 mod setting;
@@ -86,6 +87,7 @@ poll_interval = "250ms"
 max_concurrent = 8
 log_level = "debug"
 reserve_after = "1m"
+max_hooks = 2
 [shutdown]
 grace = "0s"
 kill_grace = "1s"
@@ -125,6 +127,7 @@ fn every_key_is_taken() {
             max_concurrent: 8,
             log_level: Level::Debug,
             reserve_after: Duration::from_secs(60),
+            max_hooks: 2,
         },
         shutdown: Shutdown { grace: Duration::ZERO, kill_grace: Duration::from_secs(1) },
         log: Log { max_size: 2048, keep: 1 },
@@ -137,6 +140,7 @@ fn every_key_is_taken() {
         env: Env { exclude: vec!["*_TOKEN".into()] },
         retention: Retention { keep_for: Duration::from_secs(86_400) },
         windows: Vec::new(),
+        hooks: Vec::new(),
         resources: [
             ("gpu".to_owned(), Capacity::Indices([0, 3].into())),
             ("mem".to_owned(), Capacity::Amount(Amount::Bytes(24 << 30))),
@@ -369,4 +373,61 @@ fn what_is_wrong_with_a_resource_is_named() {
         assert!(found.contains(what) && found.starts_with("`/p/.apex/config.toml`, line "), "{text}: {found}");
     }
     assert_eq!(of_project("[resources]\nx = 0\ngpu = []\n").unwrap().pools().total("gpu"), 0);
+}
+
+#[test]
+fn a_hook_that_makes_no_sense_is_named_with_its_line() {
+    for (text, wrong) in [
+        ("command = [\"x\"]", "line 1: wrong value for `hooks.name`: a hook needs a name"),
+        ("name = \"a\"\ncommand = [\"x\"]", "line 1: wrong value for `hooks.on`: a hook needs at least one event"),
+        ("name = \"a\"\non = \"end\"", "line 1: wrong value for `hooks.command`: a hook needs something to run"),
+        ("on = []", "line 2: wrong value for `hooks.on`: a hook needs at least one event"),
+        ("on = [\"ended\"]", "line 2: wrong value for `hooks.on`: `ended` is not one of `start`"),
+        ("command = []", "line 2: wrong value for `hooks.command`: the command of a hook needs 1 to"),
+        ("command = \" \"", "line 2: wrong value for `hooks.command`: the command of a hook needs 1 to"),
+        ("command = 5", "line 2: wrong value for `hooks.command`: expected a program"),
+        ("queues = [\"a b\"]", "line 2: wrong value for `hooks.queues`: queue name `a b`"),
+        ("timeout = \"2h\"", "line 2: wrong value for `hooks.timeout`: `2h` is not between 10ms and 1h"),
+        ("timout = \"2h\"", "line 2: unknown key `hooks.timout`; the nearest is `hooks.timeout`"),
+        ("name = \"a b\"", "line 2: wrong value for `hooks.name`: hook name `a b` needs"),
+        (
+            "name = \"a\"\non = \"end\"\ncommand = \"x\"\nnotify = true",
+            "line 5: wrong value for `hooks.notify`: a hook runs",
+        ),
+    ] {
+        let found = message(&format!("[[hooks]]\n{text}"));
+        assert!(found.contains(wrong), "{text}: {found}");
+    }
+    let single = message("[hooks]\nname = \"a\"");
+    assert!(single.contains("expected hooks, each of them below a line `[[hooks]]`"), "{single}");
+    let good = "[[hooks]]\nname = \"a\"\non = \"end\"\ncommand = \"x\"\n";
+    assert!(
+        message(&format!("{good}{good}")).contains("line 6: wrong value for `hooks.name`: there are two hooks `a`")
+    );
+}
+
+#[test]
+fn a_hook_of_the_project_takes_the_place_of_the_users_as_a_whole() {
+    let (user, project) = (
+        "[[hooks]]\nname = \"a\"\non = \"end\"\ncommand = \"x\"\ntimeout = \"1s\"\n[[hooks]]\nname = \"b\"\non = \"end\"\nnotify = true",
+        "[[hooks]]\nname = \"a\"\non = \"start\"\ncommand = [\"y\", \"z\"]",
+    );
+    let layers = Layers {
+        user: Some(Text { path: Path::new("/u/config.toml"), text: user }),
+        project: Some(file(project)),
+        variables: &BTreeMap::new(),
+        overrides: Overrides::default(),
+    };
+    let (config, origins) = resolve_with_origins(&layers).unwrap();
+    let names: Vec<&str> = config.hooks.iter().map(|hook| hook.name.as_str()).collect();
+    assert_eq!(names, ["a", "b"]);
+    let a = &config.hooks[0];
+    assert_eq!((&a.on[..], &a.deed), (&[HookEvent::Start][..], &Deed::Run(vec!["y".into(), "z".into()])));
+    assert_eq!((a.timeout, origins.in_short("hooks.a.timeout").as_str()), (Duration::from_secs(30), "default"));
+    let shown = config.to_toml(None);
+    assert!(
+        shown.contains("[[hooks]]\nname = \"a\"\non = [\"start\"]\ncommand = [\"y\", \"z\"]\ntimeout = \"30s\""),
+        "{shown}"
+    );
+    assert_eq!(changed(&config, &of_project(&shown).unwrap()), [], "{shown}");
 }

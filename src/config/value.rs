@@ -131,7 +131,7 @@ impl From<Value> for Given {
     }
 }
 
-fn mismatch<T>(expected: &'static str, value: &Given) -> Result<T, Fault> {
+pub(super) fn mismatch<T>(expected: &'static str, value: &Given) -> Result<T, Fault> {
     Err(Fault::Type { expected, found: value.found() })
 }
 

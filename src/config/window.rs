@@ -158,7 +158,7 @@ fn full_key(window: &str, key: &str) -> String {
     format!("{WINDOWS}.{window}.{key}")
 }
 
-fn same_file(one: &Place, other: &Place) -> bool {
+pub(super) fn same_file(one: &Place, other: &Place) -> bool {
     matches!((one, other), (Place::File { path: one, .. }, Place::File { path: other, .. }) if one == other)
 }
 

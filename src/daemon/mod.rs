@@ -31,6 +31,7 @@ use crate::store::{self, Store, sqlite};
 use crate::telemetry;
 
 mod clock;
+mod hooks;
 mod reload;
 mod signals;
 
@@ -366,7 +367,8 @@ async fn run(
     let excluding = configuration.clone();
     let handle = handle.keeping_out(move |name| excluding.is_kept_out(name));
     let following = configuration.clone();
-    let handle = handle.reloading(move || configuration.read_again(), move || following.follow());
+    let reading = configuration.clone();
+    let handle = handle.reloading(move || reading.read_again(), move || following.follow());
     let entered = project.clone();
     let handle = handle.entering(move || enter(&entered, own.database));
     if let Err(error) = process::forget_last_words(&exits) {
@@ -376,6 +378,11 @@ async fn run(
         signals::Signals::listen(handle.clone()).context("cannot listen for signals").map_err(Failure::passing)?;
     let clock = clock::watch(handle.clone());
     let server = Server::start(&serving, listener, &handle, project.log_file());
+    let hooks = {
+        // Beside the loop, like everything that may take its time.
+        let _serving = serving.enter();
+        handle.run_hooks(hooks::world(project, configuration.hooks()))
+    };
     link.send(Order::Ready);
     // From now on the loop answers when it is asked.
     link.send(Order::Present);
@@ -388,6 +395,7 @@ async fn run(
 
     let ended = engine.run().await;
     server.stop().await;
+    hooks.stop().await;
     signals.stop();
     clock.abort();
     match ended {

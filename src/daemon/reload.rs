@@ -3,10 +3,13 @@
 use std::ffi::OsStr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use tokio::sync::watch;
+
 use crate::config::{self, Config, Exclusion};
+use crate::daemon::hooks::hooks;
 use crate::domain::attempt::Leftovers;
 use crate::domain::error::Problem;
-use crate::engine::{Reloaded, Settings};
+use crate::engine::{Hooks, Reloaded, Settings};
 use crate::telemetry;
 
 /// The configuration that is in force, and what follows it beside the engine.
@@ -17,6 +20,7 @@ pub(super) struct Configuration {
     /// What was read last and is not followed yet.
     next: Mutex<Option<Config>>,
     exclusion: RwLock<Exclusion>,
+    hooks: watch::Sender<Arc<Hooks>>,
 }
 
 impl Configuration {
@@ -27,12 +31,14 @@ impl Configuration {
         set_level: impl Fn(telemetry::Level) + Send + Sync + 'static,
     ) -> Self {
         let exclusion = RwLock::new(config.env.exclusion());
+        let hooks = watch::Sender::new(Arc::new(hooks(&config)));
         Self {
             read: Box::new(read),
             set_level: Box::new(set_level),
             in_force: Mutex::new(config),
             next: Mutex::default(),
             exclusion,
+            hooks,
         }
     }
 
@@ -44,6 +50,11 @@ impl Configuration {
     /// Returns whether the variable of this name must not be stored.
     pub(super) fn is_kept_out(&self, name: &OsStr) -> bool {
         self.exclusion.read().unwrap_or_else(PoisonError::into_inner).matches(name)
+    }
+
+    /// Returns the hooks that are in force, and tells when they are others.
+    pub(super) fn hooks(&self) -> watch::Receiver<Arc<Hooks>> {
+        self.hooks.subscribe()
     }
 
     /// Reads the configuration again; nothing changes before [`Self::follow`]. What needs another start stays as it was,
@@ -66,6 +77,13 @@ impl Configuration {
         let Some(next) = self.next.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
         *self.exclusion.write().unwrap_or_else(PoisonError::into_inner) = next.env.exclusion();
         (self.set_level)(level(&next));
+        let new = Arc::new(hooks(&next));
+        self.hooks.send_if_modified(|known| {
+            *known != new && {
+                *known = new;
+                true
+            }
+        });
         *self.in_force.lock().unwrap_or_else(PoisonError::into_inner) = next;
     }
 }

@@ -99,6 +99,8 @@ pub enum ChangeKind {
     QueueResumed,
     /// A queue is gone.
     QueueRemoved,
+    /// Nothing of a queue is left that runs or waits; recorded only if a hook is for it.
+    QueueEmptied,
     /// A schedule was added.
     ScheduleAdded,
     /// A schedule was due and added no task.
@@ -109,11 +111,13 @@ pub enum ChangeKind {
     ScheduleResumed,
     /// A schedule is gone.
     ScheduleRemoved,
+    /// A hook that was run for a task or a queue failed.
+    HookFailed,
 }
 
 impl ChangeKind {
     /// Every kind.
-    pub const ALL: [ChangeKind; 31] = [
+    pub const ALL: [ChangeKind; 33] = [
         Self::Added,
         Self::Released,
         Self::Held,
@@ -140,11 +144,13 @@ impl ChangeKind {
         Self::QueuePaused,
         Self::QueueResumed,
         Self::QueueRemoved,
+        Self::QueueEmptied,
         Self::ScheduleAdded,
         Self::ScheduleSkipped,
         Self::SchedulePaused,
         Self::ScheduleResumed,
         Self::ScheduleRemoved,
+        Self::HookFailed,
     ];
 
     /// Returns the word used in JSON, on the wire and in the store.
@@ -176,11 +182,13 @@ impl ChangeKind {
             Self::QueuePaused => "queue.paused",
             Self::QueueResumed => "queue.resumed",
             Self::QueueRemoved => "queue.removed",
+            Self::QueueEmptied => "queue.emptied",
             Self::ScheduleAdded => "schedule.added",
             Self::ScheduleSkipped => "schedule.skipped",
             Self::SchedulePaused => "schedule.paused",
             Self::ScheduleResumed => "schedule.resumed",
             Self::ScheduleRemoved => "schedule.removed",
+            Self::HookFailed => "hook.failed",
         }
     }
 

@@ -19,6 +19,7 @@ pub mod drain;
 pub mod edit;
 pub mod error;
 pub mod field;
+pub mod hook;
 pub mod id;
 pub mod identity;
 pub mod input;

@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use uuid::Uuid;
 
@@ -79,6 +80,8 @@ impl Handle {
             Err(error) => return Err(error.into()),
         };
         let outputs = self.shared.outputs.clone();
+        let has_hooks = Arc::new(AtomicBool::new(false));
+        let found_hooks = Arc::clone(&has_hooks);
         let tasks = move || -> Tasks {
             if !is_there {
                 return Box::new(std::iter::empty());
@@ -87,12 +90,14 @@ impl Handle {
                 Ok(file) => file,
                 Err(error) => return Box::new(std::iter::once(Err(std::io::Error::other(error)))),
             };
-            let (is_kept_out, limits) = (Arc::clone(&is_kept_out), limits.clone());
+            let (is_kept_out, limits, found_hooks) =
+                (Arc::clone(&is_kept_out), limits.clone(), Arc::clone(&found_hooks));
             Box::new(read(file).map(move |task| {
                 let mut task = task?;
                 task.env.0.retain(|(name, _)| !is_kept_out(name));
                 task.spec.umask = umask;
                 task.spec.limits.clone_from(&limits);
+                found_hooks.fetch_or(!task.spec.hooks.is_empty(), Ordering::Relaxed);
                 Ok(task)
             }))
         };
@@ -109,6 +114,7 @@ impl Handle {
         if added.runs.is_empty() && !is_there {
             return Err(output::Error::NoSuchTasks(upload).into());
         }
+        self.follow_tasks(has_hooks.load(Ordering::Relaxed));
         self.clock_changed();
         self.shared.wake.notify_one();
         Ok(added)

@@ -24,10 +24,11 @@ impl Handle {
         if is_other && matches!(edit.spec.stdin, Stdin::Upload(_)) {
             return Err(Error::OtherInput(edit.id));
         }
-        let id = edit.id;
+        let (id, has_hooks) = (edit.id, !edit.spec.hooks.is_empty());
         let wish = EditTask { edit, by, now: (self.shared.world.now)() };
         let task = self.shared.store.edit(wish).await?.map_err(|refused| Error::not_edited(id, refused))?;
         self.shared.unsettled.store(true, Ordering::Release);
+        self.follow_tasks(has_hooks);
         self.clock_changed();
         Ok(task)
     }

@@ -53,6 +53,7 @@ impl Handle {
         };
         *trusted |= let_go.is_ok();
         drop(trusted);
+        self.hooks_changed();
         // Also where it failed: a claim that was due in the meantime was passed over.
         self.shared.unsettled.store(true, std::sync::atomic::Ordering::Release);
         self.clock_changed();

@@ -86,6 +86,10 @@ pub(super) struct Shared {
     pub(super) project: PathBuf,
     pub(super) socket: PathBuf,
     pub(super) wake: Notify,
+    /// There may be other hooks than before.
+    pub(super) hooks_changed: Notify,
+    /// Those that tasks have of their own are followed.
+    pub(super) follows_tasks: AtomicBool,
     /// Somebody wants the configuration to be read again.
     pub(super) reload_asked: Notify,
     pub(super) draining: AtomicBool,
@@ -134,6 +138,8 @@ impl Shared {
             project,
             socket,
             wake: Notify::new(),
+            hooks_changed: Notify::new(),
+            follows_tasks: false.into(),
             reload_asked: Notify::new(),
             draining: false.into(),
             hashing: Hashing::default(),
@@ -272,6 +278,7 @@ impl Handle {
         let trusted = self.shared.trusted.read().await;
         let now = (self.shared.world.now)();
         let spec = &task.spec;
+        let has_hooks = !spec.hooks.is_empty();
         let is_ready = !task.hold && spec.run_at.is_none() && spec.after.is_empty() && spec.after_any.is_empty();
         let add = self.shared.store.add(verb::Add { task, by, now, untrusted: !*trusted });
         // The loop asks for ready tasks while this one is being stored, and is served next.
@@ -284,6 +291,7 @@ impl Handle {
         let added = added?;
         crash_point("apexd.add.committed");
         drop(trusted);
+        self.follow_tasks(has_hooks);
         match added.task.state {
             State::Scheduled => self.clock_changed(),
             State::Queued => self.shared.wake.notify_one(),

@@ -8,7 +8,7 @@
 //! not pass through the loop at all; [`Handle`] goes straight to the store and wakes the loop.
 //!
 //! Reading order: [`handle`], `steer`, [`select`], `prune`, `edit`, `progress`, `queue`, `schedule`, `input`, `lend`, `feed` (what may be asked) → [`run`] (the loop) → `core` → `claim` →
-//! `supervise` → `wait` → `window` → `timer` → `adopt` → `job` (what takes time) → `turn` (what is stored together) → `prepare` → `spawn`; `reload` and `hash` stand apart.
+//! `supervise` → `wait` → `window` → `timer` → `adopt` → `job` (what takes time) → `turn` (what is stored together) → `prepare` → `spawn`; `reload`, `hash` and `hook` stand apart.
 //!
 //! Deliberately absent: a list of waiting tasks (the store has it), a recovery mode (`adopt` is how every start goes),
 //! and timers of a task's own (one heap holds all moments).
@@ -43,6 +43,7 @@ mod error;
 mod feed;
 pub mod handle;
 mod hash;
+mod hook;
 mod input;
 mod job;
 mod lend;
@@ -66,6 +67,7 @@ mod window;
 pub use bulk::{Bulk, Tasks};
 pub use error::Error;
 pub use handle::{Closing, Handle};
+pub use hook::{HookWorld, Hooks, Running};
 pub use lend::Lending;
 pub use reload::Reloaded;
 pub use run::{Ended, Engine};

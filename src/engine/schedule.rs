@@ -146,7 +146,9 @@ impl Handle {
         let now = (self.shared.world.now)();
         let table = Timetable { when: new.when.clone(), zone: zone(&new.time_zone)?, since: now };
         let next_at = table.first(now)?;
+        let has_hooks = !new.spec.hooks.is_empty();
         let schedule = self.shared.store.add_schedule(verb::AddSchedule { schedule: new, next_at, by, now }).await?;
+        self.follow_tasks(has_hooks);
         self.clock_changed();
         Ok(schedule)
     }

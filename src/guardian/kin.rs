@@ -8,6 +8,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::domain::id::AssignmentId;
+use crate::link::HOOK_MARK;
 use crate::link::machine::Stat;
 
 /// A live process of one moment.
@@ -103,6 +104,7 @@ impl Kin<'_> {
     fn is_stranger(&self, process: &Process) -> bool {
         process.stat.parent == self.guardian
             && !self.is_own(process.pid)
+            && process.mark != Some(HOOK_MARK)
             && !self.leaders.contains_key(&process.stat.session)
     }
 
@@ -201,6 +203,15 @@ mod tests {
         assert_eq!(members(&[stranger, orphan], 1, 1, 160), [0_u32; 0], "or of what that one left behind");
         let older = process(46, GUARDIAN, 46, 190, None);
         assert_eq!(members(&[older], 1, 1, 0), [0_u32; 0], "it was there before the task");
+    }
+
+    #[test]
+    fn what_a_hook_left_behind_belongs_to_no_task_and_hides_none() {
+        let hook = process(50, GUARDIAN, 50, 250, Some(0));
+        let child = process(51, 50, 51, 260, Some(0));
+        let orphan = process(52, GUARDIAN, 52, 270, None);
+        assert_eq!(members(&[hook, child, orphan], 1, 1, 0), [52]);
+        assert_eq!(members(&[hook, orphan], 1, 1, 255), [52], "it is known whose it is");
     }
 
     #[test]

@@ -106,6 +106,9 @@ pub enum Scope {
 /// again. Processes inherit it, so one that made a session of its own is still known to be of that task.
 pub const MARK: &str = "APEX_ASSIGNMENT_ID";
 
+/// What stands in [`MARK`] of what apexd runs by itself: it is of no task, wherever it goes.
+pub const HOOK_MARK: AssignmentId = AssignmentId(uuid::Uuid::nil());
+
 /// Everything that is needed to start a process. All strings are raw bytes without NUL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spawn {

@@ -209,7 +209,7 @@ fn open(child: &Child) -> Option<OwnedFd> {
     Stat::of(child.pid).is_ok_and(|stat| stat.start_ticks == child.start_ticks).then_some(pidfd)
 }
 
-fn open_pid(pid: u32) -> Option<OwnedFd> {
+pub(super) fn open_pid(pid: u32) -> Option<OwnedFd> {
     // SAFETY: a plain system call; what it returns is checked before it is taken for a descriptor, which closes on exec.
     let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
     let fd = i32::try_from(fd).ok().filter(|fd| *fd >= 0)?;

@@ -1,6 +1,7 @@
 //! Children, seen from apexd: its end of the link to the guardian, and what the machine says about processes.
 //!
-//! Everything that is done to a process is asked of the guardian; here are only questions. Linux only.
+//! Everything that is done to a task's process is asked of the guardian; here are only questions. The one thing that is run from here is
+//! a [`Helper`]. Linux only.
 //!
 //! Reading order: [`inherited`] (the descriptors apexd starts with) → [`Link`] and [`handshake`] → [`Legacy`] (what is left
 //! when the guardian is killed) → [`last_words`] (what an earlier guardian wrote down) → [`lookup`] (which file a
@@ -8,6 +9,7 @@
 
 mod clock;
 mod facts;
+mod helper;
 mod heritage;
 mod inherited;
 mod keeper;
@@ -24,6 +26,7 @@ use crate::link::last_words::Damaged;
 pub use crate::link::machine::monotonic_now;
 pub use clock::{Alarm, ClockWatch};
 pub use facts::{boot_id, is_alive, started};
+pub use helper::{Helper, HelperError, end_left};
 pub use heritage::Legacy;
 pub use inherited::{Inherited, inherited};
 pub use keeper::{Fed, Keeper};

@@ -13,6 +13,7 @@ pub mod db;
 pub mod doctor;
 pub mod error;
 pub mod event;
+pub mod hook;
 pub mod init;
 pub mod input;
 pub mod json;

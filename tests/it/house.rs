@@ -40,6 +40,7 @@ fn plan() -> BTreeMap<&'static str, &'static [&'static str]> {
                 "rpc",
                 "store",
                 "telemetry",
+                "view",
             ],
         ),
         (

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::cli::args::task::{TaskFlags, Words};
-use crate::cli::args::terms::{Limits, Tries, Waits};
+use crate::cli::args::terms::{Hooks, Limits, Tries, Waits};
 use crate::cli::args::value;
 use crate::domain::resource::Amount;
 use crate::domain::schedule::{Cron, Missed, Overlap};
@@ -131,6 +131,9 @@ pub struct Add {
     /// How they are ended.
     #[command(flatten)]
     pub limits: Limits,
+    /// What is run when something happens to them.
+    #[command(flatten)]
+    pub hooks: Hooks,
     /// The command.
     #[command(flatten)]
     pub words: Words,
@@ -154,6 +157,7 @@ impl Add {
             waits: Waits { queue: self.queue.clone(), needs: self.needs.clone(), ..Waits::default() },
             tries: self.tries.clone(),
             limits: self.limits.clone(),
+            hooks: self.hooks.clone(),
             words: self.words.clone(),
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::cli::args::terms::{Limits, Tries, Waits};
+use crate::cli::args::terms::{Hooks, Limits, Tries, Waits};
 use crate::cli::args::value::{self, Filter};
 use crate::cli::args::which::Which;
 use crate::cli::keys::{DETACH_KEYS, Keys};
@@ -88,6 +88,9 @@ pub struct TaskFlags {
     /// How it is ended.
     #[command(flatten)]
     pub limits: Limits,
+    /// What is run when something happens to it.
+    #[command(flatten)]
+    pub hooks: Hooks,
     /// The command.
     #[command(flatten)]
     pub words: Words,
@@ -102,7 +105,7 @@ pub struct TaskFlags {
 /// (an array) or `shell` (a string), and with any of: `ref`, `name`, `labels` (an object), `queue`, `priority`, `after`,
 /// `after_any` (ids, or refs of lines before it), `at`, `in`, `hold`, `retries`, `retry_delay`, `retry_backoff`,
 /// `retry_max_delay`, `retry_on`, `on_interrupt`, `timeout`, `output_limit`, `kill_signal`, `kill_grace`, `cwd`, `env` (an
-/// object), `stdin` (a file, `open`, or `terminal` for --pty), `split_output`, `key`, `needs` (an object). Values are as with the flags
+/// object), `stdin` (a file, `open`, or `terminal` for --pty), `split_output`, `key`, `needs` (an object), `hooks` (an object). Values are as with the flags
 /// of the same names. What a line leaves out is as the flags beside --from say; labels, variables and needs of both hold. With --json the
 /// tasks are printed as an array, with
 /// -q their numbers, a line each, in the order of the lines. Other adds wait while so many are stored at once.
@@ -117,6 +120,7 @@ Examples:
   apex task add --need gpu=1,mem=8GiB -- ./train.sh
   apex task add --key nightly -- ./backup.sh
   apex task add --wait -- ./deploy.sh
+  apex task add --on-failure './tell.sh --loud' -- ./backup.sh
   apex task add --stdin open -- python3 -i
   apex task add --pty -- htop
   apex task add --from jobs.jsonl -Q slow

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::cli::args::value;
+use crate::domain::hook::{HookEvent, TaskHooks};
 use crate::domain::id::TaskId;
 use crate::domain::resource::Amount;
 use crate::domain::task::{Backoff, OnInterrupt};
@@ -77,4 +78,37 @@ pub struct Limits {
     /// Kill it when it has not ended so long after that
     #[arg(long, value_name = "DURATION", value_parser = value::duration)]
     pub kill_grace: Option<Duration>,
+}
+
+/// What is run when something happens to a task.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[command(about = None, long_about = None)]
+pub struct Hooks {
+    /// Run this line for the shell, with the event as JSON on its input, when that happens: start, success, failure, retry or end
+    #[arg(id = "hook", long = "hook", value_name = "EVENT=COMMAND", value_parser = value::hook)]
+    pub hooks: Vec<(HookEvent, String)>,
+    /// The same as --hook success=COMMAND
+    #[arg(long, value_name = "COMMAND")]
+    pub on_success: Option<String>,
+    /// The same as --hook failure=COMMAND
+    #[arg(long, value_name = "COMMAND")]
+    pub on_failure: Option<String>,
+}
+
+impl Hooks {
+    /// Returns what was typed for each event.
+    ///
+    /// Errors: the event that was named twice.
+    pub fn all(&self) -> Result<TaskHooks, HookEvent> {
+        let of = |event, line: &Option<String>| line.clone().map(|line| (event, line));
+        let short =
+            of(HookEvent::Success, &self.on_success).into_iter().chain(of(HookEvent::Failure, &self.on_failure));
+        let mut all = TaskHooks::new();
+        for (event, line) in self.hooks.iter().cloned().chain(short) {
+            if all.insert(event, line).is_some() {
+                return Err(event);
+            }
+        }
+        Ok(all)
+    }
 }

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::*;
+use crate::domain::hook::HookEvent;
 use crate::domain::id::TaskId;
 use crate::domain::resource::Amount;
 use crate::domain::task::{Backoff, OnInterrupt, State};
@@ -196,6 +197,10 @@ fn every_flag_of_add_is_read() {
         "1,2",
         "--after",
         "3",
+        "--hook",
+        "end=a = b",
+        "--on-success",
+        "c",
         "--after-any",
         "4",
         "--in",
@@ -266,6 +271,11 @@ fn every_flag_of_add_is_read() {
                 output_limit: Some(1536),
                 kill_signal: Some(2),
                 kill_grace: Some(Duration::from_secs(10)),
+            },
+            hooks: terms::Hooks {
+                hooks: vec![(HookEvent::End, "a = b".to_owned())],
+                on_success: Some("c".to_owned()),
+                on_failure: None,
             },
             words: task::Words { argv: vec!["true".into()], separated: true },
         },

@@ -10,6 +10,7 @@ use crate::cli::time;
 use crate::config::Level;
 use crate::domain::condition::Condition;
 use crate::domain::field::{Field, Sort};
+use crate::domain::hook::HookEvent;
 use crate::domain::outcome::SignalName;
 use crate::domain::queue::{InvalidQueueName, check_queue_name};
 use crate::domain::resource::{Amount, InvalidResource, check_resource_name};
@@ -51,6 +52,11 @@ pub enum Error {
     /// No such policy for missed times.
     #[error("missed times are skip, once or all")]
     Missed,
+    /// No event of a task, or nothing to run.
+    #[error(
+        "a hook is an event of the task and a command, which are start, success, failure, retry or end, and a line for the shell"
+    )]
+    Hook,
     /// Nothing that says how much is done.
     #[error("how much is done is a number, a percentage, or two numbers like 40/200")]
     Done,
@@ -254,6 +260,13 @@ pub fn name(text: &str) -> Result<String, InvalidSpec> {
 /// Reads the key of a task.
 pub fn key(text: &str) -> Result<String, InvalidSpec> {
     check_key(text).map(|()| text.to_owned())
+}
+
+/// Reads `EVENT=COMMAND`.
+pub fn hook(text: &str) -> Result<(HookEvent, String), Error> {
+    let (event, line) = text.split_once('=').ok_or(Error::Hook)?;
+    let event = HookEvent::from_word(event).filter(|event| HookEvent::OF_TASK.contains(event)).ok_or(Error::Hook)?;
+    if line.trim().is_empty() { Err(Error::Hook) } else { Ok((event, line.to_owned())) }
 }
 
 /// How much is done, and of how much if that was said with it.

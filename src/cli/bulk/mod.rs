@@ -289,6 +289,12 @@ fn set(flags: &mut TaskFlags, fields: Fields<'_>) -> Result<(), Failure> {
             *slot = value;
         }
     }
+    for (event, line) in fields.hooks.unwrap_or_default() {
+        let typed = format!("{event}={line}");
+        let (event, line) = value::hook(&typed).map_err(|error| usage::invalid_value("hooks", &typed, &error))?;
+        flags.hooks.hooks.retain(|(known, _)| *known != event);
+        flags.hooks.hooks.push((event, line));
+    }
     put_some(&mut flags.name, read("name", fields.name, value::name)?);
     put_some(&mut flags.key, read("key", fields.key, value::key)?);
     put(&mut flags.priority, fields.priority);

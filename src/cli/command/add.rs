@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 use crate::cli::args::task::{Add, TaskFlags};
+use crate::cli::args::terms::Hooks;
 use crate::cli::caller::{self, Missing};
 use crate::cli::command::{bulk, follow, terms, wait};
 use crate::cli::connect::{self, Connection};
@@ -15,6 +16,7 @@ use crate::cli::error::Failure;
 use crate::cli::session::{Session, block_on, now};
 use crate::config::{self, Config};
 use crate::domain::error::ErrorKind;
+use crate::domain::hook::TaskHooks;
 use crate::domain::id::{TaskId, TaskUuid};
 use crate::domain::outcome::ReasonCode;
 use crate::domain::resource::Needs;
@@ -226,10 +228,18 @@ pub fn spec(flags: &TaskFlags, here: &Here) -> Result<(TaskSpec, bool), Failure>
         after: flags.waits.after.clone(),
         after_any: flags.waits.after_any.clone(),
         needs: Needs::of(flags.waits.needs.iter().cloned()).map_err(InvalidSpec::from)?,
+        hooks: hooks(&flags.hooks)?,
         ..defaults
     };
     spec.check()?;
     Ok((spec, reads_here))
+}
+
+fn hooks(flags: &Hooks) -> Result<TaskHooks, Failure> {
+    flags.all().map_err(|event| {
+        let failure = Failure::usage(format!("there are two hooks for `{}`", event.as_str()));
+        failure.with_hint("join them into one line, with `;` or `&&` between them")
+    })
 }
 
 fn directory(cwd: &Path, asked: &Path) -> PathBuf {

@@ -39,7 +39,7 @@ pub enum Kind {
 }
 
 /// The keys of a sheet in their order, what sort of value each has, and an example.
-pub const KEYS: [(&str, Kind, &str); 24] = [
+pub const KEYS: [(&str, Kind, &str); 25] = [
     ("argv", Kind::List, "[\"cargo\", \"test\"]"),
     ("shell", Kind::Text, "\"make && make check\""),
     ("cwd", Kind::Text, "\"/srv/app\""),
@@ -64,6 +64,7 @@ pub const KEYS: [(&str, Kind, &str); 24] = [
     ("split_output", Kind::Flag, "true"),
     ("key", Kind::Text, "\"nightly\""),
     ("needs", Kind::Labels, "{ gpu = 1, mem = \"8GiB\" }"),
+    ("hooks", Kind::Labels, "{ failure = \"./tell.sh\" }"),
 ];
 
 /// A value on a sheet.
@@ -132,6 +133,9 @@ impl Sheet {
         put("key", spec.key.as_deref().and_then(text));
         let needs = spec.needs.0.iter().map(|(name, amount)| (name.clone(), amount.to_string()));
         put("needs", Some(needs.collect::<BTreeMap<_, _>>()).filter(|needs| !needs.is_empty()).map(Value::Labels));
+        let hooks: BTreeMap<String, String> =
+            spec.hooks.iter().map(|(event, line)| (event.as_str().to_owned(), line.clone())).collect();
+        put("hooks", Some(hooks).filter(|hooks| !hooks.is_empty()).map(Value::Labels));
         Self(values)
     }
 
@@ -198,9 +202,11 @@ impl Sheet {
     }
 }
 
-/// Returns the key and the name in it that `labels.NAME` and `needs.NAME` mean.
-fn entry(key: &str) -> Option<(&'static str, &str)> {
-    ["labels", "needs"].into_iter().find_map(|table| Some((table, key.strip_prefix(table)?.strip_prefix('.')?)))
+/// Returns the key and the name in it that `labels.NAME`, `needs.NAME` and `hooks.EVENT` mean.
+pub fn entry(key: &str) -> Option<(&'static str, &str)> {
+    ["labels", "needs", "hooks"]
+        .into_iter()
+        .find_map(|table| Some((table, key.strip_prefix(table)?.strip_prefix('.')?)))
 }
 
 /// How much alike a name must be to one of a key; 1 is the same.

@@ -9,6 +9,7 @@ use crate::cli::command::add::{OPEN, TERMINAL};
 use crate::cli::edit::{KEYS, Sheet, Value, invalid};
 use crate::cli::error::Failure;
 use crate::cli::usage;
+use crate::domain::hook::TaskHooks;
 use crate::domain::id::TaskId;
 use crate::domain::resource::Needs;
 use crate::domain::task::{DEFAULT_QUEUE, RetryPolicy, Stdin, TaskSpec, check_label_key};
@@ -104,6 +105,7 @@ fn set(spec: &mut TaskSpec, key: &'static str, value: Option<&Value>) -> Result<
         "split_output" => spec.split_output = matches!(value, Some(Value::Flag(true))),
         "key" => spec.key = read(key, text, value::key)?,
         "needs" => spec.needs = needs(value)?,
+        "hooks" => spec.hooks = hooks(value)?,
         _ => {}
     }
     Ok(())
@@ -160,6 +162,15 @@ fn labels(value: Option<&Value>) -> Result<BTreeMap<String, String>, Failure> {
         check_label_key(key).map_err(|error| usage::invalid_value("labels", key, &error))?;
     }
     Ok(labels.clone())
+}
+
+fn hooks(value: Option<&Value>) -> Result<TaskHooks, Failure> {
+    let Some(Value::Labels(hooks)) = value else { return Ok(TaskHooks::new()) };
+    let hook = |(event, line): (&String, &String)| {
+        let typed = format!("{event}={line}");
+        value::hook(&typed).map_err(|error| usage::invalid_value("hooks", &typed, &error))
+    };
+    hooks.iter().map(hook).collect()
 }
 
 fn ids(key: &str, value: Option<&Value>) -> Result<Vec<TaskId>, Failure> {

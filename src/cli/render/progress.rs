@@ -1,5 +1,7 @@
 //! How far tasks are, and how long they still take.
 
+use std::time::Duration;
+
 use crate::cli::render::rough;
 use crate::domain::progress::Progress;
 use crate::domain::task::Task;
@@ -44,12 +46,11 @@ pub fn whole(task: &Task) -> Option<String> {
 
 /// Returns how much longer a task runs: `3m05s left`.
 pub fn left(task: &Task) -> Option<String> {
-    task.time_left.filter(|left| !left.is_zero()).map(|left| format!("{} left", rough(left)))
+    task.time_left.filter(|left| *left >= Duration::from_secs(1)).map(|left| format!("{} left", rough(left)))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
 
     use super::*;
     use crate::view::samples::{NOW, progress, running};

@@ -164,6 +164,9 @@ pub fn details(
     if spec.kill_signal.is_some() || spec.kill_grace.is_some() {
         fact("ended by", ending(spec));
     }
+    for (event, line) in &spec.hooks {
+        fact("hook", format!("on {}: {}", event.as_str(), neutralize(line)));
+    }
     if !spec.after.is_empty() {
         fact("after", format!("{}, when succeeded", ids(&spec.after)));
     }

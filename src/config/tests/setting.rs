@@ -40,6 +40,7 @@ fn every_value_says_where_it_comes_from() {
     max_concurrent = 8     # --max-concurrent
     log_level = "trace"    # APEX_DAEMON_LOG_LEVEL
     reserve_after = "30s"  # default
+    max_hooks = 4          # default
 
     [shutdown]
     grace = "1m"       # APEX_SHUTDOWN_GRACE

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::domain::hook::{InvalidHook, TaskHooks, check_task_hooks};
 use crate::domain::id::TaskId;
 use crate::domain::outcome::ExitStatus;
 use crate::domain::resource::{InvalidResource, Needs};
@@ -208,6 +209,8 @@ pub struct TaskSpec {
     pub after_any: Vec<TaskId>,
     /// What it needs of the resources that there are, while it runs.
     pub needs: Needs,
+    /// What is run when something happens to it.
+    pub hooks: TaskHooks,
 }
 
 /// The queue a task is in when none is named.
@@ -238,6 +241,7 @@ impl TaskSpec {
             after: Vec::new(),
             after_any: Vec::new(),
             needs: Needs::default(),
+            hooks: TaskHooks::new(),
         }
     }
 
@@ -283,6 +287,7 @@ impl TaskSpec {
             return Err(InvalidSpec::Umask(self.umask));
         }
         self.needs.check()?;
+        check_task_hooks(&self.hooks)?;
         Ok(())
     }
 }
@@ -366,6 +371,9 @@ pub enum InvalidSpec {
     /// It would never run.
     #[error("a task needs at least 1 attempt, not 0")]
     NoAttempts,
+    /// A hook that cannot be one.
+    #[error(transparent)]
+    Hook(#[from] InvalidHook),
     /// Not a file mode creation mask.
     #[error("umask {0:o} is not between 0 and 777")]
     Umask(u32),

@@ -15,6 +15,7 @@ use crate::domain::queue::Queue;
 use crate::domain::schedule::Schedule;
 use crate::domain::task::{Environment, Task};
 use crate::domain::time::Timestamp;
+use crate::store::hook::HookRan;
 use crate::store::memory::Memory;
 use crate::store::queue::{PauseQueues, PerQueue, QueueCount, SetQueue, SteerQueues, WeighQueue};
 use crate::store::schedule::{
@@ -25,7 +26,7 @@ use crate::store::task::{
     Finish, Finished, Holdings, InFlight, Move, NotEdited, NotMoved, NotTold, Pause, PerTask, Progress, Prune, Renew,
     Start, Steer, TaskFilter, TaskPage, TellProgress, Unclaim,
 };
-use crate::store::{ChangeStore, Error, QueueStore, Reply, ScheduleStore, Store, TaskStore};
+use crate::store::{ChangeStore, Error, HookStore, QueueStore, Reply, ScheduleStore, Store, TaskStore};
 
 /// The verbs that can be made to fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -316,6 +317,20 @@ impl ScheduleStore for Troubled {
 
     fn remove_schedules(&self, remove: RemoveSchedules) -> Reply<'_, PerSchedule> {
         self.memory.remove_schedules(remove)
+    }
+}
+
+impl HookStore for Troubled {
+    fn hook_cursors(&self) -> Reply<'_, BTreeMap<String, Seq>> {
+        self.memory.hook_cursors()
+    }
+
+    fn set_hooks(&self, hooks: Vec<(String, bool)>) -> Reply<'_, BTreeMap<String, Seq>> {
+        self.memory.set_hooks(hooks)
+    }
+
+    fn hook_ran(&self, ran: HookRan) -> Reply<'_, ()> {
+        self.memory.hook_ran(ran)
     }
 }
 

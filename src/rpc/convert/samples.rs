@@ -17,6 +17,7 @@ use crate::domain::condition::{Comparison, Condition, Term};
 use crate::domain::daemon::DaemonStatus;
 use crate::domain::error::{ErrorKind, Problem};
 use crate::domain::field::{Field, Kind, Sort, Value};
+use crate::domain::hook::HookEvent;
 use crate::domain::id::{AssignmentId, Seq, TaskId, TaskUuid};
 use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
 use crate::domain::outcome::{ExitStatus, ReasonCode, Usage};
@@ -105,7 +106,8 @@ fn spec() -> impl Strategy<Value = TaskSpec> {
     let command = (vec(os_string(), 0..4), os_string(), any::<bool>(), absolute_path());
     let named = (of("[a-z]{1,8}"), btree_map("[a-z]{1,4}", text(), 0..3), "[a-z]{1,8}", any::<i32>());
     let run = (0..0o1000_u32, limits(), stdin(), any::<bool>(), retry(), of(duration()), of(any::<u64>()));
-    let end = (of(1..65), of(duration()), of("[a-z]{1,8}"), of(timestamp()), vec(id(), 0..3), vec(id(), 0..3));
+    let hooks = btree_map(select(HookEvent::OF_TASK.to_vec()), "[a-z]{1,9}", 0..3);
+    let end = (of(1..65), of(duration()), of("[a-z]{1,8}"), of(timestamp()), vec(id(), 0..3), vec(id(), 0..3), hooks);
     (command, named, run, end, needs()).prop_map(|(command, named, run, end, needs)| {
         let (mut argv, mut program, shell, cwd) = command;
         program.push("x");
@@ -114,7 +116,7 @@ fn spec() -> impl Strategy<Value = TaskSpec> {
         let (name, labels, queue, priority) = named;
         let (umask, limits, stdin, split_output, retry, timeout, output_limit) = run;
         let split_output = split_output && stdin != Stdin::Terminal;
-        let (kill_signal, kill_grace, key, run_at, after, after_any) = end;
+        let (kill_signal, kill_grace, key, run_at, after, after_any, hooks) = end;
         TaskSpec {
             argv,
             shell,
@@ -137,6 +139,7 @@ fn spec() -> impl Strategy<Value = TaskSpec> {
             after,
             after_any,
             needs,
+            hooks,
         }
     })
 }

@@ -10,6 +10,7 @@ pub(crate) mod bulk;
 pub(crate) mod change;
 pub(crate) mod condition;
 pub(crate) mod edit;
+pub(crate) mod hook;
 pub(crate) mod model;
 pub(crate) mod place;
 pub(crate) mod progress;
@@ -159,6 +160,10 @@ macro_rules! conformance {
                 tasks_of_no_schedule_are_of_none;
             condition: lists_are_of_what_a_condition_holds_for,
                 lists_come_in_the_order_that_was_asked_for;
+            hook: a_hook_begins_where_it_was_first_heard_of_and_goes_on_where_it_came_to,
+                hooks_of_tasks_are_followed_from_the_first_that_has_some,
+                a_queue_that_is_empty_is_told_only_if_a_hook_is_for_it,
+                a_hook_that_failed_is_told_and_changes_nothing_else;
             change: every_verb_appends_its_changes,
                 a_verb_that_changes_nothing_appends_nothing,
                 changes_are_read_from_a_cursor,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::domain::attempt::Stream;
+use crate::domain::hook::HookEvent;
 use crate::domain::id::{AssignmentId, TaskId, TaskUuid};
 use crate::domain::outcome::{ExitStatus, Outcome, ReasonCode, StopCause};
 use crate::domain::queue::POSITION_STEP;
@@ -57,6 +58,7 @@ pub(crate) fn full_task(uuid: TaskUuid) -> NewTask {
             after: vec![TaskId::new(9).unwrap(), TaskId::new(2).unwrap()],
             after_any: vec![TaskId::new(5).unwrap()],
             needs: Needs::parse("gpu=2,mem=3GiB").unwrap(),
+            hooks: [(HookEvent::Start, "echo a\nb".to_owned()), (HookEvent::Failure, "./tell.sh".to_owned())].into(),
         },
         env: Environment(vec![("Z".into(), "1".into()), (bytes(b"\xffA"), bytes(b"\xfb")), ("A".into(), "".into())]),
         hold: true,

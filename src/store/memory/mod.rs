@@ -17,6 +17,7 @@ use crate::domain::queue::Queue;
 use crate::domain::schedule::Schedule;
 use crate::domain::task::{DEFAULT_QUEUE, Environment, Task};
 use crate::domain::time::Timestamp;
+use crate::store::hook::HookRan;
 use crate::store::queue::{PauseQueues, PerQueue, QueueCount, SetQueue, SteerQueues, WeighQueue};
 use crate::store::schedule::{
     AddSchedule, Fire, Fired, PauseSchedules, PerSchedule, RemoveSchedules, ResumeSchedules, RunSchedule,
@@ -27,11 +28,12 @@ use crate::store::task::{
     Start, Steer, TaskFilter, TaskPage, TellProgress, Unclaim,
 };
 use crate::store::transition::Note;
-use crate::store::{ChangeStore, Error, QueueStore, Reply, ScheduleStore, Store, TaskStore};
+use crate::store::{ChangeStore, Error, HookStore, QueueStore, Reply, ScheduleStore, Store, TaskStore};
 
 mod bulk;
 mod claim;
 mod edit;
+mod hook;
 mod list;
 mod place;
 mod progress;
@@ -69,6 +71,10 @@ struct Tables {
     /// Tasks that have ended or begun anew, and the last of those depending on them that was told.
     unsettled: VecDeque<(TaskId, Option<TaskId>)>,
     litter: Vec<PathBuf>,
+    /// How far each hook came.
+    hooks: BTreeMap<String, Seq>,
+    /// It is recorded when a queue is empty.
+    empties: bool,
     changes: Vec<Change>,
     /// The number of the last change, also of one that was forgotten since.
     last: Seq,
@@ -111,6 +117,8 @@ impl Default for Tables {
             schedules: BTreeMap::new(),
             unsettled: VecDeque::new(),
             litter: Vec::new(),
+            hooks: BTreeMap::new(),
+            empties: false,
             changes: Vec::new(),
             last: Seq(0),
             processed: 0,
@@ -123,8 +131,12 @@ impl Default for Tables {
 
 impl Tables {
     fn note(&mut self, note: Note) {
+        let (ended, at) = (note.ends(), note.at);
         self.last = Seq(self.last.0 + 1);
         self.changes.push(note.numbered(self.last));
+        if let Some(id) = ended.filter(|_| self.empties) {
+            self.note_empty(id, at);
+        }
     }
 }
 
@@ -385,6 +397,23 @@ impl ScheduleStore for Memory {
 
     fn remove_schedules(&self, remove: RemoveSchedules) -> Reply<'_, PerSchedule> {
         self.call(move |tables| Ok(tables.remove_schedules(&remove)))
+    }
+}
+
+impl HookStore for Memory {
+    fn hook_cursors(&self) -> Reply<'_, BTreeMap<String, Seq>> {
+        self.call(|tables| Ok(tables.hooks.clone()))
+    }
+
+    fn set_hooks(&self, hooks: Vec<(String, bool)>) -> Reply<'_, BTreeMap<String, Seq>> {
+        self.call(move |tables| Ok(tables.set_hooks(&hooks)))
+    }
+
+    fn hook_ran(&self, ran: HookRan) -> Reply<'_, ()> {
+        self.call(move |tables| {
+            tables.hook_ran(&ran);
+            Ok(())
+        })
     }
 }
 

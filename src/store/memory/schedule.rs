@@ -57,6 +57,7 @@ impl Tables {
             created_at: add.now,
         };
         let stored = Stored { schedule: schedule.clone(), env: new.env.clone() };
+        self.follow_hooks_of(&new.spec);
         self.schedules.insert(new.name.clone(), stored);
         self.note(Note::of_schedule(&new.name, ChangeKind::ScheduleAdded, add.now, add.by.clone()));
         Ok(schedule)

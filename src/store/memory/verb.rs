@@ -37,6 +37,7 @@ impl Tables {
         self.added += 1;
         let id = TaskId::new(self.added).expect("memory ends before the numbers do");
         let task = transition::added(id, add, schedule, standing, self.broken_state(standing));
+        self.follow_hooks_of(&task.spec);
         self.note(transition::add_note(&task, add));
         self.total(task.state);
         self.uuids.insert(task.uuid, id);

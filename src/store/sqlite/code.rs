@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::domain::attempt::Stream;
 use crate::domain::change::{Actor, ChangeKind};
+use crate::domain::hook::{HookEvent, TaskHooks};
 use crate::domain::id::TaskId;
 use crate::domain::outcome::{ExitStatus, ReasonCode};
 use crate::domain::progress::Progress;
@@ -222,6 +223,21 @@ impl FromSql for Cell<Vec<Limit>> {
         let words = value.as_str()?.split_terminator(',');
         words.map(|word| limit(word).ok_or_else(unreadable)).collect::<Result<_, _>>().map(Self)
     }
+}
+
+/// What is run when something happens to a task: events and lines in turn.
+impl FromSql for Cell<TaskHooks> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let pairs = Cell::<BTreeMap<String, String>>::column_result(value)?.0.into_iter();
+        let hooks = pairs.map(|(event, line)| Some((HookEvent::from_word(&event)?, line)));
+        hooks.collect::<Option<_>>().map(Self).ok_or_else(unreadable)
+    }
+}
+
+/// Writes what is run when something happens to a task; `None` if nothing is.
+pub(super) fn hooks(hooks: &TaskHooks) -> Option<Vec<u8>> {
+    let pairs = hooks.iter().flat_map(|(event, line)| [OsStr::new(event.as_str()), OsStr::new(line)]);
+    (!hooks.is_empty()).then(|| join(pairs))
 }
 
 /// How far an attempt said it is, as [`progress()`] writes it.

@@ -23,6 +23,7 @@ use crate::domain::queue::Queue;
 use crate::domain::schedule::Schedule;
 use crate::domain::task::{Environment, Task};
 use crate::domain::time::Timestamp;
+use crate::store::hook::HookRan;
 use crate::store::queue::{PauseQueues, PerQueue, QueueCount, SetQueue, SteerQueues, WeighQueue};
 use crate::store::schedule::{
     AddSchedule, Fire, Fired, PauseSchedules, PerSchedule, RemoveSchedules, ResumeSchedules, RunSchedule,
@@ -32,7 +33,7 @@ use crate::store::task::{
     Finish, Finished, Holdings, InFlight, Move, NotEdited, NotMoved, NotTold, Pause, PerTask, Progress, Prune, Renew,
     Start, Steer, Step, Steps, TaskFilter, TaskPage, TellProgress, Unclaim,
 };
-use crate::store::{ChangeStore, Error, QueueStore, Reply, ScheduleStore, Store, TaskStore};
+use crate::store::{ChangeStore, Error, HookStore, QueueStore, Reply, ScheduleStore, Store, TaskStore};
 
 mod check;
 mod code;
@@ -369,6 +370,20 @@ impl ScheduleStore for Sqlite {
 
     fn remove_schedules(&self, remove: RemoveSchedules) -> Reply<'_, PerSchedule> {
         self.write(move |part| part.remove_schedules(&remove))
+    }
+}
+
+impl HookStore for Sqlite {
+    fn hook_cursors(&self) -> Reply<'_, BTreeMap<String, Seq>> {
+        self.read(read::hook_cursors)
+    }
+
+    fn set_hooks(&self, hooks: Vec<(String, bool)>) -> Reply<'_, BTreeMap<String, Seq>> {
+        self.write(move |part| part.set_hooks(&hooks))
+    }
+
+    fn hook_ran(&self, ran: HookRan) -> Reply<'_, ()> {
+        self.write(move |part| part.hook_ran(&ran))
     }
 }
 

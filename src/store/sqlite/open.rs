@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::thread;
 
 use rusqlite::hooks::Wal;
@@ -110,8 +110,8 @@ pub(super) fn open_with(
         if spent { take_over(&db, now, migrations) } else { Err(error) }
     });
     let Taken { epoch, id, empty } = taken.map_err(fault)?;
-    let last = read::last_seq(&db).map_err(fault)?;
-    let store = Arc::new(serve(db, path, epoch, last, spent)?);
+    let (last, empties) = (read::last_seq(&db).map_err(fault)?, read::tells_empties(&db).map_err(fault)?.into());
+    let store = Arc::new(serve(db, path, epoch, empties, last, spent)?);
     Ok(Opened { store, unclean, backup, id, created, empty })
 }
 
@@ -143,7 +143,14 @@ fn take_over(db: &Connection, now: Timestamp, migrations: Migrations) -> rusqlit
 }
 
 /// Starts the threads. `spent`: what room was kept back is used already.
-fn serve(mut db: Connection, path: PathBuf, epoch: i64, last: Seq, spent: bool) -> Result<Sqlite, Error> {
+fn serve(
+    mut db: Connection,
+    path: PathBuf,
+    epoch: i64,
+    empties: AtomicBool,
+    last: Seq,
+    spent: bool,
+) -> Result<Sqlite, Error> {
     let pages = Arc::new(AtomicI32::new(0));
     #[cfg(test)]
     let commits = Arc::new(AtomicI32::new(0));
@@ -165,8 +172,18 @@ fn serve(mut db: Connection, path: PathBuf, epoch: i64, last: Seq, spent: bool) 
     let (closed_told, closed) = watch::channel(Closed::NotYet);
     let reserve = Reserve::take(&path, spent);
     let file = file_at(&path).ok_or_else(|| Error::Removed { path: path.clone() })?;
-    let writer =
-        Writer { db, reserve, path: path.clone(), file, epoch, last: last_told, closed: closed_told, pages, readers };
+    let writer = Writer {
+        db,
+        reserve,
+        path: path.clone(),
+        file,
+        epoch,
+        empties,
+        last: last_told,
+        closed: closed_told,
+        pages,
+        readers,
+    };
     let thread = thread::Builder::new().name("apex-store".to_owned()).spawn(move || writer.run(messages));
     // Nobody waits for the thread by its handle: closing waits until it says that it has closed.
     thread.map_err(|source| Error::Io { operation: "start the writer of", path: path.clone(), source })?;

@@ -27,7 +27,7 @@ const TASK: &str = "SELECT t.id, t.uuid, t.state, q.name, t.priority, t.position
     t.ended_at, t.exit_code, t.exit_signal, t.run_at, t.key, t.parent, t.name, t.argv, t.shell, t.cwd, e.names, t.umask,
     t.limits, t.stdin, t.stdin_path, t.stdin_upload, t.split_output, t.max_attempts, t.retry_delay, t.retry_backoff,
     t.retry_max_delay, t.retry_on_codes, t.on_interrupt, t.timeout, t.kill_signal, t.kill_grace,
-    t.output_limit, t.needs, t.schedule, t.progress
+    t.output_limit, t.needs, t.hooks, t.schedule, t.progress
     FROM task t JOIN queue q ON q.id = t.queue JOIN environment e ON e.id = t.environment WHERE t.id = ?1";
 
 /// A task without its attempts, and what is stored beside it.
@@ -156,7 +156,7 @@ fn task_of(row: &Row<'_>) -> rusqlite::Result<Stored> {
     Ok(Stored { task, cancel_reason })
 }
 
-/// Reads the columns from `argv` to `needs`, which tasks and schedules have in common, and returns the names of the
+/// Reads the columns from `argv` to `hooks`, which tasks and schedules have in common, and returns the names of the
 /// variables among them.
 pub(super) fn rest_of_spec(c: &mut Columns<'_, '_>, spec: &mut TaskSpec) -> rusqlite::Result<Arc<[String]>> {
     spec.argv = c.cell()?;
@@ -189,6 +189,7 @@ pub(super) fn rest_of_spec(c: &mut Columns<'_, '_>, spec: &mut TaskSpec) -> rusq
     spec.kill_grace = c.maybe()?;
     spec.output_limit = c.plain::<Option<u64>>()?;
     spec.needs = c.cell()?;
+    spec.hooks = c.maybe()?.unwrap_or_default();
     Ok(env_names)
 }
 
@@ -457,4 +458,15 @@ pub(super) fn queue_counts(db: &Connection) -> rusqlite::Result<Vec<QueueCount>>
 pub(super) fn last_seq(db: &Connection) -> rusqlite::Result<Seq> {
     let mut last = db.prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'change'")?;
     Ok(Seq(last.query_row([], |row| row.get(0)).optional()?.unwrap_or(0)))
+}
+
+/// Returns how far each hook came.
+pub(super) fn hook_cursors(db: &Connection) -> rusqlite::Result<BTreeMap<String, Seq>> {
+    let mut cursors = db.prepare_cached("SELECT name, cursor FROM hook")?;
+    cursors.query_map([], |row| Ok((row.get(0)?, Seq(row.get(1)?))))?.collect()
+}
+
+/// Returns whether a hook is told when a queue is empty.
+pub(super) fn tells_empties(db: &Connection) -> rusqlite::Result<bool> {
+    db.query_row("SELECT EXISTS (SELECT 1 FROM hook WHERE empties <> 0)", [], |row| row.get(0))
 }

@@ -152,11 +152,18 @@ const TABLES: &[(&str, Key)] = &[
     ("output", Key::Of("attempt", "attempt")),
     ("change", Key::Number("seq")),
     ("litter", Key::None),
+    ("hook", Key::None),
     ("total", Key::Number("id")),
 ];
 
-/// The version since which there are schedules.
-const SCHEDULES_SINCE: u32 = 7;
+/// Returns the version since which there is a table, as far as that matters.
+fn since(table: &str) -> u32 {
+    match table {
+        "schedule" => 7,
+        "hook" => 9,
+        _ => 0,
+    }
+}
 
 struct Salvage<'a> {
     new: &'a Connection,
@@ -192,7 +199,7 @@ impl Salvage<'_> {
         let known = match columns(old, table) {
             Ok(known) if !known.is_empty() => known,
             // One that is older than the table never had it.
-            _ if table == "schedule" && version(old).is_some_and(|version| version < SCHEDULES_SINCE) => return Ok(()),
+            _ if version(old).is_some_and(|version| version < since(table)) => return Ok(()),
             _ => {
                 self.losses.push(format!("table `{table}` cannot be read"));
                 return Ok(());

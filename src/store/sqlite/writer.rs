@@ -6,7 +6,7 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
@@ -153,6 +153,8 @@ pub(super) struct Writer {
     /// Which file it is: device and inode.
     pub(super) file: (u64, u64),
     pub(super) epoch: i64,
+    /// It is recorded when a queue is empty.
+    pub(super) empties: AtomicBool,
     pub(super) last: watch::Sender<Seq>,
     pub(super) closed: watch::Sender<Closed>,
     /// How many pages are in the write-ahead log, as of the last commit.
@@ -273,7 +275,7 @@ impl Writer {
         for job in group {
             run_apart("SAVEPOINT part")?;
             let written = self.db.total_changes();
-            let mut part = Part { db: &self.db, path: &self.path, last: None };
+            let mut part = Part { db: &self.db, path: &self.path, last: None, empties: &self.empties };
             let (error, is_clean) = match job.run(&mut part) {
                 Ok(()) => {
                     last = part.last.or(last);

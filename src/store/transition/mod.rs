@@ -12,6 +12,7 @@ use crate::domain::task::{State, Task};
 use crate::domain::time::Timestamp;
 
 mod edit;
+mod hook;
 mod place;
 mod progress;
 mod run;
@@ -22,6 +23,7 @@ mod table;
 mod wait;
 
 pub(super) use edit::edited;
+pub(super) use hook::hook_failed;
 pub(super) use place::{may_move, moved};
 pub(super) use progress::progressed;
 pub(super) use run::{Adding, add_note, added, claim, finish, hashed, made, start, unclaim};
@@ -79,6 +81,15 @@ impl Note {
     /// Says why.
     pub(super) fn because(self, reason: Option<String>) -> Self {
         Self { reason, ..self }
+    }
+
+    /// Returns the task that has ended by this.
+    pub(super) fn ends(&self) -> Option<TaskId> {
+        let was_open = self.from.is_some_and(|from| !from.is_ended());
+        match self.subject {
+            Subject::Task(id) if was_open && self.to.is_some_and(State::is_ended) => Some(id),
+            _ => None,
+        }
     }
 
     pub(super) fn numbered(self, seq: Seq) -> Change {

@@ -57,6 +57,7 @@ fn a_task_with_an_attempt_and_its_output() {
       progress: null
       expected_ms: null
       eta_ms: null
+      hooks: {}
       attempts: [
         {
           attempt: 1
@@ -133,6 +134,7 @@ fn a_task_that_never_ran_has_every_key_too() {
       progress: null
       expected_ms: null
       eta_ms: null
+      hooks: {}
       attempts: []
     }
     "#);

@@ -25,6 +25,7 @@ mod exit;
 mod files;
 mod filter;
 mod flags;
+mod hook;
 mod input;
 mod json;
 mod limit;

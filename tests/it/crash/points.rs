@@ -16,7 +16,7 @@ use crate::support::{PATIENCE, Run, World, eventually, process_state, signal};
 /// So many worlds at once: each of them mostly waits.
 const WORLDS: usize = 6;
 
-const CONFIG: &str = "[daemon]\nmax_concurrent = 6\n[queues.one]\nslots = 1\n[shutdown]\nkill_grace = \"200ms\"\n";
+const CONFIG: &str = "[daemon]\nmax_concurrent = 6\n[queues.one]\nslots = 1\n[shutdown]\nkill_grace = \"200ms\"\n[[hooks]]\nname = \"tell\"\non = \"start\"\ncommand = [\"true\"]\n";
 
 /// What a process comes by only once in its life, when it starts or when it ends. A guardian begins another life when it
 /// becomes another program, which it does between two apexds.

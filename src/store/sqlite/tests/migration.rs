@@ -28,8 +28,7 @@ async fn life(store: Arc<dyn Store>) -> Arc<dyn Store> {
     let mut first = full_task(TaskUuid(uuid::Uuid::from_u128(1)));
     (first.spec.after, first.spec.after_any) = (Vec::new(), Vec::new());
     // There was none then.
-    first.spec.output_limit = None;
-    first.spec.needs = Needs::default();
+    (first.spec.output_limit, first.spec.hooks, first.spec.needs) = (None, Default::default(), Needs::default());
     world.added(first).await;
     let retry = RetryPolicy { max_attempts: 3, on_interrupt: OnInterrupt::Rerun, ..RetryPolicy::default() };
     for _ in 0..4 {

@@ -154,6 +154,7 @@ impl<'a> Inserting<'a> {
         if self.limits.0 != task.spec.limits {
             self.limits = (task.spec.limits.clone(), limits(&task.spec.limits));
         }
+        part.follow_hooks_of(&task.spec)?;
         write::insert(&mut self.statement, &task, queue, environment, &self.limits.1)?;
         write::labels(part.db, &task)?;
         write::edges(part.db, id, &edges)?;

@@ -53,6 +53,7 @@ impl Part<'_> {
             self.give_environment(id, new)?;
         }
         let note = transition::edited(&mut task, edit, env_names, standing, wish.by.clone(), wish.now);
+        self.follow_hooks_of(&task.spec)?;
         write::spec(self.db, &task)?;
         self.db.prepare_cached("DELETE FROM label WHERE task = ?1")?.execute([id.as_i64()])?;
         write::labels(self.db, &task)?;

@@ -1,9 +1,10 @@
 //! The verbs that change something, each inside the transaction of the writer.
 //!
 //! Here stands what they share, and the add; then `bulk` (many adds in one), `claim`, `run` (from there to the end), `wait`
-//! (what waits for the clock or for others), `steer` (what people ask for), `place`, `edit`, `progress`, `queue` and `schedule`.
+//! (what waits for the clock or for others), `steer` (what people ask for), `place`, `edit`, `progress`, `hook`, `queue` and `schedule`.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -25,6 +26,7 @@ mod bulk;
 mod claim;
 mod edit;
 mod expire;
+mod hook;
 mod place;
 mod progress;
 mod queue;
@@ -71,11 +73,18 @@ pub(super) struct Part<'a> {
     pub(super) path: &'a Path,
     /// The number of the last change that was appended in this part.
     pub(super) last: Option<Seq>,
+    /// It is recorded when a queue is empty: a hook is for that.
+    pub(super) empties: &'a AtomicBool,
 }
 
 impl Part<'_> {
     fn note(&mut self, note: Note) -> rusqlite::Result<()> {
         self.last = Some(write::change(self.db, &note)?);
+        if self.empties.load(Ordering::Relaxed)
+            && let Some(id) = note.ends()
+        {
+            self.note_empty(id, note.at)?;
+        }
         Ok(())
     }
 
@@ -177,6 +186,7 @@ impl Part<'_> {
         if task.reason.is_some() {
             write::task(self.db, &task, None)?;
         }
+        self.follow_hooks_of(&task.spec)?;
         self.note(transition::add_note(&task, add))?;
         crash_point("apexd.add.written");
         Ok(Added { task, created: true })

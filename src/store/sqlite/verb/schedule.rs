@@ -28,6 +28,7 @@ impl Part<'_> {
         let queue = self.queue_of(&new.spec.queue)?;
         let environment = write::environment(self.db, &new.env)?;
         schedule::insert(self.db, add, queue, environment)?;
+        self.follow_hooks_of(&new.spec)?;
         self.note(Note::of_schedule(&new.name, ChangeKind::ScheduleAdded, add.now, add.by.clone()))?;
         self.schedule(&new.name)
     }

@@ -1,0 +1,248 @@
+//! One hook, which follows the feed by its cursor.
+
+use std::ffi::OsString;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::domain::change::{Change, ChangePage};
+use crate::domain::hook::{DEFAULT_TIMEOUT, Deed, Hook, HookEvent, HookFailed, HookRan, OF_TASKS, Occasion};
+use crate::domain::id::Seq;
+use crate::domain::queue::Queue;
+use crate::domain::task::Task;
+use crate::engine::hook::{AGAIN_AFTER, HookWorld};
+use crate::engine::{Error, Handle};
+use crate::fault::crash_point;
+use crate::link::{HOOK_MARK, MARK};
+use crate::process::Helper;
+
+/// So many changes are read at a time.
+const PAGE: usize = 256;
+/// After so many changes that were nothing to it the cursor is stored all the same, so that the next apexd need not read them again.
+const STORE_EVERY: u64 = 2_000;
+
+/// What the hooks of tasks are called where those of the configuration have their names.
+pub(super) const OF_A_TASK: &str = "*task";
+
+/// For whom the feed is followed.
+pub(super) enum What {
+    /// A hook of the configuration.
+    Configured(Hook),
+    /// The hooks that tasks have of their own.
+    OfTasks,
+}
+
+/// Something that is to be run.
+struct Call {
+    occasion: Occasion,
+    deed: Deed,
+    timeout: Duration,
+}
+
+/// Follows the feed for one hook.
+pub(super) struct Follower {
+    pub(super) handle: Handle,
+    pub(super) world: Arc<HookWorld>,
+    /// As many may run as there is room for.
+    pub(super) room: Arc<Semaphore>,
+    pub(super) stop: CancellationToken,
+    pub(super) what: What,
+    /// The last change that was looked at.
+    pub(super) cursor: Seq,
+    /// The last one of which that is stored.
+    pub(super) stored: Seq,
+}
+
+impl Follower {
+    /// Runs the hook for one change after the other, until it is told to stop.
+    pub(super) async fn follow(mut self) {
+        let mut changes = self.handle.changes();
+        loop {
+            changes.mark_unchanged();
+            match self.go_on().await {
+                Ok(true) => {}
+                Ok(false) => {
+                    let stopped = self.stop.cancelled();
+                    tokio::select! {
+                        () = stopped => return,
+                        changed = changes.changed() => if changed.is_err() { return },
+                    }
+                }
+                Err(error) => {
+                    if !matches!(error, Error::Store(crate::store::Error::Closed)) {
+                        warn!(%error, "Cannot go on with hook {} at the moment", self.name());
+                    }
+                    tokio::select! {
+                        () = self.stop.cancelled() => return,
+                        () = tokio::time::sleep(AGAIN_AFTER) => {}
+                    }
+                }
+            }
+            if self.stop.is_cancelled() {
+                return;
+            }
+        }
+    }
+
+    /// Looks at the next changes; returns whether there may be more at once.
+    async fn go_on(&mut self) -> Result<bool, Error> {
+        let ChangePage { changes, gap } = self.handle.changes_after(self.cursor, PAGE).await?;
+        if let Some(gap) = gap {
+            // Only what nobody has looked at for as long as things are kept.
+            info!("Hook {} goes on after change {}; those before are forgotten", self.name(), gap.0);
+            self.cursor = self.cursor.max(gap);
+        }
+        let is_more = changes.len() == PAGE;
+        for change in changes {
+            let seq = change.seq;
+            let calls = self.calls(&change).await?;
+            if !calls.is_empty() {
+                let mut failed = Vec::new();
+                for call in calls {
+                    let Ok(_room) = self.room.clone().acquire_owned().await else { return Ok(false) };
+                    if self.stop.is_cancelled() {
+                        return Ok(false);
+                    }
+                    failed.extend(self.run(call).await);
+                }
+                let failed = (!failed.is_empty()).then(|| HookFailed {
+                    task: change.task,
+                    queue: change.queue.clone(),
+                    attempt: change.attempt,
+                    reason: failed.join("; "),
+                });
+                self.store(seq, failed).await?;
+                crash_point("apexd.hook.committed");
+            }
+            self.cursor = seq;
+            if self.stop.is_cancelled() {
+                return Ok(false);
+            }
+        }
+        if self.cursor.0 >= self.stored.0.saturating_add(STORE_EVERY) {
+            self.store(self.cursor, None).await?;
+        }
+        Ok(is_more)
+    }
+
+    /// Stores how far it came. A disk that is full may be so for days: then it is tried again, and the hook not run once more.
+    async fn store(&mut self, until: Seq, failed: Option<HookFailed>) -> Result<(), Error> {
+        loop {
+            let (hook, now) = (self.name().to_owned(), (self.handle.shared.world.now)());
+            let ran = HookRan { hook, until, failed: failed.clone(), now };
+            match self.handle.shared.store.hook_ran(ran).await {
+                Ok(()) => break,
+                Err(error @ crate::store::Error::Closed) => return Err(error.into()),
+                Err(error) => {
+                    crate::engine::job::tell("Cannot keep how far a hook came", &error);
+                    tokio::select! {
+                        () = self.stop.cancelled() => return Err(error.into()),
+                        () = tokio::time::sleep(AGAIN_AFTER) => {}
+                    }
+                }
+            }
+        }
+        (self.cursor, self.stored) = (until, until);
+        Ok(())
+    }
+
+    fn name(&self) -> &str {
+        match &self.what {
+            What::Configured(hook) => &hook.name,
+            What::OfTasks => OF_TASKS,
+        }
+    }
+
+    /// Returns what is to be run because of a change.
+    async fn calls(&self, change: &Change) -> Result<Vec<Call>, Error> {
+        match &self.what {
+            What::Configured(hook) => {
+                let Some(event) = hook.event_of(change) else { return Ok(Vec::new()) };
+                let (task, queue) = self.look(change).await?;
+                if !hook.is_for(queue.as_ref().map(|queue| queue.name.as_str())) {
+                    return Ok(Vec::new());
+                }
+                let occasion = Occasion { hook: hook.name.clone(), event, change: change.clone(), task, queue };
+                Ok(vec![Call { occasion, deed: hook.deed.clone(), timeout: hook.timeout }])
+            }
+            What::OfTasks => {
+                if change.task.is_none() || !HookEvent::OF_TASK.into_iter().any(|event| event.is(change)) {
+                    return Ok(Vec::new());
+                }
+                let (Some(task), queue) = self.look(change).await? else { return Ok(Vec::new()) };
+                let meant = task.spec.hooks.iter().filter(|(event, _)| event.is(change));
+                let call = |(event, line): (&HookEvent, &String)| {
+                    let deed = Deed::Line(line.clone());
+                    let (hook, change, task) = (OF_A_TASK.to_owned(), change.clone(), Some(task.clone()));
+                    let occasion = Occasion { hook, event: *event, change, task, queue: queue.clone() };
+                    Call { occasion, deed, timeout: DEFAULT_TIMEOUT }
+                };
+                Ok(meant.map(call).collect())
+            }
+        }
+    }
+
+    /// Returns the task and the queue that something has happened to, as they stand now.
+    async fn look(&self, change: &Change) -> Result<(Option<Task>, Option<Queue>), Error> {
+        let store = &self.handle.shared.store;
+        let task = match change.task {
+            Some(id) => store.task(id).await?,
+            None => None,
+        };
+        let name = task.as_ref().map(|task| task.spec.queue.clone()).or_else(|| change.queue.clone());
+        let Some(name) = name else { return Ok((task, None)) };
+        if task.is_some() {
+            return Ok((task, Some(Queue { name, ..Queue::default() })));
+        }
+        let queue = store.queues().await?.into_iter().find(|queue| queue.name == name);
+        Ok((None, Some(queue.unwrap_or(Queue { name, ..Queue::default() }))))
+    }
+
+    /// Runs a hook to its end; returns what went wrong.
+    async fn run(&self, call: Call) -> Option<String> {
+        let Call { occasion, deed, timeout } = call;
+        let argv = match deed {
+            Deed::Run(argv) => argv,
+            Deed::Line(line) => ["/bin/sh", "-c", &line].map(OsString::from).to_vec(),
+            // Where there is nothing to show it, that was told when the hook was read.
+            Deed::Notify => (self.world.notify)(&occasion)?,
+        };
+        let env = self.environment(&occasion);
+        let cwd = self.handle.shared.project.clone();
+        let helper = Helper { argv, env, cwd, input: (self.world.describe)(&occasion), timeout };
+        let error = helper.run().await.err()?;
+        let Occasion { hook, event, change, .. } = &occasion;
+        warn!(task_id = change.task.map(|id| id.get()), seq = change.seq.0, "Hook {hook} failed: {error}");
+        let whose = if matches!(self.what, What::OfTasks) { "its hook".to_owned() } else { format!("hook {hook}") };
+        Some(format!("{whose} on {} (change {}): {error}", event.as_str(), change.seq.0))
+    }
+
+    /// Returns the environment of a hook. None of its variables is one by which a task knows itself: a hook is no task.
+    fn environment(&self, occasion: &Occasion) -> Vec<(OsString, OsString)> {
+        let shared = &self.handle.shared;
+        let mut env = self.world.env.clone();
+        let mut set = |name: &str, value: OsString| env.push((name.into(), value));
+        set(MARK, HOOK_MARK.to_string().into());
+        set("APEX_PROJECT_PATH", shared.project.clone().into());
+        set("APEX_SOCKET", shared.socket.clone().into());
+        set("APEX_HOOK", occasion.hook.clone().into());
+        set("APEX_EVENT", occasion.event.as_str().into());
+        set("APEX_EVENT_SEQ", occasion.change.seq.0.to_string().into());
+        if let Some(id) = occasion.change.task {
+            set("APEX_EVENT_TASK", id.to_string().into());
+        }
+        if let Some(attempt) = occasion.change.attempt {
+            set("APEX_EVENT_ATTEMPT", attempt.to_string().into());
+        }
+        if let Some(queue) = &occasion.queue {
+            set("APEX_EVENT_QUEUE", queue.name.clone().into());
+        }
+        if let Some(task) = &occasion.task {
+            set("APEX_EVENT_STATE", task.state.shown().as_str().into());
+        }
+        env
+    }
+}

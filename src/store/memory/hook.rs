@@ -1,0 +1,51 @@
+//! How far hooks came.
+
+use std::collections::BTreeMap;
+
+use crate::domain::change::{Actor, ChangeKind};
+use crate::domain::hook::OF_TASKS;
+use crate::domain::id::{Seq, TaskId};
+use crate::domain::task::TaskSpec;
+use crate::domain::time::Timestamp;
+use crate::store::hook::HookRan;
+use crate::store::memory::Tables;
+use crate::store::transition::{self, Note};
+
+impl Tables {
+    pub(super) fn set_hooks(&mut self, hooks: &[(String, bool)]) -> BTreeMap<String, Seq> {
+        let tasks = self.tasks.values().any(|entry| !entry.task.spec.hooks.is_empty());
+        let has_own = tasks || self.schedules.values().any(|stored| !stored.schedule.spec.hooks.is_empty());
+        let is_known = |name: &String| hooks.iter().any(|(known, _)| known == name);
+        self.hooks.retain(|name, _| if name == OF_TASKS { has_own } else { is_known(name) });
+        for (name, _) in hooks {
+            self.hooks.entry(name.clone()).or_insert(self.last);
+        }
+        self.empties = hooks.iter().any(|(_, empties)| *empties);
+        self.hooks.clone()
+    }
+
+    pub(super) fn hook_ran(&mut self, ran: &HookRan) {
+        let Some(cursor) = self.hooks.get_mut(&ran.hook) else { return };
+        *cursor = (*cursor).max(ran.until);
+        if let Some(failed) = &ran.failed {
+            let state = failed.task.and_then(|id| self.tasks.get(&id)).map(|entry| entry.task.state);
+            self.note(transition::hook_failed(failed, state, ran.now));
+        }
+    }
+
+    /// Remembers from where on the hooks of tasks are to be followed, if this is the first that has some.
+    pub(super) fn follow_hooks_of(&mut self, spec: &TaskSpec) {
+        if !spec.hooks.is_empty() {
+            self.hooks.entry(OF_TASKS.to_owned()).or_insert(self.last);
+        }
+    }
+
+    /// Records that the queue of a task that has just ended is empty, if it is.
+    pub(super) fn note_empty(&mut self, id: TaskId, at: Timestamp) {
+        let Some(queue) = self.tasks.get(&id).map(|entry| entry.task.spec.queue.clone()) else { return };
+        let mut of_queue = self.tasks.values().filter(|entry| entry.task.spec.queue == queue);
+        if of_queue.all(|entry| entry.task.state.is_ended()) {
+            self.note(Note::of_queue(&queue, ChangeKind::QueueEmptied, at, Actor::Daemon));
+        }
+    }
+}

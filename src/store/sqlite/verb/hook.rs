@@ -1,0 +1,81 @@
+//! How far hooks came.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+
+use rusqlite::{OptionalExtension, params};
+
+use crate::domain::change::ChangeKind;
+use crate::domain::hook::OF_TASKS;
+use crate::domain::id::{Seq, TaskId};
+use crate::domain::task::TaskSpec;
+use crate::domain::time::Timestamp;
+use crate::fault::crash_point;
+use crate::store::hook::HookRan;
+use crate::store::sqlite::code::int;
+use crate::store::sqlite::verb::{Part, Undone};
+use crate::store::sqlite::{read, write};
+use crate::store::transition::{self, Note};
+
+impl Part<'_> {
+    pub(in crate::store::sqlite) fn set_hooks(
+        &mut self,
+        hooks: &[(String, bool)],
+    ) -> Result<BTreeMap<String, Seq>, Undone> {
+        let last = int(read::last_seq(self.db)?.0);
+        for name in read::hook_cursors(self.db)?.into_keys() {
+            if name != OF_TASKS && hooks.iter().all(|(known, _)| *known != name) {
+                self.db.prepare_cached("DELETE FROM hook WHERE name = ?1")?.execute([name])?;
+            }
+        }
+        let of_tasks = "DELETE FROM hook WHERE name = ?1 AND NOT EXISTS (SELECT 1 FROM task WHERE hooks IS NOT NULL)
+            AND NOT EXISTS (SELECT 1 FROM schedule WHERE hooks IS NOT NULL)";
+        self.db.prepare_cached(of_tasks)?.execute([OF_TASKS])?;
+        for (name, empties) in hooks {
+            let sql = "INSERT INTO hook (name, cursor, empties) VALUES (?1, ?2, ?3)
+                ON CONFLICT (name) DO UPDATE SET empties = ?3";
+            self.db.prepare_cached(sql)?.execute(params![name, last, empties])?;
+        }
+        self.empties.store(hooks.iter().any(|(_, empties)| *empties), Ordering::Relaxed);
+        Ok(read::hook_cursors(self.db)?)
+    }
+
+    pub(in crate::store::sqlite) fn hook_ran(&mut self, ran: &HookRan) -> Result<(), Undone> {
+        let sql = "UPDATE hook SET cursor = max(cursor, ?2) WHERE name = ?1";
+        if self.db.prepare_cached(sql)?.execute(params![ran.hook, int(ran.until.0)])? == 0 {
+            return Ok(());
+        }
+        if let Some(failed) = &ran.failed {
+            let state = match failed.task {
+                Some(id) => read::state(self.db, id)?,
+                None => None,
+            };
+            self.note(transition::hook_failed(failed, state, ran.now))?;
+        }
+        crash_point("apexd.hook.written");
+        Ok(())
+    }
+
+    /// Remembers from where on the hooks of tasks are to be followed, if this is the first that has some.
+    pub(super) fn follow_hooks_of(&self, spec: &TaskSpec) -> rusqlite::Result<()> {
+        if spec.hooks.is_empty() {
+            return Ok(());
+        }
+        let last = int(read::last_seq(self.db)?.0);
+        let sql = "INSERT OR IGNORE INTO hook (name, cursor, empties) VALUES (?1, ?2, 0)";
+        self.db.prepare_cached(sql)?.execute(params![OF_TASKS, last])?;
+        Ok(())
+    }
+
+    /// Records that the queue of a task that has just ended is empty, if it is.
+    pub(super) fn note_empty(&mut self, id: TaskId, at: Timestamp) -> rusqlite::Result<()> {
+        let sql = "SELECT q.id, q.name FROM task t JOIN queue q ON q.id = t.queue WHERE t.id = ?1";
+        let queue = self.db.prepare_cached(sql)?.query_row([id.as_i64()], |row| Ok((row.get(0)?, row.get(1)?)));
+        let Some((queue, name)): Option<(i64, String)> = queue.optional()? else { return Ok(()) };
+        if read::unended_in(self.db, queue)? == 0 {
+            let note = Note::of_queue(&name, ChangeKind::QueueEmptied, at, crate::domain::change::Actor::Daemon);
+            self.last = Some(write::change(self.db, &note)?);
+        }
+        Ok(())
+    }
+}
