@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::domain::id::TaskId;
 use crate::domain::outcome::ExitStatus;
+use crate::domain::resource::{InvalidResource, Needs};
 use crate::domain::time::Timestamp;
 
 /// What follows when apex itself cut a task off, or lost sight of it.
@@ -205,6 +206,8 @@ pub struct TaskSpec {
     pub after: Vec<TaskId>,
     /// Runs when all of these have ended.
     pub after_any: Vec<TaskId>,
+    /// What it needs of the resources that there are, while it runs.
+    pub needs: Needs,
 }
 
 /// The queue a task is in when none is named.
@@ -234,6 +237,7 @@ impl TaskSpec {
             run_at: None,
             after: Vec::new(),
             after_any: Vec::new(),
+            needs: Needs::default(),
         }
     }
 
@@ -278,6 +282,7 @@ impl TaskSpec {
         if self.umask > 0o777 {
             return Err(InvalidSpec::Umask(self.umask));
         }
+        self.needs.check()?;
         Ok(())
     }
 }
@@ -364,6 +369,9 @@ pub enum InvalidSpec {
     /// Not a file mode creation mask.
     #[error("umask {0:o} is not between 0 and 777")]
     Umask(u32),
+    /// What is needed cannot be.
+    #[error(transparent)]
+    Needs(#[from] InvalidResource),
     /// An environment variable cannot be passed on.
     #[error("environment variable `{0}` has an empty name, or a `=` or NUL byte where none may be")]
     EnvName(String),
