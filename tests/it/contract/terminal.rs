@@ -303,3 +303,24 @@ fn run_attaches_on_a_terminal() {
     let run = world.apex(["run", "--pty", "--", "sh", "-c", "tty -s && echo terminal"]).expect(0);
     assert_eq!(run.stdout, "terminal\r\n");
 }
+
+/// Row: commands on tasks / task attach, survives
+#[test]
+fn without_an_apexd_the_last_words_are_kept_and_nothing_is_left() {
+    let world = World::started();
+    let id = terminal(&world, "trap 'seq 3000; echo last words; exit' TERM; echo begun; while :; do sleep 0.05; done");
+    let pipe = world.add_with(&["--stdin", "open"], "exec cat");
+    eventually("it has begun", || output(&world, id).contains("begun"));
+    world.until_state(pipe, "running");
+    world.forbid_starts();
+    kill(Pid::from_raw(world.apexd_pid()), Signal::SIGKILL).unwrap();
+    eventually("nothing is started any more", || world.dot_apex().join("daemon.failed").exists());
+    kill(Pid::from_raw(world.guardian_pid()), Signal::SIGTERM).unwrap();
+    world.until_empty();
+    world.allow_starts();
+    world.apex(["daemon", "start"]).expect(0);
+    assert_eq!(world.state(id), "interrupted");
+    assert!(output(&world, id).ends_with("3000\r\nlast words\r\n"), "{}", output(&world, id));
+    let left: Vec<_> = std::fs::read_dir(world.dot_apex().join("keepers")).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
