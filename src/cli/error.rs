@@ -23,7 +23,7 @@ pub struct Failure {
     /// What led to it, the nearest first.
     pub causes: Vec<String>,
     /// What was typed, and below it a line that points at the place that is wrong.
-    pub pointer: Option<[String; 2]>,
+    pub pointer: Option<Box<[String; 2]>>,
     /// How the program ends.
     pub exit: Exit,
     /// Nobody reads what is printed any more. Nothing is told then.
@@ -94,7 +94,7 @@ impl Failure {
         for cause in &self.causes {
             write!(text, "\n  caused by: {}", neutralize(cause)).expect("writing to a String cannot fail");
         }
-        for line in self.pointer.iter().flatten() {
+        for line in self.pointer.iter().flat_map(|lines| lines.iter()) {
             write!(text, "\n    {}", neutralize(line)).expect("writing to a String cannot fail");
         }
         if let Some(hint) = &self.problem.hint {

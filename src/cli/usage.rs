@@ -101,7 +101,7 @@ pub fn invalid_value(name: &str, typed: &str, source: &(dyn StdError + 'static))
 fn because(flag: &str, typed: &str, source: &(dyn StdError + 'static), cause: String) -> Failure {
     let mut failure = Failure::usage(format!("invalid value `{typed}` for `{flag}`"));
     failure.causes.push(cause);
-    failure.pointer = source.downcast_ref().and_then(condition::Error::pointer);
+    failure.pointer = source.downcast_ref().and_then(condition::Error::pointer).map(Box::new);
     match hint(flag, typed, source) {
         Some(hint) => failure.with_hint(hint),
         None => failure,

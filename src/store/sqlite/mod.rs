@@ -1,7 +1,7 @@
 //! Remembers in a SQLite database: for good.
 //!
 //! Reading order: `guard` (looks before anything is written) → `schema` (makes and migrates) → `writer` (the one thread
-//! that writes, group commit) → `reserve` (room for when the disk is full) → `step` (several verbs together) → `verb` (what a verb does in its transaction) → `write`, `read`, `list`, `schedule`, `code` (rows)
+//! that writes, group commit) → `reserve` (room for when the disk is full) → `step` (several verbs together) → `verb` (what a verb does in its transaction) → `write`, `read`, `list`, `condition`, `sort`, `schedule`, `code` (rows)
 //! → `pool` (readers of the daemon) → `reader` (of a client without a daemon) → `check`, `copy`,
 //! `recover` (what a person does with a database).
 //!
@@ -40,6 +40,7 @@ mod condition;
 mod copy;
 mod fault;
 mod guard;
+mod known;
 mod list;
 mod open;
 mod pool;

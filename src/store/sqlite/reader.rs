@@ -15,7 +15,7 @@ use crate::domain::task::Task;
 use crate::store::Error;
 use crate::store::sqlite::code::Columns;
 use crate::store::sqlite::guard::{self, Found};
-use crate::store::sqlite::{check, fault, list, pool, read, schedule, schema};
+use crate::store::sqlite::{check, fault, known, list, pool, read, schedule, schema};
 use crate::store::task::{Counts, Holdings, TaskFilter, TaskPage};
 
 /// Opens the database at `path` for reading; `None` if there is none. Nothing is made or changed, whether a daemon is
@@ -90,6 +90,17 @@ impl Reader {
     /// Returns how many there are of each.
     pub fn counts(&mut self) -> Result<Counts, Error> {
         self.read(read::counts)
+    }
+
+    /// Returns names of tasks that begin so, in their order, at most `limit`.
+    pub fn names(&mut self, beginning: &str, limit: usize) -> Result<Vec<String>, Error> {
+        self.read(|db| known::names(db, beginning, limit))
+    }
+
+    /// Returns labels, key and value, whose keys begin so, in their order, at most `limit`; with a value those of that key whose
+    /// values begin so.
+    pub fn labels(&mut self, key: &str, value: Option<&str>, limit: usize) -> Result<Vec<(String, String)>, Error> {
+        self.read(|db| known::labels(db, key, value, limit))
     }
 
     /// Returns the changes after `since`, oldest first, at most `limit`.

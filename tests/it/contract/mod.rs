@@ -11,6 +11,7 @@ use crate::support::{Run, World, run};
 mod add;
 mod bulk;
 mod command;
+mod complete;
 mod config;
 mod daemon;
 mod database;
