@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -110,6 +110,8 @@ pub(super) struct Shared {
     pub(super) mounts: Mutex<Mounts>,
     /// Starts that are being prepared and are not wanted any more.
     pub(super) abandoned: Mutex<HashSet<AssignmentId>>,
+    /// How many waits inside tasks there were: each has its number.
+    pub(super) waits: AtomicU64,
     pub(super) run_time: Mutex<RunTime>,
     pub(super) pulse: Mutex<Pulse>,
     /// The processes of attempts that outlived their guardian, found when first asked for: later ones are this one's.
@@ -151,6 +153,7 @@ impl Shared {
             tidying: tokio::sync::Mutex::default(),
             mounts: Mutex::default(),
             abandoned: Mutex::default(),
+            waits: AtomicU64::new(0),
             run_time: Mutex::default(),
             pulse: Mutex::default(),
             outlived: tokio::sync::OnceCell::new(),

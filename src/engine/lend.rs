@@ -14,7 +14,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
@@ -25,9 +25,6 @@ use crate::domain::resource::{Free, Granted};
 use crate::engine::Handle;
 use crate::engine::core::{Answer, Core, Ticket};
 use crate::engine::handle::Command;
-
-/// Tells the waits of one apexd apart.
-static WAITS: AtomicU64 = AtomicU64::new(0);
 
 /// Stands for one wait inside a task. Dropped, it is over without an answer.
 pub struct Lending {
@@ -45,7 +42,7 @@ impl Handle {
     /// Says that somebody waits inside an attempt: until the wait is over its slot and its resources are lent. Fine for an
     /// attempt that does not run, which lends nothing.
     pub async fn lend(&self, attempt: AssignmentId) -> Lending {
-        let wait = WAITS.fetch_add(1, Ordering::Relaxed);
+        let wait = self.shared.waits.fetch_add(1, Ordering::Relaxed);
         // One that has ended lends nothing, and nobody has to know.
         let sent = self.send(Command::Lend { attempt, wait }).await;
         Lending { handle: sent.is_ok().then(|| self.clone()), wait }

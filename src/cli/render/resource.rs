@@ -1,21 +1,31 @@
 //! Resources, in words.
 
 use crate::cli::render::distance;
+use crate::cli::render::table::{Align, Cell, Column, Table, cut};
 use crate::domain::id::TaskId;
 use crate::domain::resource::{Amount, ResourceState, ResourceWait, Resources};
 use crate::domain::task::Task;
 use crate::domain::text::neutralize;
 use crate::domain::time::Timestamp;
 
-/// Returns the resources in few words, `gpu 1 of 2, mem 8GiB of 24GiB`; `None` if there are none.
-pub fn overview(resources: &Resources) -> Option<String> {
-    let state = |resource: &ResourceState| {
+/// Returns the lines of the status screen for the resources, a line each; `None` if there are none.
+pub fn overview(resources: &Resources, width: Option<usize>) -> Option<String> {
+    if resources.all.is_empty() {
+        return None;
+    }
+    let columns = vec![Column::new("NAME", Align::Left), Column::new("USED", Align::Left)];
+    let mut table = Table::new(columns).indented(2);
+    for resource in &resources.all {
         let held = Amount::new(resource.held, resource.total.is_size());
-        format!("{} {held} of {} used", neutralize(&resource.name), resource.total)
-    };
-    let all: Vec<String> = resources.all.iter().map(state).collect();
-    (!all.is_empty()).then(|| all.join(", "))
+        let name = neutralize(&resource.name);
+        let name = width.map_or_else(|| name.to_string(), |width| cut(&name, (width / 3).max(NAME_WIDTH_MIN)));
+        table.push(vec![Cell::new(name), Cell::new(format!("{held} of {} used", resource.total))]);
+    }
+    Some(table.draw(width))
 }
+
+/// What a name may take at least.
+const NAME_WIDTH_MIN: usize = 10;
 
 /// Returns what a task that is ready waits for of its resources, in a sentence without its subject; `None` if all of it is
 /// there.
@@ -106,8 +116,9 @@ mod tests {
 
     #[test]
     fn what_is_wanting_is_named_with_what_there_is() {
-        assert_eq!(overview(&resources(1)).unwrap(), "gpu 1 of 2 used, mem 1GiB of 8GiB used");
-        assert_eq!(overview(&Resources::default()), None);
+        let lines = anstream::adapter::strip_str(&overview(&resources(1), None).unwrap()).to_string();
+        assert!(lines.contains("gpu") && lines.contains("1 of 2 used") && lines.contains("1GiB of 8GiB used"), "{lines}");
+        assert_eq!(overview(&Resources::default(), None), None);
         assert_eq!(told("gpu=1,mem=7GiB", &resources(1)), None);
         let text = told("gpu=2", &resources(1)).unwrap();
         assert_eq!(text, "waits for resource `gpu`: it needs 2, and 1 of 2 is free");

@@ -69,8 +69,9 @@ pub fn screen(screen: &Screen, project: &Project, now: Timestamp, width: Option<
     if let Some(lacking) = screen.daemon.as_ref().and_then(|status| status.held_up.as_ref()) {
         sheet.topic("held up", neutralize(lacking));
     }
-    if let Some(overview) = resource::overview(&screen.resources) {
-        sheet.topic("resources", overview);
+    if let Some(overview) = resource::overview(&screen.resources, width) {
+        sheet.topic("resources", "");
+        sheet.block(Some(overview));
     }
     if let Some(next) = window::next(&screen.windows, now) {
         sheet.topic("windows", next);
