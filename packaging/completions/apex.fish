@@ -95,6 +95,11 @@ complete -c apex -n "__fish_apex_using_subcommand run" -l timeout -d 'End an att
 complete -c apex -n "__fish_apex_using_subcommand run" -l output-limit -d 'End an attempt that writes more than this, as in `100MiB`; `0B` for no limit' -r
 complete -c apex -n "__fish_apex_using_subcommand run" -l kill-signal -d 'Ask it to end by this signal [default: TERM]' -r
 complete -c apex -n "__fish_apex_using_subcommand run" -l kill-grace -d 'Kill it when it has not ended so long after that' -r
+complete -c apex -n "__fish_apex_using_subcommand run" -l nice -d 'Let others have the processors first: its niceness, from -20 to 19' -r
+complete -c apex -n "__fish_apex_using_subcommand run" -l cpus -d 'Keep it to these processors, as in `0-3,8`' -r
+complete -c apex -n "__fish_apex_using_subcommand run" -l rlimit -d 'Limit each of its processes, as in `nofile=1024`, `as=4GiB`, `cpu=10m`, or `nofile=1024:4096` for soft and hard' -r
+complete -c apex -n "__fish_apex_using_subcommand run" -l memory -d 'End it when all of it together uses more memory than this, as in `2GiB`; `0B` for no limit' -r
+complete -c apex -n "__fish_apex_using_subcommand run" -l cpu-limit -d 'Give all of it together no more processor time than so many processors have, as in `1.5`' -r
 complete -c apex -n "__fish_apex_using_subcommand run" -l detach-after -d 'Leave it running after this time and exit with 75' -r
 complete -c apex -n "__fish_apex_using_subcommand run" -l json -d 'Print JSON'
 complete -c apex -n "__fish_apex_using_subcommand run" -s q -l quiet -d 'Say less; `add` prints the bare id'
@@ -217,6 +222,11 @@ complete -c apex -n "__fish_apex_using_subcommand add" -l timeout -d 'End an att
 complete -c apex -n "__fish_apex_using_subcommand add" -l output-limit -d 'End an attempt that writes more than this, as in `100MiB`; `0B` for no limit' -r
 complete -c apex -n "__fish_apex_using_subcommand add" -l kill-signal -d 'Ask it to end by this signal [default: TERM]' -r
 complete -c apex -n "__fish_apex_using_subcommand add" -l kill-grace -d 'Kill it when it has not ended so long after that' -r
+complete -c apex -n "__fish_apex_using_subcommand add" -l nice -d 'Let others have the processors first: its niceness, from -20 to 19' -r
+complete -c apex -n "__fish_apex_using_subcommand add" -l cpus -d 'Keep it to these processors, as in `0-3,8`' -r
+complete -c apex -n "__fish_apex_using_subcommand add" -l rlimit -d 'Limit each of its processes, as in `nofile=1024`, `as=4GiB`, `cpu=10m`, or `nofile=1024:4096` for soft and hard' -r
+complete -c apex -n "__fish_apex_using_subcommand add" -l memory -d 'End it when all of it together uses more memory than this, as in `2GiB`; `0B` for no limit' -r
+complete -c apex -n "__fish_apex_using_subcommand add" -l cpu-limit -d 'Give all of it together no more processor time than so many processors have, as in `1.5`' -r
 complete -c apex -n "__fish_apex_using_subcommand add" -l from -d 'Add the tasks in this file, a JSON object a line, all of them or none; `-` for what is read here now' -r -F
 complete -c apex -n "__fish_apex_using_subcommand add" -l json -d 'Print JSON'
 complete -c apex -n "__fish_apex_using_subcommand add" -s q -l quiet -d 'Say less; `add` prints the bare id'
@@ -363,6 +373,11 @@ complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcomma
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l output-limit -d 'End an attempt that writes more than this, as in `100MiB`; `0B` for no limit' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l kill-signal -d 'Ask it to end by this signal [default: TERM]' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l kill-grace -d 'Kill it when it has not ended so long after that' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l nice -d 'Let others have the processors first: its niceness, from -20 to 19' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l cpus -d 'Keep it to these processors, as in `0-3,8`' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l rlimit -d 'Limit each of its processes, as in `nofile=1024`, `as=4GiB`, `cpu=10m`, or `nofile=1024:4096` for soft and hard' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l memory -d 'End it when all of it together uses more memory than this, as in `2GiB`; `0B` for no limit' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l cpu-limit -d 'Give all of it together no more processor time than so many processors have, as in `1.5`' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l from -d 'Add the tasks in this file, a JSON object a line, all of them or none; `-` for what is read here now' -r -F
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l json -d 'Print JSON'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Say less; `add` prints the bare id'
@@ -771,6 +786,11 @@ complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subc
 complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l output-limit -d 'End an attempt that writes more than this, as in `100MiB`; `0B` for no limit' -r
 complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l kill-signal -d 'Ask it to end by this signal [default: TERM]' -r
 complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l kill-grace -d 'Kill it when it has not ended so long after that' -r
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l nice -d 'Let others have the processors first: its niceness, from -20 to 19' -r
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l cpus -d 'Keep it to these processors, as in `0-3,8`' -r
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l rlimit -d 'Limit each of its processes, as in `nofile=1024`, `as=4GiB`, `cpu=10m`, or `nofile=1024:4096` for soft and hard' -r
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l memory -d 'End it when all of it together uses more memory than this, as in `2GiB`; `0B` for no limit' -r
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l cpu-limit -d 'Give all of it together no more processor time than so many processors have, as in `1.5`' -r
 complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l json -d 'Print JSON'
 complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Say less; `add` prints the bare id'
 complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more'

@@ -312,7 +312,12 @@ impl Core {
             Fact::Reload => {}
             Fact::Ask => self.order(Order::Present),
             Fact::Gone { assignment, at } => self.vanished(assignment, at),
-            Fact::Welcome { .. } | Fact::Terms { .. } | Fact::Child(_) | Fact::Doubtful { .. } | Fact::Complete => {
+            Fact::Welcome { .. }
+            | Fact::Terms { .. }
+            | Fact::Confines
+            | Fact::Child(_)
+            | Fact::Doubtful { .. }
+            | Fact::Complete => {
                 warn!("The guardian introduced itself twice");
             }
         }

@@ -28,6 +28,7 @@ use crate::engine::{Error, Guardian, Settings, World};
 use crate::fault::crash_point;
 use crate::link::mounts::Mounts;
 use crate::output::Outputs;
+use crate::process;
 use crate::store::{Store, task as verb};
 
 /// Whether the engine is about to end, and why. Streams end with it.
@@ -475,9 +476,13 @@ const CANCEL_MAX: usize = 64;
 /// How long a question about a task waits for the hashes of its outputs; well within a client's deadline.
 const HASH_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Refuses what a client may ask for on the wire, but what would leave the task waiting for something that nobody does.
+/// Refuses what a client may ask for on the wire, but what would leave the task waiting for something that nobody does, and
+/// what cannot be had on this machine.
 pub(super) fn refuse_what_nobody_does(spec: &TaskSpec) -> Result<(), Error> {
-    if spec.stdin == Stdin::Open { Err(Error::NotYet("open standard input")) } else { Ok(()) }
+    if spec.stdin == Stdin::Open {
+        return Err(Error::NotYet("open standard input"));
+    }
+    Ok(process::check_confinement(&spec.confinement)?)
 }
 
 /// How long a binary may take to say who it is.

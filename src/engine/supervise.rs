@@ -447,12 +447,14 @@ impl Core {
         let Some(supervised) = self.attempts.get(&assignment) else { return };
         let (task, number, started) = (&supervised.task, supervised.attempt.number, supervised.process);
         let (id, split_output, now) = (task.id, task.spec.split_output, self.now.wall);
+        let memory = task.spec.confinement.memory;
         self.recording.insert(assignment);
         self.claim();
         self.job(Job::Move(Move::Record(Box::new(Record {
             id,
             number,
             split_output,
+            memory,
             assignment,
             outcome,
             started,

@@ -121,6 +121,7 @@ impl Guardian {
                 if let Apexd::Alive(life) = &mut self.apexd {
                     life.greeted = true;
                     (life.due.welcome, life.due.terms, life.due.complete) = (true, true, true);
+                    life.due.confines = true;
                 }
             }
             Order::Ready => self.note_ready(),
@@ -201,6 +202,8 @@ impl Guardian {
                 } else if std::mem::take(&mut due.terms) {
                     let (nofile, grace_until) = (self.nofile, self.grace_until);
                     Fact::Terms { nofile, supervised: self.options.notify.is_some(), grace_until }
+                } else if std::mem::take(&mut due.confines) {
+                    Fact::Confines
                 } else if let Some(assignment) = self.table.next_doubt() {
                     Fact::Doubtful { assignment }
                 } else if let Some(child) = self.table.next_of_roll_call() {

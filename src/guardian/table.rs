@@ -134,7 +134,12 @@ impl Table {
             return Err(Failed { step: SpawnStep::Fork, errno: libc::EAGAIN });
         }
         let reserve = self.reserve(poll)?;
-        let group = self.cgroups.make(assignment);
+        let limits = &spawn.confinement;
+        let group = if limits.needs_group() {
+            Some(self.cgroups.make_limited(assignment, limits)?)
+        } else {
+            self.cgroups.make(assignment)
+        };
         let tick = present_tick();
         let (started, news) = spawner.start_task(spawn, group).inspect_err(|_| self.cgroups.remove(assignment))?;
         crash_point("guardian.spawn.done");

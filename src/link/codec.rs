@@ -14,7 +14,7 @@ pub(crate) mod tests;
 use std::marker::PhantomData;
 
 use crate::domain::error::ErrorKind;
-use crate::link::{Fact, Order};
+use crate::link::{Fact, Order, Spawn};
 
 use field::{Field, Input};
 
@@ -152,7 +152,12 @@ impl sealed::Fields for Order {
             Self::Hello { version } => (1, version.put(out)).0,
             Self::Ready => 2,
             Self::Policy { kill_grace } => (3, kill_grace.put(out)).0,
-            Self::Spawn(spawn) => (4, spawn.put(out)).0,
+            Self::Spawn(spawn) if spawn.confinement.is_empty() => (4, spawn.put(out)).0,
+            Self::Spawn(spawn) => {
+                spawn.put(out);
+                spawn.confinement.put(out);
+                40
+            }
             Self::Signal { assignment, signal, scope } => {
                 assignment.put(out);
                 signal.put(out);
@@ -185,10 +190,15 @@ impl sealed::Fields for Order {
                 8 => Self::Replace { binary: Field::take(input)? },
                 20 => Self::Grace { until: Field::take(input)? },
                 21 => Self::Adopt(Field::take(input)?),
+                40 => {
+                    let mut spawn: Box<Spawn> = Field::take(input)?;
+                    spawn.confinement = Field::take(input)?;
+                    Self::Spawn(spawn)
+                }
                 _ => Self::Present,
             })
         };
-        matches!(kind, 1..=8 | 20..=21 | 30).then(&mut fields)
+        matches!(kind, 1..=8 | 20..=21 | 30 | 40).then(&mut fields)
     }
 }
 
@@ -239,6 +249,7 @@ impl sealed::Fields for Fact {
                 86
             }
             Self::Ask => 94,
+            Self::Confines => 104,
         }
     }
 
@@ -275,10 +286,11 @@ impl sealed::Fields for Fact {
                     grace_until: Field::take(input)?,
                 },
                 85 => Self::Doubtful { assignment: Field::take(input)? },
+                104 => Self::Confines,
                 86 => Self::Gone { assignment: Field::take(input)?, at: Field::take(input)? },
                 _ => Self::Ask,
             })
         };
-        matches!(kind, 65..=73 | 84..=86 | 94).then(&mut fields)
+        matches!(kind, 65..=73 | 84..=86 | 94 | 104).then(&mut fields)
     }
 }

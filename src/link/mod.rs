@@ -9,6 +9,7 @@
 //! → [`last_words`] (what a guardian that ends without an apexd writes down) → [`machine`] (what both
 //! ends must read off the machine in the same way) and [`mounts`] (which of its paths may not answer).
 
+pub mod cgroup;
 pub mod codec;
 pub mod handover;
 pub mod last_words;
@@ -24,7 +25,7 @@ use crate::domain::adoption::Child;
 use crate::domain::id::AssignmentId;
 use crate::domain::identity::GuardianId;
 use crate::domain::outcome::Exit;
-use crate::domain::task::Limit;
+use crate::domain::task::{Confinement, Limit};
 use crate::domain::time::{Moment, Timestamp};
 
 /// The descriptor that apexd is started with for its link to the guardian: a stream socket, one end of a pair.
@@ -127,6 +128,9 @@ pub struct Spawn {
     pub stdout: PathBuf,
     /// File to append standard error to; the file of standard output if there is none.
     pub stderr: Option<PathBuf>,
+    /// How much of the machine it may use. One that has anything of this goes over the link under a kind of its own, which
+    /// only a guardian understands that has said [`Fact::Confines`].
+    pub confinement: Confinement,
 }
 
 /// What the guardian tells apexd.
@@ -196,6 +200,8 @@ pub enum Fact {
         /// Until then a drain that was begun leaves running tasks alone.
         grace_until: Option<Moment>,
     },
+    /// Part of the roll call: this guardian keeps tasks to their [`Confinement`].
+    Confines,
     /// Part of the roll call: an earlier guardian was told to start this one and was killed before it could say whether
     /// it did. It may have run. Named until [`Order::Forget`].
     Doubtful {
@@ -226,4 +232,12 @@ pub enum SpawnStep {
     Exec,
     /// Anything else: session, limits, descriptors.
     Setup,
+    /// Setting its niceness.
+    Nice,
+    /// Keeping it to its processors.
+    Cpus,
+    /// Setting a limit that was asked for.
+    Rlimit,
+    /// Making its control group, with its limits, and joining it.
+    Group,
 }

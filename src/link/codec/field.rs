@@ -11,7 +11,7 @@ use crate::domain::adoption::Child;
 use crate::domain::id::AssignmentId;
 use crate::domain::identity::GuardianId;
 use crate::domain::outcome::{Exit, ExitStatus, Usage};
-use crate::domain::task::{Limit, Resource};
+use crate::domain::task::{Confinement, CpuSet, Limit, Resource, Rlimit};
 use crate::domain::time::{Moment, Timestamp};
 use crate::link::{Scope, Spawn, SpawnStep};
 
@@ -80,11 +80,12 @@ macro_rules! structures {
 }
 
 structures! {
-    Spawn { assignment, program, argv, env, cwd, umask, limits, stdin, stdout, stderr }
     Child { assignment, pid, start_ticks, started_at, exit }
     Exit { status, usage, at, leftovers, stopped }
     Usage { max_rss_bytes, user_ms, system_ms }
     Limit { resource, soft }
+    Confinement { nice, cpus, rlimits, memory, cpu_millis }
+    Rlimit { resource, soft, hard }
 }
 
 /// Enumerations without data are one byte each.
@@ -107,8 +108,51 @@ macro_rules! enumerations {
 
 enumerations! {
     Scope { Leader = 1, Session = 2, Everything = 3 }
-    SpawnStep { Fork = 1, Chdir = 2, Stdin = 3, Output = 4, Exec = 5, Setup = 6 }
+    SpawnStep { Fork = 1, Chdir = 2, Stdin = 3, Output = 4, Exec = 5, Setup = 6, Nice = 7, Cpus = 8, Rlimit = 9, Group = 10 }
     Resource { As = 1, Core = 2, Cpu = 3, Data = 4, Fsize = 5, Memlock = 6, Nofile = 7, Nproc = 8, Stack = 9 }
+}
+
+/// Without its confinement, for which there was no room in the first version: it follows in a kind of order of its own.
+impl Field for Spawn {
+    fn put(&self, out: &mut Vec<u8>) {
+        let Self { assignment, program, argv, env, cwd, umask, limits, stdin, stdout, stderr, confinement: _ } = self;
+        assignment.put(out);
+        program.put(out);
+        argv.put(out);
+        env.put(out);
+        cwd.put(out);
+        umask.put(out);
+        limits.put(out);
+        stdin.put(out);
+        stdout.put(out);
+        stderr.put(out);
+    }
+
+    fn take(input: &mut Input<'_>) -> Option<Self> {
+        Some(Self {
+            assignment: Field::take(input)?,
+            program: Field::take(input)?,
+            argv: Field::take(input)?,
+            env: Field::take(input)?,
+            cwd: Field::take(input)?,
+            umask: Field::take(input)?,
+            limits: Field::take(input)?,
+            stdin: Field::take(input)?,
+            stdout: Field::take(input)?,
+            stderr: Field::take(input)?,
+            confinement: Confinement::default(),
+        })
+    }
+}
+
+impl Field for CpuSet {
+    fn put(&self, out: &mut Vec<u8>) {
+        OsString::from(self.to_string()).put(out);
+    }
+
+    fn take(input: &mut Input<'_>) -> Option<Self> {
+        Self::parse(OsString::take(input)?.to_str()?)
+    }
 }
 
 impl Field for bool {

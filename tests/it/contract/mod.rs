@@ -12,6 +12,7 @@ mod add;
 mod bulk;
 mod command;
 mod config;
+mod confine;
 mod daemon;
 mod database;
 mod dependency;

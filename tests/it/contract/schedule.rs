@@ -73,6 +73,11 @@ fn a_schedule_has_these_keys() {
         max_attempts: 3
         timeout_ms: 300000
         output_limit: null
+        nice: null
+        cpus: null
+        rlimits: {}
+        memory: null
+        cpu_limit: null
       }
       next: []
     }

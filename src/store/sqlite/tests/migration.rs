@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::domain::attempt::Stream;
 use crate::domain::id::TaskUuid;
 use crate::domain::outcome::StopCause;
-use crate::domain::task::{OnInterrupt, RetryPolicy};
+use crate::domain::task::{Confinement, OnInterrupt, RetryPolicy};
 use crate::domain::time::Timestamp;
 use crate::store::conformance::model::dump;
 use crate::store::conformance::task::full_task;
@@ -28,6 +28,7 @@ async fn life(store: Arc<dyn Store>) -> Arc<dyn Store> {
     (first.spec.after, first.spec.after_any) = (Vec::new(), Vec::new());
     // There was none then.
     first.spec.output_limit = None;
+    first.spec.confinement = Confinement::default();
     world.added(first).await;
     let retry = RetryPolicy { max_attempts: 3, on_interrupt: OnInterrupt::Rerun, ..RetryPolicy::default() };
     for _ in 0..4 {
@@ -88,6 +89,7 @@ const TWO_MORE: schema::Migrations = &[
     schema::MIGRATIONS[5],
     schema::MIGRATIONS[6],
     schema::MIGRATIONS[7],
+    schema::MIGRATIONS[8],
     "ALTER TABLE task ADD COLUMN note TEXT; UPDATE task SET note = 'old';",
     "CREATE TABLE extra (id INTEGER PRIMARY KEY) STRICT; INSERT INTO extra SELECT id FROM task;",
 ];
@@ -108,14 +110,14 @@ async fn an_older_database_is_copied_and_then_migrated() {
         let extra: u32 = db.query_row("SELECT count(*) FROM extra", [], |row| row.get(0)).unwrap();
         (version, notes, extra)
     });
-    assert_eq!(migrated.await, (10, 8, 8));
+    assert_eq!(migrated.await, (11, 8, 8));
     let kept = dump(&*opened.store).await;
     opened.store.close().await.unwrap();
 
     let again = open_with(&place.db(), NOW, TWO_MORE, |_| {}).unwrap();
     assert_eq!(again.backup, None, "once");
     again.store.close().await.unwrap();
-    assert!(matches!(open(&place.db(), NOW), Err(Error::Newer { found: 10, known: 8, .. })));
+    assert!(matches!(open(&place.db(), NOW), Err(Error::Newer { found: 11, known: 9, .. })));
     assert!(matches!(open_reader(&place.db()), Err(Error::Newer { .. })));
 
     let before = open(&backup, NOW).unwrap();
