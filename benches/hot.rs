@@ -60,6 +60,7 @@ fn frames(criterion: &mut Criterion) {
         stdout: "/home/user/project/.apex/output/0/1.1.log.part".into(),
         stderr: None,
         confinement: apex::domain::task::Confinement::default(),
+        keep: None,
     }));
     let started = Fact::Spawned(Child {
         assignment: assignment(),

@@ -166,6 +166,9 @@ _apex() {
             apex__subcmd__task,add)
                 cmd="apex__subcmd__task__subcmd__add"
                 ;;
+            apex__subcmd__task,attach)
+                cmd="apex__subcmd__task__subcmd__attach"
+                ;;
             apex__subcmd__task,cancel)
                 cmd="apex__subcmd__task__subcmd__cancel"
                 ;;
@@ -204,6 +207,9 @@ _apex() {
                 ;;
             apex__subcmd__task,rm)
                 cmd="apex__subcmd__task__subcmd__rm"
+                ;;
+            apex__subcmd__task,send)
+                cmd="apex__subcmd__task__subcmd__send"
                 ;;
             apex__subcmd__task,show)
                 cmd="apex__subcmd__task__subcmd__show"
@@ -251,7 +257,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__add)
-            opts="-q -v -C -g -n -l -p -Q -h --json --quiet --verbose --color --project --global --no-start --deadline --name --label --priority --cwd --env --env-file --clean-env --stdin --split-output --key --queue --after --after-any --at --in --hold --retries --retry-delay --retry-backoff --retry-max-delay --retry-on --on-interrupt --timeout --output-limit --kill-signal --kill-grace --nice --cpus --rlimit --memory --cpu-limit --from --wait --follow --help"
+            opts="-q -v -C -g -n -l -p -Q -h --json --quiet --verbose --color --project --global --no-start --deadline --name --label --priority --cwd --env --env-file --clean-env --stdin --pty --split-output --key --queue --after --after-any --at --in --hold --retries --retry-delay --retry-backoff --retry-max-delay --retry-on --on-interrupt --timeout --output-limit --kill-signal --kill-grace --nice --cpus --rlimit --memory --cpu-limit --from --wait --follow --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1625,7 +1631,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__run)
-            opts="-q -v -C -g -n -l -p -Q -h --json --quiet --verbose --color --project --global --no-start --deadline --name --label --priority --cwd --env --env-file --clean-env --stdin --split-output --key --queue --after --after-any --at --in --hold --retries --retry-delay --retry-backoff --retry-max-delay --retry-on --on-interrupt --timeout --output-limit --kill-signal --kill-grace --nice --cpus --rlimit --memory --cpu-limit --detach-after --help"
+            opts="-q -v -C -g -n -l -p -Q -h --json --quiet --verbose --color --project --global --no-start --deadline --name --label --priority --cwd --env --env-file --clean-env --stdin --pty --split-output --key --queue --after --after-any --at --in --hold --retries --retry-delay --retry-backoff --retry-max-delay --retry-on --on-interrupt --timeout --output-limit --kill-signal --kill-grace --nice --cpus --rlimit --memory --cpu-limit --detach-after --detach-keys --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1776,6 +1782,10 @@ _apex() {
                     return 0
                     ;;
                 --detach-after)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --detach-keys)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2193,7 +2203,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__task)
-            opts="-q -v -C -g -h --json --quiet --verbose --color --project --global --no-start --deadline --help add list show logs wait cancel kill release hold pause resume retry rm edit move prune why"
+            opts="-q -v -C -g -h --json --quiet --verbose --color --project --global --no-start --deadline --help add list show logs wait cancel kill release hold pause resume retry rm edit move send attach prune why"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2223,7 +2233,7 @@ _apex() {
             return 0
             ;;
         apex__subcmd__task__subcmd__add)
-            opts="-q -v -C -g -n -l -p -Q -h --json --quiet --verbose --color --project --global --no-start --deadline --name --label --priority --cwd --env --env-file --clean-env --stdin --split-output --key --queue --after --after-any --at --in --hold --retries --retry-delay --retry-backoff --retry-max-delay --retry-on --on-interrupt --timeout --output-limit --kill-signal --kill-grace --nice --cpus --rlimit --memory --cpu-limit --from --wait --follow --help"
+            opts="-q -v -C -g -n -l -p -Q -h --json --quiet --verbose --color --project --global --no-start --deadline --name --label --priority --cwd --env --env-file --clean-env --stdin --pty --split-output --key --queue --after --after-any --at --in --hold --retries --retry-delay --retry-backoff --retry-max-delay --retry-on --on-interrupt --timeout --output-limit --kill-signal --kill-grace --nice --cpus --rlimit --memory --cpu-limit --from --wait --follow --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2374,6 +2384,40 @@ _apex() {
                     return 0
                     ;;
                 --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        apex__subcmd__task__subcmd__attach)
+            opts="-q -v -C -g -h --json --quiet --verbose --color --project --global --no-start --deadline --detach-keys --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --project)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -C)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --deadline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --detach-keys)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3112,6 +3156,36 @@ _apex() {
                     return 0
                     ;;
                 --filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        apex__subcmd__task__subcmd__send)
+            opts="-q -v -C -g -h --json --quiet --verbose --color --project --global --no-start --deadline --eof --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --project)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -C)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --deadline)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -78,7 +78,7 @@ complete -c apex -n "__fish_apex_using_subcommand run" -s p -l priority -d 'High
 complete -c apex -n "__fish_apex_using_subcommand run" -l cwd -d 'The directory to run it in, instead of the working directory' -r -F
 complete -c apex -n "__fish_apex_using_subcommand run" -l env -d 'Set a variable; KEY alone takes its value over, also with --clean-env' -r
 complete -c apex -n "__fish_apex_using_subcommand run" -l env-file -d 'Set the variables in this file: a KEY=VALUE a line' -r -F
-complete -c apex -n "__fish_apex_using_subcommand run" -l stdin -d 'What it reads: a file, or `-` for what is read here now' -r -F
+complete -c apex -n "__fish_apex_using_subcommand run" -l stdin -d 'What it reads: a file, `-` for what is read here now, or `open` for what `apex task send` gives it while it runs' -r -F
 complete -c apex -n "__fish_apex_using_subcommand run" -l key -d 'While a task with this key has not ended, add nothing and answer with that task' -r
 complete -c apex -n "__fish_apex_using_subcommand run" -s Q -l queue -d 'The queue to wait in for a slot, instead of `default`' -r
 complete -c apex -n "__fish_apex_using_subcommand run" -l after -d 'Run it when these tasks have succeeded; if one does not, it is skipped' -r
@@ -101,12 +101,14 @@ complete -c apex -n "__fish_apex_using_subcommand run" -l rlimit -d 'Limit each 
 complete -c apex -n "__fish_apex_using_subcommand run" -l memory -d 'End it when all of it together uses more memory than this, as in `2GiB`; `0B` for no limit' -r
 complete -c apex -n "__fish_apex_using_subcommand run" -l cpu-limit -d 'Give all of it together no more processor time than so many processors have, as in `1.5`' -r
 complete -c apex -n "__fish_apex_using_subcommand run" -l detach-after -d 'Leave it running after this time and exit with 75' -r
+complete -c apex -n "__fish_apex_using_subcommand run" -l detach-keys -d 'With --pty: the keys that leave it running, as with `apex task attach`' -r
 complete -c apex -n "__fish_apex_using_subcommand run" -l json -d 'Print JSON'
 complete -c apex -n "__fish_apex_using_subcommand run" -s q -l quiet -d 'Say less; `add` prints the bare id'
 complete -c apex -n "__fish_apex_using_subcommand run" -s v -l verbose -d 'Say more'
 complete -c apex -n "__fish_apex_using_subcommand run" -s g -l global -d 'Use the per-user project'
 complete -c apex -n "__fish_apex_using_subcommand run" -l no-start -d 'Do not start the daemon'
 complete -c apex -n "__fish_apex_using_subcommand run" -l clean-env -d 'Do not take the environment over'
+complete -c apex -n "__fish_apex_using_subcommand run" -l pty -d 'Give it a terminal, to attach to with `apex task attach`'
 complete -c apex -n "__fish_apex_using_subcommand run" -l split-output -d 'Keep standard output and standard error apart'
 complete -c apex -n "__fish_apex_using_subcommand run" -l hold -d 'Keep it back until `apex task release`'
 complete -c apex -n "__fish_apex_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -205,7 +207,7 @@ complete -c apex -n "__fish_apex_using_subcommand add" -s p -l priority -d 'High
 complete -c apex -n "__fish_apex_using_subcommand add" -l cwd -d 'The directory to run it in, instead of the working directory' -r -F
 complete -c apex -n "__fish_apex_using_subcommand add" -l env -d 'Set a variable; KEY alone takes its value over, also with --clean-env' -r
 complete -c apex -n "__fish_apex_using_subcommand add" -l env-file -d 'Set the variables in this file: a KEY=VALUE a line' -r -F
-complete -c apex -n "__fish_apex_using_subcommand add" -l stdin -d 'What it reads: a file, or `-` for what is read here now' -r -F
+complete -c apex -n "__fish_apex_using_subcommand add" -l stdin -d 'What it reads: a file, `-` for what is read here now, or `open` for what `apex task send` gives it while it runs' -r -F
 complete -c apex -n "__fish_apex_using_subcommand add" -l key -d 'While a task with this key has not ended, add nothing and answer with that task' -r
 complete -c apex -n "__fish_apex_using_subcommand add" -s Q -l queue -d 'The queue to wait in for a slot, instead of `default`' -r
 complete -c apex -n "__fish_apex_using_subcommand add" -l after -d 'Run it when these tasks have succeeded; if one does not, it is skipped' -r
@@ -234,6 +236,7 @@ complete -c apex -n "__fish_apex_using_subcommand add" -s v -l verbose -d 'Say m
 complete -c apex -n "__fish_apex_using_subcommand add" -s g -l global -d 'Use the per-user project'
 complete -c apex -n "__fish_apex_using_subcommand add" -l no-start -d 'Do not start the daemon'
 complete -c apex -n "__fish_apex_using_subcommand add" -l clean-env -d 'Do not take the environment over'
+complete -c apex -n "__fish_apex_using_subcommand add" -l pty -d 'Give it a terminal, to attach to with `apex task attach`'
 complete -c apex -n "__fish_apex_using_subcommand add" -l split-output -d 'Keep standard output and standard error apart'
 complete -c apex -n "__fish_apex_using_subcommand add" -l hold -d 'Keep it back until `apex task release`'
 complete -c apex -n "__fish_apex_using_subcommand add" -l wait -d 'Stay until it has ended, and exit with its code'
@@ -317,34 +320,36 @@ complete -c apex -n "__fish_apex_using_subcommand cancel" -s g -l global -d 'Use
 complete -c apex -n "__fish_apex_using_subcommand cancel" -l no-start -d 'Do not start the daemon'
 complete -c apex -n "__fish_apex_using_subcommand cancel" -l wait -d 'Stay until they have ended'
 complete -c apex -n "__fish_apex_using_subcommand cancel" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move prune why" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move send attach prune why" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
 always\t'Always'
 never\t'Never'"
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move prune why" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move prune why" -l deadline -d 'How long the daemon may take to answer' -r
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move prune why" -l json -d 'Print JSON'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move prune why" -s q -l quiet -d 'Say less; `add` prints the bare id'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move prune why" -s v -l verbose -d 'Say more'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move prune why" -s g -l global -d 'Use the per-user project'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move prune why" -l no-start -d 'Do not start the daemon'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move prune why" -s h -l help -d 'Print help'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move prune why" -f -a "add" -d 'Adds a task'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move prune why" -f -a "list" -d 'Lists tasks'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move prune why" -f -a "show" -d 'Shows everything about tasks'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move prune why" -f -a "logs" -d 'Prints what tasks wrote'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move prune why" -f -a "wait" -d 'Waits until tasks have ended'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move prune why" -f -a "cancel" -d 'Cancels tasks'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move prune why" -f -a "kill" -d 'Sends a signal to all processes of tasks'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move prune why" -f -a "release" -d 'Lets held tasks go'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move prune why" -f -a "hold" -d 'Keeps waiting tasks back until they are released'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move prune why" -f -a "pause" -d 'Stops all processes in the sessions of running tasks'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move prune why" -f -a "resume" -d 'Lets the processes of paused tasks go on'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move prune why" -f -a "retry" -d 'Runs tasks again that have ended'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move prune why" -f -a "rm" -d 'Removes tasks that have ended, with all they wrote'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move prune why" -f -a "edit" -d 'Changes what a task is to do that has not started'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move prune why" -f -a "move" -d 'Puts a waiting task to another place'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move prune why" -f -a "prune" -d 'Removes what has ended, with all it wrote'
-complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move prune why" -f -a "why" -d 'Says what a task waits for'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move send attach prune why" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move send attach prune why" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move send attach prune why" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move send attach prune why" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move send attach prune why" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move send attach prune why" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move send attach prune why" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move send attach prune why" -s h -l help -d 'Print help'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move send attach prune why" -f -a "add" -d 'Adds a task'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move send attach prune why" -f -a "list" -d 'Lists tasks'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move send attach prune why" -f -a "show" -d 'Shows everything about tasks'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move send attach prune why" -f -a "logs" -d 'Prints what tasks wrote'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move send attach prune why" -f -a "wait" -d 'Waits until tasks have ended'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move send attach prune why" -f -a "cancel" -d 'Cancels tasks'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move send attach prune why" -f -a "kill" -d 'Sends a signal to all processes of tasks'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move send attach prune why" -f -a "release" -d 'Lets held tasks go'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move send attach prune why" -f -a "hold" -d 'Keeps waiting tasks back until they are released'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move send attach prune why" -f -a "pause" -d 'Stops all processes in the sessions of running tasks'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move send attach prune why" -f -a "resume" -d 'Lets the processes of paused tasks go on'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move send attach prune why" -f -a "retry" -d 'Runs tasks again that have ended'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move send attach prune why" -f -a "rm" -d 'Removes tasks that have ended, with all they wrote'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move send attach prune why" -f -a "edit" -d 'Changes what a task is to do that has not started'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move send attach prune why" -f -a "move" -d 'Puts a waiting task to another place'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move send attach prune why" -f -a "send" -d 'Gives a running task something to read'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move send attach prune why" -f -a "attach" -d 'Shows the terminal of a task here, and types what is typed here'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move send attach prune why" -f -a "prune" -d 'Removes what has ended, with all it wrote'
+complete -c apex -n "__fish_apex_using_subcommand task; and not __fish_seen_subcommand_from add list show logs wait cancel kill release hold pause resume retry rm edit move send attach prune why" -f -a "why" -d 'Says what a task waits for'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
 always\t'Always'
 never\t'Never'"
@@ -356,7 +361,7 @@ complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcomma
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l cwd -d 'The directory to run it in, instead of the working directory' -r -F
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l env -d 'Set a variable; KEY alone takes its value over, also with --clean-env' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l env-file -d 'Set the variables in this file: a KEY=VALUE a line' -r -F
-complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l stdin -d 'What it reads: a file, or `-` for what is read here now' -r -F
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l stdin -d 'What it reads: a file, `-` for what is read here now, or `open` for what `apex task send` gives it while it runs' -r -F
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l key -d 'While a task with this key has not ended, add nothing and answer with that task' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -s Q -l queue -d 'The queue to wait in for a slot, instead of `default`' -r
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l after -d 'Run it when these tasks have succeeded; if one does not, it is skipped' -r
@@ -385,6 +390,7 @@ complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcomma
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -s g -l global -d 'Use the per-user project'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l no-start -d 'Do not start the daemon'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l clean-env -d 'Do not take the environment over'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l pty -d 'Give it a terminal, to attach to with `apex task attach`'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l split-output -d 'Keep standard output and standard error apart'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l hold -d 'Keep it back until `apex task release`'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from add" -l wait -d 'Stay until it has ended, and exit with its code'
@@ -625,6 +631,30 @@ complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcomma
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from move" -l no-start -d 'Do not start the daemon'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from move" -l top -d 'In front of all others'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from move" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from send" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from send" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from send" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from send" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from send" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from send" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from send" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from send" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from send" -l eof -d 'Then its input ends'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from send" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from attach" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
+always\t'Always'
+never\t'Never'"
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from attach" -s C -l project -d 'The project\'s directory; the working directory stays' -r -F
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from attach" -l deadline -d 'How long the daemon may take to answer' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from attach" -l detach-keys -d 'What to type to leave it running' -r
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from attach" -l json -d 'Print JSON'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from attach" -s q -l quiet -d 'Say less; `add` prints the bare id'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from attach" -s v -l verbose -d 'Say more'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from attach" -s g -l global -d 'Use the per-user project'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from attach" -l no-start -d 'Do not start the daemon'
+complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from attach" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c apex -n "__fish_apex_using_subcommand task; and __fish_seen_subcommand_from prune" -l color -d 'When to use colour: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set; with CLICOLOR_FORCE always'
 always\t'Always'
 never\t'Never'"
@@ -774,7 +804,7 @@ complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subc
 complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l cwd -d 'The directory to run them in, instead of the working directory' -r -F
 complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l env -d 'Set a variable; KEY alone takes its value over, also with --clean-env' -r
 complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l env-file -d 'Set the variables in this file: a KEY=VALUE a line' -r -F
-complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l stdin -d 'What they read: a file, or `-` for what is read here now' -r -F
+complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l stdin -d 'What they read: a file, `-` for what is read here now, or `open` for what `apex task send` gives them while they run' -r -F
 complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l key -d 'While a task with this key has not ended, add none' -r
 complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l retries -d 'Try it so many times more when it fails or times out' -r
 complete -c apex -n "__fish_apex_using_subcommand schedule; and __fish_seen_subcommand_from add" -l retry-delay -d 'Wait so long before the first further attempt [default: 1s]' -r

@@ -351,6 +351,7 @@ async fn run(
             children: greeting.children,
             doubtful: greeting.doubtful,
             boot,
+            keeps: greeting.keeps,
         },
         last_words,
         settings: settings(&config),

@@ -20,6 +20,7 @@ pub mod error;
 pub mod field;
 pub mod id;
 pub mod identity;
+pub mod input;
 pub mod outcome;
 pub mod place;
 pub mod progress;

@@ -158,6 +158,7 @@ impl Core {
             number: entry.attempt.number,
             split_output: entry.task.spec.split_output,
             memory: entry.task.spec.confinement.memory,
+            is_kept: entry.task.spec.stdin.is_kept(),
             assignment: entry.attempt.assignment,
             outcome,
             started,

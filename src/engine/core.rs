@@ -315,6 +315,7 @@ impl Core {
             Fact::Welcome { .. }
             | Fact::Terms { .. }
             | Fact::Confines
+            | Fact::Keeps
             | Fact::Child(_)
             | Fact::Doubtful { .. }
             | Fact::Complete => {

@@ -19,7 +19,7 @@ impl Handle {
         edit.spec.check()?;
         edit.set_env.check()?;
         let is_other = edit.spec.stdin != edit.base.stdin;
-        if is_other && !matches!(edit.spec.stdin, Stdin::Empty | Stdin::File(_)) {
+        if is_other && matches!(edit.spec.stdin, Stdin::Upload(_)) {
             return Err(Error::OtherInput(edit.id));
         }
         if edit.spec.confinement != edit.base.confinement {

@@ -31,9 +31,6 @@ pub enum Error {
         /// Why.
         source: Box<Error>,
     },
-    /// The data model has it, but nothing acts on it yet: taken, the task would wait for ever.
-    #[error("this daemon cannot run tasks with {0} yet")]
-    NotYet(&'static str),
     /// There is no such task.
     #[error("no task `{0}`")]
     NoSuchTask(TaskId),
@@ -197,6 +194,36 @@ pub enum Error {
         /// Its first process.
         pid: u32,
     },
+    /// What a task reads was settled when it was added.
+    #[error("cannot send anything to task `{id}`: its standard input was not left open when it was added")]
+    NotKept {
+        /// Which task.
+        id: TaskId,
+    },
+    /// Only what runs can read.
+    #[error("cannot send anything to task `{}`: {}, not running", .0.id, standing(.0))]
+    NotRunning(Box<Task>),
+    /// Nothing more can be read.
+    #[error("cannot send anything to task `{id}`: its standard input was closed")]
+    InputClosed {
+        /// Which task.
+        id: TaskId,
+    },
+    /// Only a terminal has a size, and can be attached to.
+    #[error("task `{id}` has no terminal")]
+    NoTerminal {
+        /// Which task.
+        id: TaskId,
+    },
+    /// Whoever keeps an input open does not answer as it should.
+    #[error("cannot send anything to task `{id}`")]
+    Keeper {
+        /// Which task.
+        id: TaskId,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// The operating system refused a signal.
     #[error("cannot send {} to task `{id}`", SignalName(*.signal))]
     Signal {
@@ -255,7 +282,6 @@ impl Error {
             | Self::BeforeItself(_)
             | Self::Later { .. }
             | Self::OtherInput(_)
-            | Self::NotYet(_)
             | Self::QueueName(_)
             | Self::Binary { .. } => ErrorKind::Invalid,
             Self::NoSuchTask(_) | Self::NoSuchSchedule { .. } => ErrorKind::NotFound,
@@ -277,8 +303,12 @@ impl Error {
             | Self::QueueScheduled { .. }
             | Self::DefaultQueue
             | Self::NoProcess { .. }
+            | Self::NotKept { .. }
+            | Self::NotRunning(_)
+            | Self::InputClosed { .. }
+            | Self::NoTerminal { .. }
             | Self::Outlived { .. } => ErrorKind::Conflict,
-            Self::Signal { .. } => ErrorKind::Internal,
+            Self::Signal { .. } | Self::Keeper { .. } => ErrorKind::Internal,
             Self::Configuration(problem) | Self::NotEntered(problem) => problem.kind,
             Self::Store(error) => error.kind(),
             Self::Output(error) => error.kind(),
@@ -377,7 +407,22 @@ impl Error {
             Self::Outlived { id, pid, .. } => {
                 problem.with_hint(format!("signal it yourself, as with `kill {pid}`")).with_id(id)
             }
-            Self::Signal { id, .. } => problem.with_id(id),
+            Self::NotKept { id } => problem
+                .with_hint("add it with `--stdin open` or `--pty` to send it something while it runs")
+                .with_id(id),
+            Self::NotRunning(task) if task.state.is_ended() => {
+                problem.with_hint(format!("see how it ended with `apex task show {}`", task.id)).with_id(task.id)
+            }
+            Self::NotRunning(task) => problem
+                .with_hint(format!("wait until it runs with `apex task wait --state running {}`", task.id))
+                .with_id(task.id),
+            Self::InputClosed { id } => {
+                problem.with_hint(format!("see how it stands with `apex task show {id}`")).with_id(id)
+            }
+            Self::NoTerminal { id } => problem
+                .with_hint(format!("see what it writes with `apex logs -f {id}`; add one with `--pty` to attach to it"))
+                .with_id(id),
+            Self::Signal { id, .. } | Self::Keeper { id, .. } => problem.with_id(id),
             Self::Unavailable(error) => problem.with_hint(error.hint()),
             Self::Draining => problem.with_hint("start it again with `apex daemon start` when it has stopped"),
             _ => problem,

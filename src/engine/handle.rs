@@ -251,13 +251,13 @@ impl Handle {
 
     /// Adds a task. Resolves when it is stored for good; it may start before that is known to the caller.
     ///
-    /// Errors: [`Error::Draining`], [`Error::Spec`], [`Error::NotYet`], or the store's.
+    /// Errors: [`Error::Draining`], [`Error::Spec`], or the store's.
     pub async fn add(&self, mut task: NewTask, by: Actor) -> Result<Added, Error> {
         self.refuse_if_draining()?;
         task.env.0.retain(|(name, _)| !(self.is_kept_out)(name));
         task.spec.check()?;
         task.env.check()?;
-        refuse_what_nobody_does(&task.spec)?;
+        refuse_what_cannot_be_had(&task.spec)?;
         if let Stdin::Upload(upload) = task.spec.stdin {
             self.shared.outputs.check_upload(upload)?;
         }
@@ -476,12 +476,8 @@ const CANCEL_MAX: usize = 64;
 /// How long a question about a task waits for the hashes of its outputs; well within a client's deadline.
 const HASH_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Refuses what a client may ask for on the wire, but what would leave the task waiting for something that nobody does, and
-/// what cannot be had on this machine.
-pub(super) fn refuse_what_nobody_does(spec: &TaskSpec) -> Result<(), Error> {
-    if spec.stdin == Stdin::Open {
-        return Err(Error::NotYet("open standard input"));
-    }
+/// Refuses what a task is to be kept to if that cannot be had on this machine.
+pub(super) fn refuse_what_cannot_be_had(spec: &TaskSpec) -> Result<(), Error> {
     Ok(process::check_confinement(&spec.confinement)?)
 }
 

@@ -7,7 +7,7 @@
 //! on file systems of this machine are looked up at once, which is quicker than waking another thread. Reads and adds do
 //! not pass through the loop at all; [`Handle`] goes straight to the store and wakes the loop.
 //!
-//! Reading order: [`handle`], `steer`, [`select`], `prune`, `edit`, `progress`, `queue`, `schedule`, `feed` (what may be asked) → [`run`] (the loop) → `core` → `claim` →
+//! Reading order: [`handle`], `steer`, [`select`], `prune`, `edit`, `progress`, `queue`, `schedule`, `input`, `feed` (what may be asked) → [`run`] (the loop) → `core` → `claim` →
 //! `supervise` → `wait` → `window` → `timer` → `adopt` → `job` (what takes time) → `turn` (what is stored together) → `prepare` → `spawn`; `reload` and `hash` stand apart.
 //!
 //! Deliberately absent: a list of waiting tasks (the store has it), a recovery mode (`adopt` is how every start goes),
@@ -42,6 +42,7 @@ mod error;
 mod feed;
 pub mod handle;
 mod hash;
+mod input;
 mod job;
 mod prepare;
 mod progress;
@@ -141,6 +142,8 @@ pub struct Guardian {
     pub doubtful: Vec<AssignmentId>,
     /// The present run of the machine.
     pub boot: BootId,
+    /// It knows inputs that are kept open: it is not of an earlier version.
+    pub keeps: bool,
 }
 
 /// Everything the engine works with.

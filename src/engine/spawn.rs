@@ -9,7 +9,7 @@ use crate::domain::time::Timestamp;
 use crate::engine::error::with_causes;
 use crate::engine::handle::Shared;
 use crate::engine::job::Preparation;
-use crate::link::{Spawn, SpawnStep};
+use crate::link::{Keep, Kept, Spawn, SpawnStep};
 use crate::process;
 
 /// Why an attempt cannot be started.
@@ -60,6 +60,7 @@ pub(super) fn prepare(shared: &Shared, facts: &Preparation) -> Result<Spawn, Not
         .prepare(facts.id, facts.number, spec.split_output)
         .map_err(|error| NotStartable::Refused { reason: with_causes(&error) })?;
     Ok(Spawn {
+        keep: keep(shared, facts)?,
         assignment: facts.assignment,
         program,
         argv,
@@ -68,7 +69,7 @@ pub(super) fn prepare(shared: &Shared, facts: &Preparation) -> Result<Spawn, Not
         umask: spec.umask,
         limits: spec.limits.clone(),
         stdin: match &spec.stdin {
-            Stdin::Empty | Stdin::Open => None,
+            Stdin::Empty | Stdin::Open | Stdin::Terminal => None,
             Stdin::File(path) => Some(path.clone()),
             Stdin::Upload(upload) => Some(shared.outputs.upload_path(*upload)),
         },
@@ -78,10 +79,29 @@ pub(super) fn prepare(shared: &Shared, facts: &Preparation) -> Result<Spawn, Not
     })
 }
 
+/// Returns what is to be kept open of its input, if anything is.
+fn keep(shared: &Shared, facts: &Preparation) -> Result<Option<Keep>, NotStartable> {
+    let kept = match facts.spec.stdin {
+        Stdin::Open => Kept::Pipe,
+        Stdin::Terminal => Kept::Terminal,
+        Stdin::Empty | Stdin::File(_) | Stdin::Upload(_) => return Ok(None),
+    };
+    if !shared.guardian.keeps {
+        let reason = "the guardian is of an earlier version and cannot keep an input open; `apex daemon stop`, then \
+                      `apex daemon start`, replaces it";
+        return Err(NotStartable::Refused { reason: reason.to_owned() });
+    }
+    let socket = shared.outputs.prepare_keeper(facts.assignment);
+    let socket = socket.map_err(|error| NotStartable::Refused { reason: with_causes(&error) })?;
+    Ok(Some(Keep { socket, kept }))
+}
+
 /// Explains why the guardian could not start a process.
 pub(super) fn explain(spec: &TaskSpec, step: SpawnStep, errno: i32) -> NotStartable {
     let error = std::io::Error::from_raw_os_error(errno);
-    let scarce = [nix::libc::ENOMEM, nix::libc::EAGAIN, nix::libc::EMFILE, nix::libc::ENFILE].contains(&errno);
+    let scarce = [nix::libc::ENOMEM, nix::libc::EAGAIN, nix::libc::EMFILE, nix::libc::ENFILE].contains(&errno)
+        // No more terminals than that.
+        || (step, errno) == (SpawnStep::Terminal, nix::libc::ENOSPC);
     let what = match step {
         SpawnStep::Chdir => format!("working directory `{}`", spec.cwd.display()),
         SpawnStep::Stdin => match &spec.stdin {
@@ -103,6 +123,7 @@ pub(super) fn explain(spec: &TaskSpec, step: SpawnStep, errno: i32) -> NotStarta
             format!("limits `{}`", names.join("`, `"))
         }
         SpawnStep::Group => "control group with limits".to_owned(),
+        SpawnStep::Terminal => "terminal".to_owned(),
     };
     let reason = match (step, errno) {
         (SpawnStep::Exec, nix::libc::E2BIG) => {
@@ -112,13 +133,13 @@ pub(super) fn explain(spec: &TaskSpec, step: SpawnStep, errno: i32) -> NotStarta
         _ => format!("{what}: {error}"),
     };
     let fault_of_the_task = match step {
-        SpawnStep::Chdir | SpawnStep::Stdin | SpawnStep::Exec => true,
+        SpawnStep::Chdir | SpawnStep::Stdin | SpawnStep::Exec | SpawnStep::Terminal => true,
         // What was asked for and cannot be had.
         SpawnStep::Nice | SpawnStep::Cpus | SpawnStep::Rlimit | SpawnStep::Group => true,
         SpawnStep::Fork | SpawnStep::Output | SpawnStep::Setup => false,
     };
     if fault_of_the_task && !scarce {
-        let is_a_file = matches!(step, SpawnStep::Chdir | SpawnStep::Stdin | SpawnStep::Exec);
+        let is_a_file = matches!(step, SpawnStep::Chdir | SpawnStep::Stdin | SpawnStep::Exec | SpawnStep::Terminal);
         NotStartable::Failed { code: if is_a_file { code_of(&error) } else { 126 }, reason }
     } else {
         NotStartable::Refused { reason }
@@ -176,6 +197,10 @@ fn environment(shared: &Shared, facts: &Preparation) -> Vec<(OsString, OsString)
         if name == "PWD" {
             *value = path_text(&facts.spec.cwd);
         }
+    }
+    if facts.spec.stdin == Stdin::Terminal && !env.iter().any(|(name, _)| name == "TERM") {
+        // Whoever added it may have had none. This is what most terminals that will be attached understand.
+        env.push(("TERM".into(), "xterm-256color".into()));
     }
     env.extend(ours.into_iter().map(|(name, value)| (name.into(), value)));
     env

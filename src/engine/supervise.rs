@@ -448,18 +448,11 @@ impl Core {
         let (task, number, started) = (&supervised.task, supervised.attempt.number, supervised.process);
         let (id, split_output, now) = (task.id, task.spec.split_output, self.now.wall);
         let memory = task.spec.confinement.memory;
+        let is_kept = task.spec.stdin.is_kept();
         self.recording.insert(assignment);
         self.claim();
-        self.job(Job::Move(Move::Record(Box::new(Record {
-            id,
-            number,
-            split_output,
-            memory,
-            assignment,
-            outcome,
-            started,
-            now,
-        }))));
+        let record = Box::new(Record { id, number, split_output, memory, is_kept, assignment, outcome, started, now });
+        self.job(if is_kept { Job::Last(record) } else { Job::Move(Move::Record(record)) });
     }
 
     fn recorded(&mut self, assignment: AssignmentId, finished: Result<Box<Finished>, Error>) {

@@ -202,6 +202,7 @@ impl Core {
             number: flight.attempt.number,
             split_output: flight.task.spec.split_output,
             memory: None,
+            is_kept: flight.task.spec.stdin.is_kept(),
             assignment: flight.attempt.assignment,
             outcome: Outcome::lost(ReasonCode::GuardianLost, now),
             started: None,

@@ -82,6 +82,7 @@ pub(super) struct Due {
     pub(super) welcome: bool,
     pub(super) terms: bool,
     pub(super) confines: bool,
+    pub(super) keeps: bool,
     pub(super) complete: bool,
     pub(super) terminate: bool,
     pub(super) reload: bool,

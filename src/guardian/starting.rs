@@ -71,10 +71,11 @@ pub(super) fn report(fd: libc::c_int, failed: Failed) {
         SpawnStep::Output => 3,
         SpawnStep::Exec => 4,
         SpawnStep::Setup => 5,
-        SpawnStep::Nice => 6,
-        SpawnStep::Cpus => 7,
-        SpawnStep::Rlimit => 8,
-        SpawnStep::Group => 9,
+        SpawnStep::Terminal => 6,
+        SpawnStep::Nice => 7,
+        SpawnStep::Cpus => 8,
+        SpawnStep::Rlimit => 9,
+        SpawnStep::Group => 10,
     };
     let bytes = [step, a, b, c, d];
     // SAFETY: plain bytes to a descriptor. If nobody listens any more the exit code says it.
@@ -88,10 +89,11 @@ fn decode([step, a, b, c, d]: [u8; 5]) -> Failed {
         2 => SpawnStep::Stdin,
         3 => SpawnStep::Output,
         4 => SpawnStep::Exec,
-        6 => SpawnStep::Nice,
-        7 => SpawnStep::Cpus,
-        8 => SpawnStep::Rlimit,
-        9 => SpawnStep::Group,
+        6 => SpawnStep::Terminal,
+        7 => SpawnStep::Nice,
+        8 => SpawnStep::Cpus,
+        9 => SpawnStep::Rlimit,
+        10 => SpawnStep::Group,
         _ => SpawnStep::Setup,
     };
     Failed { step, errno: i32::from_le_bytes([a, b, c, d]) }

@@ -8,6 +8,7 @@
 //! When you add a message: give it the next kind, add it to both matches, and to the strategies in the tests.
 
 pub(super) mod field;
+mod keeper;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -152,11 +153,19 @@ impl sealed::Fields for Order {
             Self::Hello { version } => (1, version.put(out)).0,
             Self::Ready => 2,
             Self::Policy { kill_grace } => (3, kill_grace.put(out)).0,
-            Self::Spawn(spawn) if spawn.confinement.is_empty() => (4, spawn.put(out)).0,
+            // A guardian that knows nothing of kept inputs, or of limits, passes the later kinds over, instead of taking
+            // them for nonsense.
             Self::Spawn(spawn) => {
                 spawn.put(out);
-                spawn.confinement.put(out);
-                40
+                match &spawn.keep {
+                    _ if !spawn.confinement.is_empty() => {
+                        spawn.keep.put(out);
+                        spawn.confinement.put(out);
+                        40
+                    }
+                    None => 4,
+                    Some(keep) => (9, keep.put(out)).0,
+                }
             }
             Self::Signal { assignment, signal, scope } => {
                 assignment.put(out);
@@ -188,17 +197,23 @@ impl sealed::Fields for Order {
                 6 => Self::Forget { assignment: Field::take(input)? },
                 7 => Self::Draining,
                 8 => Self::Replace { binary: Field::take(input)? },
+                9 => {
+                    let mut spawn = Spawn::take(input)?;
+                    spawn.keep = Some(Field::take(input)?);
+                    Self::Spawn(Box::new(spawn))
+                }
                 20 => Self::Grace { until: Field::take(input)? },
                 21 => Self::Adopt(Field::take(input)?),
                 40 => {
                     let mut spawn: Box<Spawn> = Field::take(input)?;
+                    spawn.keep = Field::take(input)?;
                     spawn.confinement = Field::take(input)?;
                     Self::Spawn(spawn)
                 }
                 _ => Self::Present,
             })
         };
-        matches!(kind, 1..=8 | 20..=21 | 30 | 40).then(&mut fields)
+        matches!(kind, 1..=9 | 20..=21 | 30 | 40).then(&mut fields)
     }
 }
 
@@ -248,6 +263,7 @@ impl sealed::Fields for Fact {
                 at.put(out);
                 86
             }
+            Self::Keeps => 87,
             Self::Ask => 94,
             Self::Confines => 104,
         }
@@ -288,9 +304,10 @@ impl sealed::Fields for Fact {
                 85 => Self::Doubtful { assignment: Field::take(input)? },
                 104 => Self::Confines,
                 86 => Self::Gone { assignment: Field::take(input)?, at: Field::take(input)? },
+                87 => Self::Keeps,
                 _ => Self::Ask,
             })
         };
-        matches!(kind, 65..=73 | 84..=86 | 94 | 104).then(&mut fields)
+        matches!(kind, 65..=73 | 84..=87 | 94 | 104).then(&mut fields)
     }
 }

@@ -115,7 +115,7 @@ impl Heritage {
                 known.doubtful.insert(*assignment);
             }
             Fact::Terminate { requests } => known.stops = *requests,
-            Fact::Signalled { .. } | Fact::Reload | Fact::Ask | Fact::Confines => {}
+            Fact::Signalled { .. } | Fact::Reload | Fact::Ask | Fact::Keeps | Fact::Confines => {}
         }
     }
 
@@ -258,6 +258,7 @@ mod tests {
             stdout: "/dev/null".into(),
             stderr: None,
             confinement: crate::domain::task::Confinement::default(),
+            keep: None,
         }))
     }
 

@@ -228,6 +228,8 @@ pub struct Held {
     pub grace_until: Option<Moment>,
     /// It keeps tasks to how much of the machine they may use; one of an older version does not.
     pub confines: bool,
+    /// It knows inputs that are kept open.
+    pub keeps: bool,
 }
 
 /// Says hello and collects the answer. To be called once, before any other order; facts that follow are news.
@@ -244,7 +246,7 @@ pub async fn handshake(link: &Link, facts: &mut mpsc::Receiver<Fact>) -> Result<
         Fact::Welcome { version, .. } if version != VERSION => return Err(Error::Version { version }),
         Fact::Welcome { version: _, guardian, guardian_pid, started_at, restarts, stop_requests } => {
             let (children, doubtful) = (Vec::new(), Vec::new());
-            let (grace_until, confines) = (None, false);
+            let (grace_until, confines, keeps) = (None, false, false);
             Held {
                 guardian,
                 guardian_pid,
@@ -255,6 +257,7 @@ pub async fn handshake(link: &Link, facts: &mut mpsc::Receiver<Fact>) -> Result<
                 doubtful,
                 grace_until,
                 confines,
+                keeps,
             }
         }
         _ => return Err(Error::OutOfOrder),
@@ -265,6 +268,7 @@ pub async fn handshake(link: &Link, facts: &mut mpsc::Receiver<Fact>) -> Result<
             Fact::Doubtful { assignment } => held.doubtful.push(assignment),
             Fact::Terms { grace_until, .. } => held.grace_until = grace_until,
             Fact::Confines => held.confines = true,
+            Fact::Keeps => held.keeps = true,
             Fact::Complete => return Ok(held),
             _ => return Err(Error::OutOfOrder),
         }

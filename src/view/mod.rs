@@ -15,6 +15,7 @@ pub mod doctor;
 pub mod error;
 pub mod event;
 pub mod init;
+pub mod input;
 pub mod json;
 pub mod log;
 pub mod metrics;

@@ -112,8 +112,8 @@ pub struct Add {
     /// Do not take the environment over
     #[arg(long)]
     pub clean_env: bool,
-    /// What they read: a file, or `-` for what is read here now
-    #[arg(long, value_name = "FILE|-")]
+    /// What they read: a file, `-` for what is read here now, or `open` for what `apex task send` gives them while they run
+    #[arg(long, value_name = "FILE|-|open")]
     pub stdin: Option<PathBuf>,
     /// Keep standard output and standard error apart
     #[arg(long)]
@@ -144,6 +144,7 @@ impl Add {
             env_files: self.env_files.clone(),
             clean_env: self.clean_env,
             stdin: self.stdin.clone(),
+            pty: false,
             split_output: self.split_output,
             key: self.key.clone(),
             waits: Waits { queue: self.queue.clone(), ..Waits::default() },

@@ -248,6 +248,7 @@ fn every_flag_of_add_is_read() {
             env_files: vec![PathBuf::from("vars")],
             clean_env: true,
             stdin: Some("-".into()),
+            pty: false,
             split_output: true,
             key: Some("nightly".to_owned()),
             waits: terms::Waits {

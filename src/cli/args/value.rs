@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::cli::condition;
+use crate::cli::keys::{InvalidKeys, Keys};
 use crate::cli::render::column::{self, Column};
 use crate::cli::time;
 use crate::config::Level;
@@ -81,6 +82,11 @@ pub enum Error {
 /// Reads a length of time.
 pub fn duration(text: &str) -> Result<Duration, units::Error> {
     units::parse_duration(text)
+}
+
+/// Reads keys that are typed in a row.
+pub fn keys(text: &str) -> Result<Keys, InvalidKeys> {
+    Keys::parse(text)
 }
 
 /// Reads a size, in bytes.

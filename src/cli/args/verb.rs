@@ -168,7 +168,7 @@ const CANCEL: Verb = Verb {
 };
 
 /// Commands that begin with `task`.
-const TASK: [Verb; 17] = [
+const TASK: [Verb; 19] = [
     ADD,
     LIST,
     Verb {
@@ -235,6 +235,18 @@ const TASK: [Verb; 17] = [
         about: "Puts a waiting task to another place",
         build: steer::Move::augment_args,
         read: |matches, _| steer::Move::from_arg_matches_mut(matches).map(Command::Move),
+    },
+    Verb {
+        word: "send",
+        about: "Gives a running task something to read",
+        build: steer::Send::augment_args,
+        read: |matches, _| steer::Send::from_arg_matches_mut(matches).map(Command::Send),
+    },
+    Verb {
+        word: "attach",
+        about: "Shows the terminal of a task here, and types what is typed here",
+        build: steer::Attach::augment_args,
+        read: |matches, _| steer::Attach::from_arg_matches_mut(matches).map(Command::Attach),
     },
     Verb {
         word: "prune",

@@ -198,7 +198,9 @@ impl Asking<'_> {
         flags.waits.after_any = after_any.unwrap_or(flags.waits.after_any);
         let (spec, reads_here) = spec(&flags, &self.common.here)?;
         if reads_here {
-            return Err(invalid("`stdin` cannot be `-`, which can be read only once").with_hint("name a file"));
+            return Err(
+                invalid("`stdin` cannot be `-`, which can be read only once").with_hint("name a file, or `open`")
+            );
         }
         let task = BulkTask { line, spec, env, hold: flags.waits.hold, after_places, after_any_places };
         Ok((task, Asked { reference, left_out }))

@@ -202,7 +202,8 @@ impl Here {
 /// Errors: flags that make no sense.
 pub fn spec(flags: &TaskFlags, here: &Here) -> Result<(TaskSpec, bool), Failure> {
     let cwd = here.absolute(flags.cwd.as_deref().unwrap_or(Path::new(".")))?;
-    let (stdin, reads_here) = stdin(|file| here.absolute(file), flags.stdin.as_deref())?;
+    let asked = if flags.pty { Some(Path::new(TERMINAL)) } else { flags.stdin.as_deref() };
+    let (stdin, reads_here) = stdin(|file| here.absolute(file), asked)?;
     let defaults = TaskSpec::command(flags.words.argv.clone(), cwd);
     let spec = TaskSpec {
         shell: flags.words.is_shell_line(),
@@ -236,11 +237,18 @@ fn directory(cwd: &Path, asked: &Path) -> PathBuf {
     std::path::absolute(&joined).unwrap_or(joined)
 }
 
+/// The word by which an input stays open. A file of that name is `./open`.
+pub const OPEN: &str = "open";
+/// The word by which an input is a terminal, as with `--pty`.
+pub const TERMINAL: &str = "terminal";
+
 /// Returns where the input comes from, and whether it has to be handed over first.
 fn stdin(absolute: impl Fn(&Path) -> Result<PathBuf, Failure>, asked: Option<&Path>) -> Result<(Stdin, bool), Failure> {
     match asked {
         None => Ok((Stdin::Empty, false)),
         Some(dash) if dash == "-" => Ok((Stdin::Empty, true)),
+        Some(word) if word == OPEN => Ok((Stdin::Open, false)),
+        Some(word) if word == TERMINAL => Ok((Stdin::Terminal, false)),
         Some(file) => {
             let path = absolute(file)?;
             let cannot = |error: &std::io::Error| {
@@ -301,6 +309,8 @@ mod tests {
         let of = |asked: Option<&str>| stdin(|file| Ok(directory(dir.path(), file)), asked.map(Path::new));
         assert_eq!(of(None), Ok((Stdin::Empty, false)));
         assert_eq!(of(Some("-")), Ok((Stdin::Empty, true)));
+        assert_eq!(of(Some("open")), Ok((Stdin::Open, false)));
+        assert!(of(Some("./open")).is_err(), "a file that is not there");
         assert_eq!(of(Some("in")), Ok((Stdin::File(dir.path().join("in")), false)));
         for wrong in ["none", "."] {
             let failure = of(Some(wrong)).unwrap_err();

@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::cli::command::add::{OPEN, TERMINAL};
 use crate::cli::error::Failure;
 use crate::cli::render::confine;
 use crate::domain::error::ErrorKind;
@@ -133,8 +134,11 @@ impl Sheet {
         put("cpu_limit", confinement.cpu_millis.and_then(|millis| text(&confine::cpus(millis))));
         put("kill_signal", spec.kill_signal.and_then(|signal| text(&SignalName(signal).to_string())));
         put("kill_grace", spec.kill_grace.and_then(|grace| text(&format_duration(grace))));
-        if let Stdin::File(file) = &spec.stdin {
-            put("stdin", file.to_str().and_then(text));
+        match &spec.stdin {
+            Stdin::File(file) => put("stdin", file.to_str().and_then(text)),
+            Stdin::Open => put("stdin", text(OPEN)),
+            Stdin::Terminal => put("stdin", text(TERMINAL)),
+            Stdin::Empty | Stdin::Upload(_) => {}
         }
         put("split_output", Some(Value::Flag(spec.split_output)));
         put("key", spec.key.as_deref().and_then(text));

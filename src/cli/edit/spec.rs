@@ -5,6 +5,7 @@ use std::error::Error as StdError;
 use std::path::PathBuf;
 
 use crate::cli::args::value;
+use crate::cli::command::add::{OPEN, TERMINAL};
 use crate::cli::edit::{KEYS, Sheet, Value, invalid};
 use crate::cli::error::Failure;
 use crate::cli::usage;
@@ -99,7 +100,14 @@ fn set(spec: &mut TaskSpec, key: &'static str, value: Option<&Value>) -> Result<
         "cpu_limit" => spec.confinement.cpu_millis = read(key, text, value::cpu_limit)?,
         "kill_signal" => spec.kill_signal = read(key, text, value::signal)?,
         "kill_grace" => spec.kill_grace = read(key, text, value::duration)?,
-        "stdin" => spec.stdin = text.map_or(Stdin::Empty, |file| Stdin::File(PathBuf::from(file))),
+        "stdin" => {
+            spec.stdin = match text {
+                None => Stdin::Empty,
+                Some(OPEN) => Stdin::Open,
+                Some(TERMINAL) => Stdin::Terminal,
+                Some(file) => Stdin::File(PathBuf::from(file)),
+            }
+        }
         "split_output" => spec.split_output = matches!(value, Some(Value::Flag(true))),
         "key" => spec.key = read(key, text, value::key)?,
         _ => {}

@@ -144,6 +144,7 @@ pub fn details(
         Stdin::File(path) => fact("stdin", neutralize(&path.to_string_lossy()).into_owned()),
         Stdin::Upload(_) => fact("stdin", "given when it was added".to_owned()),
         Stdin::Open => fact("stdin", "open".to_owned()),
+        Stdin::Terminal => fact("stdin", "a terminal".to_owned()),
     }
     if let Some(parent) = task.parent {
         fact("added by", format!("task {parent}"));

@@ -152,6 +152,15 @@ pub enum Stdin {
     Upload(uuid::Uuid),
     /// Stays open for `task send`.
     Open,
+    /// A terminal, which output goes to as well; for `task attach`, and for `task send`.
+    Terminal,
+}
+
+impl Stdin {
+    /// Returns whether somebody has to keep it open while an attempt runs.
+    pub fn is_kept(&self) -> bool {
+        matches!(self, Self::Open | Self::Terminal)
+    }
 }
 
 /// What is to be done and how, without the environment: the values in it are kept apart and shown to nobody.
@@ -255,6 +264,9 @@ impl TaskSpec {
         {
             return Err(InvalidSpec::StdinPath(path.clone()));
         }
+        if self.stdin == Stdin::Terminal && self.split_output {
+            return Err(InvalidSpec::SplitTerminal);
+        }
         if let Some(name) = &self.name {
             check_name(name)?;
         }
@@ -332,6 +344,9 @@ pub enum InvalidSpec {
     /// The input file does not mean the same everywhere.
     #[error("input file `{}` is not an absolute path", .0.display())]
     StdinPath(PathBuf),
+    /// What is written to a terminal goes one way.
+    #[error("a task with a terminal has one output: `split_output` cannot be had with it")]
+    SplitTerminal,
     /// The name could be taken for ids, or is too long.
     #[error("name `{0}` needs at least one character that is not a digit, comma or dash, and at most 255 bytes")]
     Name(String),

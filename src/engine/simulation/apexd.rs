@@ -166,7 +166,7 @@ impl Hands<'_> {
                 let (assignment, reason) = (unclaim.assignment, unclaim.reason.clone());
                 Done::Released { assignment, released: self.on_store(|store| store.unclaim(unclaim)), reason }
             }
-            Job::Move(Move::Record(record)) => {
+            Job::Move(Move::Record(record)) | Job::Last(record) => {
                 let assignment = record.assignment;
                 Done::Recorded { assignment, finished: self.finish(*record).map(Box::new) }
             }
@@ -217,6 +217,7 @@ fn order(assignment: AssignmentId) -> Spawn {
         stdout: "/dev/null".into(),
         stderr: None,
         confinement: crate::domain::task::Confinement::default(),
+        keep: None,
     }
 }
 
@@ -233,5 +234,6 @@ pub(super) fn greeting(guardian: &super::machine::Guardian, boot: crate::domain:
         confines: true,
         children: guardian.children(),
         boot,
+        keeps: true,
     }
 }

@@ -12,7 +12,7 @@ use crate::link::{MARK, Spawn, SpawnStep};
 
 /// Runs a task to its end, without a guardian.
 fn run(spawn: &Spawn) -> Result<ExitStatus, Failed> {
-    let (started, news) = Spawner::new(None).unwrap().start_task(spawn, None)?;
+    let (started, news) = Spawner::new(None).unwrap().start_task(spawn, None, None)?;
     assert!(news.is_none(), "nothing of it is on a mount that may hang");
     super::world::await_end(&started.pidfd);
     Ok(processes::take(&started.pidfd).unwrap().unwrap().0)
@@ -172,7 +172,7 @@ fn what_a_task_cannot_be_kept_to_fails_its_start() {
     let limits = Confinement::from_word("memory=1048576").unwrap();
     let spawn = Spawn { confinement: limits, ..world.shell(1, "true") };
     let nowhere = std::ffi::CString::new("/nowhere/cgroup.procs").unwrap();
-    let refused = Spawner::new(None).unwrap().start_task(&spawn, Some(nowhere)).unwrap_err();
+    let refused = Spawner::new(None).unwrap().start_task(&spawn, Some(nowhere), None).unwrap_err();
     let expected = Failed { step: SpawnStep::Group, errno: libc::ENOENT };
     assert_eq!(refused, expected, "outside of its group it has no limit");
     assert_eq!(processes::children(), [0_u32; 0]);

@@ -228,6 +228,7 @@ impl World {
             stdout: self.file(&format!("{n}.out")),
             stderr: None,
             confinement: crate::domain::task::Confinement::default(),
+            keep: None,
         }
     }
 
@@ -346,6 +347,7 @@ impl Apexd {
             match self.next().unwrap() {
                 Fact::Child(child) => children.push(child),
                 Fact::Confines => {}
+                Fact::Keeps => {}
                 Fact::Complete => break,
                 other => panic!("{other:?} within the roll call"),
             }

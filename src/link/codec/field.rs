@@ -13,7 +13,7 @@ use crate::domain::identity::GuardianId;
 use crate::domain::outcome::{Exit, ExitStatus, Usage};
 use crate::domain::task::{Confinement, CpuSet, Limit, Resource, Rlimit};
 use crate::domain::time::{Moment, Timestamp};
-use crate::link::{Scope, Spawn, SpawnStep};
+use crate::link::{Keep, Kept, Scope, Spawn, SpawnStep};
 
 /// What of a frame's fields is not read yet.
 #[derive(Debug)]
@@ -80,6 +80,7 @@ macro_rules! structures {
 }
 
 structures! {
+    Keep { socket, kept }
     Child { assignment, pid, start_ticks, started_at, exit }
     Exit { status, usage, at, leftovers, stopped }
     Usage { max_rss_bytes, user_ms, system_ms }
@@ -108,14 +109,16 @@ macro_rules! enumerations {
 
 enumerations! {
     Scope { Leader = 1, Session = 2, Everything = 3 }
-    SpawnStep { Fork = 1, Chdir = 2, Stdin = 3, Output = 4, Exec = 5, Setup = 6, Nice = 7, Cpus = 8, Rlimit = 9, Group = 10 }
+    SpawnStep { Fork = 1, Chdir = 2, Stdin = 3, Output = 4, Exec = 5, Setup = 6, Terminal = 7, Nice = 8, Cpus = 9, Rlimit = 10, Group = 11 }
+    Kept { Pipe = 1, Terminal = 2 }
     Resource { As = 1, Core = 2, Cpu = 3, Data = 4, Fsize = 5, Memlock = 6, Nofile = 7, Nproc = 8, Stack = 9 }
 }
 
-/// Without its confinement, for which there was no room in the first version: it follows in a kind of order of its own.
+/// Without what is kept, and what it is limited to: messages of their own add them.
 impl Field for Spawn {
     fn put(&self, out: &mut Vec<u8>) {
-        let Self { assignment, program, argv, env, cwd, umask, limits, stdin, stdout, stderr, confinement: _ } = self;
+        let Self { assignment, program, argv, env, cwd, umask, limits, stdin, stdout, stderr, keep: _, confinement: _ } =
+            self;
         assignment.put(out);
         program.put(out);
         argv.put(out);
@@ -141,6 +144,7 @@ impl Field for Spawn {
             stdout: Field::take(input)?,
             stderr: Field::take(input)?,
             confinement: Confinement::default(),
+            keep: None,
         })
     }
 }

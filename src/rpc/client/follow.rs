@@ -86,6 +86,13 @@ pub struct Follow {
 }
 
 impl Follow {
+    /// Begins at this place of a stream of an attempt, which is the last one.
+    #[must_use]
+    pub fn beginning(mut self, attempt: AttemptNumber, stream: Stream, offset: u64) -> Self {
+        self.cursors.insert((attempt, stream), offset);
+        self
+    }
+
     /// Returns the next piece; `None` when there is no more to come.
     ///
     /// Errors: `not_found` for a task or attempt that does not exist; `unavailable` when the daemon was stopped; what

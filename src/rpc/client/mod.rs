@@ -28,6 +28,7 @@ mod daemon;
 mod error;
 mod event;
 mod follow;
+mod input;
 mod place;
 mod queue;
 mod retry;

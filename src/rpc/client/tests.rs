@@ -220,6 +220,20 @@ impl TaskService for Daemon {
         }))
     }
 
+    async fn send_input(
+        &self,
+        _: Request<proto::SendInputRequest>,
+    ) -> Result<Response<proto::SendInputResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn resize_terminal(
+        &self,
+        _: Request<proto::ResizeTerminalRequest>,
+    ) -> Result<Response<proto::ResizeTerminalResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
     async fn steer_tasks(
         &self,
         _: Request<proto::SteerTasksRequest>,

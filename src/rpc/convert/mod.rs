@@ -25,6 +25,7 @@ mod confinement;
 pub(super) mod daemon;
 pub(super) mod edit;
 pub(super) mod event;
+pub(super) mod input;
 pub(super) mod progress;
 pub(super) mod prune;
 pub(super) mod query;

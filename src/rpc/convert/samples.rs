@@ -93,7 +93,8 @@ fn stdin() -> impl Strategy<Value = Stdin> {
         Just(Stdin::Empty),
         absolute_path().prop_map(Stdin::File),
         uuid().prop_map(Stdin::Upload),
-        Just(Stdin::Open)
+        Just(Stdin::Open),
+        Just(Stdin::Terminal)
     ]
 }
 
@@ -124,6 +125,7 @@ fn spec() -> impl Strategy<Value = TaskSpec> {
         argv.insert(0, program);
         let (name, labels, queue, priority) = named;
         let (umask, limits, stdin, split_output, retry, timeout, (output_limit, confinement)) = run;
+        let split_output = split_output && stdin != Stdin::Terminal;
         let (kill_signal, kill_grace, key, run_at, after, after_any) = end;
         TaskSpec {
             argv,

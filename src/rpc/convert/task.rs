@@ -190,6 +190,7 @@ fn stdin_to_proto(stdin: Stdin) -> Option<proto::Stdin> {
         Stdin::File(file) => Source::File(path_bytes(&file)),
         Stdin::Upload(upload) => Source::Upload(upload.to_string()),
         Stdin::Open => Source::Open(true),
+        Stdin::Terminal => Source::Terminal(true),
     };
     Some(proto::Stdin { source: Some(source) })
 }
@@ -197,10 +198,11 @@ fn stdin_to_proto(stdin: Stdin) -> Option<proto::Stdin> {
 fn stdin_from_proto(stdin: proto::Stdin) -> Result<Stdin> {
     use proto::stdin::Source;
     match stdin.source {
-        None | Some(Source::Open(false)) => Ok(Stdin::Empty),
+        None | Some(Source::Open(false) | Source::Terminal(false)) => Ok(Stdin::Empty),
         Some(Source::File(file)) => Ok(Stdin::File(path(file))),
         Some(Source::Upload(upload)) => Ok(Stdin::Upload(uuid("stdin.upload", &upload)?)),
         Some(Source::Open(true)) => Ok(Stdin::Open),
+        Some(Source::Terminal(true)) => Ok(Stdin::Terminal),
     }
 }
 

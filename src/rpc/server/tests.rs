@@ -66,6 +66,7 @@ impl World {
                 confines: true,
                 children: Vec::new(),
                 boot: BootId(Uuid::from_u128(7)),
+                keeps: true,
             },
             last_words: Vec::new(),
             settings: Settings {

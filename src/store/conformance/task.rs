@@ -69,7 +69,9 @@ pub(crate) async fn an_added_task_is_there_as_it_was_given(world: &World) {
     for _ in 0..9 {
         world.queued_task().await;
     }
-    for stdin in [None, Some(Stdin::Upload(Uuid::from_u128(5))), Some(Stdin::Open), Some(Stdin::Empty)] {
+    for stdin in
+        [None, Some(Stdin::Upload(Uuid::from_u128(5))), Some(Stdin::Open), Some(Stdin::Terminal), Some(Stdin::Empty)]
+    {
         let mut new = full_task(world.new_task().uuid);
         new.spec.stdin = stdin.unwrap_or(new.spec.stdin);
         // While one has a key, no other one can.

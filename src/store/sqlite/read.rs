@@ -169,6 +169,7 @@ pub(super) fn rest_of_spec(c: &mut Columns<'_, '_>, spec: &mut TaskSpec) -> rusq
     spec.stdin = match (stdin.as_str(), file, upload) {
         ("empty", ..) => Stdin::Empty,
         ("open", ..) => Stdin::Open,
+        ("terminal", ..) => Stdin::Terminal,
         ("file", Some(path), _) => Stdin::File(path),
         ("upload", _, Some(upload)) => Stdin::Upload(upload),
         _ => return Err(c.unreadable()),

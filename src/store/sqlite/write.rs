@@ -105,6 +105,7 @@ pub(super) fn stdin(stdin: &Stdin) -> (&'static str, Option<&[u8]>, Option<[u8; 
         Stdin::File(path) => ("file", Some(path.as_os_str().as_bytes()), None),
         Stdin::Upload(upload) => ("upload", None, Some(*upload.as_bytes())),
         Stdin::Open => ("open", None, None),
+        Stdin::Terminal => ("terminal", None, None),
     }
 }
 

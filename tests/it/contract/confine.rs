@@ -73,3 +73,13 @@ fn tasks_have_what_is_configured_unless_a_flag_says_otherwise() {
     world.ended(two);
     assert_eq!((output(&world, six).as_str(), output(&world, two).as_str()), ("6\n", "2\n"));
 }
+
+/// Row: flags of task add / --nice
+#[test]
+fn what_is_kept_open_is_kept_to_its_limits_as_well() {
+    let world = World::started();
+    let id = world.add_with(&["--pty", "--nice", "8"], "nice");
+    let task = world.ended(id);
+    assert_eq!(task["state"], "succeeded", "{task}");
+    assert!(output(&world, id).starts_with('8'), "{}", output(&world, id));
+}

@@ -32,6 +32,7 @@ fn a_task_with_an_attempt_and_its_output() {
       argv: ["echo hello"]
       shell: true
       cwd: <string>
+      stdin: "empty"
       env_names: ["A"]
       parent: null
       key: null
@@ -110,6 +111,7 @@ fn a_task_that_never_ran_has_every_key_too() {
       argv: ["true"]
       shell: false
       cwd: <string>
+      stdin: "empty"
       env_names: []
       parent: null
       key: null

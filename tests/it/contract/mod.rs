@@ -25,6 +25,7 @@ mod exit;
 mod files;
 mod filter;
 mod flags;
+mod input;
 mod json;
 mod limit;
 mod older;
@@ -43,6 +44,7 @@ mod shape;
 mod state;
 mod steer;
 mod stream;
+mod terminal;
 mod window;
 
 /// A shell line that runs until [`go`].

@@ -72,6 +72,7 @@ impl Stage {
                 confines: true,
                 children: Vec::new(),
                 boot: BootId(Uuid::from_u128(2)),
+                keeps: true,
             },
             last_words: Vec::new(),
             settings: Settings {
