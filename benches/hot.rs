@@ -59,6 +59,7 @@ fn frames(criterion: &mut Criterion) {
         stdin: None,
         stdout: "/home/user/project/.apex/output/0/1.1.log.part".into(),
         stderr: None,
+        confinement: apex::domain::task::Confinement::default(),
         keep: None,
     }));
     let started = Fact::Spawned(Child {

@@ -17,7 +17,7 @@ use crate::domain::outcome::SignalName;
 use crate::domain::queue::InvalidQueueName;
 use crate::domain::schedule::{InvalidCron, InvalidSchedule};
 use crate::domain::selection::InvalidSpan;
-use crate::domain::task::{InvalidSpec, State};
+use crate::domain::task::{InvalidSpec, Resource, State};
 use crate::units;
 
 /// How much alike two words must be for one to be meant by the other; 1 is the same.
@@ -149,6 +149,20 @@ fn hint(flag: &str, typed: &str, source: &(dyn StdError + 'static)) -> Option<St
             value::Error::Setting => like("priority=5"),
             value::Error::Backoff => like("exponential"),
             value::Error::OnInterrupt => like("rerun"),
+            value::Error::Nice => like("10"),
+            value::Error::Cpus => like("0-3"),
+            value::Error::Rlimit | value::Error::Unit(_) | value::Error::RlimitValue(..) => {
+                let name = typed.split('=').next().unwrap_or_default();
+                like(match nearest(name, Resource::ALL.map(Resource::as_str)) {
+                    Some("cpu") => "cpu=10m",
+                    Some(bytes @ ("as" | "data" | "fsize" | "stack" | "memlock" | "core")) => {
+                        return like(&format!("{bytes}=1GiB"));
+                    }
+                    Some("nproc") => "nproc=100",
+                    _ => "nofile=1024",
+                })
+            }
+            value::Error::CpuLimit => like("1.5"),
             value::Error::Missed => like(nearest(typed, ["skip", "once", "all"]).unwrap_or("once")),
             value::Error::Overlap => like(nearest(typed, ["skip", "queue", "cancel-running"]).unwrap_or("queue")),
         };

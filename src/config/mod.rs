@@ -113,6 +113,10 @@ pub struct Task {
     pub timeout: Option<Duration>,
     /// How much an attempt may write, in bytes; `None` (written `0B`) is no limit.
     pub output_limit: Option<u64>,
+    /// Its niceness; `None` (written `0`) is the daemon's.
+    pub nice: Option<i32>,
+    /// How much memory all of it may use together, in bytes; `None` (written `0B`) is no limit.
+    pub memory: Option<u64>,
     /// What becomes of processes that a task leaves behind in its session.
     pub leftovers: Leftovers,
 }
@@ -198,7 +202,14 @@ impl Default for Config {
             },
             shutdown: Shutdown { grace: Duration::from_secs(30), kill_grace: Duration::from_secs(5) },
             log: Log { max_size: 10 << 20, keep: 5 },
-            task: Task { retries: 0, timeout: None, output_limit: None, leftovers: Leftovers::Kill },
+            task: Task {
+                retries: 0,
+                timeout: None,
+                output_limit: None,
+                nice: None,
+                memory: None,
+                leftovers: Leftovers::Kill,
+            },
             env: Env { exclude: Vec::new() },
             retention: Retention { keep_for: Duration::from_secs(30 * 24 * 3_600) },
             resources: BTreeMap::new(),

@@ -51,7 +51,7 @@ const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// The longest length of time that is taken for any setting: ten years.
 const LONGEST: Duration = Duration::from_secs(3_650 * 24 * 3_600);
 
-pub(super) const KEYS: [Key; 17] = [
+pub(super) const KEYS: [Key; 19] = [
     Key {
         section: "client",
         name: "auto_start",
@@ -162,6 +162,24 @@ pub(super) const KEYS: [Key; 17] = [
         set: |config, value| {
             size(value, 0, 1 << 60).map(|value| config.task.output_limit = (value > 0).then_some(value))
         },
+    },
+    Key {
+        section: "task",
+        name: "nice",
+        kind: Kind::Number,
+        effect: Effect::AtOnce,
+        get: |config| Value::Number(config.task.nice.and_then(|nice| u32::try_from(nice).ok()).unwrap_or_default()),
+        set: |config, value| {
+            number(value, 0, 19).map(|nice| config.task.nice = i32::try_from(nice).ok().filter(|nice| *nice > 0))
+        },
+    },
+    Key {
+        section: "task",
+        name: "memory",
+        kind: Kind::Text,
+        effect: Effect::AtOnce,
+        get: |config| Value::Text(units::format_size(config.task.memory.unwrap_or_default())),
+        set: |config, value| size(value, 0, 1 << 60).map(|value| config.task.memory = (value > 0).then_some(value)),
     },
     Key {
         section: "task",

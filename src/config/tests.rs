@@ -98,6 +98,8 @@ keep = 1
 retries = 2
 timeout = "1h30m"
 output_limit = "1GiB"
+nice = 5
+memory = "2GiB"
 leftovers = "leave"
 [env]
 exclude = ["*_TOKEN"]
@@ -135,6 +137,8 @@ fn every_key_is_taken() {
             retries: 2,
             timeout: Some(Duration::from_secs(5_400)),
             output_limit: Some(1 << 30),
+            nice: Some(5),
+            memory: Some(2 << 30),
             leftovers: Leftovers::Leave,
         },
         env: Env { exclude: vec!["*_TOKEN".into()] },

@@ -350,6 +350,7 @@ async fn run(
             restarts: greeting.restarts,
             stop_requests: greeting.stop_requests,
             grace_until: greeting.grace_until,
+            confines: greeting.confines,
             children: greeting.children,
             doubtful: greeting.doubtful,
             boot,

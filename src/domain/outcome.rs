@@ -199,6 +199,18 @@ impl Outcome {
         }
     }
 
+    /// Returns whether it may have failed because its memory was used up.
+    pub fn may_lack_memory(&self) -> bool {
+        matches!(self.reason_code, Some(ReasonCode::Exit | ReasonCode::Signal))
+    }
+
+    /// Returns the outcome of one that did, with no more than `limit` bytes to use.
+    #[must_use]
+    pub fn out_of_memory(self, limit: u64) -> Self {
+        let reason = Some(format!("out of memory: it may use {limit} bytes"));
+        Self { reason_code: Some(ReasonCode::Oom), reason, ..self }
+    }
+
     /// Returns the outcome of an attempt that nobody saw end.
     pub fn lost(code: ReasonCode, noticed_at: Timestamp) -> Self {
         let reason = match code {
@@ -328,6 +340,19 @@ impl fmt::Display for SignalName {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_failed_may_have_lacked_memory_and_says_how_much_it_had() {
+        let of = |exit, stop| Outcome::of_exit(exit, stop, None, NOW);
+        let killed = of(ExitStatus::Signal(9), None);
+        let oom = killed.clone().out_of_memory(1_048_576);
+        assert_eq!((oom.state, oom.reason_code, oom.exit), (State::Failed, Some(ReasonCode::Oom), killed.exit));
+        assert_eq!(oom.reason.as_deref(), Some("out of memory: it may use 1048576 bytes"));
+        assert!(killed.may_lack_memory() && of(ExitStatus::Code(1), None).may_lack_memory());
+        for other in [of(ExitStatus::Code(0), None), of(ExitStatus::Signal(9), Some(StopCause::Cancel))] {
+            assert!(!other.may_lack_memory(), "{other:?}");
+        }
+    }
 
     const NOW: Timestamp = Timestamp(1_000);
 

@@ -10,10 +10,12 @@ use crate::domain::progress::Progress;
 use crate::domain::time::Timestamp;
 
 mod bulk;
+mod confinement;
 mod spec;
 mod state;
 
 pub use bulk::{BULK_MAX, BulkTask};
+pub use confinement::{CPU_MILLIS_MAX, CPU_MILLIS_MIN, CPUS_MAX, Confinement, CpuSet, MEMORY_MIN, Rlimit};
 pub use spec::{
     Backoff, DEFAULT_QUEUE, Environment, InvalidSpec, Limit, NAME_BYTES_MAX, OnInterrupt, Resource, RetryPolicy, Stdin,
     TaskSpec, check_key, check_label_key, check_name,

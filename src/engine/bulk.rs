@@ -13,6 +13,7 @@ use crate::domain::change::Actor;
 use crate::domain::id::{TaskId, TaskUuid};
 use crate::domain::query::AddedMany;
 use crate::domain::task::{BulkTask, Environment, Limit, Stdin};
+use crate::engine::handle::refuse_what_cannot_be_had;
 use crate::engine::{Error, Handle};
 use crate::fault::crash_point;
 use crate::output;
@@ -46,6 +47,7 @@ impl Handle {
         let check = || {
             task.check(place)?;
             self.refuse_what_never_fits(&task.spec)?;
+            refuse_what_cannot_be_had(&task.spec)?;
             if let Stdin::Upload(upload) = task.spec.stdin {
                 self.shared.outputs.check_upload(upload)?;
             }

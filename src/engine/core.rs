@@ -332,6 +332,7 @@ impl Core {
             Fact::Gone { assignment, at } => self.vanished(assignment, at),
             Fact::Welcome { .. }
             | Fact::Terms { .. }
+            | Fact::Confines
             | Fact::Keeps
             | Fact::Child(_)
             | Fact::Doubtful { .. }

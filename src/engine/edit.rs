@@ -6,6 +6,7 @@ use crate::domain::change::Actor;
 use crate::domain::edit::Edit;
 use crate::domain::task::{Stdin, Task};
 use crate::engine::{Error, Handle};
+use crate::process;
 use crate::store::task::EditTask;
 
 impl Handle {
@@ -23,6 +24,9 @@ impl Handle {
         let is_other = edit.spec.stdin != edit.base.stdin;
         if is_other && matches!(edit.spec.stdin, Stdin::Upload(_)) {
             return Err(Error::OtherInput(edit.id));
+        }
+        if edit.spec.confinement != edit.base.confinement {
+            process::check_confinement(&edit.spec.confinement)?;
         }
         let (id, has_hooks) = (edit.id, !edit.spec.hooks.is_empty());
         let wish = EditTask { edit, by, now: (self.shared.world.now)() };

@@ -15,6 +15,7 @@ use crate::domain::resource::Unmet;
 use crate::domain::schedule::InvalidSchedule;
 use crate::domain::task::{DEFAULT_QUEUE, InvalidSpec, State, Task};
 use crate::output;
+use crate::process;
 use crate::store;
 
 /// Why the engine did not do what was asked.
@@ -255,6 +256,9 @@ pub enum Error {
     /// The files could not be read or written.
     #[error(transparent)]
     Output(#[from] output::Error),
+    /// What a task is to use no more than cannot be seen to here.
+    #[error(transparent)]
+    Unavailable(#[from] process::Unavailable),
 }
 
 /// Returns what an error says, and why, and why that.
@@ -313,6 +317,7 @@ impl Error {
             Self::Configuration(problem) | Self::NotEntered(problem) => problem.kind,
             Self::Store(error) => error.kind(),
             Self::Output(error) => error.kind(),
+            Self::Unavailable(_) => ErrorKind::Invalid,
         }
     }
 
@@ -424,6 +429,7 @@ impl Error {
                 .with_hint(format!("see what it writes with `apex logs -f {id}`; add one with `--pty` to attach to it"))
                 .with_id(id),
             Self::Signal { id, .. } | Self::Keeper { id, .. } => problem.with_id(id),
+            Self::Unavailable(error) => problem.with_hint(error.hint()),
             Self::Draining => problem.with_hint("start it again with `apex daemon start` when it has stopped"),
             _ => problem,
         }

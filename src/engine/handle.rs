@@ -29,6 +29,7 @@ use crate::engine::{Error, Guardian, Settings, World};
 use crate::fault::crash_point;
 use crate::link::mounts::Mounts;
 use crate::output::Outputs;
+use crate::process;
 use crate::store::{Store, task as verb};
 
 /// Whether the engine is about to end, and why. Streams end with it.
@@ -275,6 +276,7 @@ impl Handle {
         task.spec.check()?;
         task.env.check()?;
         self.refuse_what_never_fits(&task.spec)?;
+        refuse_what_cannot_be_had(&task.spec)?;
         if let Stdin::Upload(upload) = task.spec.stdin {
             self.shared.outputs.check_upload(upload)?;
         }
@@ -514,6 +516,11 @@ const CANCEL_MAX: usize = 64;
 
 /// How long a question about a task waits for the hashes of its outputs; well within a client's deadline.
 const HASH_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Refuses what a task is to be kept to if that cannot be had on this machine.
+pub(super) fn refuse_what_cannot_be_had(spec: &TaskSpec) -> Result<(), Error> {
+    Ok(process::check_confinement(&spec.confinement)?)
+}
 
 /// How long a binary may take to say who it is.
 const SELF_TEST: Duration = Duration::from_secs(5);

@@ -20,6 +20,7 @@ use crate::engine::{Error, jitter, turn};
 use crate::engine::{input, prepare};
 use crate::fault::crash_point;
 use crate::link::Spawn;
+use crate::process;
 use crate::store;
 use crate::store::task::{Claimed, Expire, Expired, Finish, Finished, InFlight, Renew, Start, Terms, Unclaim};
 
@@ -90,6 +91,8 @@ pub(super) struct Record {
     pub(super) id: TaskId,
     pub(super) number: AttemptNumber,
     pub(super) split_output: bool,
+    /// How much memory it might use.
+    pub(super) memory: Option<u64>,
     /// Its input is kept open.
     pub(super) is_kept: bool,
     pub(super) assignment: AssignmentId,
@@ -126,7 +129,13 @@ pub(super) enum Done {
 impl Record {
     /// Returns what the store is told, with the `outputs` that were found.
     pub(super) fn into_finish(self, outputs: Vec<Output>, jitter: f64) -> Finish {
-        let Self { assignment, outcome, started, now, .. } = self;
+        let Self { assignment, memory, mut outcome, started, now, .. } = self;
+        // Its control group is there until it is forgotten, which comes after this.
+        if let Some(limit) = memory.filter(|_| outcome.may_lack_memory())
+            && process::ran_out_of_memory(assignment)
+        {
+            outcome = outcome.out_of_memory(limit);
+        }
         Finish { assignment, outcome, outputs, started, jitter, now }
     }
 }

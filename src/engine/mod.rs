@@ -143,6 +143,8 @@ pub struct Guardian {
     pub stop_requests: u32,
     /// Until then a drain that was begun leaves running tasks alone.
     pub grace_until: Option<Moment>,
+    /// It keeps tasks to how much of the machine they may use.
+    pub confines: bool,
     /// The processes it holds.
     pub children: Vec<Child>,
     /// Claims that an earlier one may have started, and nobody knows.

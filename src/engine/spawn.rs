@@ -49,6 +49,9 @@ pub(super) fn prepare(shared: &Shared, facts: &Preparation) -> Result<Spawn, Not
             .map_err(|error| NotStartable::Failed { code: error.exit_code(), reason: error.to_string() })?;
         (program, spec.argv.clone())
     };
+    if !spec.confinement.is_empty() && !shared.guardian.confines {
+        return Err(NotStartable::Failed { code: 126, reason: process::Unavailable::Guardian.to_string() });
+    }
     if shared.is_abandoned(facts.assignment) {
         // It took so long to come here that another start may write into these files already.
         return Err(NotStartable::Refused { reason: "it was given back meanwhile".to_owned() });
@@ -73,6 +76,7 @@ pub(super) fn prepare(shared: &Shared, facts: &Preparation) -> Result<Spawn, Not
         },
         stdout: files.stdout,
         stderr: files.stderr,
+        confinement: spec.confinement.clone(),
     })
 }
 
@@ -111,6 +115,15 @@ pub(super) fn explain(spec: &TaskSpec, step: SpawnStep, errno: i32) -> NotStarta
         SpawnStep::Fork => "a further process".to_owned(),
         SpawnStep::Output => "output files".to_owned(),
         SpawnStep::Setup => "session, limits or descriptors".to_owned(),
+        SpawnStep::Nice => format!("niceness `{}`", spec.confinement.nice.unwrap_or_default()),
+        SpawnStep::Cpus => {
+            format!("processors `{}`", spec.confinement.cpus.as_ref().map(ToString::to_string).unwrap_or_default())
+        }
+        SpawnStep::Rlimit => {
+            let names: Vec<&str> = spec.confinement.rlimits.iter().map(|limit| limit.resource.as_str()).collect();
+            format!("limits `{}`", names.join("`, `"))
+        }
+        SpawnStep::Group => "control group with limits".to_owned(),
         SpawnStep::Terminal => "terminal".to_owned(),
     };
     let reason = match (step, errno) {
@@ -120,9 +133,15 @@ pub(super) fn explain(spec: &TaskSpec, step: SpawnStep, errno: i32) -> NotStarta
         (SpawnStep::Fork, nix::libc::EAGAIN) => format!("{what}: no more are allowed (see `ulimit -u`): {error}"),
         _ => format!("{what}: {error}"),
     };
-    let fault_of_the_task = matches!(step, SpawnStep::Chdir | SpawnStep::Stdin | SpawnStep::Exec | SpawnStep::Terminal);
+    let fault_of_the_task = match step {
+        SpawnStep::Chdir | SpawnStep::Stdin | SpawnStep::Exec | SpawnStep::Terminal => true,
+        // What was asked for and cannot be had.
+        SpawnStep::Nice | SpawnStep::Cpus | SpawnStep::Rlimit | SpawnStep::Group => true,
+        SpawnStep::Fork | SpawnStep::Output | SpawnStep::Setup => false,
+    };
     if fault_of_the_task && !scarce {
-        NotStartable::Failed { code: code_of(&error), reason }
+        let is_a_file = matches!(step, SpawnStep::Chdir | SpawnStep::Stdin | SpawnStep::Exec | SpawnStep::Terminal);
+        NotStartable::Failed { code: if is_a_file { code_of(&error) } else { 126 }, reason }
     } else {
         NotStartable::Refused { reason }
     }

@@ -459,10 +459,11 @@ impl Core {
         let Some(supervised) = self.attempts.get(&assignment) else { return };
         let (task, number, started) = (&supervised.task, supervised.attempt.number, supervised.process);
         let (id, split_output, now) = (task.id, task.spec.split_output, self.now.wall);
+        let memory = task.spec.confinement.memory;
         let is_kept = task.spec.stdin.is_kept();
         self.recording.insert(assignment);
         self.claim();
-        let record = Box::new(Record { id, number, split_output, is_kept, assignment, outcome, started, now });
+        let record = Box::new(Record { id, number, split_output, memory, is_kept, assignment, outcome, started, now });
         self.job(if is_kept { Job::Last(record) } else { Job::Move(Move::Record(record)) });
     }
 

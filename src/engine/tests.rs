@@ -58,6 +58,7 @@ fn guardian(id: u128) -> Guardian {
         stop_requests: 0,
         grace_until: None,
         doubtful: Vec::new(),
+        confines: true,
         children: Vec::new(),
         boot: BootId(Uuid::from_u128(7)),
         keeps: true,

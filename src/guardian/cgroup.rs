@@ -1,30 +1,34 @@
 //! A control group for each task, where we were given a tree of them: what is in it cannot leave it, whatever it does.
 //!
-//! Used only if the guardian finds itself in a group of version 2 that its supervisor has delegated to it and said so
-//! (`Delegate=` of systemd); anywhere else, marks and descent have to do. Groups are used to know who belongs together
-//! and to end them at once, not to limit anything, so no controller is turned on, and guardian and apexd can stay where
-//! they are.
+//! Used only where one was given to us ([`cgroup`](crate::link::cgroup)); anywhere else, marks and descent have to do.
+//! Groups are used to know who belongs together and to end them at once. Only for a task that is to use no more than so
+//! much memory or processor time are controllers turned on, and as that is possible only in a group that has no process
+//! of its own, guardian and apexd then move into one below it.
 //!
 //! A group is found by its name, which is made of the assignment's id: nothing has to be remembered or handed over.
 //!
 //! Source: the kernel's `admin-guide/cgroup-v2`; systemd's `CGROUP_DELEGATION`.
 
 use std::cell::OnceCell;
-use std::ffi::{CStr, CString};
-use std::fs;
-use std::os::unix::ffi::OsStrExt as _;
+use std::ffi::CString;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use nix::libc;
 
 use crate::domain::id::AssignmentId;
-use crate::link::machine::unescape;
-
-/// By these systemd tells whoever is in a group that it is theirs; the second can be read by root alone.
-const DELEGATED: [&CStr; 2] = [c"user.delegate", c"trusted.delegate"];
+use crate::domain::task::Confinement;
+use crate::guardian::spawn::Failed;
+use crate::link::SpawnStep;
+use crate::link::cgroup::{LEAF, given, hands_on, has_controller, of_task};
 
 /// A task may make groups of its own below its own, so deep at most.
 const DEPTH_MAX: usize = 16;
+
+/// So often it is looked whether all have moved.
+const MOVES_MAX: usize = 16;
+/// Over so many microseconds processor time is counted.
+const CPU_PERIOD: u64 = 100_000;
 
 /// The groups of all tasks.
 #[derive(Debug, Default)]
@@ -44,9 +48,33 @@ impl Cgroups {
         CString::new(group.join("cgroup.procs").into_os_string().into_encoded_bytes()).ok()
     }
 
+    /// Does the same for a task that may use no more than so much.
+    ///
+    /// Errors: [`SpawnStep::Group`], with `EOPNOTSUPP` where no group is given to us; nothing of it is left.
+    pub(super) fn make_limited(&self, assignment: AssignmentId, limits: &Confinement) -> Result<CString, Failed> {
+        let failed = |errno| Failed { step: SpawnStep::Group, errno };
+        let given = self.own.get_or_init(given).as_ref().ok_or_else(|| failed(libc::EOPNOTSUPP))?;
+        let group = of_task(given, assignment);
+        let make = || -> io::Result<()> {
+            let wanted = [("memory", limits.memory.is_some()), ("cpu", limits.cpu_millis.is_some())];
+            for (controller, _) in wanted.into_iter().filter(|(_, is_wanted)| *is_wanted) {
+                hand_on(given, controller)?;
+            }
+            fs::create_dir(&group)?;
+            limit(&group, limits)
+        };
+        let made = make().map_err(|error| failed(error.raw_os_error().unwrap_or(libc::EIO)));
+        let procs = made.and_then(|()| {
+            CString::new(group.join("cgroup.procs").into_os_string().into_encoded_bytes())
+                .map_err(|_| failed(libc::EINVAL))
+        });
+        procs.inspect_err(|_| {
+            let _ = fs::remove_dir(&group);
+        })
+    }
+
     fn group(&self, assignment: AssignmentId) -> Option<PathBuf> {
-        let own = self.own.get_or_init(find).as_ref()?;
-        Some(own.join(format!("task-{}", assignment.0)))
+        Some(of_task(self.own.get_or_init(given).as_ref()?, assignment))
     }
 
     /// Returns the pids in the group of a task.
@@ -86,40 +114,52 @@ impl Cgroups {
     }
 }
 
-/// Returns the group of this process, if it was given to it.
-fn find() -> Option<PathBuf> {
-    let (own, mounts) = (fs::read("/proc/self/cgroup").ok()?, fs::read("/proc/self/mountinfo").ok()?);
-    let group = place(&own, &mounts)?;
-    is_delegated(&group).then_some(group)
-}
-
-/// Returns where the group of this process is.
-///
-/// Source: cgroups(7), `/proc/PID/cgroup`; proc_pid_mountinfo(5), the fourth field is the root of the mount, the fifth
-/// where it is.
-fn place(own: &[u8], mounts: &[u8]) -> Option<PathBuf> {
-    let lines = |text| <[u8]>::split(text, |byte| *byte == b'\n');
-    let path = lines(own).find_map(|line| line.strip_prefix(b"0::"))?;
-    let path = Path::new(std::ffi::OsStr::from_bytes(path));
-    lines(mounts).find_map(|line| {
-        let fields: Vec<&[u8]> = line.split(|byte| *byte == b' ').collect();
-        let dash = fields.iter().position(|field| *field == b"-")?;
-        if *fields.get(dash + 1)? != b"cgroup2" {
-            return None;
+/// Hands a controller on to the groups of tasks, for which this group itself must have no process.
+fn hand_on(given: &Path, controller: &str) -> io::Result<()> {
+    if hands_on(given, controller) {
+        return Ok(());
+    }
+    if !has_controller(given, controller) {
+        return Err(io::Error::from_raw_os_error(libc::EOPNOTSUPP));
+    }
+    let leaf = given.join(LEAF);
+    match fs::create_dir(&leaf) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    let mut moved = Ok(());
+    // Whoever is here forks perhaps, but not for ever.
+    for _ in 0..MOVES_MAX {
+        let here = fs::read_to_string(given.join("cgroup.procs"))?;
+        if here.trim().is_empty() {
+            break;
         }
-        let below = path.strip_prefix(unescape(fields.get(3)?)).ok()?;
-        Some(unescape(fields.get(4)?).join(below))
-    })
+        for pid in here.lines() {
+            match fs::write(leaf.join("cgroup.procs"), pid) {
+                // It has ended in between.
+                Err(error) if error.raw_os_error() == Some(libc::ESRCH) => {}
+                result => moved = moved.and(result),
+            }
+        }
+    }
+    fs::write(given.join("cgroup.subtree_control"), format!("+{controller}"))
+        .map_err(|error| moved.err().unwrap_or(error))
 }
 
-fn is_delegated(group: &Path) -> bool {
-    let Ok(path) = CString::new(group.as_os_str().as_bytes()) else { return false };
-    DELEGATED.iter().any(|name| {
-        let mut value = [0_u8; 8];
-        // SAFETY: both are strings with an end, and the value has room.
-        let count = unsafe { libc::getxattr(path.as_ptr(), name.as_ptr(), value.as_mut_ptr().cast(), value.len()) };
-        usize::try_from(count).is_ok_and(|count| value.get(..count) == Some(b"1"))
-    })
+/// Writes down how much a group may use. What is used up must not go to the swap instead, and ends all of the task.
+fn limit(group: &Path, limits: &Confinement) -> io::Result<()> {
+    if let Some(bytes) = limits.memory {
+        fs::write(group.join("memory.max"), bytes.to_string())?;
+        // There is neither without swap and in older kernels, and nothing to be done about it.
+        let _ = fs::write(group.join("memory.swap.max"), "0");
+        let _ = fs::write(group.join("memory.oom.group"), "1");
+    }
+    if let Some(millis) = limits.cpu_millis {
+        // In microseconds.
+        let quota = u64::from(millis) * CPU_PERIOD / 1_000;
+        fs::write(group.join("cpu.max"), format!("{quota} {CPU_PERIOD}"))?;
+    }
+    Ok(())
 }
 
 fn is_populated(group: &Path) -> bool {
@@ -158,28 +198,12 @@ mod tests {
     const ID: AssignmentId = AssignmentId(Uuid::from_u128(7));
 
     #[test]
-    fn the_own_group_is_found_below_its_mount() {
-        let v1 = b"30 27 0:38 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n";
-        let v2 = b"31 27 0:39 / /sys/fs/cgroup/uni\\040fied rw - cgroup2 cgroup2 rw\n";
-        let own = b"4:memory:/x\n0::/user.slice/apex.service\n";
-        let mounts = [&v1[..], v2].concat();
-        let expected = PathBuf::from("/sys/fs/cgroup/uni fied/user.slice/apex.service");
-        assert_eq!(place(own, &mounts), Some(expected));
-        // In a container the mount may begin further down.
-        let below = b"31 27 0:39 /user.slice /cg rw - cgroup2 cgroup2 rw\n";
-        assert_eq!(place(own, below), Some(PathBuf::from("/cg/apex.service")));
-        let elsewhere = b"31 27 0:39 /system.slice /cg rw - cgroup2 cgroup2 rw\n";
-        assert_eq!(place(own, elsewhere), None);
-        assert_eq!(place(own, v1), None);
-        assert_eq!(place(b"4:memory:/x\n", v2), None);
-    }
-
-    #[test]
     fn nothing_is_made_in_a_group_that_was_not_given() {
-        let directory = tempfile::tempdir().unwrap();
-        assert!(!is_delegated(directory.path()));
         let mut none = Cgroups { own: OnceCell::from(None), left: Vec::new() };
         assert_eq!(none.make(ID), None);
+        let limits = Confinement { memory: Some(1 << 30), ..Confinement::default() };
+        let refused = Failed { step: SpawnStep::Group, errno: libc::EOPNOTSUPP };
+        assert_eq!(none.make_limited(ID, &limits), Err(refused));
         assert!(!none.kill(ID) && !none.is_populated(ID) && none.members(ID).is_empty());
         none.remove(ID);
         assert!(none.left.is_empty());
@@ -210,5 +234,59 @@ mod tests {
         }
         groups.remove(AssignmentId(Uuid::from_u128(8)));
         assert!(!group.exists() && groups.left.is_empty());
+    }
+
+    /// A tree of plain files, which says nothing by itself.
+    #[test]
+    fn limits_are_written_into_a_group_whose_parent_has_no_process_of_its_own() {
+        let directory = tempfile::tempdir().unwrap();
+        let given = directory.path();
+        let groups = Cgroups { own: OnceCell::from(Some(given.to_owned())), left: Vec::new() };
+        let limits = Confinement { memory: Some(1 << 30), cpu_millis: Some(1_500), ..Confinement::default() };
+        let refused = Failed { step: SpawnStep::Group, errno: libc::EOPNOTSUPP };
+        fs::write(given.join("cgroup.controllers"), "cpu pids\n").unwrap();
+        assert_eq!(groups.make_limited(ID, &limits), Err(refused), "there is no controller of memory");
+        assert!(!groups.group(ID).unwrap().exists());
+        fs::write(given.join("cgroup.controllers"), "cpu memory\n").unwrap();
+        fs::write(given.join("cgroup.subtree_control"), "").unwrap();
+        fs::write(given.join("cgroup.procs"), "4711\n").unwrap();
+        let procs = groups.make_limited(ID, &limits).unwrap();
+        assert!(procs.to_str().unwrap().ends_with("/cgroup.procs"));
+        let read = |path: &str| fs::read_to_string(given.join(path)).unwrap();
+        assert_eq!(read("apex/cgroup.procs"), "4711", "guardian and apexd are in a leaf of their own");
+        assert_eq!(read("cgroup.subtree_control"), "+cpu", "each by itself; the kernel adds them up");
+        let group = |name: &str| read(&format!("task-{}/{name}", ID.0));
+        assert_eq!(
+            (group("memory.max"), group("memory.swap.max"), group("memory.oom.group")),
+            ("1073741824".into(), "0".into(), "1".into())
+        );
+        assert_eq!(group("cpu.max"), "150000 100000");
+    }
+
+    /// On the kernel's own tree, where there is one in which this user may make groups, with any controller at all.
+    #[test]
+    fn a_controller_is_handed_on_when_all_processes_are_in_the_leaf() {
+        let trees = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"].map(PathBuf::from);
+        let Some(tree) = trees.into_iter().find(|tree| tree.join("cgroup.procs").exists()) else { return };
+        let given = tree.join(format!("apex-test-{}", Uuid::new_v4()));
+        if fs::create_dir(&given).is_err() {
+            return;
+        }
+        let read = |path: &str| fs::read_to_string(given.join(path)).unwrap_or_default();
+        let found = read("cgroup.controllers").split_ascii_whitespace().next().map(|controller| {
+            let mut child = std::process::Command::new("/bin/sleep").arg("1000").spawn().unwrap();
+            let pid = child.id().to_string();
+            fs::write(given.join("cgroup.procs"), &pid).unwrap();
+            let handed_on = hand_on(&given, controller).map_err(|error| error.to_string());
+            let found = (handed_on, read("cgroup.procs"), read("apex/cgroup.procs"), hands_on(&given, controller));
+            child.kill().unwrap();
+            child.wait().unwrap();
+            (found, (Ok(()), String::new(), format!("{pid}\n"), true))
+        });
+        assert!(remove(&given, DEPTH_MAX), "{}", given.display());
+        match found {
+            Some((found, expected)) => assert_eq!(found, expected),
+            None => eprintln!("no controller is handed on to a group of one's own here"),
+        }
     }
 }

@@ -121,6 +121,7 @@ impl Guardian {
                 if let Apexd::Alive(life) = &mut self.apexd {
                     life.greeted = true;
                     (life.due.welcome, life.due.terms, life.due.complete) = (true, true, true);
+                    life.due.confines = true;
                 }
             }
             Order::Ready => self.note_ready(),
@@ -202,6 +203,8 @@ impl Guardian {
                     due.keeps = true;
                     let (nofile, grace_until) = (self.nofile, self.grace_until);
                     Fact::Terms { nofile, supervised: self.options.notify.is_some(), grace_until }
+                } else if std::mem::take(&mut due.confines) {
+                    Fact::Confines
                 } else if std::mem::take(&mut due.keeps) {
                     Fact::Keeps
                 } else if let Some(assignment) = self.table.next_doubt() {

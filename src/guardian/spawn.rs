@@ -20,7 +20,7 @@ use nix::libc::{self, c_char, c_int, c_void};
 use nix::sys::resource::{Resource as Number, getrlimit, setrlimit};
 use nix::unistd::pipe2;
 
-use crate::domain::task::Resource;
+use crate::domain::task::{Confinement, Resource, Rlimit};
 use crate::guardian::supervisor::VARIABLE;
 use crate::link::mounts::Mounts;
 use crate::link::{MARK, Spawn, SpawnStep};
@@ -71,6 +71,8 @@ pub(super) struct Plan {
     output: Option<(CString, Option<CString>)>,
     /// The file into which it writes to be in its control group.
     group: Option<CString>,
+    /// How much of the machine it may use; `None` for most.
+    bounds: Option<Box<Bounds>>,
     /// Descriptors the child is to have, from → to; the first are all above the second.
     fds: Vec<(RawFd, RawFd)>,
     /// What it gets instead of the files above.
@@ -109,6 +111,7 @@ impl Plan {
             stdin: text(stdin.as_os_str(), SpawnStep::Stdin)?,
             output: Some((output(&spawn.stdout)?, stderr)),
             group: None,
+            bounds: (!spawn.confinement.is_empty()).then(|| Box::new(Bounds::of(&spawn.confinement))),
             fds: Vec::new(),
             given: None,
         })
@@ -130,6 +133,7 @@ impl Plan {
             stdin: c"/dev/null".to_owned(),
             output: None,
             group: None,
+            bounds: None,
             fds,
             given: None,
         })
@@ -157,6 +161,62 @@ fn variables<'a>(env: impl Iterator<Item = (&'a OsStr, &'a OsStr)>) -> Result<St
         let variable = [name.as_bytes(), value.as_bytes()].join(&b'=');
         text(OsStr::from_bytes(&variable), SpawnStep::Exec)
     }))
+}
+
+/// How much of the machine a process may use, as the system is told.
+#[derive(Debug)]
+struct Bounds {
+    nice: Option<c_int>,
+    cpus: Option<libc::cpu_set_t>,
+    rlimits: Vec<(Number, libc::rlim_t, libc::rlim_t)>,
+    /// Outside of its control group it would have no limits.
+    must_join: bool,
+}
+
+impl Bounds {
+    fn of(confinement: &Confinement) -> Self {
+        let cpus = confinement.cpus.as_ref().map(|cpus| {
+            // SAFETY: a zeroed set is an empty one.
+            let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+            for cpu in cpus.numbers() {
+                // SAFETY: a set holds CPU_SETSIZE bits, and what is above them is left out.
+                unsafe { libc::CPU_SET(*cpu as usize, &mut set) };
+            }
+            set
+        });
+        let rlimit = |limit: &Rlimit| (number(limit.resource), soft(limit.soft), soft(limit.hard));
+        Self {
+            nice: confinement.nice,
+            cpus,
+            rlimits: confinement.rlimits.iter().map(rlimit).collect(),
+            must_join: confinement.needs_group(),
+        }
+    }
+
+    /// Sets them for this process. Async-signal-safe.
+    fn apply(&self) -> Result<(), SpawnStep> {
+        for (resource, soft, hard) in &self.rlimits {
+            setrlimit(*resource, *soft, *hard).map_err(|_| SpawnStep::Rlimit)?;
+        }
+        // SAFETY: plain system calls on valid arguments; a zeroed set is one.
+        unsafe {
+            if let Some(nice) = self.nice {
+                succeed(libc::setpriority(libc::PRIO_PROCESS, 0, nice), SpawnStep::Nice)?;
+            }
+            if let Some(cpus) = &self.cpus {
+                let size = size_of::<libc::cpu_set_t>();
+                succeed(libc::sched_setaffinity(0, size, cpus), SpawnStep::Cpus)?;
+                // Those that a control group keeps from us are left out by the kernel without a word.
+                let mut set: libc::cpu_set_t = std::mem::zeroed();
+                succeed(libc::sched_getaffinity(0, size, &raw mut set), SpawnStep::Cpus)?;
+                if !libc::CPU_EQUAL(&set, cpus) {
+                    Errno::set_raw(libc::EINVAL);
+                    return Err(SpawnStep::Cpus);
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 fn number(resource: Resource) -> Number {
@@ -339,7 +399,10 @@ fn prepare(plan: &Plan, ignored: &[c_int], apart: bool) -> Result<(), SpawnStep>
         let closed = libc::syscall(libc::SYS_close_range, first_closed, libc::c_uint::MAX, 0);
         succeed(if closed == 0 { 0 } else { -1 }, SpawnStep::Setup)?;
         if let Some(group) = &plan.group {
-            join(group);
+            let has_joined = join(group);
+            if plan.bounds.as_ref().is_some_and(|bounds| bounds.must_join) {
+                succeed(if has_joined { 0 } else { -1 }, SpawnStep::Group)?;
+            }
         }
         if apart {
             reset_signals(ignored)?;
@@ -366,6 +429,9 @@ fn prepare(plan: &Plan, ignored: &[c_int], apart: bool) -> Result<(), SpawnStep>
             let (_, hard) = getrlimit(*resource).map_err(|_| SpawnStep::Setup)?;
             setrlimit(*resource, if *soft < hard { *soft } else { hard }, hard).map_err(|_| SpawnStep::Setup)?;
         }
+        if let Some(bounds) = &plan.bounds {
+            bounds.apply()?;
+        }
         reset_signals(ignored)
     }
 }
@@ -383,16 +449,20 @@ fn reset_signals(ignored: &[c_int]) -> Result<(), SpawnStep> {
     }
 }
 
-/// Joins a control group. One that cannot be joined is done without.
-fn join(group: &CString) {
+/// Joins a control group, and returns whether that was done; errno(3) says why not. Without limits it is done without.
+fn join(group: &CString) -> bool {
     // SAFETY: plain system calls on valid arguments.
     unsafe {
         let fd = libc::open(group.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
-        if fd >= 0 {
-            // 0 is the process that writes.
-            libc::write(fd, c"0".as_ptr().cast(), 1);
-            libc::close(fd);
+        if fd < 0 {
+            return false;
         }
+        // 0 is the process that writes.
+        let has_joined = libc::write(fd, c"0".as_ptr().cast(), 1) == 1;
+        let errno = Errno::last_raw();
+        libc::close(fd);
+        Errno::set_raw(errno);
+        has_joined
     }
 }
 

@@ -72,6 +72,10 @@ pub(super) fn report(fd: libc::c_int, failed: Failed) {
         SpawnStep::Exec => 4,
         SpawnStep::Setup => 5,
         SpawnStep::Terminal => 6,
+        SpawnStep::Nice => 7,
+        SpawnStep::Cpus => 8,
+        SpawnStep::Rlimit => 9,
+        SpawnStep::Group => 10,
     };
     let bytes = [step, a, b, c, d];
     // SAFETY: plain bytes to a descriptor. If nobody listens any more the exit code says it.
@@ -86,6 +90,10 @@ fn decode([step, a, b, c, d]: [u8; 5]) -> Failed {
         3 => SpawnStep::Output,
         4 => SpawnStep::Exec,
         6 => SpawnStep::Terminal,
+        7 => SpawnStep::Nice,
+        8 => SpawnStep::Cpus,
+        9 => SpawnStep::Rlimit,
+        10 => SpawnStep::Group,
         _ => SpawnStep::Setup,
     };
     Failed { step, errno: i32::from_le_bytes([a, b, c, d]) }
@@ -102,9 +110,18 @@ mod tests {
         let starting = Starting::new(reader, Moment(5));
         assert_eq!(starting.tell_at, Some(Moment(1_005)));
         assert_eq!(starting.look(), Progress::UnderWay);
-        for step in
-            [SpawnStep::Fork, SpawnStep::Chdir, SpawnStep::Stdin, SpawnStep::Output, SpawnStep::Exec, SpawnStep::Setup]
-        {
+        for step in [
+            SpawnStep::Fork,
+            SpawnStep::Chdir,
+            SpawnStep::Stdin,
+            SpawnStep::Output,
+            SpawnStep::Exec,
+            SpawnStep::Setup,
+            SpawnStep::Nice,
+            SpawnStep::Cpus,
+            SpawnStep::Rlimit,
+            SpawnStep::Group,
+        ] {
             let failed = Failed { step, errno: libc::ESTALE };
             report(writer.as_raw_fd(), failed);
             assert_eq!(starting.look(), Progress::Failed(failed));

@@ -140,7 +140,12 @@ impl Table {
         // First, so that it is there when the task is.
         let keeper = spawn.keep.as_ref().map(|keep| keep::start(spawner, keep, &spawn.stdout)).transpose()?;
         self.keepers.extend(keeper.as_ref().map(|keeper| keeper.pid));
-        let group = self.cgroups.make(assignment);
+        let limits = &spawn.confinement;
+        let group = if limits.needs_group() {
+            Some(self.cgroups.make_limited(assignment, limits)?)
+        } else {
+            self.cgroups.make(assignment)
+        };
         let tick = present_tick();
         let given = keeper.as_ref().map(keep::Company::given);
         let started = spawner.start_task(spawn, group, given);

@@ -153,10 +153,16 @@ impl sealed::Fields for Order {
             Self::Hello { version } => (1, version.put(out)).0,
             Self::Ready => 2,
             Self::Policy { kill_grace } => (3, kill_grace.put(out)).0,
-            // A guardian that knows nothing of kept inputs passes the second over, instead of taking it for nonsense.
+            // A guardian that knows nothing of kept inputs, or of limits, passes the later kinds over, instead of taking
+            // them for nonsense.
             Self::Spawn(spawn) => {
                 spawn.put(out);
                 match &spawn.keep {
+                    _ if !spawn.confinement.is_empty() => {
+                        spawn.keep.put(out);
+                        spawn.confinement.put(out);
+                        40
+                    }
                     None => 4,
                     Some(keep) => (9, keep.put(out)).0,
                 }
@@ -198,10 +204,16 @@ impl sealed::Fields for Order {
                 }
                 20 => Self::Grace { until: Field::take(input)? },
                 21 => Self::Adopt(Field::take(input)?),
+                40 => {
+                    let mut spawn: Box<Spawn> = Field::take(input)?;
+                    spawn.keep = Field::take(input)?;
+                    spawn.confinement = Field::take(input)?;
+                    Self::Spawn(spawn)
+                }
                 _ => Self::Present,
             })
         };
-        matches!(kind, 1..=9 | 20..=21 | 30).then(&mut fields)
+        matches!(kind, 1..=9 | 20..=21 | 30 | 40).then(&mut fields)
     }
 }
 
@@ -253,6 +265,7 @@ impl sealed::Fields for Fact {
             }
             Self::Keeps => 87,
             Self::Ask => 94,
+            Self::Confines => 104,
         }
     }
 
@@ -289,11 +302,12 @@ impl sealed::Fields for Fact {
                     grace_until: Field::take(input)?,
                 },
                 85 => Self::Doubtful { assignment: Field::take(input)? },
+                104 => Self::Confines,
                 86 => Self::Gone { assignment: Field::take(input)?, at: Field::take(input)? },
                 87 => Self::Keeps,
                 _ => Self::Ask,
             })
         };
-        matches!(kind, 65..=73 | 84..=87 | 94).then(&mut fields)
+        matches!(kind, 65..=73 | 84..=87 | 94 | 104).then(&mut fields)
     }
 }

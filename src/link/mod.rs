@@ -10,6 +10,7 @@
 //! ends must read off the machine in the same way) and [`mounts`] (which of its paths may not answer). [`keeper`] is another
 //! conversation: of apexd with the process that keeps a task's input open.
 
+pub mod cgroup;
 pub mod codec;
 pub mod handover;
 pub mod keeper;
@@ -26,7 +27,7 @@ use crate::domain::adoption::Child;
 use crate::domain::id::AssignmentId;
 use crate::domain::identity::GuardianId;
 use crate::domain::outcome::Exit;
-use crate::domain::task::Limit;
+use crate::domain::task::{Confinement, Limit};
 use crate::domain::time::{Moment, Timestamp};
 
 /// The descriptor that apexd is started with for its link to the guardian: a stream socket, one end of a pair.
@@ -132,6 +133,9 @@ pub struct Spawn {
     pub stdout: PathBuf,
     /// File to append standard error to; the file of standard output if there is none.
     pub stderr: Option<PathBuf>,
+    /// How much of the machine it may use. One that has anything of this goes over the link under a kind of its own, which
+    /// only a guardian understands that has said [`Fact::Confines`].
+    pub confinement: Confinement,
     /// Instead of `stdin`: an input that stays open. Only for a guardian that has told [`Fact::Keeps`].
     pub keep: Option<Keep>,
 }
@@ -222,6 +226,8 @@ pub enum Fact {
         /// Until then a drain that was begun leaves running tasks alone.
         grace_until: Option<Moment>,
     },
+    /// Part of the roll call: this guardian keeps tasks to their [`Confinement`].
+    Confines,
     /// Part of the roll call: an earlier guardian was told to start this one and was killed before it could say whether
     /// it did. It may have run. Named until [`Order::Forget`].
     Doubtful {
@@ -254,6 +260,14 @@ pub enum SpawnStep {
     Exec,
     /// Anything else: session, limits, descriptors.
     Setup,
+    /// Setting its niceness.
+    Nice,
+    /// Keeping it to its processors.
+    Cpus,
+    /// Setting a limit that was asked for.
+    Rlimit,
+    /// Making its control group, with its limits, and joining it.
+    Group,
     /// Making a terminal.
     Terminal,
 }

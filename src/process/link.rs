@@ -226,6 +226,8 @@ pub struct Held {
     pub doubtful: Vec<AssignmentId>,
     /// Until then a drain that an earlier apexd began leaves running tasks alone.
     pub grace_until: Option<Moment>,
+    /// It keeps tasks to how much of the machine they may use; one of an older version does not.
+    pub confines: bool,
     /// It knows inputs that are kept open.
     pub keeps: bool,
 }
@@ -244,8 +246,19 @@ pub async fn handshake(link: &Link, facts: &mut mpsc::Receiver<Fact>) -> Result<
         Fact::Welcome { version, .. } if version != VERSION => return Err(Error::Version { version }),
         Fact::Welcome { version: _, guardian, guardian_pid, started_at, restarts, stop_requests } => {
             let (children, doubtful) = (Vec::new(), Vec::new());
-            let (grace_until, keeps) = (None, false);
-            Held { guardian, guardian_pid, started_at, restarts, stop_requests, children, doubtful, grace_until, keeps }
+            let (grace_until, confines, keeps) = (None, false, false);
+            Held {
+                guardian,
+                guardian_pid,
+                started_at,
+                restarts,
+                stop_requests,
+                children,
+                doubtful,
+                grace_until,
+                confines,
+                keeps,
+            }
         }
         _ => return Err(Error::OutOfOrder),
     };
@@ -254,6 +267,7 @@ pub async fn handshake(link: &Link, facts: &mut mpsc::Receiver<Fact>) -> Result<
             Fact::Child(child) => held.children.push(child),
             Fact::Doubtful { assignment } => held.doubtful.push(assignment),
             Fact::Terms { grace_until, .. } => held.grace_until = grace_until,
+            Fact::Confines => held.confines = true,
             Fact::Keeps => held.keeps = true,
             Fact::Complete => return Ok(held),
             _ => return Err(Error::OutOfOrder),

@@ -5,9 +5,11 @@
 //!
 //! Reading order: [`inherited`] (the descriptors apexd starts with) → [`Link`] and [`handshake`] → [`Legacy`] (what is left
 //! when the guardian is killed) → [`last_words`] (what an earlier guardian wrote down) → [`lookup`] (which file a
-//! program's name means); [`Keeper`] (who keeps an input open), [`ClockWatch`] and [`Alarm`] stand apart.
+//! program's name means) → [`check_confinement`] (what tasks can be kept to); [`Keeper`] (who keeps an input open), [`ClockWatch`]
+//! and [`Alarm`] stand apart.
 
 mod clock;
+mod confine;
 mod facts;
 mod helper;
 mod heritage;
@@ -25,6 +27,7 @@ use crate::link::last_words::Damaged;
 
 pub use crate::link::machine::monotonic_now;
 pub use clock::{Alarm, ClockWatch};
+pub use confine::{Unavailable, check_confinement, ran_out_of_memory};
 pub use facts::{boot_id, is_alive, started};
 pub use helper::{Helper, HelperError, end_left};
 pub use heritage::Legacy;

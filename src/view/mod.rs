@@ -8,6 +8,7 @@
 //! Reading order: [`json`] → [`task`] → [`daemon`].
 
 pub mod config;
+mod confine;
 pub mod daemon;
 pub mod db;
 pub mod doctor;

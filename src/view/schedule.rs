@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::domain::id::TaskId;
 use crate::domain::schedule::{Schedule, When};
 use crate::domain::time::Timestamp;
+use crate::view::confine::ConfinementView;
 use crate::view::task::{instant, lossy, millis};
 use crate::view::time::rfc3339;
 
@@ -47,6 +48,8 @@ pub struct ScheduledTaskView {
     timeout_ms: Option<u64>,
     output_limit: Option<u64>,
     needs: BTreeMap<String, u64>,
+    #[serde(flatten)]
+    confinement: ConfinementView,
 }
 
 impl ScheduleView {
@@ -87,6 +90,7 @@ impl ScheduleView {
                 timeout_ms: spec.timeout.map(millis),
                 output_limit: spec.output_limit,
                 needs: spec.needs.0.iter().map(|(name, amount)| (name.clone(), amount.get())).collect(),
+                confinement: ConfinementView::of(&spec.confinement),
             },
             next: next.iter().copied().map(rfc3339).collect(),
         }
@@ -102,7 +106,7 @@ mod tests {
     #[test]
     fn one_that_goes_on_and_one_that_is_paused() {
         let next = [NOW, samples::NOW + std::time::Duration::from_secs(86_400)];
-        insta::assert_snapshot!(json::line(&ScheduleView::of(&schedule(), &next)).unwrap(), @r#"{"name":"nightly","cron":"30 11 * * *","every_ms":null,"at":null,"time_zone":"Europe/Vienna","missed":"once","overlap":"skip","paused":false,"paused_reason":null,"next_at":"2026-01-15T10:30:00.000Z","last_at":"2026-01-14T10:30:00.000Z","last_task":12,"created_at":"2026-01-14T10:30:00.000Z","task":{"name":"nightly","labels":{},"queue":"default","priority":0,"command":"./backup.sh --all","argv":["./backup.sh","--all"],"shell":false,"cwd":"/home/project","env_names":["PATH"],"key":null,"max_attempts":1,"timeout_ms":null,"output_limit":null,"needs":{}},"next":["2026-01-15T10:30:00.000Z","2026-01-16T10:30:00.000Z"]}"#);
-        insta::assert_snapshot!(json::line(&ScheduleView::of(&paused_schedule(), &[])).unwrap(), @r#"{"name":"poll","cron":null,"every_ms":600000,"at":null,"time_zone":"UTC","missed":"all","overlap":"cancel-running","paused":true,"paused_reason":"no time zone `UTC` is known here","next_at":null,"last_at":null,"last_task":null,"created_at":"2026-01-14T10:30:00.000Z","task":{"name":"nightly","labels":{},"queue":"default","priority":0,"command":"./backup.sh --all","argv":["./backup.sh","--all"],"shell":false,"cwd":"/home/project","env_names":["PATH"],"key":null,"max_attempts":1,"timeout_ms":null,"output_limit":null,"needs":{}},"next":[]}"#);
+        insta::assert_snapshot!(json::line(&ScheduleView::of(&schedule(), &next)).unwrap(), @r#"{"name":"nightly","cron":"30 11 * * *","every_ms":null,"at":null,"time_zone":"Europe/Vienna","missed":"once","overlap":"skip","paused":false,"paused_reason":null,"next_at":"2026-01-15T10:30:00.000Z","last_at":"2026-01-14T10:30:00.000Z","last_task":12,"created_at":"2026-01-14T10:30:00.000Z","task":{"name":"nightly","labels":{},"queue":"default","priority":0,"command":"./backup.sh --all","argv":["./backup.sh","--all"],"shell":false,"cwd":"/home/project","env_names":["PATH"],"key":null,"max_attempts":1,"timeout_ms":null,"output_limit":null,"needs":{},"nice":null,"cpus":null,"rlimits":{},"memory":null,"cpu_limit":null},"next":["2026-01-15T10:30:00.000Z","2026-01-16T10:30:00.000Z"]}"#);
+        insta::assert_snapshot!(json::line(&ScheduleView::of(&paused_schedule(), &[])).unwrap(), @r#"{"name":"poll","cron":null,"every_ms":600000,"at":null,"time_zone":"UTC","missed":"all","overlap":"cancel-running","paused":true,"paused_reason":"no time zone `UTC` is known here","next_at":null,"last_at":null,"last_task":null,"created_at":"2026-01-14T10:30:00.000Z","task":{"name":"nightly","labels":{},"queue":"default","priority":0,"command":"./backup.sh --all","argv":["./backup.sh","--all"],"shell":false,"cwd":"/home/project","env_names":["PATH"],"key":null,"max_attempts":1,"timeout_ms":null,"output_limit":null,"needs":{},"nice":null,"cpus":null,"rlimits":{},"memory":null,"cpu_limit":null},"next":[]}"#);
     }
 }

@@ -11,6 +11,7 @@ use crate::domain::outcome::{ExitStatus, ReasonCode};
 use crate::domain::resource::Grant;
 use crate::domain::task::{Environment, Stdin, Task};
 use crate::domain::time::Timestamp;
+use crate::view::confine::ConfinementView;
 use crate::view::progress::ProgressView;
 use crate::view::time::rfc3339;
 
@@ -46,6 +47,8 @@ pub struct TaskView {
     failures: u32,
     timeout_ms: Option<u64>,
     output_limit: Option<u64>,
+    #[serde(flatten)]
+    confinement: ConfinementView,
     slot: Option<u32>,
     cancel_requested_at: Option<String>,
     started_at: Option<String>,
@@ -146,6 +149,7 @@ impl TaskView {
             failures: task.failures,
             timeout_ms: task.spec.timeout.map(millis),
             output_limit: task.spec.output_limit,
+            confinement: ConfinementView::of(&task.spec.confinement),
             slot: task.slot,
             cancel_requested_at: task.cancel_requested_at.map(rfc3339),
             started_at: task.started_at.map(rfc3339),
@@ -258,12 +262,12 @@ mod tests {
 
     #[test]
     fn a_task_that_waits() {
-        insta::assert_snapshot!(shown(&samples::queued()), @r#"{"id":12,"uuid":"01900000-0000-7000-8000-00000000000c","name":null,"labels":{},"queue":"default","priority":0,"state":"queued","reason_code":null,"reason":null,"command":"cargo test","argv":["cargo","test"],"shell":false,"cwd":"/home/project","stdin":"empty","env_names":["PATH"],"parent":null,"key":null,"schedule":null,"created_at":"2026-01-15T10:30:00.000Z","updated_at":"2026-01-15T10:30:00.000Z","run_at":null,"after":[],"after_any":[],"needs":{},"max_attempts":1,"attempt":0,"failures":0,"timeout_ms":null,"output_limit":null,"slot":null,"cancel_requested_at":null,"started_at":null,"ended_at":null,"exit_code":null,"signal":null,"progress":null,"expected_ms":null,"eta_ms":null,"hooks":{},"attempts":[]}"#);
+        insta::assert_snapshot!(shown(&samples::queued()), @r#"{"id":12,"uuid":"01900000-0000-7000-8000-00000000000c","name":null,"labels":{},"queue":"default","priority":0,"state":"queued","reason_code":null,"reason":null,"command":"cargo test","argv":["cargo","test"],"shell":false,"cwd":"/home/project","stdin":"empty","env_names":["PATH"],"parent":null,"key":null,"schedule":null,"created_at":"2026-01-15T10:30:00.000Z","updated_at":"2026-01-15T10:30:00.000Z","run_at":null,"after":[],"after_any":[],"needs":{},"max_attempts":1,"attempt":0,"failures":0,"timeout_ms":null,"output_limit":null,"nice":null,"cpus":null,"rlimits":{},"memory":null,"cpu_limit":null,"slot":null,"cancel_requested_at":null,"started_at":null,"ended_at":null,"exit_code":null,"signal":null,"progress":null,"expected_ms":null,"eta_ms":null,"hooks":{},"attempts":[]}"#);
     }
 
     #[test]
     fn a_task_that_ended() {
-        insta::assert_snapshot!(shown(&samples::ended()), @r#"{"id":13,"uuid":"01900000-0000-7000-8000-00000000000c","name":"build","labels":{"nightly":"","team":"core"},"queue":"default","priority":-5,"state":"failed","reason_code":"exit","reason":"exit code 3","command":"make && make check","argv":["make && make check"],"shell":true,"cwd":"/home/project","stdin":"empty","env_names":["PATH"],"parent":2,"key":"main","schedule":null,"created_at":"2026-01-15T10:30:00.000Z","updated_at":"2026-01-15T10:30:40.307Z","run_at":"2026-01-15T10:30:00.000Z","after":[11],"after_any":[9,10],"needs":{},"max_attempts":1,"attempt":1,"failures":1,"timeout_ms":90000,"output_limit":null,"slot":0,"cancel_requested_at":"2026-01-15T10:30:01.000Z","started_at":"2026-01-15T10:30:00.007Z","ended_at":"2026-01-15T10:30:40.307Z","exit_code":3,"signal":null,"progress":null,"expected_ms":null,"eta_ms":null,"hooks":{},"attempts":[{"attempt":1,"assignment_id":"00000000-0000-0000-0000-00000000000a","worker_id":"00000000-0000-0000-0000-00000000000b","pid":4711,"state":"failed","started_at":"2026-01-15T10:30:00.007Z","ended_at":"2026-01-15T10:30:40.307Z","exit_code":3,"signal":null,"reason":"exit code 3","max_rss_bytes":7340032,"user_ms":39000,"system_ms":900,"granted":{},"output":[{"stream":"merged","path":"/home/project/.apex/output/0/13.1.log","bytes":1234,"sha256":"abababababababababababababababababababababababababababababababab"}]}]}"#);
+        insta::assert_snapshot!(shown(&samples::ended()), @r#"{"id":13,"uuid":"01900000-0000-7000-8000-00000000000c","name":"build","labels":{"nightly":"","team":"core"},"queue":"default","priority":-5,"state":"failed","reason_code":"exit","reason":"exit code 3","command":"make && make check","argv":["make && make check"],"shell":true,"cwd":"/home/project","stdin":"empty","env_names":["PATH"],"parent":2,"key":"main","schedule":null,"created_at":"2026-01-15T10:30:00.000Z","updated_at":"2026-01-15T10:30:40.307Z","run_at":"2026-01-15T10:30:00.000Z","after":[11],"after_any":[9,10],"needs":{},"max_attempts":1,"attempt":1,"failures":1,"timeout_ms":90000,"output_limit":null,"nice":null,"cpus":null,"rlimits":{},"memory":null,"cpu_limit":null,"slot":0,"cancel_requested_at":"2026-01-15T10:30:01.000Z","started_at":"2026-01-15T10:30:00.007Z","ended_at":"2026-01-15T10:30:40.307Z","exit_code":3,"signal":null,"progress":null,"expected_ms":null,"eta_ms":null,"hooks":{},"attempts":[{"attempt":1,"assignment_id":"00000000-0000-0000-0000-00000000000a","worker_id":"00000000-0000-0000-0000-00000000000b","pid":4711,"state":"failed","started_at":"2026-01-15T10:30:00.007Z","ended_at":"2026-01-15T10:30:40.307Z","exit_code":3,"signal":null,"reason":"exit code 3","max_rss_bytes":7340032,"user_ms":39000,"system_ms":900,"granted":{},"output":[{"stream":"merged","path":"/home/project/.apex/output/0/13.1.log","bytes":1234,"sha256":"abababababababababababababababababababababababababababababababab"}]}]}"#);
     }
 
     #[test]

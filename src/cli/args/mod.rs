@@ -12,6 +12,7 @@ use clap::{ArgMatches, Args, FromArgMatches};
 
 mod command;
 pub mod config;
+pub mod confine;
 pub mod daemon;
 pub mod db;
 pub mod event;

@@ -95,8 +95,9 @@ pub struct Remove {
 ///
 /// In the editor that VISUAL or EDITOR names, or key by key. The keys are those of the lines of `apex task add --from`: `argv` or
 /// `shell`, `cwd`, `name`, `labels`, `queue`, `priority`, `at`, `after`, `after_any`, `retries`, `retry_delay`, `retry_backoff`,
-/// `retry_max_delay`, `retry_on`, `on_interrupt`, `timeout`, `output_limit`, `kill_signal`, `kill_grace`, `stdin`,
-/// `split_output`, `key`, `hooks`; with --set and --unset also `labels.NAME`, `hooks.EVENT` and `env.NAME`. Values of the environment are in no file.
+/// `retry_max_delay`, `retry_on`, `on_interrupt`, `timeout`, `output_limit`, `nice`, `cpus`, `rlimits`, `memory`, `cpu_limit`, `kill_signal`,
+/// `kill_grace`, `stdin`, `split_output`, `key`, `needs`, `hooks`; with --set and --unset also `labels.NAME`, `needs.NAME`, `hooks.EVENT` and `env.NAME`.
+/// Values of the environment are in no file.
 /// A task that has started, now or before, is refused, and if anything is wrong nothing is changed.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 #[command(after_help = "\

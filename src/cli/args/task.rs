@@ -104,7 +104,8 @@ pub struct TaskFlags {
 /// With --from many tasks are added, all of them or none, and an error names its line. Each line is a JSON object with `argv`
 /// (an array) or `shell` (a string), and with any of: `ref`, `name`, `labels` (an object), `queue`, `priority`, `after`,
 /// `after_any` (ids, or refs of lines before it), `at`, `in`, `hold`, `retries`, `retry_delay`, `retry_backoff`,
-/// `retry_max_delay`, `retry_on`, `on_interrupt`, `timeout`, `output_limit`, `kill_signal`, `kill_grace`, `cwd`, `env` (an
+/// `retry_max_delay`, `retry_on`, `on_interrupt`, `timeout`, `output_limit`, `nice`, `cpus`, `rlimits`, `memory`,
+/// `cpu_limit`, `kill_signal`, `kill_grace`, `cwd`, `env` (an
 /// object), `stdin` (a file, `open`, or `terminal` for --pty), `split_output`, `key`, `needs` (an object), `hooks` (an object). Values are as with the flags
 /// of the same names. What a line leaves out is as the flags beside --from say; labels, variables and needs of both hold. With --json the
 /// tasks are printed as an array, with

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::cli::args::confine::Confines;
 use crate::cli::args::value;
 use crate::domain::hook::{HookEvent, TaskHooks};
 use crate::domain::id::TaskId;
@@ -78,6 +79,9 @@ pub struct Limits {
     /// Kill it when it has not ended so long after that
     #[arg(long, value_name = "DURATION", value_parser = value::duration)]
     pub kill_grace: Option<Duration>,
+    /// How much of the machine it may use.
+    #[command(flatten)]
+    pub confines: Confines,
 }
 
 /// What is run when something happens to a task.

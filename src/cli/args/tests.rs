@@ -5,7 +5,7 @@ use super::*;
 use crate::domain::hook::HookEvent;
 use crate::domain::id::TaskId;
 use crate::domain::resource::Amount;
-use crate::domain::task::{Backoff, OnInterrupt, State};
+use crate::domain::task::{Backoff, CpuSet, OnInterrupt, Resource, Rlimit, State};
 
 fn raw(line: &[&str]) -> Vec<OsString> {
     std::iter::once(&"apex").chain(line).map(OsString::from).collect()
@@ -224,6 +224,16 @@ fn every_flag_of_add_is_read() {
         "0s",
         "--output-limit",
         "1.5KiB",
+        "--nice",
+        "-5",
+        "--cpus",
+        "0-3",
+        "--rlimit",
+        "nofile=1024:4096,core=unlimited",
+        "--memory",
+        "2GiB",
+        "--cpu-limit",
+        "1.5",
         "--kill-signal",
         "INT",
         "--kill-grace",
@@ -271,6 +281,16 @@ fn every_flag_of_add_is_read() {
                 output_limit: Some(1536),
                 kill_signal: Some(2),
                 kill_grace: Some(Duration::from_secs(10)),
+                confines: confine::Confines {
+                    nice: Some(-5),
+                    cpus: CpuSet::parse("0-3"),
+                    rlimits: vec![
+                        Rlimit { resource: Resource::Nofile, soft: Some(1_024), hard: Some(4_096) },
+                        Rlimit { resource: Resource::Core, soft: None, hard: None },
+                    ],
+                    memory: Some(2 << 30),
+                    cpu_limit: Some(1_500),
+                },
             },
             hooks: terms::Hooks {
                 hooks: vec![(HookEvent::End, "a = b".to_owned())],

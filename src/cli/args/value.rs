@@ -15,7 +15,10 @@ use crate::domain::outcome::SignalName;
 use crate::domain::queue::{InvalidQueueName, check_queue_name};
 use crate::domain::resource::{Amount, InvalidResource, check_resource_name};
 use crate::domain::schedule::{Cron, InvalidCron, InvalidSchedule, Missed, Overlap, check_schedule_name};
-use crate::domain::task::{Backoff, InvalidSpec, OnInterrupt, State, check_key, check_label_key, check_name};
+use crate::domain::task::{
+    Backoff, CPU_MILLIS_MAX, CPU_MILLIS_MIN, CPUS_MAX, CpuSet, InvalidSpec, OnInterrupt, Resource, Rlimit, State,
+    check_key, check_label_key, check_name,
+};
 use crate::domain::time::Timestamp;
 use crate::units;
 
@@ -57,6 +60,24 @@ pub enum Error {
         "a hook is an event of the task and a command, which are start, success, failure, retry or end, and a line for the shell"
     )]
     Hook,
+    /// No niceness.
+    #[error("niceness is a number from -20 to 19")]
+    Nice,
+    /// No processors.
+    #[error("processors are numbers below {CPUS_MAX} and ranges, such as `0-3,8`")]
+    Cpus,
+    /// No limit of a process.
+    #[error("limits are {}, as in `nofile=1024`, or `nofile=1024:4096` for soft and hard", rlimits())]
+    Rlimit,
+    /// No value of a limit of a process.
+    #[error("`{0}` takes {1} or `unlimited`")]
+    RlimitValue(&'static str, &'static str),
+    /// It needs a unit.
+    #[error(transparent)]
+    Unit(#[from] units::Error),
+    /// No number of processors.
+    #[error("processor time is a number of processors such as `1.5`, from 0.01 to {CPUS_MAX}")]
+    CpuLimit,
     /// Nothing that says how much is done.
     #[error("how much is done is a number, a percentage, or two numbers like 40/200")]
     Done,
@@ -138,6 +159,51 @@ pub fn need(text: &str) -> Result<(String, Amount), InvalidNeed> {
 pub fn amount(text: &str) -> Result<Amount, units::Error> {
     let text = text.trim();
     text.parse().map(Amount::Count).or_else(|_| units::parse_size(text).map(Amount::Bytes))
+}
+
+/// Reads a niceness.
+pub fn nice(text: &str) -> Result<i32, Error> {
+    text.parse().ok().filter(|nice| (-20..=19).contains(nice)).ok_or(Error::Nice)
+}
+
+/// Reads a set of processors.
+pub fn cpus(text: &str) -> Result<CpuSet, Error> {
+    CpuSet::parse(text).ok_or(Error::Cpus)
+}
+
+/// Reads a limit of a process: `NAME=VALUE`, or `NAME=SOFT:HARD`.
+pub fn rlimit(text: &str) -> Result<Rlimit, Error> {
+    let (name, values) = text.split_once('=').ok_or(Error::Rlimit)?;
+    let resource = Resource::from_word(name.trim()).ok_or(Error::Rlimit)?;
+    let read = |text: &str| match (text.trim(), resource) {
+        ("unlimited", _) => Ok(None),
+        (count, Resource::Nofile | Resource::Nproc) => {
+            count.parse().map(Some).map_err(|_| Error::RlimitValue(resource.as_str(), "a number"))
+        }
+        (time, Resource::Cpu) => {
+            let time = units::parse_duration(time)?;
+            let whole = Some(time.as_secs()).filter(|_| time.subsec_nanos() == 0);
+            whole.map(Some).ok_or(Error::RlimitValue(resource.as_str(), "whole seconds"))
+        }
+        (bytes, _) => Ok(units::parse_size(bytes).map(Some)?),
+    };
+    let (soft, hard) = values.split_once(':').unwrap_or((values, values));
+    Ok(Rlimit { resource, soft: read(soft)?, hard: read(hard)? })
+}
+
+fn rlimits() -> String {
+    Resource::ALL.map(Resource::as_str).join(", ")
+}
+
+/// Reads a number of processors, in thousandths.
+pub fn cpu_limit(text: &str) -> Result<u32, Error> {
+    let (whole, part) = text.trim().split_once('.').unwrap_or((text.trim(), "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(part) || part.len() > 3 {
+        return Err(Error::CpuLimit);
+    }
+    let millis = || whole.parse::<u32>().ok()?.checked_mul(1_000)?.checked_add(format!("{part:0<3}").parse().ok()?);
+    millis().filter(|millis| (CPU_MILLIS_MIN..=CPU_MILLIS_MAX).contains(millis)).ok_or(Error::CpuLimit)
 }
 
 /// Reads the name of a queue.

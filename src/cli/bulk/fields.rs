@@ -10,7 +10,7 @@ use crate::cli::error::Failure;
 use crate::domain::error::ErrorKind;
 
 /// The names of all fields, in the order in which the help has them.
-pub const NAMES: [&str; 29] = [
+pub const NAMES: [&str; 34] = [
     "ref",
     "argv",
     "shell",
@@ -31,6 +31,11 @@ pub const NAMES: [&str; 29] = [
     "on_interrupt",
     "timeout",
     "output_limit",
+    "nice",
+    "cpus",
+    "rlimits",
+    "memory",
+    "cpu_limit",
     "kill_signal",
     "kill_grace",
     "cwd",
@@ -68,6 +73,11 @@ pub struct Fields<'a> {
     pub(super) on_interrupt: Option<Text<'a>>,
     pub(super) timeout: Option<Text<'a>>,
     pub(super) output_limit: Option<Text<'a>>,
+    pub(super) nice: Option<Text<'a>>,
+    pub(super) cpus: Option<Text<'a>>,
+    pub(super) rlimits: Option<Texts<'a>>,
+    pub(super) memory: Option<Text<'a>>,
+    pub(super) cpu_limit: Option<Text<'a>>,
     pub(super) kill_signal: Option<Text<'a>>,
     pub(super) kill_grace: Option<Text<'a>>,
     pub(super) cwd: Option<Text<'a>>,
@@ -168,6 +178,11 @@ impl<'de> Visitor<'de> for FieldsVisitor {
                 "on_interrupt" => take(map, &mut fields.on_interrupt),
                 "timeout" => take(map, &mut fields.timeout),
                 "output_limit" => take(map, &mut fields.output_limit),
+                "nice" => take(map, &mut fields.nice),
+                "cpus" => take(map, &mut fields.cpus),
+                "rlimits" => take(map, &mut fields.rlimits),
+                "memory" => take(map, &mut fields.memory),
+                "cpu_limit" => take(map, &mut fields.cpu_limit),
                 "kill_signal" => take(map, &mut fields.kill_signal),
                 "kill_grace" => take(map, &mut fields.kill_grace),
                 "cwd" => take(map, &mut fields.cwd),

@@ -319,6 +319,15 @@ fn set(flags: &mut TaskFlags, fields: Fields<'_>) -> Result<(), Failure> {
     }
     put_some(&mut limits.timeout, read("timeout", fields.timeout, value::duration)?);
     put_some(&mut limits.output_limit, read("output_limit", fields.output_limit, value::size)?);
+    let confines = &mut limits.confines;
+    put_some(&mut confines.nice, read("nice", fields.nice, value::nice)?);
+    put_some(&mut confines.cpus, read("cpus", fields.cpus, value::cpus)?);
+    if let Some(Texts(texts)) = fields.rlimits {
+        let one = |Text(text)| value::rlimit(&text).map_err(|error| usage::invalid_value("rlimits", &text, &error));
+        confines.rlimits = texts.into_iter().map(one).collect::<Result<_, _>>()?;
+    }
+    put_some(&mut confines.memory, read("memory", fields.memory, value::size)?);
+    put_some(&mut confines.cpu_limit, read("cpu_limit", fields.cpu_limit, value::cpu_limit)?);
     put_some(&mut limits.kill_signal, read("kill_signal", fields.kill_signal, value::signal)?);
     put_some(&mut limits.kill_grace, read("kill_grace", fields.kill_grace, value::duration)?);
     Ok(())

@@ -24,7 +24,7 @@ fn refused(text: &str) -> Failure {
 fn a_line_says_what_flags_say() {
     let line = r#"{"ref":"a","argv":["sh","-c","x"],"name":"n","labels":{"team":"core","bare":null},"queue":"gpu","priority":-5,
         "after":[3,"4"],"after_any":5,"in":"10m","hold":true,"retries":2,"retry_delay":"5s","retry_backoff":"fixed",
-        "retry_max_delay":"1m","retry_on":[1,75],"on_interrupt":"stop","timeout":"1h","output_limit":"1MiB","kill_signal":"INT",
+        "retry_max_delay":"1m","retry_on":[1,75],"on_interrupt":"stop","timeout":"1h","output_limit":"1MiB","nice":5,"cpus":"0-1","rlimits":["nofile=9","core=unlimited"],"memory":"1GiB","cpu_limit":1.5,"kill_signal":"INT",
         "kill_grace":"2s","cwd":"/tmp","env":{"A":"1"},"split_output":true,"key":"k"}"#
         .replace('\n', "");
     let task = read_all(&line, TaskFlags::default()).unwrap().remove(0);
@@ -38,6 +38,10 @@ fn a_line_says_what_flags_say() {
     assert_eq!((spec.retry.max_attempts, spec.retry.on_codes), (3, vec![1, 75]));
     assert_eq!(spec.retry.on_interrupt, OnInterrupt::Stop);
     assert_eq!((spec.timeout.unwrap().as_secs(), spec.kill_grace.unwrap().as_secs()), (3600, 2));
+    assert_eq!(
+        spec.confinement.to_word(),
+        "nice=5;cpus=0-1;rlimit.nofile=9:9;rlimit.core=unlimited:unlimited;memory=1073741824;cpu=1500"
+    );
     assert_eq!((spec.output_limit, spec.kill_signal), (Some(1 << 20), Some(2)));
     assert_eq!((spec.cwd, task.env), ("/tmp".into(), Environment(vec![("A".into(), "1".into())])));
 }

@@ -221,6 +221,7 @@ pub fn spec(flags: &TaskFlags, here: &Here) -> Result<(TaskSpec, bool), Failure>
         retry: terms::retry(&flags.tries, &here.task)?,
         timeout: terms::timeout(&flags.limits, &here.task),
         output_limit: terms::output_limit(&flags.limits, &here.task),
+        confinement: terms::confinement(&flags.limits.confines, &here.task),
         kill_signal: flags.limits.kill_signal,
         kill_grace: flags.limits.kill_grace,
         key: flags.key.clone(),

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use crate::cli::args::confine::Confines;
 use crate::cli::args::terms::{Limits, Tries, Waits};
 use crate::cli::error::Failure;
 use crate::cli::time::can_be_told;
 use crate::config;
-use crate::domain::task::{OnInterrupt, RetryPolicy};
+use crate::domain::task::{Confinement, OnInterrupt, RetryPolicy};
 use crate::domain::time::Timestamp;
 use crate::units::format_duration;
 
@@ -65,6 +66,17 @@ pub fn output_limit(flags: &Limits, config: &config::Task) -> Option<u64> {
     flags.output_limit.map_or(config.output_limit, |limit| (limit > 0).then_some(limit))
 }
 
+/// Returns how much of the machine the task may use.
+pub fn confinement(flags: &Confines, config: &config::Task) -> Confinement {
+    Confinement {
+        nice: flags.nice.or(config.nice),
+        cpus: flags.cpus.clone(),
+        rlimits: flags.rlimits.clone(),
+        memory: flags.memory.map_or(config.memory, |memory| (memory > 0).then_some(memory)),
+        cpu_millis: flags.cpu_limit,
+    }
+}
+
 /// Returns the instant before which the task is not to run.
 ///
 /// Errors: it is beyond the calendar.
@@ -106,6 +118,10 @@ mod tests {
         let config = config::Task { output_limit: Some(9), ..config(0, None) };
         let limit = |flag| output_limit(&Limits { output_limit: flag, ..Limits::default() }, &config);
         assert_eq!((limit(None), limit(Some(5)), limit(Some(0))), (Some(9), Some(5), None));
+        let config = config::Task { nice: Some(10), memory: Some(1 << 30), ..config };
+        let flags = |nice, memory| confinement(&Confines { nice, memory, ..Confines::default() }, &config);
+        assert_eq!((flags(None, None).nice, flags(None, None).memory), (Some(10), Some(1 << 30)));
+        assert_eq!((flags(Some(0), Some(0)).nice, flags(Some(0), Some(0)).memory), (Some(0), None));
     }
 
     #[test]

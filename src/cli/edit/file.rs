@@ -47,7 +47,7 @@ fn written(key: &str, value: &Value) -> String {
         Value::Number(number) => number.to_string(),
         Value::Flag(flag) => flag.to_string(),
         // Ids and codes are numbers.
-        Value::List(texts) if key != "argv" => format!("[{}]", texts.join(", ")),
+        Value::List(texts) if !["argv", "rlimits"].contains(&key) => format!("[{}]", texts.join(", ")),
         Value::List(texts) => format!("[{}]", texts.iter().map(quoted).collect::<Vec<_>>().join(", ")),
         Value::Labels(labels) => {
             // In one line, where a line end would end the value.

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use crate::cli::command::add::{OPEN, TERMINAL};
 use crate::cli::error::Failure;
+use crate::cli::render::confine;
 use crate::domain::error::ErrorKind;
 use crate::domain::id::TaskId;
 use crate::domain::outcome::SignalName;
@@ -39,7 +40,7 @@ pub enum Kind {
 }
 
 /// The keys of a sheet in their order, what sort of value each has, and an example.
-pub const KEYS: [(&str, Kind, &str); 25] = [
+pub const KEYS: [(&str, Kind, &str); 30] = [
     ("argv", Kind::List, "[\"cargo\", \"test\"]"),
     ("shell", Kind::Text, "\"make && make check\""),
     ("cwd", Kind::Text, "\"/srv/app\""),
@@ -58,6 +59,11 @@ pub const KEYS: [(&str, Kind, &str); 25] = [
     ("on_interrupt", Kind::Text, "\"rerun\""),
     ("timeout", Kind::Text, "\"1h\""),
     ("output_limit", Kind::Text, "\"10MiB\""),
+    ("nice", Kind::Number, "10"),
+    ("cpus", Kind::Text, "\"0-3\""),
+    ("rlimits", Kind::List, "[\"nofile=1024\"]"),
+    ("memory", Kind::Text, "\"2GiB\""),
+    ("cpu_limit", Kind::Text, "\"1.5\""),
     ("kill_signal", Kind::Text, "\"INT\""),
     ("kill_grace", Kind::Text, "\"10s\""),
     ("stdin", Kind::Text, "\"/srv/input\""),
@@ -121,6 +127,13 @@ impl Sheet {
         put("on_interrupt", text(if retry.on_interrupt == OnInterrupt::Stop { "stop" } else { "rerun" }));
         put("timeout", spec.timeout.and_then(|timeout| text(&format_duration(timeout))));
         put("output_limit", spec.output_limit.and_then(|limit| text(&format_size(limit))));
+        let confinement = &spec.confinement;
+        put("nice", confinement.nice.map(|nice| Value::Number(nice.into())));
+        put("cpus", confinement.cpus.as_ref().and_then(|cpus| text(&cpus.to_string())));
+        let rlimits: Vec<String> = confinement.rlimits.iter().map(confine::rlimit).collect();
+        put("rlimits", Some(rlimits).filter(|rlimits| !rlimits.is_empty()).map(Value::List));
+        put("memory", confinement.memory.and_then(|memory| text(&format_size(memory))));
+        put("cpu_limit", confinement.cpu_millis.and_then(|millis| text(&confine::cpus(millis))));
         put("kill_signal", spec.kill_signal.and_then(|signal| text(&SignalName(signal).to_string())));
         put("kill_grace", spec.kill_grace.and_then(|grace| text(&format_duration(grace))));
         match &spec.stdin {

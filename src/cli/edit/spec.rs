@@ -92,6 +92,14 @@ fn set(spec: &mut TaskSpec, key: &'static str, value: Option<&Value>) -> Result<
         "on_interrupt" => retry.on_interrupt = read(key, text, value::on_interrupt)?.unwrap_or(default.on_interrupt),
         "timeout" => spec.timeout = read(key, text, value::duration)?.filter(|timeout| !timeout.is_zero()),
         "output_limit" => spec.output_limit = read(key, text, value::size)?.filter(|limit| *limit > 0),
+        "nice" => spec.confinement.nice = value.map(|_| number(key, value, -20..=19, 0)).transpose()?,
+        "cpus" => spec.confinement.cpus = read(key, text, value::cpus)?,
+        "rlimits" => {
+            let one = |text: &String| value::rlimit(text).map_err(|error| usage::invalid_value(key, text, &error));
+            spec.confinement.rlimits = texts(value).iter().map(one).collect::<Result<_, _>>()?;
+        }
+        "memory" => spec.confinement.memory = read(key, text, value::size)?.filter(|memory| *memory > 0),
+        "cpu_limit" => spec.confinement.cpu_millis = read(key, text, value::cpu_limit)?,
         "kill_signal" => spec.kill_signal = read(key, text, value::signal)?,
         "kill_grace" => spec.kill_grace = read(key, text, value::duration)?,
         "stdin" => {

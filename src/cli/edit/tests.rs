@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::domain::id::TaskId;
+use crate::domain::task::Confinement;
 use crate::domain::time::Timestamp;
 use crate::view::samples;
 
@@ -47,6 +48,11 @@ fn a_plain_task_is_a_short_sheet_with_examples() {
     on_interrupt = "stop"
     #timeout = "1h"
     #output_limit = "10MiB"
+    #nice = 10
+    #cpus = "0-3"
+    #rlimits = ["nofile=1024"]
+    #memory = "2GiB"
+    #cpu_limit = "1.5"
     #kill_signal = "INT"
     #kill_grace = "10s"
     #stdin = "/srv/input"
@@ -71,6 +77,9 @@ fn what_is_not_touched_stays_exactly_as_it_is() {
     full.run_at = Some(Timestamp(1_000));
     full.timeout = Some(Duration::from_millis(1_234_567));
     full.output_limit = Some(1_537);
+    let word =
+        "nice=-5;cpus=0-3,8;rlimit.nofile=1024:4096;rlimit.as=1537:unlimited;rlimit.cpu=90:90;memory=1048577;cpu=1250";
+    full.confinement = Confinement::from_word(word).unwrap();
     full.retry.max_attempts = 4;
     full.retry.on_codes = vec![1, 75];
     (full.after, full.after_any) = (vec![id(3), id(4)], vec![id(5)]);
@@ -99,6 +108,11 @@ fn keys_are_set_and_taken_away() {
         ("retry_delay", "5s"),
         ("timeout", "1h"),
         ("kill_signal", "9"),
+        ("nice", "-5"),
+        ("cpus", "0-3"),
+        ("rlimits", "nofile=9, core=0B:unlimited"),
+        ("memory", "1GiB"),
+        ("cpu_limit", "0.5"),
         ("split_output", "true"),
     ] {
         sheet.set(key, typed).unwrap();
@@ -108,6 +122,8 @@ fn keys_are_set_and_taken_away() {
     assert_eq!((new.name.as_deref(), new.labels.get("team").map(String::as_str)), (Some("nightly"), Some("core")));
     assert_eq!((new.priority, new.after, new.after_any), (-3, vec![id(3), id(4)], vec![id(5)]));
     assert_eq!((new.retry.max_attempts, new.retry.delay), (3, Duration::from_secs(5)));
+    let word = "nice=-5;cpus=0-3;rlimit.nofile=9:9;rlimit.core=0:unlimited;memory=1073741824;cpu=500";
+    assert_eq!(new.confinement.to_word(), word);
     assert_eq!((new.timeout, new.kill_signal, new.split_output), (Some(Duration::from_secs(3600)), Some(9), true));
     for key in ["name", "labels.team", "timeout", "after"] {
         sheet.unset(key).unwrap();

@@ -5,6 +5,7 @@
 
 pub mod column;
 pub mod config;
+pub mod confine;
 pub mod daemon;
 pub mod doctor;
 pub mod event;

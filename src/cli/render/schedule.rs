@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 
 use crate::cli::render::sheet::Sheet;
 use crate::cli::render::table::{Align, Cell, Column, Table, cut};
-use crate::cli::render::{ahead, distance};
+use crate::cli::render::{ahead, confine, distance};
 use crate::domain::schedule::{Schedule, When};
 use crate::domain::text::neutralize;
 use crate::domain::time::Timestamp;
@@ -100,6 +100,9 @@ pub fn details(schedule: &Schedule, upcoming: &[Timestamp], now: Timestamp, widt
     }
     if let Some(limit) = spec.output_limit {
         fact("output limit", format_size(limit));
+    }
+    for (name, said) in confine::facts(&spec.confinement) {
+        fact(name, said);
     }
     let names: Vec<_> = schedule.env_names.iter().map(|name| neutralize(name)).collect();
     fact("environment", if names.is_empty() { "none".to_owned() } else { names.join(" ") });

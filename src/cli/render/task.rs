@@ -3,7 +3,7 @@
 use crate::cli::render::progress::{in_words, left, short};
 use crate::cli::render::sheet::Sheet;
 use crate::cli::render::table::{Align, Cell, Column, Table, cut};
-use crate::cli::render::{ago, ahead, bytes, counted, distance, exit_in_words, state_style};
+use crate::cli::render::{ago, ahead, bytes, confine, counted, distance, exit_in_words, state_style};
 use crate::domain::attempt::Attempt;
 use crate::domain::id::TaskId;
 use crate::domain::outcome::{ExitStatus, SignalName};
@@ -160,6 +160,9 @@ pub fn details(
     }
     if !spec.needs.is_empty() {
         fact("needs", spec.needs.to_string().replace(',', ", "));
+    }
+    for (name, said) in confine::facts(&spec.confinement) {
+        fact(name, said);
     }
     if spec.kill_signal.is_some() || spec.kill_grace.is_some() {
         fact("ended by", ending(spec));

@@ -54,6 +54,8 @@ fn every_value_says_where_it_comes_from() {
     retries = 0          # default
     timeout = "0s"       # default
     output_limit = "0B"  # default
+    nice = 0             # default
+    memory = "0B"        # default
     leftovers = "kill"   # default
 
     [env]

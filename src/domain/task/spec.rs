@@ -9,6 +9,7 @@ use crate::domain::hook::{InvalidHook, TaskHooks, check_task_hooks};
 use crate::domain::id::TaskId;
 use crate::domain::outcome::ExitStatus;
 use crate::domain::resource::{InvalidResource, Needs};
+use crate::domain::task::Confinement;
 use crate::domain::time::Timestamp;
 
 /// What follows when apex itself cut a task off, or lost sight of it.
@@ -195,6 +196,8 @@ pub struct TaskSpec {
     pub timeout: Option<Duration>,
     /// How much an attempt may write, in bytes.
     pub output_limit: Option<u64>,
+    /// How much of the machine it may use.
+    pub confinement: Confinement,
     /// The signal by which it is asked to stop; SIGTERM if there is none.
     pub kill_signal: Option<i32>,
     /// Time between that signal and SIGKILL; the daemon's setting if there is none.
@@ -234,6 +237,7 @@ impl TaskSpec {
             retry: RetryPolicy::default(),
             timeout: None,
             output_limit: None,
+            confinement: Confinement::default(),
             kill_signal: None,
             kill_grace: None,
             key: None,
@@ -288,7 +292,7 @@ impl TaskSpec {
         }
         self.needs.check()?;
         check_task_hooks(&self.hooks)?;
-        Ok(())
+        self.confinement.check()
     }
 }
 
@@ -380,6 +384,21 @@ pub enum InvalidSpec {
     /// What is needed cannot be.
     #[error(transparent)]
     Needs(#[from] InvalidResource),
+    /// No niceness.
+    #[error("niceness `{0}` is not between -20 and 19")]
+    Nice(i32),
+    /// Which of the two is to hold?
+    #[error("the limit `{0}` is there twice")]
+    RlimitTwice(&'static str),
+    /// More than it may be raised to.
+    #[error("the limit `{0}` is above its hard limit; write both as `{0}=SOFT:HARD`")]
+    RlimitAbove(&'static str),
+    /// Nothing runs in that.
+    #[error("a memory limit of `{0}` bytes is below the 1 MiB that any program needs")]
+    Memory(u64),
+    /// Too little or too much.
+    #[error("a limit of processor time is from `0.01` to `1024` processors")]
+    CpuLimit,
     /// An environment variable cannot be passed on.
     #[error("environment variable `{0}` has an empty name, or a `=` or NUL byte where none may be")]
     EnvName(String),

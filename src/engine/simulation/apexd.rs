@@ -216,6 +216,7 @@ fn order(assignment: AssignmentId) -> Spawn {
         stdin: None,
         stdout: "/dev/null".into(),
         stderr: None,
+        confinement: crate::domain::task::Confinement::default(),
         keep: None,
     }
 }
@@ -230,6 +231,7 @@ pub(super) fn greeting(guardian: &super::machine::Guardian, boot: crate::domain:
         stop_requests: guardian.stop_requests(),
         grace_until: None,
         doubtful: Vec::new(),
+        confines: true,
         children: guardian.children(),
         boot,
         keeps: true,

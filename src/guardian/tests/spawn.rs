@@ -5,7 +5,7 @@ use nix::libc;
 
 use super::world::{World, id, number};
 use crate::domain::outcome::ExitStatus;
-use crate::domain::task::{Limit, Resource};
+use crate::domain::task::{Confinement, Limit, Resource};
 use crate::guardian::processes;
 use crate::guardian::spawn::{Failed, Spawner};
 use crate::link::{MARK, Spawn, SpawnStep};
@@ -149,6 +149,33 @@ fn every_step_that_fails_is_named() {
     }
     assert!(!world.file("elsewhere").exists());
     assert_eq!(processes::children(), [0_u32; 0], "a process that could not be started is gone");
+}
+
+#[test]
+fn a_task_is_kept_to_what_it_may_use() {
+    let world = World::new();
+    let line = "nice; grep Cpus_allowed_list: /proc/self/status; ulimit -Sn; ulimit -Hn";
+    let confinement = Confinement::from_word("nice=9;cpus=0;rlimit.nofile=50:60").unwrap();
+    let spawn = Spawn { confinement, ..world.shell(1, line) };
+    assert_eq!(output_of(&world, &spawn), "9\nCpus_allowed_list:\t0\n50\n60\n");
+}
+
+#[test]
+fn what_a_task_cannot_be_kept_to_fails_its_start() {
+    let world = World::new();
+    let with =
+        |word: &str| run(&Spawn { confinement: Confinement::from_word(word).unwrap(), ..world.shell(1, "true") });
+    let failed = |step, errno| Err(Failed { step, errno });
+    assert_eq!(with("cpus=1023"), failed(SpawnStep::Cpus, libc::EINVAL), "there is none of them");
+    assert_eq!(with("cpus=0,1023"), failed(SpawnStep::Cpus, libc::EINVAL), "the kernel would leave one out");
+    assert_eq!(with("rlimit.nofile=9:3"), failed(SpawnStep::Rlimit, libc::EINVAL));
+    let limits = Confinement::from_word("memory=1048576").unwrap();
+    let spawn = Spawn { confinement: limits, ..world.shell(1, "true") };
+    let nowhere = std::ffi::CString::new("/nowhere/cgroup.procs").unwrap();
+    let refused = Spawner::new(None).unwrap().start_task(&spawn, Some(nowhere), None).unwrap_err();
+    let expected = Failed { step: SpawnStep::Group, errno: libc::ENOENT };
+    assert_eq!(refused, expected, "outside of its group it has no limit");
+    assert_eq!(processes::children(), [0_u32; 0]);
 }
 
 #[test]

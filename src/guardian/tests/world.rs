@@ -227,6 +227,7 @@ impl World {
             stdin: None,
             stdout: self.file(&format!("{n}.out")),
             stderr: None,
+            confinement: crate::domain::task::Confinement::default(),
             keep: None,
         }
     }
@@ -345,6 +346,7 @@ impl Apexd {
         loop {
             match self.next().unwrap() {
                 Fact::Child(child) => children.push(child),
+                Fact::Confines => {}
                 Fact::Keeps => {}
                 Fact::Complete => break,
                 other => panic!("{other:?} within the roll call"),

@@ -11,7 +11,7 @@ use crate::domain::adoption::Child;
 use crate::domain::id::AssignmentId;
 use crate::domain::identity::GuardianId;
 use crate::domain::outcome::{Exit, ExitStatus, Usage};
-use crate::domain::task::{Limit, Resource};
+use crate::domain::task::{Confinement, CpuSet, Limit, Resource, Rlimit};
 use crate::domain::time::{Moment, Timestamp};
 use crate::link::{Keep, Kept, Scope, Spawn, SpawnStep};
 
@@ -85,6 +85,8 @@ structures! {
     Exit { status, usage, at, leftovers, stopped }
     Usage { max_rss_bytes, user_ms, system_ms }
     Limit { resource, soft }
+    Confinement { nice, cpus, rlimits, memory, cpu_millis }
+    Rlimit { resource, soft, hard }
 }
 
 /// Enumerations without data are one byte each.
@@ -107,15 +109,16 @@ macro_rules! enumerations {
 
 enumerations! {
     Scope { Leader = 1, Session = 2, Everything = 3 }
-    SpawnStep { Fork = 1, Chdir = 2, Stdin = 3, Output = 4, Exec = 5, Setup = 6, Terminal = 7 }
+    SpawnStep { Fork = 1, Chdir = 2, Stdin = 3, Output = 4, Exec = 5, Setup = 6, Terminal = 7, Nice = 8, Cpus = 9, Rlimit = 10, Group = 11 }
     Kept { Pipe = 1, Terminal = 2 }
     Resource { As = 1, Core = 2, Cpu = 3, Data = 4, Fsize = 5, Memlock = 6, Nofile = 7, Nproc = 8, Stack = 9 }
 }
 
-/// Without what is kept, which a message of its own adds.
+/// Without what is kept, and what it is limited to: messages of their own add them.
 impl Field for Spawn {
     fn put(&self, out: &mut Vec<u8>) {
-        let Self { assignment, program, argv, env, cwd, umask, limits, stdin, stdout, stderr, keep: _ } = self;
+        let Self { assignment, program, argv, env, cwd, umask, limits, stdin, stdout, stderr, keep: _, confinement: _ } =
+            self;
         assignment.put(out);
         program.put(out);
         argv.put(out);
@@ -140,8 +143,19 @@ impl Field for Spawn {
             stdin: Field::take(input)?,
             stdout: Field::take(input)?,
             stderr: Field::take(input)?,
+            confinement: Confinement::default(),
             keep: None,
         })
+    }
+}
+
+impl Field for CpuSet {
+    fn put(&self, out: &mut Vec<u8>) {
+        OsString::from(self.to_string()).put(out);
+    }
+
+    fn take(input: &mut Input<'_>) -> Option<Self> {
+        Self::parse(OsString::take(input)?.to_str()?)
     }
 }
 

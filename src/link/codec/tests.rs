@@ -13,7 +13,7 @@ use crate::domain::adoption::Child;
 use crate::domain::id::AssignmentId;
 use crate::domain::identity::GuardianId;
 use crate::domain::outcome::{Exit, ExitStatus, Usage};
-use crate::domain::task::{Limit, Resource};
+use crate::domain::task::{Confinement, Limit, Resource};
 use crate::domain::time::{Moment, Timestamp};
 use crate::link::{Keep, Kept, Scope, Spawn, SpawnStep};
 
@@ -50,9 +50,16 @@ fn spawn() -> impl Strategy<Value = Spawn> {
             stdin,
             stdout,
             stderr,
+            // Without and with, which are two kinds of order.
+            confinement: if umask % 2 == 0 { Confinement::default() } else { confined() },
             keep,
         },
     )
+}
+
+fn confined() -> Confinement {
+    let word = "nice=-5;cpus=0-3,8;rlimit.nofile=1024:4096;rlimit.core=0:unlimited;memory=1073741824;cpu=1500";
+    Confinement::from_word(word).unwrap()
 }
 
 /// Any order.
@@ -110,6 +117,10 @@ fn fact() -> impl Strategy<Value = Fact> {
         SpawnStep::Output,
         SpawnStep::Exec,
         SpawnStep::Setup,
+        SpawnStep::Nice,
+        SpawnStep::Cpus,
+        SpawnStep::Rlimit,
+        SpawnStep::Group,
         SpawnStep::Terminal,
     ]);
     let welcome = (any::<u16>(), any::<u128>(), any::<u32>(), any::<i64>(), any::<u32>(), any::<u32>());
@@ -139,6 +150,7 @@ fn fact() -> impl Strategy<Value = Fact> {
         any::<u32>().prop_map(|requests| Fact::Terminate { requests }),
         Just(Fact::Reload),
         Just(Fact::Ask),
+        Just(Fact::Confines),
         Just(Fact::Keeps),
         (any::<Option<u64>>(), any::<bool>(), any::<Option<u64>>()).prop_map(|(nofile, supervised, until)| {
             Fact::Terms { nofile, supervised, grace_until: until.map(Moment) }

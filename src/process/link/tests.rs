@@ -130,6 +130,7 @@ async fn a_spawn_too_long_for_a_frame_is_answered_like_one_too_long_for_exec() {
         stdin: None,
         stdout: PathBuf::from("/dev/null"),
         stderr: None,
+        confinement: crate::domain::task::Confinement::default(),
         keep: None,
     };
     link.send(Order::Spawn(Box::new(spawn)));

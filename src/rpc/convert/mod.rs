@@ -21,6 +21,7 @@ use crate::domain::task::InvalidSpec;
 pub(super) mod attempt;
 pub(super) mod bulk;
 pub(super) mod condition;
+mod confinement;
 pub(super) mod daemon;
 pub(super) mod edit;
 pub(super) mod event;
@@ -57,6 +58,14 @@ pub enum Error {
     /// A text that should be a UUID.
     #[error("`{field}` is `{value}`, not a UUID")]
     Uuid {
+        /// Which field.
+        field: &'static str,
+        /// What it holds.
+        value: String,
+    },
+    /// A text that cannot be understood.
+    #[error("`{field}` has `{value}`, which cannot be understood")]
+    Invalid {
         /// Which field.
         field: &'static str,
         /// What it holds.

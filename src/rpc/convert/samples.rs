@@ -29,7 +29,8 @@ use crate::domain::schedule::{Cron, Missed, NewSchedule, Overlap, Schedule, Sche
 use crate::domain::selection::{Deed, Selection, Span};
 use crate::domain::setting::ChangedSetting;
 use crate::domain::task::{
-    Backoff, Environment, Limit, NewTask, OnInterrupt, Resource, RetryPolicy, State, Stdin, Task, TaskSpec,
+    Backoff, CPU_MILLIS_MAX, CPU_MILLIS_MIN, Confinement, CpuSet, Environment, Limit, MEMORY_MIN, NewTask, OnInterrupt,
+    Resource, RetryPolicy, Rlimit, State, Stdin, Task, TaskSpec,
 };
 use crate::domain::time::Timestamp;
 use crate::domain::window::{NextChange, OpenWindow, Standing};
@@ -78,6 +79,17 @@ fn limits() -> impl Strategy<Value = Vec<Limit>> {
     vec(limit.prop_map(|(resource, soft)| Limit { resource, soft }), 0..3)
 }
 
+fn confinement() -> impl Strategy<Value = Confinement> {
+    let rlimit = (select(Resource::ALL.to_vec()), of(0..9_u64)).prop_map(|(resource, soft)| {
+        let hard = soft.map(|soft| soft.saturating_add(1));
+        Rlimit { resource, soft, hard }
+    });
+    let cpus = of(select(vec!["0", "0-3", "1,5-7"]).prop_map(|text| CpuSet::parse(text).unwrap()));
+    let (memory, cpu) = (of(MEMORY_MIN..), of(CPU_MILLIS_MIN..=CPU_MILLIS_MAX));
+    (of(-20..=19), cpus, vec(rlimit, 0..2), memory, cpu)
+        .prop_map(|(nice, cpus, rlimits, memory, cpu_millis)| Confinement { nice, cpus, rlimits, memory, cpu_millis })
+}
+
 fn stdin() -> impl Strategy<Value = Stdin> {
     prop_oneof![
         Just(Stdin::Empty),
@@ -105,7 +117,8 @@ fn retry() -> impl Strategy<Value = RetryPolicy> {
 fn spec() -> impl Strategy<Value = TaskSpec> {
     let command = (vec(os_string(), 0..4), os_string(), any::<bool>(), absolute_path());
     let named = (of("[a-z]{1,8}"), btree_map("[a-z]{1,4}", text(), 0..3), "[a-z]{1,8}", any::<i32>());
-    let run = (0..0o1000_u32, limits(), stdin(), any::<bool>(), retry(), of(duration()), of(any::<u64>()));
+    let most = (of(any::<u64>()), confinement());
+    let run = (0..0o1000_u32, limits(), stdin(), any::<bool>(), retry(), of(duration()), most);
     let hooks = btree_map(select(HookEvent::OF_TASK.to_vec()), "[a-z]{1,9}", 0..3);
     let end = (of(1..65), of(duration()), of("[a-z]{1,8}"), of(timestamp()), vec(id(), 0..3), vec(id(), 0..3), hooks);
     (command, named, run, end, needs()).prop_map(|(command, named, run, end, needs)| {
@@ -114,7 +127,7 @@ fn spec() -> impl Strategy<Value = TaskSpec> {
         argv.truncate(if shell { 0 } else { argv.len() });
         argv.insert(0, program);
         let (name, labels, queue, priority) = named;
-        let (umask, limits, stdin, split_output, retry, timeout, output_limit) = run;
+        let (umask, limits, stdin, split_output, retry, timeout, (output_limit, confinement)) = run;
         let split_output = split_output && stdin != Stdin::Terminal;
         let (kill_signal, kill_grace, key, run_at, after, after_any, hooks) = end;
         TaskSpec {
@@ -132,6 +145,7 @@ fn spec() -> impl Strategy<Value = TaskSpec> {
             retry,
             timeout,
             output_limit,
+            confinement,
             kill_signal,
             kill_grace,
             key,

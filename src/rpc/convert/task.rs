@@ -14,7 +14,7 @@ use crate::domain::task::{
 };
 use crate::domain::time::Timestamp;
 use crate::rpc::convert::{
-    Error, Result, attempt, ms, path, path_bytes, plain_ids, progress, signal, task_id, task_ids, uuid,
+    Error, Result, attempt, confinement, ms, path, path_bytes, plain_ids, progress, signal, task_id, task_ids, uuid,
 };
 use crate::rpc::proto;
 
@@ -140,6 +140,7 @@ pub(in crate::rpc) fn spec_to_proto(spec: TaskSpec) -> proto::TaskSpec {
         retry: Some(retry_to_proto(spec.retry)),
         timeout_ms: spec.timeout.map(ms),
         output_limit_bytes: spec.output_limit,
+        confinement: confinement::to_proto(spec.confinement),
         kill_signal: spec.kill_signal,
         kill_grace_ms: spec.kill_grace.map(ms),
         key: spec.key,
@@ -167,6 +168,7 @@ pub(in crate::rpc) fn spec_from_proto(spec: proto::TaskSpec) -> Result<TaskSpec>
         retry: spec.retry.map(retry_from_proto).unwrap_or_default(),
         timeout: spec.timeout_ms.map(Duration::from_millis),
         output_limit: spec.output_limit_bytes,
+        confinement: spec.confinement.map(confinement::from_proto).transpose()?.unwrap_or_default(),
         kill_signal: spec.kill_signal.map(signal).transpose()?,
         kill_grace: spec.kill_grace_ms.map(Duration::from_millis),
         key: spec.key,

@@ -63,6 +63,7 @@ impl World {
                 stop_requests: 0,
                 grace_until: None,
                 doubtful: Vec::new(),
+                confines: true,
                 children: Vec::new(),
                 boot: BootId(Uuid::from_u128(7)),
                 keeps: true,

@@ -13,7 +13,7 @@ use crate::domain::outcome::{ExitStatus, Outcome, ReasonCode, StopCause};
 use crate::domain::queue::POSITION_STEP;
 use crate::domain::resource::Needs;
 use crate::domain::task::{
-    Backoff, Environment, Limit, NewTask, OnInterrupt, Resource, RetryPolicy, State, Stdin, Task, TaskSpec,
+    Backoff, Confinement, Environment, Limit, NewTask, OnInterrupt, Resource, RetryPolicy, State, Stdin, Task, TaskSpec,
 };
 use crate::domain::time::Timestamp;
 use crate::store::Error;
@@ -51,6 +51,8 @@ pub(crate) fn full_task(uuid: TaskUuid) -> NewTask {
             },
             timeout: Some(Duration::from_secs(3_600)),
             output_limit: Some(10 << 20),
+            confinement: Confinement::from_word("nice=5;cpus=0-3;rlimit.core=0:unlimited;memory=1048576;cpu=1500")
+                .unwrap(),
             kill_signal: Some(2),
             kill_grace: Some(Duration::from_millis(250)),
             key: Some("nightly-build".to_owned()),

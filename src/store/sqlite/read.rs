@@ -16,7 +16,7 @@ use crate::domain::outcome::Usage;
 use crate::domain::progress;
 use crate::domain::queue::{Queue, QueuePause};
 use crate::domain::resource::Granted;
-use crate::domain::task::{Environment, RetryPolicy, State, Stdin, Task, TaskSpec};
+use crate::domain::task::{Confinement, Environment, RetryPolicy, State, Stdin, Task, TaskSpec};
 use crate::domain::time::{Moment, Timestamp};
 use crate::store::queue::QueueCount;
 use crate::store::sqlite::code::{Columns, int};
@@ -27,7 +27,7 @@ const TASK: &str = "SELECT t.id, t.uuid, t.state, q.name, t.priority, t.position
     t.ended_at, t.exit_code, t.exit_signal, t.run_at, t.key, t.parent, t.name, t.argv, t.shell, t.cwd, e.names, t.umask,
     t.limits, t.stdin, t.stdin_path, t.stdin_upload, t.split_output, t.max_attempts, t.retry_delay, t.retry_backoff,
     t.retry_max_delay, t.retry_on_codes, t.on_interrupt, t.timeout, t.kill_signal, t.kill_grace,
-    t.output_limit, t.needs, t.hooks, t.schedule, t.progress
+    t.output_limit, t.needs, t.hooks, t.confinement, t.schedule, t.progress
     FROM task t JOIN queue q ON q.id = t.queue JOIN environment e ON e.id = t.environment WHERE t.id = ?1";
 
 /// A task without its attempts, and what is stored beside it.
@@ -156,7 +156,7 @@ fn task_of(row: &Row<'_>) -> rusqlite::Result<Stored> {
     Ok(Stored { task, cancel_reason })
 }
 
-/// Reads the columns from `argv` to `hooks`, which tasks and schedules have in common, and returns the names of the
+/// Reads the columns from `argv` to `confinement`, which tasks and schedules have in common, and returns the names of the
 /// variables among them.
 pub(super) fn rest_of_spec(c: &mut Columns<'_, '_>, spec: &mut TaskSpec) -> rusqlite::Result<Arc<[String]>> {
     spec.argv = c.cell()?;
@@ -190,6 +190,9 @@ pub(super) fn rest_of_spec(c: &mut Columns<'_, '_>, spec: &mut TaskSpec) -> rusq
     spec.output_limit = c.plain::<Option<u64>>()?;
     spec.needs = c.cell()?;
     spec.hooks = c.maybe()?.unwrap_or_default();
+    if let Some(word) = c.plain::<Option<String>>()? {
+        spec.confinement = Confinement::from_word(&word).ok_or_else(|| c.unreadable())?;
+    }
     Ok(env_names)
 }
 

@@ -9,7 +9,7 @@ use crate::domain::attempt::{Attempt, Output, Stream};
 use crate::domain::dependency::Want;
 use crate::domain::id::{Seq, TaskId};
 use crate::domain::identity::BootId;
-use crate::domain::task::{Environment, Stdin, Task};
+use crate::domain::task::{Confinement, Environment, Stdin, Task};
 use crate::store::sqlite::code::{
     backoff_word, codes, exit, hooks, int, join, limits, ms, on_interrupt_word, progress,
 };
@@ -42,9 +42,9 @@ pub(super) fn inserting(db: &Connection) -> rusqlite::Result<CachedStatement<'_>
         "INSERT INTO task (id, uuid, state, queue, priority, position, attempt, failures, created_at, updated_at, run_at,
         key, parent, name, argv, shell, cwd, environment, umask, limits, stdin, stdin_path, stdin_upload, split_output,
         max_attempts, retry_delay, retry_backoff, retry_max_delay, retry_on_codes, on_interrupt, timeout, kill_signal,
-        kill_grace, output_limit, schedule, needs, hooks)
+        kill_grace, output_limit, schedule, needs, hooks, confinement)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
-        ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37)",
+        ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38)",
     )
 }
 
@@ -97,6 +97,7 @@ pub(super) fn insert(
         task.schedule,
         spec.needs.to_string(),
         hooks(&spec.hooks),
+        confinement(&spec.confinement),
     ])?;
     Ok(())
 }
@@ -110,6 +111,11 @@ pub(super) fn stdin(stdin: &Stdin) -> (&'static str, Option<&[u8]>, Option<[u8; 
         Stdin::Open => ("open", None, None),
         Stdin::Terminal => ("terminal", None, None),
     }
+}
+
+/// Returns how much of the machine a task may use; nothing for most.
+pub(super) fn confinement(confinement: &Confinement) -> Option<String> {
+    (!confinement.is_empty()).then(|| confinement.to_word())
 }
 
 /// Stores the labels of a task that was just stored.
@@ -145,7 +151,7 @@ pub(super) fn spec(db: &Connection, task: &Task) -> rusqlite::Result<()> {
         "UPDATE task SET priority = ?2, key = ?3, name = ?4, argv = ?5, shell = ?6, cwd = ?7, umask = ?8, limits = ?9,
         stdin = ?10, stdin_path = ?11, stdin_upload = ?12, split_output = ?13, max_attempts = ?14, retry_delay = ?15,
         retry_backoff = ?16, retry_max_delay = ?17, retry_on_codes = ?18, on_interrupt = ?19, timeout = ?20,
-        kill_signal = ?21, kill_grace = ?22, output_limit = ?23, needs = ?24, hooks = ?25 WHERE id = ?1",
+        kill_signal = ?21, kill_grace = ?22, output_limit = ?23, needs = ?24, hooks = ?25, confinement = ?26 WHERE id = ?1",
     )?
     .execute(params![
         task.id.as_i64(),
@@ -173,6 +179,7 @@ pub(super) fn spec(db: &Connection, task: &Task) -> rusqlite::Result<()> {
         spec.output_limit.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX)),
         spec.needs.to_string(),
         hooks(&spec.hooks),
+        confinement(&spec.confinement),
     ])?;
     Ok(())
 }

@@ -48,6 +48,11 @@ fn a_task_with_an_attempt_and_its_output() {
       failures: 0
       timeout_ms: null
       output_limit: null
+      nice: null
+      cpus: null
+      rlimits: {}
+      memory: null
+      cpu_limit: null
       slot: 0
       cancel_requested_at: null
       started_at: <string>
@@ -125,6 +130,11 @@ fn a_task_that_never_ran_has_every_key_too() {
       failures: 0
       timeout_ms: null
       output_limit: null
+      nice: null
+      cpus: null
+      rlimits: {}
+      memory: null
+      cpu_limit: null
       slot: null
       cancel_requested_at: null
       started_at: null

@@ -13,6 +13,7 @@ mod bulk;
 mod command;
 mod complete;
 mod config;
+mod confine;
 mod daemon;
 mod database;
 mod dependency;

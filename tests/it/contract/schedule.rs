@@ -74,6 +74,11 @@ fn a_schedule_has_these_keys() {
         timeout_ms: 300000
         output_limit: null
         needs: {}
+        nice: null
+        cpus: null
+        rlimits: {}
+        memory: null
+        cpu_limit: null
       }
       next: []
     }

@@ -69,6 +69,7 @@ impl Stage {
                 stop_requests: 0,
                 grace_until: None,
                 doubtful: Vec::new(),
+                confines: true,
                 children: Vec::new(),
                 boot: BootId(Uuid::from_u128(2)),
                 keeps: true,

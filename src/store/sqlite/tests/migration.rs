@@ -6,7 +6,7 @@ use crate::domain::attempt::Stream;
 use crate::domain::id::TaskUuid;
 use crate::domain::outcome::StopCause;
 use crate::domain::resource::Needs;
-use crate::domain::task::{OnInterrupt, RetryPolicy};
+use crate::domain::task::{Confinement, OnInterrupt, RetryPolicy};
 use crate::domain::time::Timestamp;
 use crate::store::conformance::model::dump;
 use crate::store::conformance::task::full_task;
@@ -29,6 +29,7 @@ async fn life(store: Arc<dyn Store>) -> Arc<dyn Store> {
     (first.spec.after, first.spec.after_any) = (Vec::new(), Vec::new());
     // There was none then.
     (first.spec.output_limit, first.spec.hooks, first.spec.needs) = (None, Default::default(), Needs::default());
+    first.spec.confinement = Confinement::default();
     world.added(first).await;
     let retry = RetryPolicy { max_attempts: 3, on_interrupt: OnInterrupt::Rerun, ..RetryPolicy::default() };
     for _ in 0..4 {
