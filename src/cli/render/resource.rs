@@ -3,7 +3,7 @@
 use crate::cli::render::distance;
 use crate::cli::render::table::{Align, Cell, Column, Table, cut};
 use crate::domain::id::TaskId;
-use crate::domain::resource::{Amount, ResourceState, ResourceWait, Resources};
+use crate::domain::resource::{Amount, ResourceWait, Resources};
 use crate::domain::task::Task;
 use crate::domain::text::neutralize;
 use crate::domain::time::Timestamp;
@@ -99,7 +99,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::domain::resource::Needs;
+    use crate::domain::resource::{Needs, ResourceState};
     use crate::view::samples::{self, NOW};
 
     fn resources(held: u64) -> Resources {
@@ -117,7 +117,10 @@ mod tests {
     #[test]
     fn what_is_wanting_is_named_with_what_there_is() {
         let lines = anstream::adapter::strip_str(&overview(&resources(1), None).unwrap()).to_string();
-        assert!(lines.contains("gpu") && lines.contains("1 of 2 used") && lines.contains("1GiB of 8GiB used"), "{lines}");
+        assert!(
+            lines.contains("gpu") && lines.contains("1 of 2 used") && lines.contains("1GiB of 8GiB used"),
+            "{lines}"
+        );
         assert_eq!(overview(&Resources::default(), None), None);
         assert_eq!(told("gpu=1,mem=7GiB", &resources(1)), None);
         let text = told("gpu=2", &resources(1)).unwrap();
