@@ -24,6 +24,7 @@ pub mod harmless;
 pub mod migration;
 pub mod progress;
 pub mod render;
+pub mod screen;
 pub mod session;
 pub mod time;
 pub mod ui;

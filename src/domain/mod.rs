@@ -29,6 +29,7 @@ pub mod queue;
 pub mod schedule;
 pub mod selection;
 pub mod setting;
+pub mod stats;
 pub mod task;
 pub mod text;
 pub mod time;

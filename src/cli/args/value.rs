@@ -12,6 +12,7 @@ use crate::domain::field::{Field, Sort};
 use crate::domain::outcome::SignalName;
 use crate::domain::queue::{InvalidQueueName, check_queue_name};
 use crate::domain::schedule::{Cron, InvalidCron, InvalidSchedule, Missed, Overlap, check_schedule_name};
+use crate::domain::stats::By;
 use crate::domain::task::{Backoff, InvalidSpec, OnInterrupt, State, check_key, check_label_key, check_name};
 use crate::domain::time::Timestamp;
 use crate::units;
@@ -31,6 +32,9 @@ pub enum Error {
     /// Nothing that tasks are put in order by.
     #[error("tasks are put in order by {}, and the other way round with `:desc`", sorts().join(", "))]
     Sort,
+    /// Nothing by which tasks are put together.
+    #[error("tasks are put together by name, queue, schedule or label:KEY")]
+    By,
     /// A key without a value.
     #[error("a key is set with `=`")]
     Setting,
@@ -149,6 +153,20 @@ impl Filter {
 pub fn filter(text: &str) -> Result<Filter, condition::Error> {
     let condition = condition::parse(text, &jiff::Zoned::now())?;
     Ok(Filter { text: text.to_owned(), condition })
+}
+
+/// Reads by what tasks are put together.
+pub fn by(text: &str) -> Result<By, Error> {
+    Ok(match text {
+        "all" => By::All,
+        "name" => By::Name,
+        "queue" => By::Queue,
+        "schedule" => By::Schedule,
+        _ => match text.strip_prefix("label:").or_else(|| text.strip_prefix("label.")) {
+            Some(key) if !key.is_empty() => By::Label(key.to_owned()),
+            _ => return Err(Error::By),
+        },
+    })
 }
 
 /// Reads the name of a column.

@@ -23,6 +23,7 @@ pub(super) enum What {
     States,
     EndedStates,
     Columns,
+    By,
     Sorts,
     Signals,
     /// The words of a command to run.
@@ -47,6 +48,7 @@ pub(super) fn attached(group: &str, command: clap::Command, known: &Known) -> cl
 pub(super) fn what(group: &str, word: &str, id: &str) -> Option<What> {
     Some(match (group, word, id) {
         (_, _, "ids" | "id") => What::Tasks(suitable(word)),
+        (_, "progress", "task") => What::Tasks(suitable("kill")),
         (_, _, "before") => What::Tasks(suitable("move")),
         (_, _, "after" | "after_any") => What::Tasks(open()),
         ("queue", "add", _) | ("schedule", "add", "schedule" | "name") | (_, "add" | "run", "name") => return None,
@@ -58,6 +60,7 @@ pub(super) fn what(group: &str, word: &str, id: &str) -> Option<What> {
         (_, _, "labels") => What::Labels,
         (_, "prune", "states") => What::EndedStates,
         (_, _, "states") => What::States,
+        (_, "stats", "by") => What::By,
         (_, _, "columns") => What::Columns,
         (_, _, "sort") => What::Sorts,
         (_, _, "signal" | "kill_signal") => What::Signals,
@@ -113,6 +116,10 @@ fn candidates(what: &What, known: &Known, current: &OsStr) -> Vec<CompletionCand
         What::Columns => {
             let words = column::words().into_iter().filter(|word| !word.contains('.'));
             beginning(current, words.map(|word| (word.to_owned(), String::new())))
+        }
+        What::By => {
+            let words = ["name", "queue", "schedule", "label:"];
+            beginning(current, words.into_iter().map(|word| (word.to_owned(), String::new())))
         }
         What::Sorts => sorts(current),
         What::Signals => {

@@ -51,6 +51,7 @@ mod reserve;
 mod schedule;
 mod schema;
 mod sort;
+mod stats;
 mod step;
 #[cfg(test)]
 mod tests;

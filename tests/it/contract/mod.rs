@@ -27,6 +27,7 @@ mod filter;
 mod flags;
 mod json;
 mod limit;
+mod look;
 mod older;
 mod operate;
 mod place;
