@@ -6,15 +6,16 @@
 //! # The house
 //!
 //! [`domain`] decides and touches nothing. There is one room per technology: SQL only in [`store`], tonic only in [`rpc`],
-//! clap and the terminal only in [`cli`], fork and signals only in [`guardian`], `/proc` only there and in [`process`].
+//! clap and the user's terminal only in [`cli`], fork and signals only in [`guardian`], `/proc` only there and in [`process`],
+//! the inputs of running tasks only in [`keeper`].
 //! [`engine`] does what the domain decided, through the rooms. [`daemon`] builds everything and takes it down. The same
 //! noun has the same file name in every room.
 //!
 //! ```text
 //!         main · lib
-//!   daemon   guardian   cli
-//!   rpc                  │
-//!   engine               └─ rpc::client
+//!   daemon   guardian   keeper   cli
+//!   rpc                           │
+//!   engine                        └─ rpc::client
 //!   store  process  output  view  telemetry
 //!   link  config  paths  units  exit  fault
 //!   domain
@@ -25,7 +26,7 @@
 //! # Words
 //!
 //! A *task* is what is asked; an *attempt* is one execution of it. A task waits in a *queue* for a *slot*; a daemon *claims* it
-//! under an *assignment* that never repeats; the *outcome* is how it ended. A *schedule* adds tasks: it is *due* at its times,
+//! under an *assignment* that never repeats; the *outcome* is how it ended. A *keeper* keeps the input of an attempt open. A *schedule* adds tasks: it is *due* at its times,
 //! and *fires* once for each. A *drain* ends a daemon in order, with a *grace*
 //! for what runs. To *adopt* is to go on with a process that an earlier apexd started; to *reap* is to take a process's
 //! exit status from the kernel, which happens only after the outcome is stored. A *change* is a recorded fact, the *feed*
@@ -45,6 +46,7 @@ pub mod engine;
 pub mod exit;
 pub mod fault;
 pub mod guardian;
+pub mod keeper;
 pub mod link;
 pub mod output;
 pub mod paths;

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use crate::config::Overrides;
 use crate::exit::Exit;
-use crate::guardian;
 use crate::paths::Project;
+use crate::{guardian, keeper};
 
 /// Runs apexd for a project to its end, and returns its exit code.
 pub type Serve = fn(&Project, Overrides) -> i32;
@@ -36,6 +36,9 @@ pub fn dispatch(raw: &[OsString], serve: Serve) -> Option<i32> {
     let further = |place: usize| raw.get(place).map(OsString::as_os_str);
     if word == guardian::RESUME {
         return Some(guardian::resume(further(2), further(3)));
+    }
+    if word == keeper::WORD {
+        return Some(further(2).map_or(Exit::Config.code(), |socket| keeper::run(socket.into())));
     }
     if word == guardian::CHECK {
         return Some(guardian::check(further(2)));

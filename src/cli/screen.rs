@@ -1,120 +1,146 @@
-//! The whole terminal for as long as something is watched on it: what stood there before comes back on every way out.
+//! What is on the screen of a task's terminal, made out from what was written to it.
 
-use std::io::{self, Write as _};
+use std::panic::{self, AssertUnwindSafe};
 
-use anstream::AutoStream;
+use vt100::{MouseProtocolMode, Parser};
 
-use crate::cli::error::Failure;
-use crate::cli::render::wrap::columns;
-use crate::cli::ui::{Target, Ui, written};
+use crate::domain::input::Size;
 
-/// Another page than the one that the shell writes on, and no cursor.
-const ENTER: &str = "\x1b[?1049h\x1b[?25l";
-const LEAVE: &str = "\x1b[?25h\x1b[?1049l";
+/// The emulator knows no smaller terminal than one of so many lines and columns.
+const SIDE_MIN: u16 = 2;
 
-/// The terminal, taken until this is dropped.
-pub struct Screen {
-    has_color: bool,
-}
+/// A terminal that nobody sees.
+pub struct Screen(Parser);
 
 impl Screen {
-    /// Takes the terminal.
-    pub fn open(ui: &Ui) -> Result<Self, Failure> {
-        let screen = Self { has_color: ui.has_color(Target::Stdout) };
-        screen.write(ENTER)?;
-        Ok(screen)
+    /// Makes an empty one.
+    pub fn new(size: Size) -> Self {
+        Self(Parser::new(size.rows.max(SIDE_MIN), size.columns.max(SIDE_MIN), 0))
     }
 
-    /// Draws lines from the top down. What there is no room for is counted in the last line.
-    pub fn draw(&self, text: &str) -> Result<(), Failure> {
-        let (width, height) = size().unwrap_or((80, 24));
-        let lines: Vec<&str> = text.lines().collect();
-        // A line that is too wide goes on in the next ones.
-        let rows = |line: &str| columns(&anstream::adapter::strip_str(line).to_string()).max(1).div_ceil(width.max(1));
-        let (mut shown, mut used) = (0, 0);
-        while let Some(line) = lines.get(shown) {
-            let room = if shown + 1 == lines.len() { height } else { height.saturating_sub(1) };
-            if used + rows(line) > room {
-                break;
-            }
-            used += rows(line);
-            shown += 1;
+    /// Takes in what is written to it. What it cannot make out leaves it empty.
+    pub fn write(&mut self, bytes: &[u8]) {
+        // A task may write whatever it likes, and whoever looks at it must not end by that. Nor is anything said of it in
+        // the middle of what is on the screen.
+        let said = panic::take_hook();
+        panic::set_hook(Box::new(|_| {}));
+        let done = panic::catch_unwind(AssertUnwindSafe(|| self.0.process(bytes)));
+        panic::set_hook(said);
+        if done.is_err() {
+            let (rows, columns) = self.0.screen().size();
+            self.0 = Parser::new(rows, columns, 0);
         }
-        let mut page = String::from("\x1b[H");
-        for line in &lines[..shown] {
-            page.push_str(line);
-            page.push_str("\x1b[K\r\n");
+    }
+
+    /// Gives it another size.
+    pub fn resize(&mut self, size: Size) {
+        self.0.screen_mut().set_size(size.rows.max(SIDE_MIN), size.columns.max(SIDE_MIN));
+    }
+
+    /// Returns what makes a real terminal of `size` look like it. What that showed before is pushed up.
+    pub fn draw(&self, size: Size) -> Vec<u8> {
+        let screen = self.0.screen();
+        let mut bytes = b"\x1b[m".to_vec();
+        if screen.alternate_screen() {
+            bytes.extend(b"\x1b[?1049h");
+        } else {
+            bytes.extend(format!("\x1b[{};1H", size.rows).as_bytes());
+            bytes.extend(b"\n".repeat(size.rows.into()));
         }
-        match lines.len() - shown {
-            // The last line end would move all of it up by one.
-            0 => page.truncate(page.len() - if shown > 0 { 2 } else { 0 }),
-            more => page.push_str(&format!("… {more} more\x1b[K")),
+        bytes.extend(screen.state_formatted());
+        bytes
+    }
+
+    /// Returns what takes back what a task has changed about the terminal, so that whoever has it next finds it as usual.
+    pub fn reset(&self) -> Vec<u8> {
+        let screen = self.0.screen();
+        let mut text = "\x1b[m".to_owned();
+        if screen.mouse_protocol_mode() != MouseProtocolMode::None {
+            text.push_str("\x1b[?9l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1005l\x1b[?1006l");
         }
-        page.push_str("\x1b[J");
-        self.write(&page)
-    }
-
-    /// Gives the terminal back, stops as the shell asked for, and takes it again when it goes on.
-    pub fn suspend(&mut self) -> Result<(), Failure> {
-        self.write(LEAVE)?;
-        // Returns when the process goes on.
-        let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGSTOP);
-        self.write(ENTER)
-    }
-
-    fn write(&self, text: &str) -> Result<(), Failure> {
-        let stdout = io::stdout().lock();
-        if self.has_color {
-            let mut stdout = stdout;
-            return written(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()));
+        if screen.bracketed_paste() {
+            text.push_str("\x1b[?2004l");
         }
-        // What moves the cursor stays; colours go.
-        let plain = without_colors(text);
-        let mut stdout = AutoStream::always_ansi(stdout);
-        written(stdout.write_all(plain.as_bytes()).and_then(|()| stdout.flush()))
-    }
-}
-
-impl Drop for Screen {
-    fn drop(&mut self) {
-        // The terminal may have gone.
-        let _ = self.write(LEAVE);
-    }
-}
-
-/// Takes away what sets colours: escapes that end with an `m`.
-fn without_colors(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find("\x1b[") {
-        plain.push_str(&rest[..at]);
-        let escape = &rest[at..];
-        let end = escape[2..].find(|c: char| c.is_ascii_alphabetic()).map_or(escape.len(), |end| end + 3);
-        if !escape[..end].ends_with('m') {
-            plain.push_str(&escape[..end]);
+        if screen.application_cursor() {
+            text.push_str("\x1b[?1l");
         }
-        rest = &escape[end..];
+        if screen.application_keypad() {
+            text.push_str("\x1b>");
+        }
+        if screen.hide_cursor() {
+            text.push_str("\x1b[?25h");
+        }
+        if screen.alternate_screen() {
+            text.push_str("\x1b[?1049l");
+            return text.into_bytes();
+        }
+        // What is told next comes below all that is there.
+        let (_, columns) = screen.size();
+        let last =
+            screen.rows(0, columns).enumerate().filter(|(_, row)| !row.trim().is_empty()).map(|(at, _)| at).last();
+        let (row, column) = screen.cursor_position();
+        match last {
+            Some(last) if last > usize::from(row) => text.push_str(&format!("\x1b[{};1H\r\n", last + 1)),
+            _ if column > 0 => text.push_str("\r\n"),
+            _ => text.push('\r'),
+        }
+        text.into_bytes()
     }
-    plain + rest
-}
-
-/// Returns columns and lines of the terminal.
-///
-/// Source: ioctl_tty(2).
-fn size() -> Option<(usize, usize)> {
-    let mut size = nix::libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
-    // SAFETY: TIOCGWINSZ fills in the structure it is given, which lives until the call returns.
-    let result = unsafe { nix::libc::ioctl(nix::libc::STDOUT_FILENO, nix::libc::TIOCGWINSZ, &raw mut size) };
-    (result == 0 && size.ws_col > 0 && size.ws_row > 0).then_some((size.ws_col.into(), size.ws_row.into()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const SIZE: Size = Size { rows: 4, columns: 20 };
+
+    fn screen(bytes: &[u8]) -> Screen {
+        let mut screen = Screen::new(SIZE);
+        screen.write(bytes);
+        screen
+    }
+
+    /// Draws one on another, which must then look the same.
+    fn drawn(bytes: &[u8]) -> (String, String, Screen) {
+        let (from, mut to) = (screen(bytes), screen(b"$ apex task attach 1\r\n"));
+        to.write(&from.draw(SIZE));
+        (from.0.screen().contents(), to.0.screen().contents(), to)
+    }
+
     #[test]
-    fn colours_go_and_what_moves_the_cursor_stays() {
-        assert_eq!(without_colors("\x1b[H\x1b[1mID\x1b[0m\x1b[K\r\n漢\x1b[J"), "\x1b[HID\x1b[K\r\n漢\x1b[J");
-        assert_eq!(without_colors("\x1b[?25l"), "\x1b[?25l");
+    fn what_was_written_is_drawn() {
+        for bytes in [
+            &b"one\r\ntwo"[..],
+            b"\x1b[31mred\x1b[m and \x1b[1mbold\x1b[m",
+            b"1\r\n2\r\n3\r\n4\r\n5\r\n6",
+            b"\x1b[?1049h\x1b[2;5Hfull screen\x1b[?25l",
+            b"torn \x1b[3",
+        ] {
+            let (from, to, screen) = drawn(bytes);
+            assert_eq!(from, to, "{bytes:?}");
+            assert_eq!(screen.0.screen().alternate_screen(), bytes.starts_with(b"\x1b[?1049h"));
+        }
+    }
+
+    #[test]
+    fn what_was_changed_is_taken_back() {
+        let mut changed = screen(b"\x1b[?1049h\x1b[?25l\x1b[?2004h\x1b[?1h\x1b=\x1b[?1002h\x1b[31mx");
+        let reset = changed.reset();
+        changed.write(&reset);
+        let after = changed.0.screen();
+        assert!(!after.alternate_screen() && !after.hide_cursor() && !after.bracketed_paste());
+        assert!(!after.application_cursor() && !after.application_keypad());
+        assert_eq!(after.mouse_protocol_mode(), MouseProtocolMode::None);
+        assert_eq!(screen(b"plain\r\n").reset(), b"\x1b[m\r");
+        assert_eq!(screen(b"half a line").reset(), b"\x1b[m\r\n");
+        assert_eq!(screen(b"1\r\n2\r\n3\x1b[H").reset(), b"\x1b[m\x1b[3;1H\r\n", "it comes below what is there");
+    }
+
+    #[test]
+    fn it_takes_another_size() {
+        let mut screen = screen(b"one\r\ntwo");
+        screen.resize(Size { rows: 10, columns: 40 });
+        assert_eq!(screen.0.screen().contents(), "one\ntwo");
+        Screen::new(Size { rows: 0, columns: 0 }).write(b"no size at all");
     }
 }

@@ -335,6 +335,8 @@ async fn run(
     // Before anything is claimed.
     let configured = store.configure_queues(config.explicit_queues(), wall_now()).await;
     configured.context("cannot set the queues up").map_err(Failure::passing)?;
+    let weighed = store.configure_weights(config.weights(), wall_now()).await;
+    weighed.context("cannot set the queues up").map_err(Failure::passing)?;
     let setup = Setup {
         store,
         outputs,
@@ -350,6 +352,7 @@ async fn run(
             children: greeting.children,
             doubtful: greeting.doubtful,
             boot,
+            keeps: greeting.keeps,
         },
         last_words,
         settings: settings(&config),

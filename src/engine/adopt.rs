@@ -157,6 +157,7 @@ impl Core {
             id: entry.task.id,
             number: entry.attempt.number,
             split_output: entry.task.spec.split_output,
+            is_kept: entry.task.spec.stdin.is_kept(),
             assignment: entry.attempt.assignment,
             outcome,
             started,

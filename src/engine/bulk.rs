@@ -12,7 +12,6 @@ use crate::domain::change::Actor;
 use crate::domain::id::{TaskId, TaskUuid};
 use crate::domain::query::AddedMany;
 use crate::domain::task::{BulkTask, Environment, Limit, Stdin};
-use crate::engine::handle::refuse_what_nobody_does;
 use crate::engine::{Error, Handle};
 use crate::fault::crash_point;
 use crate::output;
@@ -45,7 +44,7 @@ impl Handle {
     pub fn check_one_of_many(&self, task: &BulkTask, place: u64) -> Result<(), Error> {
         let check = || {
             task.check(place)?;
-            refuse_what_nobody_does(&task.spec)?;
+            self.refuse_what_never_fits(&task.spec)?;
             if let Stdin::Upload(upload) = task.spec.stdin {
                 self.shared.outputs.check_upload(upload)?;
             }

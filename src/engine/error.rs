@@ -11,6 +11,7 @@ use crate::domain::place::NotMoved;
 use crate::domain::progress::{InvalidProgress, NotTold};
 use crate::domain::query::Refused;
 use crate::domain::queue::InvalidQueueName;
+use crate::domain::resource::Unmet;
 use crate::domain::schedule::InvalidSchedule;
 use crate::domain::task::{DEFAULT_QUEUE, InvalidSpec, State, Task};
 use crate::output;
@@ -22,6 +23,9 @@ pub enum Error {
     /// The task makes no sense.
     #[error(transparent)]
     Spec(#[from] InvalidSpec),
+    /// The task needs more of a resource than there is.
+    #[error("{0}")]
+    Unmet(Unmet),
     /// One of many tasks that were to be added together cannot be.
     #[error("line {line}: {source}")]
     Line {
@@ -30,9 +34,6 @@ pub enum Error {
         /// Why.
         source: Box<Error>,
     },
-    /// The data model has it, but nothing acts on it yet: taken, the task would wait for ever.
-    #[error("this daemon cannot run tasks with {0} yet")]
-    NotYet(&'static str),
     /// There is no such task.
     #[error("no task `{0}`")]
     NoSuchTask(TaskId),
@@ -196,6 +197,36 @@ pub enum Error {
         /// Its first process.
         pid: u32,
     },
+    /// What a task reads was settled when it was added.
+    #[error("cannot send anything to task `{id}`: its standard input was not left open when it was added")]
+    NotKept {
+        /// Which task.
+        id: TaskId,
+    },
+    /// Only what runs can read.
+    #[error("cannot send anything to task `{}`: {}, not running", .0.id, standing(.0))]
+    NotRunning(Box<Task>),
+    /// Nothing more can be read.
+    #[error("cannot send anything to task `{id}`: its standard input was closed")]
+    InputClosed {
+        /// Which task.
+        id: TaskId,
+    },
+    /// Only a terminal has a size, and can be attached to.
+    #[error("task `{id}` has no terminal")]
+    NoTerminal {
+        /// Which task.
+        id: TaskId,
+    },
+    /// Whoever keeps an input open does not answer as it should.
+    #[error("cannot send anything to task `{id}`")]
+    Keeper {
+        /// Which task.
+        id: TaskId,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// The operating system refused a signal.
     #[error("cannot send {} to task `{id}`", SignalName(*.signal))]
     Signal {
@@ -246,12 +277,12 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Spec(_)
+            | Self::Unmet(_)
             | Self::Schedule(_)
             | Self::Progress(_)
             | Self::BeforeItself(_)
             | Self::Later { .. }
             | Self::OtherInput(_)
-            | Self::NotYet(_)
             | Self::QueueName(_)
             | Self::Binary { .. } => ErrorKind::Invalid,
             Self::NoSuchTask(_) | Self::NoSuchSchedule { .. } => ErrorKind::NotFound,
@@ -273,8 +304,12 @@ impl Error {
             | Self::QueueScheduled { .. }
             | Self::DefaultQueue
             | Self::NoProcess { .. }
+            | Self::NotKept { .. }
+            | Self::NotRunning(_)
+            | Self::InputClosed { .. }
+            | Self::NoTerminal { .. }
             | Self::Outlived { .. } => ErrorKind::Conflict,
-            Self::Signal { .. } => ErrorKind::Internal,
+            Self::Signal { .. } | Self::Keeper { .. } => ErrorKind::Internal,
             Self::Configuration(problem) | Self::NotEntered(problem) => problem.kind,
             Self::Store(error) => error.kind(),
             Self::Output(error) => error.kind(),
@@ -296,6 +331,7 @@ impl Error {
         }
         let problem = Problem::new(self.kind(), with_causes(self));
         match self {
+            Self::Unmet(unmet) => problem.with_hint(unmet.hint()).with_id(unmet.name()),
             Self::AlreadyEnded(task) => {
                 problem.with_hint(format!("see how it ended with `apex task show {}`", task.id)).with_id(task.id)
             }
@@ -372,7 +408,22 @@ impl Error {
             Self::Outlived { id, pid, .. } => {
                 problem.with_hint(format!("signal it yourself, as with `kill {pid}`")).with_id(id)
             }
-            Self::Signal { id, .. } => problem.with_id(id),
+            Self::NotKept { id } => problem
+                .with_hint("add it with `--stdin open` or `--pty` to send it something while it runs")
+                .with_id(id),
+            Self::NotRunning(task) if task.state.is_ended() => {
+                problem.with_hint(format!("see how it ended with `apex task show {}`", task.id)).with_id(task.id)
+            }
+            Self::NotRunning(task) => problem
+                .with_hint(format!("wait until it runs with `apex task wait --state running {}`", task.id))
+                .with_id(task.id),
+            Self::InputClosed { id } => {
+                problem.with_hint(format!("see how it stands with `apex task show {id}`")).with_id(id)
+            }
+            Self::NoTerminal { id } => problem
+                .with_hint(format!("see what it writes with `apex logs -f {id}`; add one with `--pty` to attach to it"))
+                .with_id(id),
+            Self::Signal { id, .. } | Self::Keeper { id, .. } => problem.with_id(id),
             Self::Draining => problem.with_hint("start it again with `apex daemon start` when it has stopped"),
             _ => problem,
         }

@@ -9,18 +9,19 @@ use crate::domain::attempt::Output;
 use crate::domain::id::{AssignmentId, AttemptNumber, TaskId};
 use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
 use crate::domain::outcome::Outcome;
+use crate::domain::resource::Granted;
 use crate::domain::task::{Environment, TaskSpec};
 use crate::domain::time::Timestamp;
 use crate::engine::handle::{Shared, is_passing};
-use crate::engine::prepare;
 use crate::engine::schedule::{self, Looked};
 use crate::engine::spawn::NotStartable;
 use crate::engine::supervise::tell_end;
 use crate::engine::{Error, jitter, turn};
+use crate::engine::{input, prepare};
 use crate::fault::crash_point;
 use crate::link::Spawn;
 use crate::store;
-use crate::store::task::{Claimed, Expire, Expired, Finish, Finished, InFlight, Renew, Start, Unclaim};
+use crate::store::task::{Claimed, Expire, Expired, Finish, Finished, InFlight, Renew, Start, Terms, Unclaim};
 
 /// How many files of removed tasks are deleted at a time.
 const TIDY_MAX: usize = 256;
@@ -38,6 +39,8 @@ pub(super) enum Job {
     Settle { now: Timestamp },
     /// Say that claims still hold.
     Renew(Renew),
+    /// Have whoever keeps its input open keep what it wrote last, then finish the output and store how it ended.
+    Last(Box<Record>),
     /// Store an end that nobody saw, of an attempt that somebody else claimed.
     Sweep(Box<Record>),
     /// See whether a process is still there.
@@ -59,6 +62,7 @@ pub(super) enum Move {
         boot: BootId,
         now: Timestamp,
         lease_until: Timestamp,
+        terms: Terms,
     },
     /// Store that a process runs.
     Start(Start),
@@ -74,6 +78,7 @@ pub(super) struct Preparation {
     pub(super) id: TaskId,
     pub(super) number: AttemptNumber,
     pub(super) slot: u32,
+    pub(super) granted: Granted,
     pub(super) assignment: AssignmentId,
     pub(super) spec: TaskSpec,
     pub(super) env: Arc<Environment>,
@@ -85,6 +90,8 @@ pub(super) struct Record {
     pub(super) id: TaskId,
     pub(super) number: AttemptNumber,
     pub(super) split_output: bool,
+    /// Its input is kept open.
+    pub(super) is_kept: bool,
     pub(super) assignment: AssignmentId,
     pub(super) outcome: Outcome,
     pub(super) started: Option<(ProcessIdentity, Timestamp)>,
@@ -132,6 +139,10 @@ pub(super) async fn perform(shared: Arc<Shared>, job: Job) -> Vec<Done> {
     let store = &shared.store;
     vec![match job {
         Job::Move(one) => return turn::perform(shared, vec![one]).await,
+        Job::Last(record) => {
+            input::end(&shared, record.assignment).await;
+            return turn::perform(shared, vec![Move::Record(record)]).await;
+        }
         Job::Prepare(preparation) => on_disk(&shared, move |shared| prepare::one(shared, &preparation)).await,
         Job::Due { now, fire } => {
             Done::LookedAtClock(schedule::look(store.as_ref(), now, || fire && shared.fires()).await)
@@ -158,6 +169,9 @@ pub(super) async fn settle_past(shared: &Arc<Shared>, past: Past) -> Result<(), 
 
 async fn finish(shared: &Arc<Shared>, record: Record) -> Result<Finished, Error> {
     let (id, number, split) = (record.id, record.number, record.split_output);
+    if record.is_kept {
+        input::end(shared, record.assignment).await;
+    }
     let outputs = on_disk(shared, move |shared| shared.outputs.seal(id, number, split)).await?;
     crash_point("apexd.output.sealed");
     let finished = shared.store.finish(record.into_finish(outputs, jitter())).await?;

@@ -17,7 +17,7 @@ use crate::domain::query::{Added, PerSchedule};
 use crate::domain::schedule::{InvalidSchedule, Look, NewSchedule, Overlap, Schedule, Timetable};
 use crate::domain::task::{State, Stdin};
 use crate::domain::time::Timestamp;
-use crate::engine::handle::{Shared, refuse_what_nobody_does};
+use crate::engine::handle::Shared;
 use crate::engine::{Error, Handle};
 use crate::fault::crash_point;
 use crate::store::schedule as verb;
@@ -139,7 +139,7 @@ impl Handle {
         self.refuse_if_draining()?;
         new.env.0.retain(|(name, _)| !(self.is_kept_out)(name));
         new.check()?;
-        refuse_what_nobody_does(&new.spec)?;
+        self.refuse_what_never_fits(&new.spec)?;
         if let Stdin::Upload(upload) = new.spec.stdin {
             self.shared.outputs.check_upload(upload)?;
         }

@@ -4,12 +4,13 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use crate::domain::attempt::Event;
+use crate::domain::resource::{Granted, Pools, variable as variable_of};
 use crate::domain::task::{Environment, Stdin, TaskSpec};
 use crate::domain::time::Timestamp;
 use crate::engine::error::with_causes;
 use crate::engine::handle::Shared;
 use crate::engine::job::Preparation;
-use crate::link::{Spawn, SpawnStep};
+use crate::link::{Keep, Kept, Spawn, SpawnStep};
 use crate::process;
 
 /// Why an attempt cannot be started.
@@ -57,6 +58,7 @@ pub(super) fn prepare(shared: &Shared, facts: &Preparation) -> Result<Spawn, Not
         .prepare(facts.id, facts.number, spec.split_output)
         .map_err(|error| NotStartable::Refused { reason: with_causes(&error) })?;
     Ok(Spawn {
+        keep: keep(shared, facts)?,
         assignment: facts.assignment,
         program,
         argv,
@@ -65,7 +67,7 @@ pub(super) fn prepare(shared: &Shared, facts: &Preparation) -> Result<Spawn, Not
         umask: spec.umask,
         limits: spec.limits.clone(),
         stdin: match &spec.stdin {
-            Stdin::Empty | Stdin::Open => None,
+            Stdin::Empty | Stdin::Open | Stdin::Terminal => None,
             Stdin::File(path) => Some(path.clone()),
             Stdin::Upload(upload) => Some(shared.outputs.upload_path(*upload)),
         },
@@ -74,10 +76,29 @@ pub(super) fn prepare(shared: &Shared, facts: &Preparation) -> Result<Spawn, Not
     })
 }
 
+/// Returns what is to be kept open of its input, if anything is.
+fn keep(shared: &Shared, facts: &Preparation) -> Result<Option<Keep>, NotStartable> {
+    let kept = match facts.spec.stdin {
+        Stdin::Open => Kept::Pipe,
+        Stdin::Terminal => Kept::Terminal,
+        Stdin::Empty | Stdin::File(_) | Stdin::Upload(_) => return Ok(None),
+    };
+    if !shared.guardian.keeps {
+        let reason = "the guardian is of an earlier version and cannot keep an input open; `apex daemon stop`, then \
+                      `apex daemon start`, replaces it";
+        return Err(NotStartable::Refused { reason: reason.to_owned() });
+    }
+    let socket = shared.outputs.prepare_keeper(facts.assignment);
+    let socket = socket.map_err(|error| NotStartable::Refused { reason: with_causes(&error) })?;
+    Ok(Some(Keep { socket, kept }))
+}
+
 /// Explains why the guardian could not start a process.
 pub(super) fn explain(spec: &TaskSpec, step: SpawnStep, errno: i32) -> NotStartable {
     let error = std::io::Error::from_raw_os_error(errno);
-    let scarce = [nix::libc::ENOMEM, nix::libc::EAGAIN, nix::libc::EMFILE, nix::libc::ENFILE].contains(&errno);
+    let scarce = [nix::libc::ENOMEM, nix::libc::EAGAIN, nix::libc::EMFILE, nix::libc::ENFILE].contains(&errno)
+        // No more terminals than that.
+        || (step, errno) == (SpawnStep::Terminal, nix::libc::ENOSPC);
     let what = match step {
         SpawnStep::Chdir => format!("working directory `{}`", spec.cwd.display()),
         SpawnStep::Stdin => match &spec.stdin {
@@ -90,6 +111,7 @@ pub(super) fn explain(spec: &TaskSpec, step: SpawnStep, errno: i32) -> NotStarta
         SpawnStep::Fork => "a further process".to_owned(),
         SpawnStep::Output => "output files".to_owned(),
         SpawnStep::Setup => "session, limits or descriptors".to_owned(),
+        SpawnStep::Terminal => "terminal".to_owned(),
     };
     let reason = match (step, errno) {
         (SpawnStep::Exec, nix::libc::E2BIG) => {
@@ -98,7 +120,7 @@ pub(super) fn explain(spec: &TaskSpec, step: SpawnStep, errno: i32) -> NotStarta
         (SpawnStep::Fork, nix::libc::EAGAIN) => format!("{what}: no more are allowed (see `ulimit -u`): {error}"),
         _ => format!("{what}: {error}"),
     };
-    let fault_of_the_task = matches!(step, SpawnStep::Chdir | SpawnStep::Stdin | SpawnStep::Exec);
+    let fault_of_the_task = matches!(step, SpawnStep::Chdir | SpawnStep::Stdin | SpawnStep::Exec | SpawnStep::Terminal);
     if fault_of_the_task && !scarce {
         NotStartable::Failed { code: code_of(&error), reason }
     } else {
@@ -141,16 +163,19 @@ const OF_SUPERVISORS: [&str; 9] = [
 /// Returns the whole environment of an attempt: the task's own, without what belongs to a supervisor, with a `PWD` that
 /// is true, and with apex's variables.
 fn environment(shared: &Shared, facts: &Preparation) -> Vec<(OsString, OsString)> {
-    let ours = [
-        ("APEX_TASK_ID", facts.id.to_string().into()),
-        ("APEX_ATTEMPT", facts.number.to_string().into()),
-        ("APEX_QUEUE", facts.spec.queue.clone().into()),
-        ("APEX_SLOT", facts.slot.to_string().into()),
-        ("APEX_PROJECT_PATH", path_text(&shared.project)),
-        ("APEX_SOCKET", path_text(&shared.socket)),
+    let mut ours: Vec<(OsString, OsString)> = vec![
+        ("APEX_TASK_ID".into(), facts.id.to_string().into()),
+        ("APEX_ATTEMPT".into(), facts.number.to_string().into()),
+        ("APEX_QUEUE".into(), facts.spec.queue.clone().into()),
+        ("APEX_SLOT".into(), facts.slot.to_string().into()),
+        ("APEX_PROJECT_PATH".into(), path_text(&shared.project)),
+        ("APEX_SOCKET".into(), path_text(&shared.socket)),
     ];
+    if !facts.granted.is_empty() {
+        ours.extend(granted(&facts.granted, &shared.settings().pools));
+    }
     let is_replaced =
-        |name: &OsStr| OF_SUPERVISORS.iter().any(|theirs| name == *theirs) || ours.iter().any(|(own, _)| name == *own);
+        |name: &OsStr| OF_SUPERVISORS.iter().any(|theirs| name == *theirs) || ours.iter().any(|(own, _)| name == own);
     let mut env: Vec<(OsString, OsString)> =
         facts.env.0.iter().filter(|(name, _)| !is_replaced(name)).cloned().collect();
     for (name, value) in &mut env {
@@ -158,8 +183,25 @@ fn environment(shared: &Shared, facts: &Preparation) -> Vec<(OsString, OsString)
             *value = path_text(&facts.spec.cwd);
         }
     }
-    env.extend(ours.into_iter().map(|(name, value)| (name.into(), value)));
+    if facts.spec.stdin == Stdin::Terminal && !env.iter().any(|(name, _)| name == "TERM") {
+        // Whoever added it may have had none. This is what most terminals that will be attached understand.
+        env.push(("TERM".into(), "xterm-256color".into()));
+    }
+    env.extend(ours);
     env
+}
+
+/// Returns the variables by which an attempt is told what it was granted: of each resource its own, and those that the
+/// configuration names.
+fn granted(granted: &Granted, pools: &Pools) -> Vec<(OsString, OsString)> {
+    let mut variables = Vec::new();
+    for (name, grant) in &granted.0 {
+        let further = pools.0.get(name).map_or(&[][..], |pool| &pool.variables);
+        for variable in further.iter().chain([&variable_of(name)]) {
+            variables.push((variable.into(), grant.in_environment().into()));
+        }
+    }
+    variables
 }
 
 fn path_text(path: &Path) -> OsString {

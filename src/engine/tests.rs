@@ -15,6 +15,7 @@ use crate::domain::task::{Environment, NewTask, State, Task, TaskSpec};
 use crate::link::{Scope, Spawn, SpawnStep};
 use crate::store::TaskStore;
 
+mod lending;
 mod preparing;
 mod reload;
 mod scheduled;
@@ -59,6 +60,7 @@ fn guardian(id: u128) -> Guardian {
         doubtful: Vec::new(),
         children: Vec::new(),
         boot: BootId(Uuid::from_u128(7)),
+        keeps: true,
     }
 }
 
@@ -107,6 +109,8 @@ impl Stage {
             kill_grace: Duration::from_secs(5),
             leftovers: Leftovers::Kill,
             keep_for: None,
+            pools: Arc::default(),
+            reserve_after: Duration::from_secs(30),
             windows: Windows::none(),
         };
         let setup = Setup {
@@ -589,6 +593,4 @@ async fn what_nobody_would_do_is_refused_by_name() {
         stage.handle.add(new, Actor::Cli(1)).await.unwrap_err().problem().message
     };
     assert_eq!(refusal(|spec| spec.key = Some(String::new())).await, "key `` needs 1 to 255 bytes");
-    let message = "this daemon cannot run tasks with open standard input yet";
-    assert_eq!(refusal(|spec| spec.stdin = crate::domain::task::Stdin::Open).await, message);
 }

@@ -201,6 +201,7 @@ impl Core {
             id: flight.task.id,
             number: flight.attempt.number,
             split_output: flight.task.spec.split_output,
+            is_kept: flight.task.spec.stdin.is_kept(),
             assignment: flight.attempt.assignment,
             outcome: Outcome::lost(ReasonCode::GuardianLost, now),
             started: None,

@@ -13,7 +13,7 @@ use crate::guardian::apexd::Apexd;
 use crate::guardian::hold::replace_file;
 use crate::guardian::log::Level;
 use crate::guardian::run::{Guardian, HELLO_WITHIN};
-use crate::guardian::{EXIT_DONE, EXIT_FAULT};
+use crate::guardian::{EXIT_DONE, EXIT_FAULT, processes};
 use crate::link::last_words;
 use crate::link::machine::boottime_now;
 
@@ -139,6 +139,7 @@ impl Guardian {
 
     /// Writes down what nobody has been told, and lets go of it. Returns `code`, or another if that failed.
     pub(super) fn finish(&mut self, code: i32) -> i32 {
+        self.end_keepers();
         // One that cannot be killed has no end to be told. The next apexd finds out whether it is still there.
         let mut children = self.table.children();
         children.retain(|child| child.exit.is_some());
@@ -164,6 +165,16 @@ impl Guardian {
                 let path = self.options.places.exits.display();
                 self.log.line(Level::Error, &format!("the ends of tasks are lost: cannot write `{path}`: {error}"));
                 EXIT_FAULT
+            }
+        }
+    }
+
+    /// Tells keepers to end which nobody else will: where apexd has recorded the ends of their tasks they are gone.
+    fn end_keepers(&self) {
+        for pid in self.table.keepers() {
+            // Not reaped, so the pid is that of our child.
+            if let Ok(pidfd) = processes::open(*pid) {
+                processes::send(&pidfd, libc::SIGTERM);
             }
         }
     }

@@ -81,6 +81,7 @@ pub(super) struct Life {
 pub(super) struct Due {
     pub(super) welcome: bool,
     pub(super) terms: bool,
+    pub(super) keeps: bool,
     pub(super) complete: bool,
     pub(super) terminate: bool,
     pub(super) reload: bool,

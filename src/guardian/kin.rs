@@ -5,7 +5,7 @@
 //! parents and cleared its environment, came to the guardian, who is the reaper of all orphans: it belongs to a task if
 //! no other can have made it. What is not certain is left alone: a foreign process is worse to lose than one of ours.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::domain::id::AssignmentId;
 use crate::link::machine::Stat;
@@ -32,6 +32,8 @@ pub(super) struct Origin {
 pub(super) struct Kin<'a> {
     pub(super) guardian: u32,
     pub(super) apexd: Option<u32>,
+    /// Other processes that the guardian started for itself: keepers.
+    pub(super) keepers: &'a HashSet<u32>,
     /// The first process of each held task, which is also the id of its session.
     pub(super) leaders: &'a HashMap<u32, AssignmentId>,
     /// All held tasks.
@@ -62,7 +64,7 @@ impl Kin<'_> {
                 if let Some(known) = decided.get(&at.pid) {
                     break *known;
                 }
-                if at.pid == self.guardian || Some(at.pid) == self.apexd {
+                if at.pid == self.guardian || self.is_own(at.pid) {
                     break false;
                 }
                 path.push(at.pid);
@@ -88,6 +90,10 @@ impl Kin<'_> {
         members
     }
 
+    fn is_own(&self, pid: u32) -> bool {
+        Some(pid) == self.apexd || self.keepers.contains(&pid)
+    }
+
     /// The tasks that a process says itself it belongs to.
     fn own_tasks(&self, process: &Process) -> [Option<AssignmentId>; 2] {
         [self.leaders.get(&process.stat.session).copied(), process.mark]
@@ -96,7 +102,7 @@ impl Kin<'_> {
     /// Returns whether a process came to the guardian from somewhere, and nothing about it says from where.
     fn is_stranger(&self, process: &Process) -> bool {
         process.stat.parent == self.guardian
-            && Some(process.pid) != self.apexd
+            && !self.is_own(process.pid)
             && !self.leaders.contains_key(&process.stat.session)
     }
 
@@ -127,6 +133,7 @@ mod tests {
 
     const GUARDIAN: u32 = 10;
     const APEXD: u32 = 11;
+    const KEEPER: u32 = 12;
 
     /// Task 1 is process 20 since tick 200, task 2 process 30 since tick 300; all that started up to tick `murky_until`
     /// may come from another task.
@@ -136,7 +143,15 @@ mod tests {
         let origins: Vec<Origin> = (1..=tasks)
             .map(|n| Origin { assignment: id(n), start_ticks: 100 + 100 * u64::try_from(n).unwrap() })
             .collect();
-        let kin = Kin { guardian: GUARDIAN, apexd: Some(APEXD), leaders: &leaders, origins: &origins, murky_until };
+        let keepers = HashSet::from([KEEPER]);
+        let kin = Kin {
+            guardian: GUARDIAN,
+            apexd: Some(APEXD),
+            keepers: &keepers,
+            leaders: &leaders,
+            origins: &origins,
+            murky_until,
+        };
         kin.members(processes, |assignment| assignment == id(meant)).iter().map(|process| process.pid).collect()
     }
 
@@ -186,6 +201,14 @@ mod tests {
         assert_eq!(members(&[stranger, orphan], 1, 1, 160), [0_u32; 0], "or of what that one left behind");
         let older = process(46, GUARDIAN, 46, 190, None);
         assert_eq!(members(&[older], 1, 1, 0), [0_u32; 0], "it was there before the task");
+    }
+
+    #[test]
+    fn a_keeper_is_no_orphan() {
+        let keeper = process(KEEPER, GUARDIAN, KEEPER, 250, None);
+        let orphan = process(50, GUARDIAN, 50, 260, None);
+        assert_eq!(members(&[keeper, orphan], 1, 1, 0), [50]);
+        assert_eq!(members(&[keeper, orphan], 1, 1, 255), [50], "it makes nothing uncertain");
     }
 
     #[test]

@@ -12,7 +12,7 @@
 //!
 //! Reading order: `run` (the loop) → `apexd` (its lives) → `orders` (what it asks) → `table` (what is held) → `spawn`
 //! and `processes` (the system calls; `kin` decides who belongs to whom, by `cgroup` if it can, `starting` is for
-//! what may hang, which [`mounts`](crate::link::mounts) tells) → `alone` (the end without an apexd) → `succession` (one guardian after the other) and `foreign` (the
+//! what may hang, which [`mounts`](crate::link::mounts) tells, `keep` for tasks whose input stays open) → `alone` (the end without an apexd) → `succession` (one guardian after the other) and `foreign` (the
 //! processes of one that was killed) → `hold` (lock, socket, pid file) → `supervisor` (what systemd is told) and `scope`
 //! (what it is asked for). `watch`
 //! finds out that apexd hangs.
@@ -24,6 +24,7 @@ mod daemonize;
 mod error;
 mod foreign;
 mod hold;
+mod keep;
 mod kin;
 mod log;
 mod orders;

@@ -199,8 +199,11 @@ impl Guardian {
                         stop_requests,
                     }
                 } else if std::mem::take(&mut due.terms) {
+                    due.keeps = true;
                     let (nofile, grace_until) = (self.nofile, self.grace_until);
                     Fact::Terms { nofile, supervised: self.options.notify.is_some(), grace_until }
+                } else if std::mem::take(&mut due.keeps) {
+                    Fact::Keeps
                 } else if let Some(assignment) = self.table.next_doubt() {
                     Fact::Doubtful { assignment }
                 } else if let Some(child) = self.table.next_of_roll_call() {

@@ -286,7 +286,14 @@ impl Guardian {
         let is_orphan = |pid: &u32| !self.table.holds(*pid) && Some(*pid) != own;
         let spawned = self.table.spawned();
         let (mut orphans, mut ended_orphans, mut newest) = (HashMap::new(), Vec::new(), 0);
+        let mut ended_keepers = Vec::new();
         for pid in processes::children().into_iter().filter(is_orphan) {
+            if self.table.keepers().contains(&pid) {
+                if processes::reap(pid) {
+                    ended_keepers.push(pid);
+                }
+                continue;
+            }
             let since = self.orphans.get(&pid).copied().unwrap_or(spawned);
             newest = newest.max(since);
             let start_ticks = Stat::of(pid).map_or(0, |stat| stat.start_ticks);
@@ -297,6 +304,7 @@ impl Guardian {
             }
         }
         self.orphans = orphans;
+        ended_keepers.into_iter().for_each(|pid| self.table.keeper_ended(pid));
         for start_ticks in ended_orphans {
             self.table.note_end_of_orphan(start_ticks);
         }

@@ -73,6 +73,17 @@ pub(super) struct Plan {
     group: Option<CString>,
     /// Descriptors the child is to have, from → to; the first are all above the second.
     fds: Vec<(RawFd, RawFd)>,
+    /// What it gets instead of the files above.
+    given: Option<Given>,
+}
+
+/// An open input that a task gets instead of a file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Given {
+    /// Above all that the child is to have.
+    pub(super) fd: RawFd,
+    /// It is a terminal: the output as well, and the controlling one of the session.
+    pub(super) is_terminal: bool,
 }
 
 impl Plan {
@@ -99,6 +110,7 @@ impl Plan {
             output: Some((output(&spawn.stdout)?, stderr)),
             group: None,
             fds: Vec::new(),
+            given: None,
         })
     }
 
@@ -119,7 +131,14 @@ impl Plan {
             output: None,
             group: None,
             fds,
+            given: None,
         })
+    }
+
+    /// Returns the plan for a keeper, which gets `fds` and nothing of the guardian's output: it may outlive it.
+    pub(super) fn for_keeper(binary: &Path, args: &[OsString], fds: Vec<(RawFd, RawFd)>) -> Result<Self, Failed> {
+        let output = Some((c"/dev/null".to_owned(), None));
+        Ok(Self { output, ..Self::for_apexd(binary, args, fds)? })
     }
 }
 
@@ -178,14 +197,16 @@ impl Spawner {
         Ok(Self { stack: Stack::new()?, mounts: Mounts::default(), ignored: super::signals::ignored(), nofile })
     }
 
-    /// Starts a task, in the control group that has this file if there is one. One that may hang on the way to its program is only begun; the descriptor tells how that goes, see
+    /// Starts a task, in the control group that has this file if there is one, with the input that it is given if it is. One
+    /// that may hang on the way to its program is only begun; the descriptor tells how that goes, see
     /// [`starting`](super::starting).
     pub(super) fn start_task(
         &mut self,
         spawn: &Spawn,
         group: Option<CString>,
+        given: Option<Given>,
     ) -> Result<(Started, Option<OwnedFd>), Failed> {
-        let mut plan = Plan { group, ..Plan::for_task(spawn)? };
+        let mut plan = Plan { group, given, ..Plan::for_task(spawn)? };
         if let Some(nofile) = self.nofile {
             plan.limits.insert(0, (number(Resource::Nofile), nofile));
         }
@@ -312,6 +333,9 @@ fn prepare(plan: &Plan, ignored: &[c_int], apart: bool) -> Result<(), SpawnStep>
             succeed(libc::dup2(*from, *to), SpawnStep::Setup)?;
             first_closed = first_closed.max(*to + 1);
         }
+        if let Some(given) = &plan.given {
+            succeed(libc::dup2(given.fd, 0), SpawnStep::Stdin)?;
+        }
         let closed = libc::syscall(libc::SYS_close_range, first_closed, libc::c_uint::MAX, 0);
         succeed(if closed == 0 { 0 } else { -1 }, SpawnStep::Setup)?;
         if let Some(group) = &plan.group {
@@ -321,8 +345,14 @@ fn prepare(plan: &Plan, ignored: &[c_int], apart: bool) -> Result<(), SpawnStep>
             reset_signals(ignored)?;
         }
         succeed(libc::chdir(plan.cwd.as_ptr()), SpawnStep::Chdir)?;
-        open(&plan.stdin, libc::O_RDONLY, 0, SpawnStep::Stdin)?;
-        if let Some((stdout, stderr)) = &plan.output {
+        if plan.given.is_none() {
+            open(&plan.stdin, libc::O_RDONLY, 0, SpawnStep::Stdin)?;
+        }
+        if plan.given.is_some_and(|given| given.is_terminal) {
+            succeed(libc::ioctl(0, libc::TIOCSCTTY, 0), SpawnStep::Terminal)?;
+            succeed(libc::dup2(0, 1), SpawnStep::Terminal)?;
+            succeed(libc::dup2(0, 2), SpawnStep::Terminal)?;
+        } else if let Some((stdout, stderr)) = &plan.output {
             let flags = libc::O_WRONLY | libc::O_APPEND | libc::O_CREAT | libc::O_NOFOLLOW;
             open(stdout, flags, 1, SpawnStep::Output)?;
             match stderr {
@@ -384,7 +414,7 @@ fn open(path: &CString, flags: c_int, target: c_int, step: SpawnStep) -> Result<
 
 /// Returns whether an open file is a plain one that belongs to somebody else, who would read what is written to it. Sets
 /// errno(3) then.
-fn is_anothers(fd: c_int) -> bool {
+pub(super) fn is_anothers(fd: c_int) -> bool {
     // SAFETY: plain system calls on valid arguments; a zeroed structure is one.
     unsafe {
         let mut found: libc::stat = std::mem::zeroed();

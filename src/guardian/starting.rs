@@ -71,6 +71,7 @@ pub(super) fn report(fd: libc::c_int, failed: Failed) {
         SpawnStep::Output => 3,
         SpawnStep::Exec => 4,
         SpawnStep::Setup => 5,
+        SpawnStep::Terminal => 6,
     };
     let bytes = [step, a, b, c, d];
     // SAFETY: plain bytes to a descriptor. If nobody listens any more the exit code says it.
@@ -84,6 +85,7 @@ fn decode([step, a, b, c, d]: [u8; 5]) -> Failed {
         2 => SpawnStep::Stdin,
         3 => SpawnStep::Output,
         4 => SpawnStep::Exec,
+        6 => SpawnStep::Terminal,
         _ => SpawnStep::Setup,
     };
     Failed { step, errno: i32::from_le_bytes([a, b, c, d]) }

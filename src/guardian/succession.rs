@@ -254,6 +254,7 @@ impl Guardian {
             held,
             doubtful,
             murky_until: self.table.murky_until(),
+            keepers: self.table.keepers().iter().copied().collect(),
         }
     }
 
@@ -295,6 +296,7 @@ impl Guardian {
         let is_unheard = |assignment: &AssignmentId| unheard.iter().any(|child| child.assignment == *assignment);
         let doubtful = handover.doubtful.iter().copied().filter(|assignment| !is_unheard(assignment)).collect();
         guardian.table.inherit_doubts(doubtful, handover.murky_until);
+        guardian.table.inherit_keepers(handover.keepers);
         let mut ended = Vec::new();
         for child in &unheard {
             guardian.table.adopt(&guardian.poll, *child);

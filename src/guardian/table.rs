@@ -17,6 +17,7 @@ use crate::domain::time::Moment;
 use crate::fault::{self, crash_point};
 use crate::guardian::cgroup::Cgroups;
 use crate::guardian::foreign::{self, Foreign};
+use crate::guardian::keep;
 use crate::guardian::kin::{Kin, Origin, Process};
 use crate::guardian::poll::{Poll, Source};
 use crate::guardian::processes::{self, Meant, Seen, Sessions};
@@ -90,6 +91,8 @@ pub(super) struct Table {
     cgroups: Cgroups,
     /// What started up to then may come from a process that is forgotten, in clock ticks since boot.
     murky_until: u64,
+    /// The keepers that live, or were not reaped yet.
+    keepers: HashSet<u32>,
 }
 
 /// What a signal is for: sessions, and all that belongs to some tasks.
@@ -134,9 +137,15 @@ impl Table {
             return Err(Failed { step: SpawnStep::Fork, errno: libc::EAGAIN });
         }
         let reserve = self.reserve(poll)?;
+        // First, so that it is there when the task is.
+        let keeper = spawn.keep.as_ref().map(|keep| keep::start(spawner, keep, &spawn.stdout)).transpose()?;
+        self.keepers.extend(keeper.as_ref().map(|keeper| keeper.pid));
         let group = self.cgroups.make(assignment);
         let tick = present_tick();
-        let (started, news) = spawner.start_task(spawn, group).inspect_err(|_| self.cgroups.remove(assignment))?;
+        let given = keeper.as_ref().map(keep::Company::given);
+        let started = spawner.start_task(spawn, group, given);
+        let (started, news) = started.inspect_err(|_| self.cgroups.remove(assignment))?;
+        drop(keeper);
         crash_point("guardian.spawn.done");
         drop(reserve);
         let started_at = wall_now();
@@ -243,6 +252,21 @@ impl Table {
         if is_news {
             self.note_news(assignment);
         }
+    }
+
+    /// Takes over the keepers of the guardian before, whose children are this one's.
+    pub(super) fn inherit_keepers(&mut self, keepers: impl IntoIterator<Item = u32>) {
+        self.keepers.extend(keepers);
+    }
+
+    /// Returns the keepers that live, or were not reaped yet.
+    pub(super) fn keepers(&self) -> &HashSet<u32> {
+        &self.keepers
+    }
+
+    /// A keeper was reaped.
+    pub(super) fn keeper_ended(&mut self, pid: u32) {
+        self.keepers.remove(&pid);
     }
 
     /// Takes over what may have been started, and up to when what is nobody's was.
@@ -444,7 +468,8 @@ impl Table {
     /// Returns whether this process has children that nobody here has started: what is left of a task whose first
     /// process has ended comes here, or has a parent that did.
     fn has_strangers(&self, apexd: Option<u32>) -> bool {
-        processes::children().into_iter().any(|pid| !self.holds(pid) && Some(pid) != apexd)
+        let is_own = |pid: &u32| self.holds(*pid) || Some(*pid) == apexd || self.keepers.contains(pid);
+        processes::children().iter().any(|pid| !is_own(pid))
     }
 
     /// Sends a signal that ends to all held processes and what belongs to them; of those that had ended by themselves
@@ -496,7 +521,8 @@ impl Table {
     }
 
     fn kin<'a>(&'a self, origins: &'a [Origin], apexd: Option<u32>) -> Kin<'a> {
-        Kin { guardian: std::process::id(), apexd, leaders: &self.by_pid, origins, murky_until: self.murky_until }
+        let (guardian, murky_until) = (std::process::id(), self.murky_until);
+        Kin { guardian, apexd, keepers: &self.keepers, leaders: &self.by_pid, origins, murky_until }
     }
 
     fn origins(&self) -> Vec<Origin> {

@@ -8,13 +8,14 @@
 //! When you add a message: give it the next kind, add it to both matches, and to the strategies in the tests.
 
 pub(super) mod field;
+mod keeper;
 #[cfg(test)]
 pub(crate) mod tests;
 
 use std::marker::PhantomData;
 
 use crate::domain::error::ErrorKind;
-use crate::link::{Fact, Order};
+use crate::link::{Fact, Order, Spawn};
 
 use field::{Field, Input};
 
@@ -152,7 +153,14 @@ impl sealed::Fields for Order {
             Self::Hello { version } => (1, version.put(out)).0,
             Self::Ready => 2,
             Self::Policy { kill_grace } => (3, kill_grace.put(out)).0,
-            Self::Spawn(spawn) => (4, spawn.put(out)).0,
+            // A guardian that knows nothing of kept inputs passes the second over, instead of taking it for nonsense.
+            Self::Spawn(spawn) => {
+                spawn.put(out);
+                match &spawn.keep {
+                    None => 4,
+                    Some(keep) => (9, keep.put(out)).0,
+                }
+            }
             Self::Signal { assignment, signal, scope } => {
                 assignment.put(out);
                 signal.put(out);
@@ -183,12 +191,17 @@ impl sealed::Fields for Order {
                 6 => Self::Forget { assignment: Field::take(input)? },
                 7 => Self::Draining,
                 8 => Self::Replace { binary: Field::take(input)? },
+                9 => {
+                    let mut spawn = Spawn::take(input)?;
+                    spawn.keep = Some(Field::take(input)?);
+                    Self::Spawn(Box::new(spawn))
+                }
                 20 => Self::Grace { until: Field::take(input)? },
                 21 => Self::Adopt(Field::take(input)?),
                 _ => Self::Present,
             })
         };
-        matches!(kind, 1..=8 | 20..=21 | 30).then(&mut fields)
+        matches!(kind, 1..=9 | 20..=21 | 30).then(&mut fields)
     }
 }
 
@@ -238,6 +251,7 @@ impl sealed::Fields for Fact {
                 at.put(out);
                 86
             }
+            Self::Keeps => 87,
             Self::Ask => 94,
         }
     }
@@ -276,9 +290,10 @@ impl sealed::Fields for Fact {
                 },
                 85 => Self::Doubtful { assignment: Field::take(input)? },
                 86 => Self::Gone { assignment: Field::take(input)?, at: Field::take(input)? },
+                87 => Self::Keeps,
                 _ => Self::Ask,
             })
         };
-        matches!(kind, 65..=73 | 84..=86 | 94).then(&mut fields)
+        matches!(kind, 65..=73 | 84..=87 | 94).then(&mut fields)
     }
 }

@@ -83,6 +83,8 @@ pub struct Handover {
     pub doubtful: Vec<AssignmentId>,
     /// What started up to then may come from a process that is forgotten, in clock ticks since boot.
     pub murky_until: u64,
+    /// Keepers, which are this process's children.
+    pub keepers: Vec<u32>,
 }
 
 /// A process that goes over to the next guardian.
@@ -226,6 +228,7 @@ fields! {
     26 held,
     27 doubtful,
     28 murky_until,
+    29 keepers,
 }
 
 #[cfg(test)]
@@ -268,6 +271,7 @@ mod tests {
             ],
             doubtful: vec![AssignmentId(Uuid::from_u128(3))],
             murky_until: 81,
+            keepers: vec![31, 32],
             ..Handover::default()
         }
     }

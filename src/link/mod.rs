@@ -7,10 +7,12 @@
 //!
 //! Reading order: [`Order`] and [`Fact`] → [`codec`] (their bytes) → [`handover`] (what one guardian leaves to the next)
 //! → [`last_words`] (what a guardian that ends without an apexd writes down) → [`machine`] (what both
-//! ends must read off the machine in the same way) and [`mounts`] (which of its paths may not answer).
+//! ends must read off the machine in the same way) and [`mounts`] (which of its paths may not answer). [`keeper`] is another
+//! conversation: of apexd with the process that keeps a task's input open.
 
 pub mod codec;
 pub mod handover;
+pub mod keeper;
 pub mod last_words;
 pub mod machine;
 pub mod mounts;
@@ -127,6 +129,27 @@ pub struct Spawn {
     pub stdout: PathBuf,
     /// File to append standard error to; the file of standard output if there is none.
     pub stderr: Option<PathBuf>,
+    /// Instead of `stdin`: an input that stays open. Only for a guardian that has told [`Fact::Keeps`].
+    pub keep: Option<Keep>,
+}
+
+/// An input that is kept open by a process of its own, a keeper.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keep {
+    /// Where the keeper listens: a path at which nothing is.
+    pub socket: PathBuf,
+    /// What it keeps.
+    pub kept: Kept,
+}
+
+/// What a keeper keeps open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// Standard input is a pipe.
+    Pipe,
+    /// Input and output are a terminal, the controlling one of the session. What is written to it goes to the file of
+    /// standard output.
+    Terminal,
 }
 
 /// What the guardian tells apexd.
@@ -209,6 +232,8 @@ pub enum Fact {
         /// When that was noticed.
         at: Timestamp,
     },
+    /// Follows [`Fact::Terms`]: this guardian knows [`Spawn::keep`].
+    Keeps,
 }
 
 /// The steps of starting a process that can fail.
@@ -226,4 +251,6 @@ pub enum SpawnStep {
     Exec,
     /// Anything else: session, limits, descriptors.
     Setup,
+    /// Making a terminal.
+    Terminal,
 }

@@ -45,7 +45,9 @@ impl Outputs {
     ///
     /// Errors: [`Error::InTheWay`].
     pub fn check(&self) -> Result<(), Error> {
-        ["output", "input"].into_iter().try_for_each(|name| self.within(&Path::new(name).join("_")).map(drop))
+        ["output", "input", "keepers"]
+            .into_iter()
+            .try_for_each(|name| self.within(&Path::new(name).join("_")).map(drop))
     }
 
     /// Makes room for the output of an attempt that is about to start.
@@ -191,7 +193,7 @@ impl Outputs {
     /// Returns the absolute path of a file in `.apex/`, which no directory on the way leads out of.
     ///
     /// Errors: [`Error::InTheWay`].
-    fn within(&self, path: &Path) -> Result<PathBuf, Error> {
+    pub(super) fn within(&self, path: &Path) -> Result<PathBuf, Error> {
         self.find(path).map(|(path, _)| path)
     }
 

@@ -10,6 +10,7 @@
 //!                        ….part                     while it is written
 //! .apex/input/<uuid>                                uploaded standard input
 //!             <uuid>.tasks                          tasks that are added together, until they are
+//! .apex/keepers/<uuid>                              the socket of whoever keeps the input of a running attempt open
 //! ```
 //!
 //! Deliberately absent: syncing (after a power cut a file may be shorter than recorded) and apexd's own log, which is
@@ -23,6 +24,7 @@ use uuid::Uuid;
 use crate::domain::error::ErrorKind;
 
 pub mod files;
+mod keepers;
 mod limit;
 pub mod read;
 mod tasks;

@@ -115,7 +115,7 @@ impl Heritage {
                 known.doubtful.insert(*assignment);
             }
             Fact::Terminate { requests } => known.stops = *requests,
-            Fact::Signalled { .. } | Fact::Reload | Fact::Ask => {}
+            Fact::Signalled { .. } | Fact::Reload | Fact::Ask | Fact::Keeps => {}
         }
     }
 
@@ -257,6 +257,7 @@ mod tests {
             stdin: None,
             stdout: "/dev/null".into(),
             stderr: None,
+            keep: None,
         }))
     }
 

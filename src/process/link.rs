@@ -226,6 +226,8 @@ pub struct Held {
     pub doubtful: Vec<AssignmentId>,
     /// Until then a drain that an earlier apexd began leaves running tasks alone.
     pub grace_until: Option<Moment>,
+    /// It knows inputs that are kept open.
+    pub keeps: bool,
 }
 
 /// Says hello and collects the answer. To be called once, before any other order; facts that follow are news.
@@ -242,8 +244,8 @@ pub async fn handshake(link: &Link, facts: &mut mpsc::Receiver<Fact>) -> Result<
         Fact::Welcome { version, .. } if version != VERSION => return Err(Error::Version { version }),
         Fact::Welcome { version: _, guardian, guardian_pid, started_at, restarts, stop_requests } => {
             let (children, doubtful) = (Vec::new(), Vec::new());
-            let grace_until = None;
-            Held { guardian, guardian_pid, started_at, restarts, stop_requests, children, doubtful, grace_until }
+            let (grace_until, keeps) = (None, false);
+            Held { guardian, guardian_pid, started_at, restarts, stop_requests, children, doubtful, grace_until, keeps }
         }
         _ => return Err(Error::OutOfOrder),
     };
@@ -252,6 +254,7 @@ pub async fn handshake(link: &Link, facts: &mut mpsc::Receiver<Fact>) -> Result<
             Fact::Child(child) => held.children.push(child),
             Fact::Doubtful { assignment } => held.doubtful.push(assignment),
             Fact::Terms { grace_until, .. } => held.grace_until = grace_until,
+            Fact::Keeps => held.keeps = true,
             Fact::Complete => return Ok(held),
             _ => return Err(Error::OutOfOrder),
         }

@@ -4,12 +4,13 @@
 //!
 //! Reading order: [`inherited`] (the descriptors apexd starts with) → [`Link`] and [`handshake`] → [`Legacy`] (what is left
 //! when the guardian is killed) → [`last_words`] (what an earlier guardian wrote down) → [`lookup`] (which file a
-//! program's name means); [`ClockWatch`] and [`Alarm`] stand apart.
+//! program's name means); [`Keeper`] (who keeps an input open), [`ClockWatch`] and [`Alarm`] stand apart.
 
 mod clock;
 mod facts;
 mod heritage;
 mod inherited;
+mod keeper;
 mod link;
 mod lookup;
 mod words;
@@ -25,6 +26,7 @@ pub use clock::{Alarm, ClockWatch};
 pub use facts::{boot_id, is_alive, started};
 pub use heritage::Legacy;
 pub use inherited::{Inherited, inherited};
+pub use keeper::{Fed, Keeper};
 pub use link::{Held, Link, Orders, handshake};
 pub use lookup::{LookupError, candidates, lookup};
 pub use words::{forget_last_words, last_words};

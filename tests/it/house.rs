@@ -23,6 +23,7 @@ fn plan() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("rpc", &["domain", "engine", "fault", "output", "telemetry", "units", "view"]),
         ("rpc/client", &["domain", "rpc", "units"]),
         ("guardian", &["domain", "exit", "fault", "link", "paths", "units"]),
+        ("keeper", &["domain", "link"]),
         (
             "daemon",
             &[
@@ -50,6 +51,7 @@ fn plan() -> BTreeMap<&'static str, &'static [&'static str]> {
                 "exit",
                 "fault",
                 "guardian",
+                "keeper",
                 "paths",
                 "rpc",
                 "store",

@@ -59,6 +59,10 @@ pub enum Command {
     Edit(steer::Edit),
     /// `task move`
     Move(steer::Move),
+    /// `task attach`
+    Attach(steer::Attach),
+    /// `task send`
+    Send(steer::Send),
     /// `task prune`
     Prune(steer::Prune),
     /// `task why`

@@ -1,11 +1,13 @@
 //! What can be typed after `task` to steer tasks that are there.
 
+use std::ffi::OsString;
 use std::time::Duration;
 
 use clap::Args;
 
 use crate::cli::args::value;
 use crate::cli::args::which::Which;
+use crate::cli::keys::{DETACH_KEYS, Keys};
 use crate::domain::id::TaskId;
 use crate::domain::selection::{RETRIED, Selection};
 use crate::domain::task::State;
@@ -130,6 +132,52 @@ pub struct Move {
     /// In front of this one
     #[arg(long, value_name = "ID")]
     pub before: Option<TaskId>,
+}
+
+/// Gives a running task something to read.
+///
+/// For tasks added with `--stdin open`, whose standard input stays open until --eof; each attempt begins with an empty one. To
+/// the terminal of a task added with --pty it is as if it was typed, --eof being Ctrl-D. A text is a line: its end is added. With `-` what is read here is sent as it is, byte by byte. What the task does not read
+/// waits in its pipe (64 KiB). When that is full this waits for the task, as long as --deadline says, and then tells how much
+/// was taken. What a task is to read from its beginning is given with `apex task add --stdin FILE`: before it runs nothing can
+/// be sent.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Examples:
+  apex task send 12 yes
+  apex task send 12 'print(6 * 7)'
+  apex task send 12 --eof
+  gzip -dc data.gz | apex task send 12 - --eof")]
+pub struct Send {
+    /// The task's number
+    #[arg(value_name = "ID")]
+    pub id: TaskId,
+    /// A line, or `-` for what is read here
+    #[arg(value_name = "TEXT|-")]
+    pub text: Option<OsString>,
+    /// Then its input ends
+    #[arg(long)]
+    pub eof: bool,
+}
+
+/// Shows the terminal of a task here, and types what is typed here.
+///
+/// For tasks added with --pty. What is on its screen is drawn, then all goes through as it is, Ctrl-C included. Several may be
+/// attached at once; the terminal is as large as that of whoever came or changed its size last. The keys that detach leave the
+/// task running, with exit code 75, and so does a terminal that is closed; when the task ends this exits with its code. Keys
+/// are `ctrl-x` and single characters, in a row with commas, or `none`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Examples:
+  apex task attach 12
+  apex task attach 12 --detach-keys ctrl-p,ctrl-q")]
+pub struct Attach {
+    /// The task's number
+    #[arg(value_name = "ID")]
+    pub id: TaskId,
+    /// What to type to leave it running
+    #[arg(long, value_name = "KEYS", default_value = DETACH_KEYS, value_parser = value::keys)]
+    pub detach_keys: Keys,
 }
 
 /// Removes what has ended, with all it wrote.

@@ -9,6 +9,7 @@ use clap::Args;
 use crate::cli::args::terms::{Limits, Tries, Waits};
 use crate::cli::args::value::{self, Filter};
 use crate::cli::args::which::Which;
+use crate::cli::keys::{DETACH_KEYS, Keys};
 use crate::cli::render::column::Column;
 use crate::domain::field::Sort;
 use crate::domain::selection::Named;
@@ -66,9 +67,12 @@ pub struct TaskFlags {
     /// Do not take the environment over
     #[arg(long)]
     pub clean_env: bool,
-    /// What it reads: a file, or `-` for what is read here now
-    #[arg(long, value_name = "FILE|-")]
+    /// What it reads: a file, `-` for what is read here now, or `open` for what `apex task send` gives it while it runs
+    #[arg(long, value_name = "FILE|-|open")]
     pub stdin: Option<PathBuf>,
+    /// Give it a terminal, to attach to with `apex task attach`
+    #[arg(long, conflicts_with_all = ["stdin", "split_output"])]
+    pub pty: bool,
     /// Keep standard output and standard error apart
     #[arg(long)]
     pub split_output: bool,
@@ -98,8 +102,9 @@ pub struct TaskFlags {
 /// (an array) or `shell` (a string), and with any of: `ref`, `name`, `labels` (an object), `queue`, `priority`, `after`,
 /// `after_any` (ids, or refs of lines before it), `at`, `in`, `hold`, `retries`, `retry_delay`, `retry_backoff`,
 /// `retry_max_delay`, `retry_on`, `on_interrupt`, `timeout`, `output_limit`, `kill_signal`, `kill_grace`, `cwd`, `env` (an
-/// object), `stdin` (a file), `split_output`, `key`. Values are as with the flags of the same names. What a line leaves out
-/// is as the flags beside --from say; labels and variables of both hold. With --json the tasks are printed as an array, with
+/// object), `stdin` (a file, `open`, or `terminal` for --pty), `split_output`, `key`, `needs` (an object). Values are as with the flags
+/// of the same names. What a line leaves out is as the flags beside --from say; labels, variables and needs of both hold. With --json the
+/// tasks are printed as an array, with
 /// -q their numbers, a line each, in the order of the lines. Other adds wait while so many are stored at once.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 #[command(after_help = "\
@@ -109,8 +114,11 @@ Examples:
   apex task add -n nightly -p -5 --env RUST_LOG=debug -- ./backup.sh
   apex task add --after 12 --retries 3 --timeout 1h -- ./deploy.sh
   apex task add --at 'tomorrow 9am' -Q slow -- ./report.sh
+  apex task add --need gpu=1,mem=8GiB -- ./train.sh
   apex task add --key nightly -- ./backup.sh
   apex task add --wait -- ./deploy.sh
+  apex task add --stdin open -- python3 -i
+  apex task add --pty -- htop
   apex task add --from jobs.jsonl -Q slow
   seq 9 | sed 's/.*/{\"argv\": [\"echo\", \"&\"]}/' | apex task add --from -")]
 pub struct Add {
@@ -132,11 +140,14 @@ pub struct Add {
 ///
 /// Ctrl-C cancels the task, a second one kills it. A lost connection or a closed terminal leaves it running. With --json as
 /// well the output is the task's own and nothing else.
+///
+/// With --pty, on a terminal, this is what `apex task attach` does: what is typed goes to the task, Ctrl-C included.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 #[command(after_help = "\
 Examples:
   apex run -- cargo test
-  apex run --detach-after 10m -- ./long.sh")]
+  apex run --detach-after 10m -- ./long.sh
+  apex run --pty -- vi notes.txt")]
 pub struct Run {
     /// The task.
     #[command(flatten)]
@@ -144,6 +155,9 @@ pub struct Run {
     /// Leave it running after this time and exit with 75
     #[arg(long, value_name = "DURATION", value_parser = value::duration)]
     pub detach_after: Option<Duration>,
+    /// With --pty: the keys that leave it running, as with `apex task attach`
+    #[arg(long, value_name = "KEYS", default_value = DETACH_KEYS, hide_default_value = true, value_parser = value::keys)]
+    pub detach_keys: Keys,
 }
 
 /// Lists tasks.

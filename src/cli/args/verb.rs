@@ -180,7 +180,7 @@ const CANCEL: Verb = Verb {
 };
 
 /// Commands that begin with `task`.
-const TASK: [Verb; 17] = [
+const TASK: [Verb; 19] = [
     ADD,
     LIST,
     Verb {
@@ -249,6 +249,18 @@ const TASK: [Verb; 17] = [
         read: |matches, _| steer::Move::from_arg_matches_mut(matches).map(Command::Move),
     },
     Verb {
+        word: "send",
+        about: "Gives a running task something to read",
+        build: steer::Send::augment_args,
+        read: |matches, _| steer::Send::from_arg_matches_mut(matches).map(Command::Send),
+    },
+    Verb {
+        word: "attach",
+        about: "Shows the terminal of a task here, and types what is typed here",
+        build: steer::Attach::augment_args,
+        read: |matches, _| steer::Attach::from_arg_matches_mut(matches).map(Command::Attach),
+    },
+    Verb {
         word: "prune",
         about: "Removes what has ended, with all it wrote",
         build: steer::Prune::augment_args,
@@ -273,7 +285,7 @@ const QUEUE: [Verb; 6] = [
     },
     Verb {
         word: "set",
-        about: "Gives a queue another number of slots",
+        about: "Gives a queue another number of slots, or another weight",
         build: queue::Set::augment_args,
         read: |matches, _| queue::Set::from_arg_matches_mut(matches).map(Command::QueueSet),
     },

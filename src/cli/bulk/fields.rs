@@ -10,7 +10,7 @@ use crate::cli::error::Failure;
 use crate::domain::error::ErrorKind;
 
 /// The names of all fields, in the order in which the help has them.
-pub const NAMES: [&str; 27] = [
+pub const NAMES: [&str; 28] = [
     "ref",
     "argv",
     "shell",
@@ -38,6 +38,7 @@ pub const NAMES: [&str; 27] = [
     "stdin",
     "split_output",
     "key",
+    "needs",
 ];
 
 /// How much alike a name must be to one of a field; 1 is the same.
@@ -73,6 +74,7 @@ pub struct Fields<'a> {
     pub(super) stdin: Option<Text<'a>>,
     pub(super) split_output: Option<bool>,
     pub(super) key: Option<Text<'a>>,
+    pub(super) needs: Option<BTreeMap<String, Text<'a>>>,
 }
 
 impl<'a> Fields<'a> {
@@ -170,6 +172,7 @@ impl<'de> Visitor<'de> for FieldsVisitor {
                 "env" => take(map, &mut fields.env),
                 "stdin" => take(map, &mut fields.stdin),
                 "split_output" => take(map, &mut fields.split_output),
+                "needs" => take(map, &mut fields.needs),
                 _ => take(map, &mut fields.key),
             };
             taken.map_err(|error| A::Error::custom(format_args!("`{name}`: {error}")))?;

@@ -17,7 +17,8 @@ use crate::config::{self, Config};
 use crate::domain::error::ErrorKind;
 use crate::domain::id::{TaskId, TaskUuid};
 use crate::domain::outcome::ReasonCode;
-use crate::domain::task::{Environment, Limit, NewTask, Stdin, Task, TaskSpec};
+use crate::domain::resource::Needs;
+use crate::domain::task::{Environment, InvalidSpec, Limit, NewTask, Stdin, Task, TaskSpec};
 use crate::exit::{self, Exit};
 use crate::paths::Project;
 use crate::view::task::TaskView;
@@ -202,7 +203,8 @@ impl Here {
 /// Errors: flags that make no sense.
 pub fn spec(flags: &TaskFlags, here: &Here) -> Result<(TaskSpec, bool), Failure> {
     let cwd = here.absolute(flags.cwd.as_deref().unwrap_or(Path::new(".")))?;
-    let (stdin, reads_here) = stdin(|file| here.absolute(file), flags.stdin.as_deref())?;
+    let asked = if flags.pty { Some(Path::new(TERMINAL)) } else { flags.stdin.as_deref() };
+    let (stdin, reads_here) = stdin(|file| here.absolute(file), asked)?;
     let defaults = TaskSpec::command(flags.words.argv.clone(), cwd);
     let spec = TaskSpec {
         shell: flags.words.is_shell_line(),
@@ -223,6 +225,7 @@ pub fn spec(flags: &TaskFlags, here: &Here) -> Result<(TaskSpec, bool), Failure>
         run_at: terms::run_at(&flags.waits, now())?,
         after: flags.waits.after.clone(),
         after_any: flags.waits.after_any.clone(),
+        needs: Needs::of(flags.waits.needs.iter().cloned()).map_err(InvalidSpec::from)?,
         ..defaults
     };
     spec.check()?;
@@ -235,11 +238,18 @@ fn directory(cwd: &Path, asked: &Path) -> PathBuf {
     std::path::absolute(&joined).unwrap_or(joined)
 }
 
+/// The word by which an input stays open. A file of that name is `./open`.
+pub const OPEN: &str = "open";
+/// The word by which an input is a terminal, as with `--pty`.
+pub const TERMINAL: &str = "terminal";
+
 /// Returns where the input comes from, and whether it has to be handed over first.
 fn stdin(absolute: impl Fn(&Path) -> Result<PathBuf, Failure>, asked: Option<&Path>) -> Result<(Stdin, bool), Failure> {
     match asked {
         None => Ok((Stdin::Empty, false)),
         Some(dash) if dash == "-" => Ok((Stdin::Empty, true)),
+        Some(word) if word == OPEN => Ok((Stdin::Open, false)),
+        Some(word) if word == TERMINAL => Ok((Stdin::Terminal, false)),
         Some(file) => {
             let path = absolute(file)?;
             let cannot = |error: &std::io::Error| {
@@ -300,6 +310,8 @@ mod tests {
         let of = |asked: Option<&str>| stdin(|file| Ok(directory(dir.path(), file)), asked.map(Path::new));
         assert_eq!(of(None), Ok((Stdin::Empty, false)));
         assert_eq!(of(Some("-")), Ok((Stdin::Empty, true)));
+        assert_eq!(of(Some("open")), Ok((Stdin::Open, false)));
+        assert!(of(Some("./open")).is_err(), "a file that is not there");
         assert_eq!(of(Some("in")), Ok((Stdin::File(dir.path().join("in")), false)));
         for wrong in ["none", "."] {
             let failure = of(Some(wrong)).unwrap_err();

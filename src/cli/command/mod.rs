@@ -1,6 +1,7 @@
 //! What each command does: collect, then print through the ui. One file per command, or per noun where they are short.
 
 pub mod add;
+pub mod attach;
 pub mod bulk;
 pub mod chosen;
 pub mod completions;
@@ -23,6 +24,7 @@ pub mod ps;
 pub mod queue;
 pub mod run;
 pub mod schedule;
+pub mod send;
 pub mod stats;
 pub mod status;
 pub mod steer;
@@ -79,6 +81,8 @@ fn dispatch(session: &Session, command: Command) -> Result<i32, Failure> {
         Command::Remove(args) => steer::remove(session, &args),
         Command::Edit(args) => edit::run(session, &args),
         Command::Move(args) => place::run(session, &args),
+        Command::Attach(args) => attach::run(session, &args),
+        Command::Send(args) => send::run(session, &args),
         Command::Prune(args) => prune::run(session, &args),
         Command::Why(args) => why::run(session, &args),
         Command::QueueList => queue::list(session),

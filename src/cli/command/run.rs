@@ -10,12 +10,13 @@ use crate::cli::args::task::Run;
 use crate::cli::command::add::{self, Prepared};
 use crate::cli::command::follow::{Form, Printer, needs_a_word, whole, without_end};
 use crate::cli::command::wait::as_it_stands;
-use crate::cli::command::why;
+use crate::cli::command::{attach, why};
 use crate::cli::connect::{self, Connection};
 use crate::cli::error::Failure;
 use crate::cli::render::task::ended;
 use crate::cli::render::why::sentence;
 use crate::cli::session::{Session, block_on, now};
+use crate::cli::terminal;
 use crate::domain::error::ErrorKind;
 use crate::domain::id::TaskId;
 use crate::domain::task::State;
@@ -39,6 +40,10 @@ pub fn run(session: &Session, args: &Run) -> Result<i32, Failure> {
         // From here on a Ctrl-C is the task's. It waits until there is one.
         let signals = Signals::listen()?;
         let detach = args.detach_after;
+        if args.add.pty && terminal::is_there() {
+            let task = begun(session, &connection, prepared).await?;
+            return attach::attached(session, &connection.client, task, &args.detach_keys, detach).await;
+        }
         follow(session, &connection, prepared, signals, detach).await
     };
     block_on(work).map_err(broken)
@@ -51,7 +56,18 @@ async fn follow(
     mut signals: Signals,
     detach_after: Option<Duration>,
 ) -> Result<i32, Failure> {
-    let client = &connection.client;
+    let task = begun(session, connection, prepared).await?;
+    let mut run = Following::begin(session, &connection.client, task, detach_after);
+    loop {
+        let event = run.next_event(&mut signals).await;
+        if let Some(code) = run.decide(event)? {
+            return Ok(code);
+        }
+    }
+}
+
+/// Adds the task.
+async fn begun(session: &Session, connection: &Connection, prepared: Prepared) -> Result<TaskId, Failure> {
     let sent = add::send(connection, prepared).await?;
     add::warn_if_untrusted(session, &sent.task);
     if sent.is_other {
@@ -59,14 +75,7 @@ async fn follow(
     } else {
         session.ui.detail(&sent.in_words());
     }
-    let task = sent.task.id;
-    let mut run = Following::begin(session, client, task, detach_after);
-    loop {
-        let event = run.next_event(&mut signals).await;
-        if let Some(code) = run.decide(event)? {
-            return Ok(code);
-        }
-    }
+    Ok(sent.task.id)
 }
 
 /// What can happen while a task is followed.

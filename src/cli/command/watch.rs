@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::cli::error::Failure;
-use crate::cli::screen::Screen;
+use crate::cli::page::Page;
 use crate::cli::session::{Session, now};
 use crate::cli::ui::Target;
 use crate::domain::error::ErrorKind;
@@ -50,7 +50,7 @@ where
     let mut suspended = signal(SignalKind::from_raw(nix::libc::SIGTSTP)).map_err(trouble)?;
     let mut page = (watched.ask)().await?;
     // Taken last: whatever fails before that is told on the page that stands there.
-    let mut screen = if is_terminal { Some(Screen::open(&session.ui)?) } else { None };
+    let mut screen = if is_terminal { Some(Page::open(&session.ui)?) } else { None };
     let mut last = String::new();
     loop {
         let text = (watched.draw)(&page, now());

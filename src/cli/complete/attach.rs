@@ -34,13 +34,14 @@ pub(super) enum What {
 pub(super) fn attached(group: &str, command: clap::Command, known: &Known) -> clap::Command {
     let word = command.get_name().to_owned();
     let ids: Vec<String> = command.get_arguments().map(|arg| arg.get_id().to_string()).collect();
-    ids.iter().fold(command, |command, id| match what(group, &word, id) {
-        None => command,
-        Some(what) => {
-            let known = known.clone();
-            let completer = move |current: &OsStr| candidates(&what, &known, current);
-            command.mut_arg(id, |arg| arg.add(ArgValueCompleter::new(completer)))
-        }
+    // All of them, because one that is changed goes behind the others, and words are told apart by their order.
+    ids.iter().fold(command, |command, id| {
+        let what = what(group, &word, id);
+        let known = known.clone();
+        command.mut_arg(id, |arg| match what {
+            None => arg,
+            Some(what) => arg.add(ArgValueCompleter::new(move |current: &OsStr| candidates(&what, &known, current))),
+        })
     })
 }
 
@@ -48,7 +49,7 @@ pub(super) fn attached(group: &str, command: clap::Command, known: &Known) -> cl
 pub(super) fn what(group: &str, word: &str, id: &str) -> Option<What> {
     Some(match (group, word, id) {
         (_, _, "ids" | "id") => What::Tasks(suitable(word)),
-        (_, "progress", "task") => What::Tasks(suitable("kill")),
+        (_, "progress", "task") => What::Tasks(vec![State::Running, State::Paused]),
         (_, _, "before") => What::Tasks(suitable("move")),
         (_, _, "after" | "after_any") => What::Tasks(open()),
         ("queue", "add", _) | ("schedule", "add", "schedule" | "name") | (_, "add" | "run", "name") => return None,

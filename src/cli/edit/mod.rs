@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::cli::command::add::{OPEN, TERMINAL};
 use crate::cli::error::Failure;
 use crate::domain::error::ErrorKind;
 use crate::domain::id::TaskId;
@@ -38,7 +39,7 @@ pub enum Kind {
 }
 
 /// The keys of a sheet in their order, what sort of value each has, and an example.
-pub const KEYS: [(&str, Kind, &str); 23] = [
+pub const KEYS: [(&str, Kind, &str); 24] = [
     ("argv", Kind::List, "[\"cargo\", \"test\"]"),
     ("shell", Kind::Text, "\"make && make check\""),
     ("cwd", Kind::Text, "\"/srv/app\""),
@@ -62,6 +63,7 @@ pub const KEYS: [(&str, Kind, &str); 23] = [
     ("stdin", Kind::Text, "\"/srv/input\""),
     ("split_output", Kind::Flag, "true"),
     ("key", Kind::Text, "\"nightly\""),
+    ("needs", Kind::Labels, "{ gpu = 1, mem = \"8GiB\" }"),
 ];
 
 /// A value on a sheet.
@@ -120,20 +122,25 @@ impl Sheet {
         put("output_limit", spec.output_limit.and_then(|limit| text(&format_size(limit))));
         put("kill_signal", spec.kill_signal.and_then(|signal| text(&SignalName(signal).to_string())));
         put("kill_grace", spec.kill_grace.and_then(|grace| text(&format_duration(grace))));
-        if let Stdin::File(file) = &spec.stdin {
-            put("stdin", file.to_str().and_then(text));
+        match &spec.stdin {
+            Stdin::File(file) => put("stdin", file.to_str().and_then(text)),
+            Stdin::Open => put("stdin", text(OPEN)),
+            Stdin::Terminal => put("stdin", text(TERMINAL)),
+            Stdin::Empty | Stdin::Upload(_) => {}
         }
         put("split_output", Some(Value::Flag(spec.split_output)));
         put("key", spec.key.as_deref().and_then(text));
+        let needs = spec.needs.0.iter().map(|(name, amount)| (name.clone(), amount.to_string()));
+        put("needs", Some(needs.collect::<BTreeMap<_, _>>()).filter(|needs| !needs.is_empty()).map(Value::Labels));
         Self(values)
     }
 
-    /// Sets a key, as `--set` names it: `KEY=VALUE`, or `labels.NAME=VALUE`.
+    /// Sets a key, as `--set` names it: `KEY=VALUE`, `labels.NAME=VALUE` or `needs.NAME=AMOUNT`.
     pub fn set(&mut self, key: &str, typed: &str) -> Result<(), Failure> {
-        if let Some(name) = key.strip_prefix("labels.") {
-            let mut labels = self.labels();
-            labels.insert(name.to_owned(), typed.to_owned());
-            self.0.insert("labels", Value::Labels(labels));
+        if let Some((table, name)) = entry(key) {
+            let mut entries = self.table(table);
+            entries.insert(name.to_owned(), typed.to_owned());
+            self.0.insert(table, Value::Labels(entries));
             return Ok(());
         }
         let (key, kind, example) = find(key)?;
@@ -147,6 +154,13 @@ impl Sheet {
             Kind::Flag => Value::Flag(typed.parse().map_err(|_| like())?),
             Kind::List if key != "argv" && !typed.starts_with('[') => {
                 Value::List(typed.split(',').map(|part| part.trim().to_owned()).collect())
+            }
+            Kind::Labels if key == "needs" && !typed.starts_with('{') => {
+                let pair = |part: &str| {
+                    let (name, amount) = part.split_once('=').unwrap_or((part, "1"));
+                    (name.trim().to_owned(), amount.trim().to_owned())
+                };
+                Value::Labels(typed.split(',').map(pair).collect())
             }
             Kind::List | Kind::Labels => file::single(typed, kind).ok_or_else(like)?,
         };
@@ -162,12 +176,12 @@ impl Sheet {
 
     /// Takes a key away, as `--unset` names it.
     pub fn unset(&mut self, key: &str) -> Result<(), Failure> {
-        if let Some(name) = key.strip_prefix("labels.") {
-            let mut labels = self.labels();
-            labels.remove(name);
-            self.0.remove("labels");
-            if !labels.is_empty() {
-                self.0.insert("labels", Value::Labels(labels));
+        if let Some((table, name)) = entry(key) {
+            let mut entries = self.table(table);
+            entries.remove(name);
+            self.0.remove(table);
+            if !entries.is_empty() {
+                self.0.insert(table, Value::Labels(entries));
             }
             return Ok(());
         }
@@ -176,12 +190,17 @@ impl Sheet {
         Ok(())
     }
 
-    fn labels(&self) -> BTreeMap<String, String> {
-        match self.0.get("labels") {
+    fn table(&self, key: &str) -> BTreeMap<String, String> {
+        match self.0.get(key) {
             Some(Value::Labels(labels)) => labels.clone(),
             _ => BTreeMap::new(),
         }
     }
+}
+
+/// Returns the key and the name in it that `labels.NAME` and `needs.NAME` mean.
+fn entry(key: &str) -> Option<(&'static str, &str)> {
+    ["labels", "needs"].into_iter().find_map(|table| Some((table, key.strip_prefix(table)?.strip_prefix('.')?)))
 }
 
 /// How much alike a name must be to one of a key; 1 is the same.

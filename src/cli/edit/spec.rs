@@ -5,10 +5,12 @@ use std::error::Error as StdError;
 use std::path::PathBuf;
 
 use crate::cli::args::value;
+use crate::cli::command::add::{OPEN, TERMINAL};
 use crate::cli::edit::{KEYS, Sheet, Value, invalid};
 use crate::cli::error::Failure;
 use crate::cli::usage;
 use crate::domain::id::TaskId;
+use crate::domain::resource::Needs;
 use crate::domain::task::{DEFAULT_QUEUE, RetryPolicy, Stdin, TaskSpec, check_label_key};
 use crate::units::format_duration;
 
@@ -91,12 +93,30 @@ fn set(spec: &mut TaskSpec, key: &'static str, value: Option<&Value>) -> Result<
         "output_limit" => spec.output_limit = read(key, text, value::size)?.filter(|limit| *limit > 0),
         "kill_signal" => spec.kill_signal = read(key, text, value::signal)?,
         "kill_grace" => spec.kill_grace = read(key, text, value::duration)?,
-        "stdin" => spec.stdin = text.map_or(Stdin::Empty, |file| Stdin::File(PathBuf::from(file))),
+        "stdin" => {
+            spec.stdin = match text {
+                None => Stdin::Empty,
+                Some(OPEN) => Stdin::Open,
+                Some(TERMINAL) => Stdin::Terminal,
+                Some(file) => Stdin::File(PathBuf::from(file)),
+            }
+        }
         "split_output" => spec.split_output = matches!(value, Some(Value::Flag(true))),
         "key" => spec.key = read(key, text, value::key)?,
+        "needs" => spec.needs = needs(value)?,
         _ => {}
     }
     Ok(())
+}
+
+fn needs(value: Option<&Value>) -> Result<Needs, Failure> {
+    let Some(Value::Labels(needs)) = value else { return Ok(Needs::default()) };
+    let need = |(name, amount): (&String, &String)| {
+        let text = format!("{name}={amount}");
+        value::need(&text).map_err(|error| usage::invalid_value("needs", &text, &error))
+    };
+    let needs: Vec<_> = needs.iter().map(need).collect::<Result<_, _>>()?;
+    Needs::of(needs).map_err(|error| invalid(error.to_string()))
 }
 
 fn as_text(value: &Value) -> Option<&str> {

@@ -52,6 +52,7 @@ fn a_plain_task_is_a_short_sheet_with_examples() {
     #stdin = "/srv/input"
     split_output = false
     #key = "nightly"
+    #needs = { gpu = 1, mem = "8GiB" }
     "##);
 }
 

@@ -74,7 +74,7 @@ mod tests {
         let plain = |width| anstream::adapter::strip_str(&table(&By::Name, &groups, width)).to_string();
         insta::assert_snapshot!(plain(None), @r"
         NAME                COUNT  SUCCESS  WAIT P50  WAIT P95  RUN P50  RUN P95
-        a rather long name   1000    99.9%     498ms     948ms   8m17s   15m46s
+        a rather long name   1000    99.9%     498ms     948ms    8m17s   15m46s
         -                       1        -         -         -        -        -
         ");
         assert!(plain(Some(60)).lines().all(|line| line.chars().count() <= 60), "{}", plain(Some(60)));

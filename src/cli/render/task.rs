@@ -146,6 +146,7 @@ pub fn details(
         Stdin::File(path) => fact("stdin", neutralize(&path.to_string_lossy()).into_owned()),
         Stdin::Upload(_) => fact("stdin", "given when it was added".to_owned()),
         Stdin::Open => fact("stdin", "open".to_owned()),
+        Stdin::Terminal => fact("stdin", "a terminal".to_owned()),
     }
     if let Some(parent) = task.parent {
         fact("added by", format!("task {parent}"));
@@ -158,6 +159,9 @@ pub fn details(
     }
     if let Some(limit) = spec.output_limit {
         fact("output limit", format_size(limit));
+    }
+    if !spec.needs.is_empty() {
+        fact("needs", spec.needs.to_string().replace(',', ", "));
     }
     if spec.kill_signal.is_some() || spec.kill_grace.is_some() {
         fact("ended by", ending(spec));
@@ -280,6 +284,9 @@ fn add_attempt(sheet: &mut Sheet, attempt: &Attempt, project: &Project) {
     sheet.heading(&format!("attempt {}", attempt.number), state);
     if let Some(reason) = &attempt.reason {
         sheet.fact("reason", neutralize(reason));
+    }
+    if !attempt.granted.is_empty() {
+        sheet.fact("granted", attempt.granted.to_string().replace(',', ", "));
     }
     for output in &attempt.outputs {
         let path = project.data().join(&output.path);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::domain::id::TaskId;
 use crate::domain::outcome::ExitStatus;
+use crate::domain::resource::{InvalidResource, Needs};
 use crate::domain::time::Timestamp;
 
 /// What follows when apex itself cut a task off, or lost sight of it.
@@ -151,6 +152,15 @@ pub enum Stdin {
     Upload(uuid::Uuid),
     /// Stays open for `task send`.
     Open,
+    /// A terminal, which output goes to as well; for `task attach`, and for `task send`.
+    Terminal,
+}
+
+impl Stdin {
+    /// Returns whether somebody has to keep it open while an attempt runs.
+    pub fn is_kept(&self) -> bool {
+        matches!(self, Self::Open | Self::Terminal)
+    }
 }
 
 /// What is to be done and how, without the environment: the values in it are kept apart and shown to nobody.
@@ -196,6 +206,8 @@ pub struct TaskSpec {
     pub after: Vec<TaskId>,
     /// Runs when all of these have ended.
     pub after_any: Vec<TaskId>,
+    /// What it needs of the resources that there are, while it runs.
+    pub needs: Needs,
 }
 
 /// The queue a task is in when none is named.
@@ -225,6 +237,7 @@ impl TaskSpec {
             run_at: None,
             after: Vec::new(),
             after_any: Vec::new(),
+            needs: Needs::default(),
         }
     }
 
@@ -251,6 +264,9 @@ impl TaskSpec {
         {
             return Err(InvalidSpec::StdinPath(path.clone()));
         }
+        if self.stdin == Stdin::Terminal && self.split_output {
+            return Err(InvalidSpec::SplitTerminal);
+        }
         if let Some(name) = &self.name {
             check_name(name)?;
         }
@@ -266,6 +282,7 @@ impl TaskSpec {
         if self.umask > 0o777 {
             return Err(InvalidSpec::Umask(self.umask));
         }
+        self.needs.check()?;
         Ok(())
     }
 }
@@ -328,6 +345,9 @@ pub enum InvalidSpec {
     /// The input file does not mean the same everywhere.
     #[error("input file `{}` is not an absolute path", .0.display())]
     StdinPath(PathBuf),
+    /// What is written to a terminal goes one way.
+    #[error("a task with a terminal has one output: `split_output` cannot be had with it")]
+    SplitTerminal,
     /// The name could be taken for ids, or is too long.
     #[error("name `{0}` needs at least one character that is not a digit, comma or dash, and at most 255 bytes")]
     Name(String),
@@ -349,6 +369,9 @@ pub enum InvalidSpec {
     /// Not a file mode creation mask.
     #[error("umask {0:o} is not between 0 and 777")]
     Umask(u32),
+    /// What is needed cannot be.
+    #[error(transparent)]
+    Needs(#[from] InvalidResource),
     /// An environment variable cannot be passed on.
     #[error("environment variable `{0}` has an empty name, or a `=` or NUL byte where none may be")]
     EnvName(String),

@@ -144,9 +144,9 @@ impl Hands<'_> {
 
     pub(super) fn carry_out(&mut self, job: Job) -> Done {
         match job {
-            Job::Move(Move::Claim { room, after, shut, owner, boot, now, lease_until }) => {
+            Job::Move(Move::Claim { room, after, shut, owner, boot, now, lease_until, terms }) => {
                 let assignments = (0..room).map(|_| self.assignment()).collect();
-                let claim = Claim { owner, boot, assignments, after, shut, now, lease_until };
+                let claim = Claim { owner, boot, assignments, after, shut, now, lease_until, terms };
                 Done::Claimed { claimed: self.on_store(|store| store.claim(claim)), asked: room }
             }
             Job::Prepare(preparation) => {
@@ -166,7 +166,7 @@ impl Hands<'_> {
                 let (assignment, reason) = (unclaim.assignment, unclaim.reason.clone());
                 Done::Released { assignment, released: self.on_store(|store| store.unclaim(unclaim)), reason }
             }
-            Job::Move(Move::Record(record)) => {
+            Job::Move(Move::Record(record)) | Job::Last(record) => {
                 let assignment = record.assignment;
                 Done::Recorded { assignment, finished: self.finish(*record).map(Box::new) }
             }
@@ -216,6 +216,7 @@ fn order(assignment: AssignmentId) -> Spawn {
         stdin: None,
         stdout: "/dev/null".into(),
         stderr: None,
+        keep: None,
     }
 }
 
@@ -231,5 +232,6 @@ pub(super) fn greeting(guardian: &super::machine::Guardian, boot: crate::domain:
         doubtful: Vec::new(),
         children: guardian.children(),
         boot,
+        keeps: true,
     }
 }

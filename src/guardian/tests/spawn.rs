@@ -12,7 +12,7 @@ use crate::link::{MARK, Spawn, SpawnStep};
 
 /// Runs a task to its end, without a guardian.
 fn run(spawn: &Spawn) -> Result<ExitStatus, Failed> {
-    let (started, news) = Spawner::new(None).unwrap().start_task(spawn, None)?;
+    let (started, news) = Spawner::new(None).unwrap().start_task(spawn, None, None)?;
     assert!(news.is_none(), "nothing of it is on a mount that may hang");
     super::world::await_end(&started.pidfd);
     Ok(processes::take(&started.pidfd).unwrap().unwrap().0)

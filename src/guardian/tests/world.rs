@@ -227,6 +227,7 @@ impl World {
             stdin: None,
             stdout: self.file(&format!("{n}.out")),
             stderr: None,
+            keep: None,
         }
     }
 
@@ -344,6 +345,7 @@ impl Apexd {
         loop {
             match self.next().unwrap() {
                 Fact::Child(child) => children.push(child),
+                Fact::Keeps => {}
                 Fact::Complete => break,
                 other => panic!("{other:?} within the roll call"),
             }

@@ -13,7 +13,7 @@ use crate::domain::identity::GuardianId;
 use crate::domain::outcome::{Exit, ExitStatus, Usage};
 use crate::domain::task::{Limit, Resource};
 use crate::domain::time::{Moment, Timestamp};
-use crate::link::{Scope, Spawn, SpawnStep};
+use crate::link::{Keep, Kept, Scope, Spawn, SpawnStep};
 
 /// What of a frame's fields is not read yet.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ macro_rules! structures {
 }
 
 structures! {
-    Spawn { assignment, program, argv, env, cwd, umask, limits, stdin, stdout, stderr }
+    Keep { socket, kept }
     Child { assignment, pid, start_ticks, started_at, exit }
     Exit { status, usage, at, leftovers, stopped }
     Usage { max_rss_bytes, user_ms, system_ms }
@@ -107,8 +107,42 @@ macro_rules! enumerations {
 
 enumerations! {
     Scope { Leader = 1, Session = 2, Everything = 3 }
-    SpawnStep { Fork = 1, Chdir = 2, Stdin = 3, Output = 4, Exec = 5, Setup = 6 }
+    SpawnStep { Fork = 1, Chdir = 2, Stdin = 3, Output = 4, Exec = 5, Setup = 6, Terminal = 7 }
+    Kept { Pipe = 1, Terminal = 2 }
     Resource { As = 1, Core = 2, Cpu = 3, Data = 4, Fsize = 5, Memlock = 6, Nofile = 7, Nproc = 8, Stack = 9 }
+}
+
+/// Without what is kept, which a message of its own adds.
+impl Field for Spawn {
+    fn put(&self, out: &mut Vec<u8>) {
+        let Self { assignment, program, argv, env, cwd, umask, limits, stdin, stdout, stderr, keep: _ } = self;
+        assignment.put(out);
+        program.put(out);
+        argv.put(out);
+        env.put(out);
+        cwd.put(out);
+        umask.put(out);
+        limits.put(out);
+        stdin.put(out);
+        stdout.put(out);
+        stderr.put(out);
+    }
+
+    fn take(input: &mut Input<'_>) -> Option<Self> {
+        Some(Self {
+            assignment: Field::take(input)?,
+            program: Field::take(input)?,
+            argv: Field::take(input)?,
+            env: Field::take(input)?,
+            cwd: Field::take(input)?,
+            umask: Field::take(input)?,
+            limits: Field::take(input)?,
+            stdin: Field::take(input)?,
+            stdout: Field::take(input)?,
+            stderr: Field::take(input)?,
+            keep: None,
+        })
+    }
 }
 
 impl Field for bool {

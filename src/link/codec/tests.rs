@@ -15,7 +15,7 @@ use crate::domain::identity::GuardianId;
 use crate::domain::outcome::{Exit, ExitStatus, Usage};
 use crate::domain::task::{Limit, Resource};
 use crate::domain::time::{Moment, Timestamp};
-use crate::link::{Scope, Spawn, SpawnStep};
+use crate::link::{Keep, Kept, Scope, Spawn, SpawnStep};
 
 mod rubbish;
 
@@ -36,8 +36,10 @@ fn spawn() -> impl Strategy<Value = Spawn> {
     let limit = (resource, any::<Option<u64>>()).prop_map(|(resource, soft)| Limit { resource, soft });
     let what = (path(), vec(string(), 0..4), vec((string(), string()), 0..4), path());
     let files = (option::of(path()), path(), option::of(path()));
-    (assignment(), what, any::<u32>(), vec(limit, 0..4), files).prop_map(
-        |(assignment, (program, argv, env, cwd), umask, limits, (stdin, stdout, stderr))| Spawn {
+    let kept = prop_oneof![Just(Kept::Pipe), Just(Kept::Terminal)];
+    let keep = option::of((path(), kept).prop_map(|(socket, kept)| Keep { socket, kept }));
+    (assignment(), what, any::<u32>(), vec(limit, 0..4), files, keep).prop_map(
+        |(assignment, (program, argv, env, cwd), umask, limits, (stdin, stdout, stderr), keep)| Spawn {
             assignment,
             program,
             argv,
@@ -48,6 +50,7 @@ fn spawn() -> impl Strategy<Value = Spawn> {
             stdin,
             stdout,
             stderr,
+            keep,
         },
     )
 }
@@ -107,6 +110,7 @@ fn fact() -> impl Strategy<Value = Fact> {
         SpawnStep::Output,
         SpawnStep::Exec,
         SpawnStep::Setup,
+        SpawnStep::Terminal,
     ]);
     let welcome = (any::<u16>(), any::<u128>(), any::<u32>(), any::<i64>(), any::<u32>(), any::<u32>());
     prop_oneof![
@@ -135,6 +139,7 @@ fn fact() -> impl Strategy<Value = Fact> {
         any::<u32>().prop_map(|requests| Fact::Terminate { requests }),
         Just(Fact::Reload),
         Just(Fact::Ask),
+        Just(Fact::Keeps),
         (any::<Option<u64>>(), any::<bool>(), any::<Option<u64>>()).prop_map(|(nofile, supervised, until)| {
             Fact::Terms { nofile, supervised, grace_until: until.map(Moment) }
         }),

@@ -130,6 +130,7 @@ async fn a_spawn_too_long_for_a_frame_is_answered_like_one_too_long_for_exec() {
         stdin: None,
         stdout: PathBuf::from("/dev/null"),
         stderr: None,
+        keep: None,
     };
     link.send(Order::Spawn(Box::new(spawn)));
     link.send(Order::Ready);

@@ -86,6 +86,13 @@ pub struct Follow {
 }
 
 impl Follow {
+    /// Begins at this place of a stream of an attempt, which is the last one.
+    #[must_use]
+    pub fn beginning(mut self, attempt: AttemptNumber, stream: Stream, offset: u64) -> Self {
+        self.cursors.insert((attempt, stream), offset);
+        self
+    }
+
     /// Returns the next piece; `None` when there is no more to come.
     ///
     /// Errors: `not_found` for a task or attempt that does not exist; `unavailable` when the daemon was stopped; what
@@ -164,6 +171,7 @@ impl Follow {
             tail_lines: self.request.tail_lines.filter(|_| self.cursors.keys().all(|key| Some(key.0) == self.first)),
             follow: self.request.follow,
             in_place: self.in_place,
+            waiter: self.client.options.waiter.filter(|_| self.request.follow).map(|attempt| attempt.to_string()),
         }
     }
 

@@ -33,7 +33,8 @@ use crate::rpc::proto::read_output_response::What;
 use crate::rpc::proto::task_service_server::{TaskService, TaskServiceServer};
 use crate::rpc::status;
 
-const SHORT: Options = Options { deadline: Duration::from_millis(100), reconnect_for: Duration::from_secs(30) };
+const SHORT: Options =
+    Options { deadline: Duration::from_millis(100), reconnect_for: Duration::from_secs(30), waiter: None };
 
 type Sent<T> = ReceiverStream<Result<T, Status>>;
 
@@ -218,6 +219,20 @@ impl TaskService for Daemon {
             1 => vec![tell(State::Queued), tell(State::Running), broken],
             _ => vec![tell(State::Running), tell(State::Succeeded)],
         }))
+    }
+
+    async fn send_input(
+        &self,
+        _: Request<proto::SendInputRequest>,
+    ) -> Result<Response<proto::SendInputResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn resize_terminal(
+        &self,
+        _: Request<proto::ResizeTerminalRequest>,
+    ) -> Result<Response<proto::ResizeTerminalResponse>, Status> {
+        Err(Status::unimplemented(""))
     }
 
     async fn steer_tasks(

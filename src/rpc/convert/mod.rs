@@ -24,6 +24,7 @@ pub(super) mod condition;
 pub(super) mod daemon;
 pub(super) mod edit;
 pub(super) mod event;
+pub(super) mod input;
 pub(super) mod progress;
 pub(super) mod prune;
 pub(super) mod query;

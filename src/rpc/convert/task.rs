@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use crate::domain::id::TaskUuid;
 use crate::domain::query::Added;
+use crate::domain::resource::{Amount, Needs};
 use crate::domain::task::{
-    Backoff, DEFAULT_QUEUE, Environment, Limit, NewTask, OnInterrupt, Resource, RetryPolicy, Stdin, Task, TaskSpec,
+    Backoff, DEFAULT_QUEUE, Environment, InvalidSpec, Limit, NewTask, OnInterrupt, Resource, RetryPolicy, Stdin, Task,
+    TaskSpec,
 };
 use crate::domain::time::Timestamp;
 use crate::rpc::convert::{
@@ -143,6 +145,7 @@ pub(in crate::rpc) fn spec_to_proto(spec: TaskSpec) -> proto::TaskSpec {
         run_at_ms: spec.run_at.map(|at| at.0),
         after: plain_ids(&spec.after),
         after_any: plain_ids(&spec.after_any),
+        needs: needs_to_proto(spec.needs),
     }
 }
 
@@ -168,8 +171,24 @@ pub(in crate::rpc) fn spec_from_proto(spec: proto::TaskSpec) -> Result<TaskSpec>
         run_at: spec.run_at_ms.map(Timestamp),
         after: task_ids(&spec.after)?,
         after_any: task_ids(&spec.after_any)?,
+        needs: needs_from_proto(spec.needs)?,
         ..default
     })
+}
+
+fn needs_to_proto(needs: Needs) -> Vec<proto::ResourceNeed> {
+    let need = |(name, amount): (String, Amount)| proto::ResourceNeed {
+        name,
+        amount: amount.get(),
+        is_size: amount.is_size(),
+    };
+    needs.0.into_iter().map(need).collect()
+}
+
+/// Errors: whatever the domain does not accept of needs.
+fn needs_from_proto(needs: Vec<proto::ResourceNeed>) -> Result<Needs> {
+    let need = |need: proto::ResourceNeed| (need.name, Amount::new(need.amount, need.is_size));
+    Ok(Needs::of(needs.into_iter().map(need)).map_err(InvalidSpec::from)?)
 }
 
 pub(in crate::rpc) fn limit_to_proto(limit: Limit) -> proto::ResourceLimit {
@@ -188,6 +207,7 @@ fn stdin_to_proto(stdin: Stdin) -> Option<proto::Stdin> {
         Stdin::File(file) => Source::File(path_bytes(&file)),
         Stdin::Upload(upload) => Source::Upload(upload.to_string()),
         Stdin::Open => Source::Open(true),
+        Stdin::Terminal => Source::Terminal(true),
     };
     Some(proto::Stdin { source: Some(source) })
 }
@@ -195,10 +215,11 @@ fn stdin_to_proto(stdin: Stdin) -> Option<proto::Stdin> {
 fn stdin_from_proto(stdin: proto::Stdin) -> Result<Stdin> {
     use proto::stdin::Source;
     match stdin.source {
-        None | Some(Source::Open(false)) => Ok(Stdin::Empty),
+        None | Some(Source::Open(false) | Source::Terminal(false)) => Ok(Stdin::Empty),
         Some(Source::File(file)) => Ok(Stdin::File(path(file))),
         Some(Source::Upload(upload)) => Ok(Stdin::Upload(uuid("stdin.upload", &upload)?)),
         Some(Source::Open(true)) => Ok(Stdin::Open),
+        Some(Source::Terminal(true)) => Ok(Stdin::Terminal),
     }
 }
 

@@ -1,28 +1,36 @@
 //! The verbs of tasks.
 
+use std::time::Duration;
+
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::domain::change::Actor;
 use crate::domain::error::{ErrorKind, Problem};
-use crate::domain::id::TaskId;
+use crate::domain::id::{AssignmentId, TaskId};
 use crate::domain::query::{Cancelled, PerTask};
 use crate::engine;
-use crate::rpc::convert::{bulk, edit, plain_ids, progress, prune, query, selection, signal, task, task_id, task_ids};
+use crate::rpc::convert::{
+    bulk, edit, input, plain_ids, progress, prune, query, selection, signal, task, task_id, task_ids, uuid,
+};
 use crate::rpc::proto::task_service_server::TaskService;
 use crate::rpc::proto::{
     AddTaskRequest, AddTaskResponse, AddTasksRequest, AddTasksResponse, CancelTasksRequest, EditTaskRequest,
     EditTaskResponse, GetTaskRequest, GetTaskResponse, HoldTasksRequest, KillTasksRequest, ListTasksRequest,
     ListTasksResponse, MoveTaskRequest, MoveTaskResponse, PauseTasksRequest, PruneTasksRequest, PruneTasksResponse,
-    ReleaseTasksRequest, RemoveTasksRequest, ResumeTasksRequest, RetryTasksRequest, SelectTasksRequest,
-    SelectTasksResponse, SteerTasksRequest, SteerTasksResponse, TaskResults, TellProgressRequest, TellProgressResponse,
-    UploadTasksRequest, UploadTasksResponse, WatchTasksRequest, WatchTasksResponse,
+    ReleaseTasksRequest, RemoveTasksRequest, ResizeTerminalRequest, ResizeTerminalResponse, ResumeTasksRequest,
+    RetryTasksRequest, SelectTasksRequest, SelectTasksResponse, SendInputRequest, SendInputResponse, SteerTasksRequest,
+    SteerTasksResponse, TaskResults, TellProgressRequest, TellProgressResponse, UploadTasksRequest,
+    UploadTasksResponse, WatchTasksRequest, WatchTasksResponse,
 };
 use crate::rpc::server::feed::Feed;
 use crate::rpc::server::{Service, caller, malformed, once, watch};
 use crate::rpc::status;
 
 const SIGKILL: i32 = 9;
+
+/// How long a task that is just being started is waited for before its terminal is given a size.
+const RESIZE_WITHIN: Duration = Duration::from_secs(2);
 
 #[tonic::async_trait]
 impl TaskService for Service {
@@ -80,7 +88,8 @@ impl TaskService for Service {
         let ids = named(&request.ids)?;
         let until = query::states_from_proto(&request.until).map_err(malformed)?;
         let (feed, messages) = Feed::new(self.handle.closing());
-        self.work.spawn(watch::watch(self.clone(), ids, until, feed));
+        let waiter = request.waiter.map(|attempt| uuid("waiter", &attempt)).transpose().map_err(malformed)?;
+        self.work.spawn(watch::watch(self.clone(), ids, until, waiter.map(AssignmentId), feed));
         Ok(Response::new(ReceiverStream::new(messages)))
     }
 
@@ -150,6 +159,26 @@ impl TaskService for Service {
         let (ids, handle) = (named(&request.into_inner().ids)?, self.handle.clone());
         let results = self.whole(async move { handle.remove(ids, by).await }).await?;
         Ok(self.results(results, |()| false))
+    }
+
+    async fn send_input(&self, request: Request<SendInputRequest>) -> Result<Response<SendInputResponse>, Status> {
+        let input = input::from_proto(request.into_inner()).map_err(malformed)?;
+        // The connection to whoever keeps the input open.
+        let file = self.file(1)?;
+        let handle = self.handle.clone();
+        let taken = self.whole(async move { handle.send_input(input).await }).await?;
+        drop(file);
+        Ok(Response::new(input::taken_to_proto(taken)))
+    }
+
+    async fn resize_terminal(
+        &self,
+        request: Request<ResizeTerminalRequest>,
+    ) -> Result<Response<ResizeTerminalResponse>, Status> {
+        let (id, size) = input::resize_from_proto(request.into_inner()).map_err(malformed)?;
+        let _file = self.file(1)?;
+        let before = self.handle.resize(id, size, RESIZE_WITHIN).await.map_err(|error| self.refuse(&error))?;
+        Ok(Response::new(input::size_to_proto(before)))
     }
 
     async fn steer_tasks(&self, request: Request<SteerTasksRequest>) -> Result<Response<SteerTasksResponse>, Status> {

@@ -10,6 +10,7 @@ use crate::domain::attempt::Stream;
 use crate::domain::id::{AssignmentId, TaskId, TaskUuid};
 use crate::domain::outcome::{ExitStatus, Outcome, ReasonCode, StopCause};
 use crate::domain::queue::POSITION_STEP;
+use crate::domain::resource::Needs;
 use crate::domain::task::{
     Backoff, Environment, Limit, NewTask, OnInterrupt, Resource, RetryPolicy, State, Stdin, Task, TaskSpec,
 };
@@ -55,6 +56,7 @@ pub(crate) fn full_task(uuid: TaskUuid) -> NewTask {
             run_at: Some(Timestamp(i64::MAX)),
             after: vec![TaskId::new(9).unwrap(), TaskId::new(2).unwrap()],
             after_any: vec![TaskId::new(5).unwrap()],
+            needs: Needs::parse("gpu=2,mem=3GiB").unwrap(),
         },
         env: Environment(vec![("Z".into(), "1".into()), (bytes(b"\xffA"), bytes(b"\xfb")), ("A".into(), "".into())]),
         hold: true,
@@ -67,7 +69,9 @@ pub(crate) async fn an_added_task_is_there_as_it_was_given(world: &World) {
     for _ in 0..9 {
         world.queued_task().await;
     }
-    for stdin in [None, Some(Stdin::Upload(Uuid::from_u128(5))), Some(Stdin::Open), Some(Stdin::Empty)] {
+    for stdin in
+        [None, Some(Stdin::Upload(Uuid::from_u128(5))), Some(Stdin::Open), Some(Stdin::Terminal), Some(Stdin::Empty)]
+    {
         let mut new = full_task(world.new_task().uuid);
         new.spec.stdin = stdin.unwrap_or(new.spec.stdin);
         // While one has a key, no other one can.

@@ -18,7 +18,7 @@ use crate::store::Error;
 use crate::store::sqlite::code::Columns;
 use crate::store::sqlite::guard::{self, Found};
 use crate::store::sqlite::{check, fault, known, list, pool, read, schedule, schema, stats};
-use crate::store::task::{Counts, TaskFilter, TaskPage};
+use crate::store::task::{Counts, Holdings, TaskFilter, TaskPage};
 
 /// Opens the database at `path` for reading; `None` if there is none. Nothing is made or changed, whether a daemon is
 /// running, was stopped or has crashed; after a crash what it had not merged yet is read too.
@@ -77,6 +77,11 @@ impl Reader {
     /// Returns all queues, by name.
     pub fn queues(&mut self) -> Result<Vec<Queue>, Error> {
         self.read(read::queues)
+    }
+
+    /// Returns who holds what of the resources, and who waits for it.
+    pub fn holdings(&mut self) -> Result<Holdings, Error> {
+        self.read(read::holdings)
     }
 
     /// Returns all schedules, by name.

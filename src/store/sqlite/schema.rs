@@ -27,6 +27,7 @@ pub(super) const MIGRATIONS: Migrations = &[
     include_str!("migrations/0006.sql"),
     include_str!("migrations/0007.sql"),
     include_str!("migrations/0008.sql"),
+    include_str!("migrations/0009.sql"),
 ];
 
 /// The version since which a database has an id.

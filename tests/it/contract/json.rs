@@ -32,6 +32,7 @@ fn a_task_with_an_attempt_and_its_output() {
       argv: ["echo hello"]
       shell: true
       cwd: <string>
+      stdin: "empty"
       env_names: ["A"]
       parent: null
       key: null
@@ -41,6 +42,7 @@ fn a_task_with_an_attempt_and_its_output() {
       run_at: null
       after: []
       after_any: []
+      needs: {}
       max_attempts: 1
       attempt: 1
       failures: 0
@@ -70,6 +72,7 @@ fn a_task_with_an_attempt_and_its_output() {
           max_rss_bytes: <number>
           user_ms: <number>
           system_ms: <number>
+          granted: {}
           output: [
             {
               stream: "merged"
@@ -105,6 +108,7 @@ fn a_task_that_never_ran_has_every_key_too() {
       argv: ["true"]
       shell: false
       cwd: <string>
+      stdin: "empty"
       env_names: []
       parent: null
       key: null
@@ -114,6 +118,7 @@ fn a_task_that_never_ran_has_every_key_too() {
       run_at: null
       after: []
       after_any: []
+      needs: {}
       max_attempts: 1
       attempt: 0
       failures: 0
@@ -244,6 +249,9 @@ fn how_the_daemon_stands_running_or_not() {
       draining: false
       untrusted: false
       held_up: null
+      resources: []
+      resource_waits: []
+      lending: []
     }
     "#);
     world.apex(["daemon", "stop"]).expect(0);
@@ -270,6 +278,9 @@ fn how_the_daemon_stands_running_or_not() {
       draining: null
       untrusted: null
       held_up: null
+      resources: null
+      resource_waits: null
+      lending: null
     }
     "#);
 }

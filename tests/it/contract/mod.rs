@@ -25,6 +25,7 @@ mod exit;
 mod files;
 mod filter;
 mod flags;
+mod input;
 mod json;
 mod limit;
 mod look;
@@ -35,6 +36,7 @@ mod progress;
 mod project;
 mod queue;
 mod reason;
+mod resource;
 mod retention;
 mod retry;
 mod rows;
@@ -44,6 +46,7 @@ mod shape;
 mod state;
 mod steer;
 mod stream;
+mod terminal;
 mod window;
 
 /// A shell line that runs until [`go`].

@@ -192,7 +192,7 @@ impl Play {
         self.insist(&["daemon", "start"]);
         self.refuse_starts();
         let gated = |name: &str| Probe { gate: true, lines: 50, ..Probe::new(name, 0) };
-        let paused = self.add(gated("paused"));
+        let paused = self.add(gated("paused").terminal());
         let stubborn = self.add(Probe { stubborn: true, fate: Fate::Cancelled, ..gated("stubborn") });
         let again = self.add(Probe { ends: vec![5], ..gated("again") }.flags(&["--on-interrupt", "rerun"]));
         let held = self.add(Probe { fate: Fate::Cancelled, ..Probe::new("held", 0) }.flags(&["--hold"]));
@@ -217,7 +217,7 @@ impl Play {
         let second = self.add(Probe::new("second", 4).flags(&["--after", &first.to_string()]));
         let skipped = Probe { fate: Fate::Skipped, ..Probe::new("skipped", 0) };
         self.add(skipped.flags(&["--after", &second.to_string()]));
-        self.add(Probe::new("thrice", 0).retried(2, &[3, 3, 0]));
+        self.add(Probe::new("thrice", 0).retried(2, &[3, 3, 0]).terminal());
         if self.case.late {
             std::fs::remove_file(&self.died).unwrap();
         }

@@ -68,7 +68,10 @@ impl Client<'_> {
                 self.storm.world.apex(["daemon", "restart"]);
             }
             12 | 13 => self.follow_up(plain(6)),
-            14 => self.add(Probe { nap: "0.4", lines: 60, ..plain(1) }.flags(&["--on-interrupt", "rerun"])),
+            14 => {
+                let slow = Probe { nap: "0.4", lines: 60, ..plain(1) };
+                self.add(slow.flags(&["--on-interrupt", "rerun"]).terminal());
+            }
             _ => self.add(Probe { lines: 30, ..plain(0) }),
         }
     }

@@ -75,6 +75,8 @@ pub struct Probe {
     /// It ignores SIGTERM.
     pub stubborn: bool,
     pub split: bool,
+    /// It has a terminal.
+    pub terminal: bool,
 }
 
 impl Probe {
@@ -93,6 +95,7 @@ impl Probe {
             gate: false,
             stubborn: false,
             split: false,
+            terminal: false,
         }
     }
 
@@ -110,6 +113,12 @@ impl Probe {
     pub fn split(mut self) -> Probe {
         self.split = true;
         self.flags(&["--split-output"])
+    }
+
+    /// Gives it a terminal.
+    pub fn terminal(mut self) -> Probe {
+        self.terminal = true;
+        self.flags(&["--pty"])
     }
 
     /// Returns the arguments of the command that adds it and prints the task's number.
@@ -150,7 +159,8 @@ impl Probe {
             text += &block;
             text.push('\n');
         }
-        text
+        // What a terminal makes of a line end.
+        if self.terminal { text.replace('\n', "\r\n") } else { text }
     }
 }
 

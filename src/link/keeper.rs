@@ -1,0 +1,87 @@
+//! What apexd and a keeper say to one another, and how a keeper is started.
+//!
+//! A keeper is a process of its own that keeps the input of one task open: the guardian starts it beside the task, with
+//! descriptors, and it listens on a socket in the project's directory. So what it keeps outlives apexd, and guardians too.
+//! It may be older than the apexd that talks to it, therefore frames are those of the link: they can be added to.
+
+use std::io;
+use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
+use uuid::Uuid;
+
+use crate::domain::input::Size;
+
+/// The word by which a keeper is known: `apexd __keeper SOCKET`.
+pub const WORD: &str = "__keeper";
+/// The descriptor on which it listens.
+pub const LISTEN_FD: RawFd = 3;
+/// The descriptor into which input goes: the writing end of a pipe, or the master of a terminal.
+pub const INPUT_FD: RawFd = 4;
+/// The descriptor of the file into which goes what a terminal is written to; closed if there is no terminal.
+pub const OUTPUT_FD: RawFd = 5;
+
+/// What apexd asks of a keeper. One thing at a time on each connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ask {
+    /// Give these bytes to the task. Answered when all of them were taken, or none will be any more.
+    Feed(Feed),
+    /// Wait no longer for what was not taken yet: the feed is answered as it stands.
+    Enough,
+    /// Give the terminal this size. Answered by [`Told::Size`].
+    Resize(Size),
+    /// The task has ended: keep what it wrote, and end. Answered by the end of the connection.
+    End,
+}
+
+/// Bytes for a task, a piece of what somebody sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Feed {
+    /// What they are a piece of. What was taken of it before is passed over, so that a piece can be sent again.
+    pub id: Uuid,
+    /// Where the piece begins in it.
+    pub at: u64,
+    /// The piece.
+    pub bytes: Vec<u8>,
+    /// Then the input ends.
+    pub eof: bool,
+}
+
+/// What a terminal is that nobody has given a size.
+pub const SIZE: Size = Size { rows: 24, columns: 80 };
+
+/// What a keeper answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// So much of [`Feed::id`] was taken altogether, up to where the piece ends if all of it was.
+    Fed {
+        /// In bytes from its beginning.
+        taken: u64,
+        /// Nothing more can be taken: the input was closed, by the task or by somebody's end of input.
+        closed: bool,
+    },
+    /// The size that the terminal had before.
+    Size(Size),
+}
+
+/// Returns a path to a socket that fits into an address: through the open directory if it is too long itself. It is good
+/// while the descriptor is open.
+///
+/// Source: unix(7), `sun_path`.
+pub fn address(socket: &Path) -> io::Result<(PathBuf, Option<OwnedFd>)> {
+    if socket.as_os_str().as_bytes().len() <= PATH_BYTES_MAX {
+        return Ok((socket.to_owned(), None));
+    }
+    let (Some(directory), Some(name)) = (socket.parent(), socket.file_name()) else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    let directory = open(directory, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
+    let path = Path::new("/proc/self/fd").join(directory.as_raw_fd().to_string()).join(name);
+    Ok((path, Some(directory)))
+}
+
+/// Longest path that fits into a socket's address with its final NUL.
+const PATH_BYTES_MAX: usize = 107;

@@ -1,0 +1,134 @@
+//! Talking to a keeper: the process that keeps the input of an attempt open.
+
+use std::io;
+use std::os::fd::AsRawFd as _;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::UnixStream;
+
+use crate::domain::input::Size;
+use crate::link::codec::{Message, Reader, encode};
+use crate::link::keeper::{Ask, Feed, Told, address};
+
+/// What came of a feed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fed {
+    /// So much of what somebody sends was taken altogether, in bytes from its beginning.
+    pub taken: u64,
+    /// Nothing more can be taken.
+    pub closed: bool,
+}
+
+/// A connection to a keeper.
+#[derive(Debug)]
+pub struct Keeper {
+    stream: UnixStream,
+    reader: Reader<Told>,
+}
+
+impl Keeper {
+    /// Connects to the keeper that listens at `socket`; `None` if nobody does (any more).
+    ///
+    /// To be called inside a tokio runtime with its I/O driver on.
+    ///
+    /// Errors: it belongs to somebody else, or is asked by too many at once.
+    pub fn connect(at: &Path) -> io::Result<Option<Self>> {
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let descriptor = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+        let (address, _directory) = match address(at) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            address => address?,
+        };
+        // A listener that has room in its backlog takes a connection at once: there is nothing to wait for.
+        match connect(descriptor.as_raw_fd(), &UnixAddr::new(&address)?) {
+            Ok(()) => {}
+            Err(Errno::ENOENT | Errno::ECONNREFUSED | Errno::ENOTDIR) => return Ok(None),
+            Err(errno) => return Err(errno.into()),
+        }
+        let stream = UnixStream::from_std(descriptor.into())?;
+        if stream.peer_cred()?.uid() != nix::unistd::geteuid().as_raw() {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        Ok(Some(Self { stream, reader: Reader::default() }))
+    }
+
+    /// Gives bytes to the task, and waits until it has taken them, until it takes none any more, or until `enough`. Returns
+    /// what was taken; `None` if the keeper has ended.
+    ///
+    /// # Cancel safety
+    /// None: how much was taken is not known then. It is when the same is fed once more.
+    pub async fn feed(&mut self, feed: Feed, enough: impl Future<Output = ()>) -> io::Result<Option<Fed>> {
+        if !self.ask(&Ask::Feed(feed)).await? {
+            return Ok(None);
+        }
+        let told = {
+            let mut told = std::pin::pin!(self.told());
+            tokio::select! {
+                told = &mut told => Some(told?),
+                () = enough => None,
+            }
+        };
+        let told = match told {
+            Some(told) => told,
+            None if self.ask(&Ask::Enough).await? => self.told().await?,
+            None => None,
+        };
+        Ok(told.and_then(|told| match told {
+            Told::Fed { taken, closed } => Some(Fed { taken, closed }),
+            Told::Size(_) => None,
+        }))
+    }
+
+    /// Gives the terminal another size and returns the one it had; `None` if the keeper has ended, or keeps no terminal.
+    pub async fn resize(&mut self, size: Size) -> io::Result<Option<Size>> {
+        if !self.ask(&Ask::Resize(size)).await? {
+            return Ok(None);
+        }
+        Ok(self.told().await?.and_then(|told| match told {
+            Told::Size(before) => Some(before),
+            Told::Fed { .. } => None,
+        }))
+    }
+
+    /// Says that the task has ended, and waits until what it wrote last is kept.
+    pub async fn end(mut self) -> io::Result<()> {
+        if self.ask(&Ask::End).await? {
+            while self.told().await?.is_some() {}
+        }
+        Ok(())
+    }
+
+    /// Returns whether it could be asked: it may just have ended.
+    async fn ask(&mut self, ask: &impl Message) -> io::Result<bool> {
+        let mut bytes = Vec::new();
+        encode(ask, &mut bytes).map_err(io::Error::other)?;
+        match self.stream.write_all(&bytes).await {
+            Ok(()) => Ok(true),
+            Err(error) if is_end(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Returns what it answers; `None` when it has ended.
+    async fn told(&mut self) -> io::Result<Option<Told>> {
+        loop {
+            if let Some(told) = self.reader.next_message().map_err(io::Error::other)? {
+                return Ok(Some(told));
+            }
+            let mut bytes = [0; 256];
+            match self.stream.read(&mut bytes).await {
+                Ok(0) => return Ok(None),
+                Ok(count) => self.reader.feed(&bytes[..count]),
+                Err(error) if is_end(&error) => return Ok(None),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+fn is_end(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
+}
