@@ -23,6 +23,7 @@ pub mod error;
 pub mod harmless;
 pub mod keys;
 pub mod migration;
+pub mod page;
 pub mod progress;
 pub mod render;
 pub mod screen;

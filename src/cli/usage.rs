@@ -146,6 +146,7 @@ fn hint(flag: &str, typed: &str, source: &(dyn StdError + 'static)) -> Option<St
             value::Error::Hook => like("'failure=./tell.sh'"),
             value::Error::Column => like(nearest_field(typed, &column::words()).unwrap_or("id,state,command")),
             value::Error::Sort => like(nearest_field(typed, &value::sorts()).unwrap_or("duration:desc")),
+            value::Error::By => like(nearest(typed, ["name", "queue", "schedule"]).unwrap_or("label:team")),
             value::Error::Setting => like("priority=5"),
             value::Error::Backoff => like("exponential"),
             value::Error::OnInterrupt => like("rerun"),

@@ -33,6 +33,7 @@ pub mod resource;
 pub mod schedule;
 pub mod selection;
 pub mod setting;
+pub mod stats;
 pub mod task;
 pub mod text;
 pub mod time;

@@ -17,7 +17,7 @@ pub use discover::{Found, How, discover, global, verify};
 pub use error::{Error, kind_of};
 pub use holder::{first_byte, holder};
 pub use init::{Created, Init, init};
-pub use registry::{Entry, Origin, entry, fingerprint, is_own, register};
+pub use registry::{Entry, Origin, Registered, entry, fingerprint, is_own, register, registered};
 pub use socket::{SOCKET_BYTES_MAX, SocketPath, short_socket};
 
 /// Name of the directory that makes a directory a project.

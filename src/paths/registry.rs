@@ -145,6 +145,40 @@ pub fn register(project: &Project, places: &Places, database: Option<Uuid>) -> R
     })
 }
 
+/// A project that is entered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registered {
+    /// Its directory, as it was then.
+    pub root: PathBuf,
+    /// The entry.
+    pub file: PathBuf,
+}
+
+/// Returns all projects that are entered, in no order. What is no entry, or cannot be read, is passed over.
+///
+/// Errors: the directory of the entries is there and cannot be read; somebody else could have made them.
+pub fn registered(places: &Places) -> Result<Vec<Registered>, Error> {
+    let dir = places.registry_dir();
+    match discover::verify(&dir) {
+        Ok(_) => {}
+        Err(Error::NotAProject { .. }) => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    }
+    let entries = fs::read_dir(&dir).map_err(Error::io("read", &dir))?;
+    let root = |path: &Path| {
+        let content = read(path).ok()??;
+        let root = content.split(|byte| *byte == b'\n').next().filter(|root| root.starts_with(b"/"))?;
+        let root = PathBuf::from(OsString::from_vec(root.to_vec()));
+        // Only under its own name: a copy of an entry, and what a write has left, are none.
+        (path.file_name()? == fingerprint(&root).as_str()).then_some(root)
+    };
+    let found = entries.flatten().filter_map(|entry| {
+        let file = entry.path();
+        Some(Registered { root: root(&file)?, file })
+    });
+    Ok(found.collect())
+}
+
 fn file(project: &Project, places: &Places) -> PathBuf {
     places.registry_dir().join(fingerprint(project.root()))
 }
@@ -172,6 +206,10 @@ mod tests {
         register(&project, &places, Some(id)).unwrap();
         assert_eq!(entry(&project, &places).unwrap(), Entry::Of(id));
         assert_eq!(entry(&other, &places).unwrap(), Entry::Absent);
+        fs::write(places.registry_dir().join("nonsense"), "/x\n").unwrap();
+        let all = registered(&places).unwrap();
+        assert_eq!(all, [Registered { root: project.root().to_owned(), file: file(&project, &places) }]);
+        assert_eq!(registered(&Places::new(dir.path().join("nowhere"))).unwrap(), []);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a command line comes to.
 
-use crate::cli::args::{config, daemon, db, event, progress, project, queue, schedule, steer, task};
+use crate::cli::args::{config, daemon, db, event, look, progress, project, queue, schedule, steer, task};
 
 /// A command, as it was typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,10 @@ pub enum Command {
     DbBackup(db::Backup),
     /// `db recover`
     DbRecover,
+    /// `stats`
+    Stats(look::Stats),
+    /// `ps`
+    Ps(look::Ps),
     /// `trust`
     Trust,
     /// `doctor`

@@ -17,6 +17,7 @@ pub mod daemon;
 pub mod db;
 pub mod event;
 pub mod global;
+pub mod look;
 pub mod progress;
 pub mod project;
 pub mod queue;

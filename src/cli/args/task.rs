@@ -182,6 +182,8 @@ pub struct Run {
 /// With --sort what has no value comes last. By id, state and ended it takes no longer with many tasks; by another field all
 /// that match are looked at, which takes some seconds for a million.
 ///
+/// With --watch a terminal shows nothing else meanwhile; elsewhere the list is printed anew each time that it is another one.
+///
 /// Columns are the fields but age, and exit, when, command, labels, cwd, after and uuid.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 #[command(after_help = "\
@@ -191,7 +193,8 @@ Examples:
   apex task list --all --name 'build*' --label team=core
   apex task list --filter 'state=failed and queue=gpu and duration>10m'
   apex task list --filter 'not label.batch and (exit_code=1,2 or ended<yesterday)'
-  apex task list --all --sort duration:desc --limit 10 --columns id,name,duration,command")]
+  apex task list --all --sort duration:desc --limit 10 --columns id,name,duration,command
+  apex task list --watch --state running,queued")]
 pub struct List {
     /// Only tasks in this state
     #[arg(long = "state", value_name = "STATE", value_delimiter = ',', value_parser = value::state)]
@@ -223,6 +226,9 @@ pub struct List {
     /// In the order of a field, and with `:desc` the greatest first; see below
     #[arg(long, value_name = "FIELD[:desc]", value_parser = value::sort)]
     pub sort: Option<Sort>,
+    /// Show it again whenever something changes, but not more often than this; until Ctrl-C
+    #[arg(long, value_name = "DURATION", num_args = 0..=1, default_missing_value = "200ms", value_parser = value::duration)]
+    pub watch: Option<Duration>,
 }
 
 /// Shows everything about tasks.

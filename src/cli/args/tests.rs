@@ -401,6 +401,7 @@ fn every_flag_of_the_other_commands_is_read() {
             filter: None,
             columns: vec![],
             sort: None,
+            watch: None,
         })
     );
     let overrides = daemon::Overrides { max_concurrent: Some(7), poll_interval: Some(Duration::from_millis(250)) };

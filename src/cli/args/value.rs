@@ -15,6 +15,7 @@ use crate::domain::outcome::SignalName;
 use crate::domain::queue::{InvalidQueueName, check_queue_name};
 use crate::domain::resource::{Amount, InvalidResource, check_resource_name};
 use crate::domain::schedule::{Cron, InvalidCron, InvalidSchedule, Missed, Overlap, check_schedule_name};
+use crate::domain::stats::By;
 use crate::domain::task::{
     Backoff, CPU_MILLIS_MAX, CPU_MILLIS_MIN, CPUS_MAX, CpuSet, InvalidSpec, OnInterrupt, Resource, Rlimit, State,
     check_key, check_label_key, check_name,
@@ -37,6 +38,9 @@ pub enum Error {
     /// Nothing that tasks are put in order by.
     #[error("tasks are put in order by {}, and the other way round with `:desc`", sorts().join(", "))]
     Sort,
+    /// Nothing by which tasks are put together.
+    #[error("tasks are put together by name, queue, schedule or label:KEY")]
+    By,
     /// A key without a value.
     #[error("a key is set with `=`")]
     Setting,
@@ -260,6 +264,20 @@ impl Filter {
 pub fn filter(text: &str) -> Result<Filter, condition::Error> {
     let condition = condition::parse(text, &jiff::Zoned::now())?;
     Ok(Filter { text: text.to_owned(), condition })
+}
+
+/// Reads by what tasks are put together.
+pub fn by(text: &str) -> Result<By, Error> {
+    Ok(match text {
+        "all" => By::All,
+        "name" => By::Name,
+        "queue" => By::Queue,
+        "schedule" => By::Schedule,
+        _ => match text.strip_prefix("label:").or_else(|| text.strip_prefix("label.")) {
+            Some(key) if !key.is_empty() => By::Label(key.to_owned()),
+            _ => return Err(Error::By),
+        },
+    })
 }
 
 /// Reads the name of a column.

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::{ArgMatches, Args, FromArgMatches};
 
-use crate::cli::args::{Command, config, daemon, db, event, progress, project, queue, schedule, steer, task};
+use crate::cli::args::{Command, config, daemon, db, event, look, progress, project, queue, schedule, steer, task};
 
 type Build = fn(clap::Command) -> clap::Command;
 /// Takes what was typed out of the matches: reading alone would copy all of them first.
@@ -58,7 +58,7 @@ pub(super) static GROUPS: [Group; 6] = [
 ];
 
 /// Commands that begin with themselves. The last five are short forms of commands of [`TASK`].
-pub(super) static TOP: [Verb; 14] = [
+pub(super) static TOP: [Verb; 16] = [
     Verb {
         word: "init",
         about: "Makes a project of a directory",
@@ -80,6 +80,18 @@ pub(super) static TOP: [Verb; 14] = [
         about: "Shows the whole project on one screen",
         build: project::Status::augment_args,
         read: |_, _| Ok(Command::Status),
+    },
+    Verb {
+        word: "stats",
+        about: "Tells how tasks went: how many, how many of them well, how long they waited and ran",
+        build: look::Stats::augment_args,
+        read: |matches, _| look::Stats::from_arg_matches_mut(matches).map(Command::Stats),
+    },
+    Verb {
+        word: "ps",
+        about: "Shows what runs",
+        build: look::Ps::augment_args,
+        read: |matches, _| look::Ps::from_arg_matches_mut(matches).map(Command::Ps),
     },
     Verb {
         word: "events",

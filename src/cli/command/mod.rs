@@ -20,10 +20,12 @@ pub mod place;
 pub mod prefix;
 pub mod progress;
 pub mod prune;
+pub mod ps;
 pub mod queue;
 pub mod run;
 pub mod schedule;
 pub mod send;
+pub mod stats;
 pub mod status;
 pub mod steer;
 pub mod task;
@@ -31,6 +33,7 @@ pub mod terms;
 pub mod trust;
 pub mod version;
 pub mod wait;
+pub mod watch;
 pub mod why;
 
 use crate::cli::args::{Command, Globals};
@@ -57,6 +60,8 @@ fn dispatch(session: &Session, command: Command) -> Result<i32, Failure> {
         Command::DbCheck => db::check(session),
         Command::DbBackup(args) => db::backup(session, &args),
         Command::DbRecover => db::recover(session),
+        Command::Stats(args) => stats::run(session, &args),
+        Command::Ps(args) => ps::run(session, &args),
         Command::Trust => trust::run(session),
         Command::Doctor => doctor::run(session),
         Command::Completions(args) => completions::run(session, &args),

@@ -4,6 +4,7 @@ use crate::cli::args::task::{List, Show};
 use crate::cli::args::value::Filter;
 use crate::cli::command::chosen;
 use crate::cli::command::steer::code_of;
+use crate::cli::command::watch::{Watched, watch};
 use crate::cli::connect;
 use crate::cli::error::Failure;
 use crate::cli::render;
@@ -12,8 +13,9 @@ use crate::domain::error::ErrorKind;
 use crate::domain::field::Sort;
 use crate::domain::query::{TaskFilter, TaskPage};
 use crate::domain::task::{State, Task};
+use crate::domain::time::Timestamp;
 use crate::exit::Exit;
-use crate::rpc::client;
+use crate::rpc::client::{self, Client};
 use crate::view::task::TaskView;
 
 /// How many ended tasks a list shows unless told otherwise.
@@ -23,33 +25,32 @@ const SHOWN: u32 = 100;
 
 /// Lists tasks.
 pub fn list(session: &Session, args: &List) -> Result<i32, Failure> {
-    if !args.columns.is_empty() && (session.ui.json || session.ui.quiet) {
+    if session.ui.json || session.ui.quiet {
         let flag = if session.ui.json { "--json" } else { "--quiet" };
-        return Err(Failure::usage(format!("`--columns` is of no use with `{flag}`, which prints no table"))
-            .with_hint("leave one of them out"));
+        if !args.columns.is_empty() {
+            return Err(Failure::usage(format!("`--columns` is of no use with `{flag}`, which prints no table"))
+                .with_hint("leave one of them out"));
+        }
+        if args.watch.is_some() {
+            return Err(Failure::usage(format!("`--watch` is of no use with `{flag}`, which prints no table"))
+                .with_hint("programs follow what happens with `apex events -f --json`"));
+        }
     }
     let project = session.project()?;
+    if let Some(pause) = args.watch {
+        return block_on(async {
+            let connection = connect::connect(session, &project).await?;
+            let client = &connection.client;
+            let ask = async || asked(client, args, &filter_of(args, true)).await;
+            let draw = |page: &TaskPage, now| drawn(args, page, now, session.ui.width());
+            watch(session, client, Watched { ask, draw, pause }).await
+        });
+    }
     // Programs get all of it.
-    let is_shortened = !session.ui.json && !session.ui.quiet && args.limit.is_none() && !args.all;
-    let mut filter = filter(args);
-    filter.limit = filter.limit.or_else(|| is_shortened.then_some(SHOWN));
+    let filter = filter_of(args, !session.ui.json && !session.ui.quiet);
     let page = block_on(async {
         let client = connect::connect(session, &project).await?.client;
-        let mut page = client.tasks(&filter).await?;
-        if is_shortened
-            && page.tasks.len() >= SHOWN as usize
-            && filter.sort.is_none()
-            && let Some(running) = running(&filter)
-        {
-            add_running(&mut page, client.tasks(&running).await?);
-        }
-        if let Some(name) = filter.queue.as_ref().filter(|_| page.tasks.is_empty()) {
-            let is_there = client.queues().await?.iter().any(|queue| queue.name == *name);
-            if !is_there {
-                return Err(chosen::no_queue(name).into());
-            }
-        }
-        Ok(page)
+        asked(&client, args, &filter).await
     })?;
     if session.ui.json {
         let views: Vec<TaskView> = page.tasks.iter().map(|task| TaskView::of(task, project.data())).collect();
@@ -59,26 +60,79 @@ pub fn list(session: &Session, args: &List) -> Result<i32, Failure> {
     } else if page.tasks.is_empty() {
         session.ui.note(nothing(args));
     } else {
-        let (tasks, width) = (page.tasks.as_slice(), session.ui.width());
-        session.ui.data(&match args.columns.as_slice() {
-            [] => render::task::list(tasks, now(), width),
-            columns => render::column::list(tasks, columns, now(), width),
-        })?;
+        session.ui.data(&table(args, &page.tasks, now(), session.ui.width()))?;
     }
-    if page.cut {
-        session.ui.remark(match (args.limit, filter.recent) {
-            _ if filter.sort.is_some() && page.tasks.len() >= filter.limit.map_or(usize::MAX, |limit| limit as usize) => {
-                "tasks further down are left out; see them with a larger `--limit`, and `--all`"
-            }
-            (Some(_), Some(_)) => "older tasks are left out; see them with a larger `--limit`, and `--all`",
-            (Some(_), None) => "older tasks are left out; see them with a larger `--limit`",
-            _ if is_shortened && page.tasks.len() >= SHOWN as usize => {
-                "older tasks are left out; see them with `--limit N` or `--all`, or how many there are with `apex status`"
-            }
-            _ => "tasks that ended earlier are left out; see them with `--all`",
-        });
+    if let Some(text) = left_out(args, &page) {
+        session.ui.remark(text);
     }
     Ok(Exit::Done.code())
+}
+
+/// Returns what is asked for: shortened for people, unless they say how much they want.
+fn filter_of(args: &List, is_for_people: bool) -> TaskFilter {
+    let mut filter = filter(args);
+    filter.limit = filter.limit.or_else(|| (is_for_people && is_shortened(args)).then_some(SHOWN));
+    filter
+}
+
+fn is_shortened(args: &List) -> bool {
+    args.limit.is_none() && !args.all
+}
+
+/// Asks for the tasks, and what runs besides.
+async fn asked(client: &Client, args: &List, filter: &TaskFilter) -> Result<TaskPage, Failure> {
+    let mut page = client.tasks(filter).await?;
+    if filter.limit.is_some()
+        && is_shortened(args)
+        && page.tasks.len() >= SHOWN as usize
+        && filter.sort.is_none()
+        && let Some(running) = running(filter)
+    {
+        add_running(&mut page, client.tasks(&running).await?);
+    }
+    if let Some(name) = filter.queue.as_ref().filter(|_| page.tasks.is_empty()) {
+        let is_there = client.queues().await?.iter().any(|queue| queue.name == *name);
+        if !is_there {
+            return Err(chosen::no_queue(name).into());
+        }
+    }
+    Ok(page)
+}
+
+fn table(args: &List, tasks: &[Task], now: Timestamp, width: Option<usize>) -> String {
+    match args.columns.as_slice() {
+        [] => render::task::list(tasks, now, width),
+        columns => render::column::list(tasks, columns, now, width),
+    }
+}
+
+/// Returns all of what is watched: the table, and what it leaves out.
+fn drawn(args: &List, page: &TaskPage, now: Timestamp, width: Option<usize>) -> String {
+    let table = if page.tasks.is_empty() { nothing(args).to_owned() } else { table(args, &page.tasks, now, width) };
+    match left_out(args, page) {
+        Some(text) => format!("{table}\n{text}"),
+        None => table,
+    }
+}
+
+/// Returns what is said where a list is not whole; `None` for one that is.
+fn left_out(args: &List, page: &TaskPage) -> Option<&'static str> {
+    if !page.cut {
+        return None;
+    }
+    let recent = filter(args).recent;
+    let is_full = |limit: u32| page.tasks.len() >= limit as usize;
+    Some(match (args.limit, recent) {
+        (limit, _) if args.sort.is_some() && is_full(limit.unwrap_or(SHOWN)) => {
+            "tasks further down are left out; see them with a larger `--limit`, and `--all`"
+        }
+        (Some(_), Some(_)) => "older tasks are left out; see them with a larger `--limit`, and `--all`",
+        (Some(_), None) => "older tasks are left out; see them with a larger `--limit`",
+        _ if is_shortened(args) && is_full(SHOWN) => {
+            "older tasks are left out; see them with `--limit N` or `--all`, or how many there are with `apex status`"
+        }
+        _ => "tasks that ended earlier are left out; see them with `--all`",
+    })
 }
 
 /// Returns what finds those of the same tasks that run; `None` if none of them does.
@@ -102,6 +156,7 @@ fn nothing(args: &List) -> &'static str {
         all: args.all,
         columns: args.columns.clone(),
         sort: args.sort.clone(),
+        watch: args.watch,
         ..List::default()
     };
     let selects = *args != shape;

@@ -23,6 +23,7 @@ pub(super) enum What {
     States,
     EndedStates,
     Columns,
+    By,
     Sorts,
     Signals,
     /// The words of a command to run.
@@ -60,6 +61,7 @@ pub(super) fn what(group: &str, word: &str, id: &str) -> Option<What> {
         (_, _, "labels") => What::Labels,
         (_, "prune", "states") => What::EndedStates,
         (_, _, "states") => What::States,
+        (_, "stats", "by") => What::By,
         (_, _, "columns") => What::Columns,
         (_, _, "sort") => What::Sorts,
         (_, _, "signal" | "kill_signal") => What::Signals,
@@ -115,6 +117,10 @@ fn candidates(what: &What, known: &Known, current: &OsStr) -> Vec<CompletionCand
         What::Columns => {
             let words = column::words().into_iter().filter(|word| !word.contains('.'));
             beginning(current, words.map(|word| (word.to_owned(), String::new())))
+        }
+        What::By => {
+            let words = ["name", "queue", "schedule", "label:"];
+            beginning(current, words.into_iter().map(|word| (word.to_owned(), String::new())))
         }
         What::Sorts => sorts(current),
         What::Signals => {

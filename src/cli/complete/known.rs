@@ -72,10 +72,11 @@ impl Known {
         let (key, value) = beginning.split_once('=').map_or((beginning, None), |(key, value)| (key, Some(value)));
         let mut words = Vec::new();
         for (key, value) in reader.labels(key, value, MOST).unwrap_or_default() {
-            words.push(key.clone());
+            if words.last().is_none_or(|last: &String| last.split('=').next() != Some(key.as_str())) {
+                words.push(key.clone());
+            }
             words.extend((!value.is_empty()).then(|| format!("{key}={value}")));
         }
-        words.dedup();
         words
     }
 

@@ -35,6 +35,10 @@ fn every_task_queue_and_schedule_that_can_be_typed_is_completed() {
     let known = Known::default();
     // What is typed freely, or is a file, of which the shells know more.
     let free = [
+        "done",
+        "total",
+        "watch",
+        "message",
         "at",
         "attempt",
         "clean_env",

@@ -10,10 +10,12 @@ pub mod daemon;
 pub mod doctor;
 pub mod event;
 pub mod progress;
+pub mod ps;
 pub mod queue;
 pub mod resource;
 pub mod schedule;
 pub mod sheet;
+pub mod stats;
 pub mod status;
 pub mod table;
 pub mod task;
@@ -45,6 +47,11 @@ pub fn state_style(state: State) -> Style {
         State::Running | State::Starting | State::Paused => AnsiColor::Cyan.on_default(),
         State::Scheduled | State::Blocked | State::Held | State::Queued | State::Retrying => Style::new(),
     }
+}
+
+/// Returns text that steers no terminal.
+pub fn harmless(text: &str) -> String {
+    crate::domain::text::neutralize(text).into_owned()
 }
 
 /// The style of headings.

@@ -84,6 +84,8 @@ pub fn time_taken(task: &Task, now: Timestamp) -> Option<String> {
 pub fn ended(task: &Task) -> String {
     let mut facts = Vec::new();
     match (&task.reason, task.exit) {
+        // Where it says no more than the state does.
+        (Some(reason), _) if reason == task.state.as_str() => {}
         (Some(reason), _) => facts.push(neutralize(reason).into_owned()),
         (None, Some(ExitStatus::Code(0)) | None) => {}
         (None, Some(exit)) => facts.push(exit_in_words(exit)),

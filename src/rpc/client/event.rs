@@ -84,6 +84,17 @@ impl Events {
         None
     }
 
+    /// Waits until the daemon has said where it begins: whatever happens from then on is told.
+    pub async fn begin(&mut self) -> Result<(), Error> {
+        while self.cursor.is_none() {
+            match self.step().await? {
+                Some(message) => drop(self.take(message)?),
+                None => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
     async fn step(&mut self) -> Result<Option<proto::ReadEventsResponse>, Error> {
         let deadline = self.client.options.deadline;
         let stream = match &mut self.stream {

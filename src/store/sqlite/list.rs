@@ -140,7 +140,12 @@ pub(super) fn leads(filter: &TaskFilter) -> Vec<Lead> {
         sql: "SELECT id FROM task INDEXED BY task_schedule WHERE schedule IS NOT NULL AND schedule = ?",
         values: vec![Value::Text(schedule.clone())],
     });
-    filter.labels.iter().map(label).chain(name).chain(schedule).collect()
+    // What ended last is else looked for among what ended in all queues.
+    let queue = filter.queue.as_ref().filter(|_| filter.recent.is_some()).map(|queue| Lead {
+        sql: "SELECT id FROM task INDEXED BY task_listed WHERE queue = (SELECT id FROM queue WHERE name = ?)",
+        values: vec![Value::Text(queue.clone())],
+    });
+    filter.labels.iter().map(label).chain(name).chain(schedule).chain(queue).collect()
 }
 
 /// One walk over one index. It returns one id more than wanted, so that a cut is noticed.

@@ -52,6 +52,7 @@ mod reserve;
 mod schedule;
 mod schema;
 mod sort;
+mod stats;
 mod step;
 #[cfg(test)]
 mod tests;

@@ -11,11 +11,13 @@ use crate::domain::change::Change;
 use crate::domain::id::{Seq, TaskId};
 use crate::domain::queue::Queue;
 use crate::domain::schedule::Schedule;
+use crate::domain::stats::{By, Groups};
 use crate::domain::task::Task;
+use crate::domain::time::Timestamp;
 use crate::store::Error;
 use crate::store::sqlite::code::Columns;
 use crate::store::sqlite::guard::{self, Found};
-use crate::store::sqlite::{check, fault, known, list, pool, read, schedule, schema};
+use crate::store::sqlite::{check, fault, known, list, pool, read, schedule, schema, stats};
 use crate::store::task::{Counts, Holdings, TaskFilter, TaskPage};
 
 /// Opens the database at `path` for reading; `None` if there is none. Nothing is made or changed, whether a daemon is
@@ -90,6 +92,11 @@ impl Reader {
     /// Returns how many there are of each.
     pub fn counts(&mut self) -> Result<Counts, Error> {
         self.read(read::counts)
+    }
+
+    /// Returns how what ended since then went, the `most` largest groups. Goes through all of it.
+    pub fn stats(&mut self, by: &By, since: Timestamp, most: usize) -> Result<Groups, Error> {
+        self.read(|db| stats::groups(db, by, since, most))
     }
 
     /// Returns names of tasks that begin so, in their order, at most `limit`.

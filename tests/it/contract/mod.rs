@@ -30,6 +30,7 @@ mod hook;
 mod input;
 mod json;
 mod limit;
+mod look;
 mod older;
 mod operate;
 mod place;
