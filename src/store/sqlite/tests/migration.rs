@@ -89,6 +89,7 @@ const TWO_MORE: schema::Migrations = &[
     schema::MIGRATIONS[6],
     schema::MIGRATIONS[7],
     schema::MIGRATIONS[8],
+    schema::MIGRATIONS[9],
     "ALTER TABLE task ADD COLUMN note TEXT; UPDATE task SET note = 'old';",
     "CREATE TABLE extra (id INTEGER PRIMARY KEY) STRICT; INSERT INTO extra SELECT id FROM task;",
 ];
@@ -109,14 +110,14 @@ async fn an_older_database_is_copied_and_then_migrated() {
         let extra: u32 = db.query_row("SELECT count(*) FROM extra", [], |row| row.get(0)).unwrap();
         (version, notes, extra)
     });
-    assert_eq!(migrated.await, (11, 8, 8));
+    assert_eq!(migrated.await, (12, 8, 8));
     let kept = dump(&*opened.store).await;
     opened.store.close().await.unwrap();
 
     let again = open_with(&place.db(), NOW, TWO_MORE, |_| {}).unwrap();
     assert_eq!(again.backup, None, "once");
     again.store.close().await.unwrap();
-    assert!(matches!(open(&place.db(), NOW), Err(Error::Newer { found: 11, known: 9, .. })));
+    assert!(matches!(open(&place.db(), NOW), Err(Error::Newer { found: 12, known: 10, .. })));
     assert!(matches!(open_reader(&place.db()), Err(Error::Newer { .. })));
 
     let before = open(&backup, NOW).unwrap();
