@@ -21,7 +21,7 @@ use apex::domain::time::{Moment, Timestamp};
 use apex::link::codec::{Reader, encode};
 use apex::link::{Fact, Order, Spawn};
 use apex::store::sqlite::{Sqlite, open};
-use apex::store::task::{Add, Claim, Finish};
+use apex::store::task::{Add, Claim, Finish, Terms};
 use apex::store::{Store as _, TaskStore as _};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use tokio::runtime::Runtime;
@@ -159,7 +159,8 @@ impl World {
     fn claim(&self, count: u64) -> Vec<AssignmentId> {
         let assignments = (0..count).map(|_| assignment()).collect();
         let (owner, boot) = (GuardianId(Uuid::from_u128(1)), BootId(Uuid::from_u128(2)));
-        let claim = Claim { owner, boot, assignments, after: Vec::new(), shut: Vec::new(), now: NOW, lease_until: NOW };
+        let (after, shut, terms) = (Vec::new(), Vec::new(), Terms::default());
+        let claim = Claim { owner, boot, assignments, after, shut, now: NOW, lease_until: NOW, terms };
         let claimed = self.runtime.block_on(self.store.claim(claim)).expect("claimed");
         claimed.into_iter().map(|claimed| claimed.attempt.assignment).collect()
     }

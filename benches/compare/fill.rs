@@ -16,7 +16,7 @@ use apex::domain::task::{Environment, NewTask, TaskSpec};
 use apex::domain::time::Timestamp;
 use apex::rpc::client::{Client, Options};
 use apex::store::sqlite::{Sqlite, open};
-use apex::store::task::{Add, Claim, Finish};
+use apex::store::task::{Add, Claim, Finish, Terms};
 use apex::store::{Store as _, TaskStore as _};
 use sha2::{Digest as _, Sha256};
 use tokio::runtime::{Builder, Runtime};
@@ -145,9 +145,9 @@ fn store(world: &World, ended: usize, queued: usize) -> anyhow::Result<()> {
 async fn end_some(store: &Arc<Sqlite>, most: usize) -> anyhow::Result<usize> {
     let assignments = (0..most).map(|_| AssignmentId(Uuid::now_v7())).collect();
     let (owner, boot) = (GuardianId(Uuid::from_u128(1)), BootId(Uuid::from_u128(2)));
-    let claimed = store
-        .claim(Claim { owner, boot, assignments, after: Vec::new(), shut: Vec::new(), now: now(), lease_until: now() })
-        .await?;
+    let (after, shut, terms) = (Vec::new(), Vec::new(), Terms::default());
+    let claimed =
+        store.claim(Claim { owner, boot, assignments, after, shut, now: now(), lease_until: now(), terms }).await?;
     anyhow::ensure!(!claimed.is_empty(), "nothing was claimed");
     in_groups(claimed.len(), |index| {
         let (id, assignment) = (claimed[index].task.id.get(), claimed[index].attempt.assignment);

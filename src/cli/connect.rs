@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use crate::cli::command::lock::{self, Guardian};
 use crate::cli::error::Failure;
 use crate::cli::migration;
@@ -62,7 +64,8 @@ fn reviving(connection: Connection, session: &Session, project: &Project) -> Con
 /// Errors: the socket belongs to somebody else, cannot be used, or nobody takes the connection.
 pub async fn if_running(session: &Session, project: &Project) -> Result<Result<Connection, client::Error>, Failure> {
     let socket = short_socket(project)?;
-    match Client::connect(socket.path(), session.options()).await {
+    let options = Options { waiter: waiter(project), ..session.options() };
+    match Client::connect(socket.path(), options).await {
         Ok(client) => {
             session.asks(&client);
             Ok(Ok(Connection { client, _socket: socket }))
@@ -70,6 +73,14 @@ pub async fn if_running(session: &Session, project: &Project) -> Result<Result<C
         Err(error @ client::Error::NotRunning { .. }) => Ok(Err(error)),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Returns the attempt inside which this process runs, if that is one of the same project: while it waits for a task, that
+/// attempt lends what it holds.
+fn waiter(project: &Project) -> Option<Uuid> {
+    let attempt = std::env::var("APEX_ASSIGNMENT_ID").ok()?.parse().ok()?;
+    let root = std::env::var_os("APEX_PROJECT_PATH")?;
+    is_inside(project, Path::new(&root)).then_some(attempt)
 }
 
 /// Connects to the daemon with a patience of one's own; that it is not running is an error like any other.

@@ -5,13 +5,14 @@
 //! (what went wrong, and the exit code). Programs get [`crate::view`] instead of `render`.
 //!
 //! Deliberately absent: decisions about tasks, which are the daemon's, and threads, but for the one that reads
-//! a file of tasks while they are sent.
+//! a file of tasks while they are sent, and the one that looks for what can be typed next ([`complete`]) while a shell waits.
 
 pub mod apexd;
 pub mod args;
 pub mod bulk;
 pub mod caller;
 pub mod command;
+pub mod complete;
 pub mod condition;
 pub mod connect;
 pub mod doctor;
@@ -48,6 +49,9 @@ use crate::exit::Exit;
 /// process that the guardian started for it.
 pub fn main(raw: Vec<OsString>, serve: apexd::Serve) -> i32 {
     if let Some(code) = apexd::dispatch(&raw, serve) {
+        return code;
+    }
+    if let Some(code) = complete::dispatch(&raw) {
         return code;
     }
     let typed = match args::parse(&as_apex(raw.clone())) {

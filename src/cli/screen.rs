@@ -72,10 +72,17 @@ impl Screen {
         }
         if screen.alternate_screen() {
             text.push_str("\x1b[?1049l");
-        } else if screen.cursor_position().1 > 0 {
-            text.push_str("\r\n");
-        } else {
-            text.push('\r');
+            return text.into_bytes();
+        }
+        // What is told next comes below all that is there.
+        let (_, columns) = screen.size();
+        let last =
+            screen.rows(0, columns).enumerate().filter(|(_, row)| !row.trim().is_empty()).map(|(at, _)| at).last();
+        let (row, column) = screen.cursor_position();
+        match last {
+            Some(last) if last > usize::from(row) => text.push_str(&format!("\x1b[{};1H\r\n", last + 1)),
+            _ if column > 0 => text.push_str("\r\n"),
+            _ => text.push('\r'),
         }
         text.into_bytes()
     }
@@ -126,6 +133,7 @@ mod tests {
         assert_eq!(after.mouse_protocol_mode(), MouseProtocolMode::None);
         assert_eq!(screen(b"plain\r\n").reset(), b"\x1b[m\r");
         assert_eq!(screen(b"half a line").reset(), b"\x1b[m\r\n");
+        assert_eq!(screen(b"1\r\n2\r\n3\x1b[H").reset(), b"\x1b[m\x1b[3;1H\r\n", "it comes below what is there");
     }
 
     #[test]

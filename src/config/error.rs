@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use crate::domain::error::ErrorKind;
 use crate::domain::hook::InvalidHook;
 use crate::domain::queue::InvalidQueueName;
+use crate::domain::resource::InvalidResource;
 use crate::domain::window::InvalidWindow;
 use crate::units;
 
@@ -63,6 +64,31 @@ pub enum Fault {
     /// No queue can be named so.
     #[error(transparent)]
     Queue(InvalidQueueName),
+    /// No resource can be named so.
+    #[error(transparent)]
+    Resource(InvalidResource),
+    /// Something is there twice.
+    #[error("`{0}` is there twice")]
+    Twice(String),
+    /// No variable can be named so, or it is one of apex's own.
+    #[error(
+        "`{0}` cannot be the name of a variable; it needs letters, digits and `_`, and not `APEX_` at its beginning"
+    )]
+    Variable(String),
+    /// There is no such resource.
+    #[error("there is no resource `{name}`; say how much there is with `[resources] {name} = …`")]
+    NoResource {
+        /// What it would be.
+        name: String,
+    },
+    /// It is told by the same variable as another one.
+    #[error("resource `{other}` is told by variable `{variable}` already")]
+    SameVariable {
+        /// The other one.
+        other: String,
+        /// The variable.
+        variable: String,
+    },
     /// It makes no window, or not one beside the others.
     #[error(transparent)]
     Window(InvalidWindow),

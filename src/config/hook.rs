@@ -175,6 +175,8 @@ pub(super) fn settings(hook: &Hook) -> Vec<Setting> {
         ("timeout", Some(Value::Text(format_duration(hook.timeout)))),
     ];
     let section = vec![HOOKS.to_owned(), hook.name.clone()];
-    let setting = |(name, value): (_, Option<_>)| Some(Setting { section: section.clone(), name, value: value? });
+    let setting = |(name, value): (_, Option<_>)| {
+        Some(Setting { section: section.clone(), name: str::to_owned(name), value: value? })
+    };
     said.into_iter().filter_map(setting).collect()
 }

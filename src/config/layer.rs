@@ -12,6 +12,7 @@ use crate::config::origin::Origins;
 use crate::config::schema::{self, Key};
 use crate::config::value::Given;
 use crate::config::{Config, Overrides, hook, window};
+use crate::domain::resource::variable;
 
 /// Short names of variables that people set by hand.
 const SHORT: [(&str, &str, &str); 3] = [
@@ -51,7 +52,7 @@ fn sets_nothing(text: &str) -> bool {
         name.is_some_and(|name| {
             let is_new = !sections.contains(&name);
             sections.push(name);
-            is_new && schema::KEYS.iter().any(|key| key.section == name)
+            is_new && (name == schema::RESOURCES || schema::KEYS.iter().any(|key| key.section == name))
         })
     })
 }
@@ -96,12 +97,59 @@ fn apply_text(layered: &mut Layered, path: &Path, text: &str) -> Result<(), Erro
             }
             continue;
         }
+        if name == schema::RESOURCES {
+            apply_resources(layered, table, &place)?;
+            continue;
+        }
         for (key, value) in in_order(table) {
             let key_name = key.get_ref().as_ref();
             let Some(known) = find(name, key_name) else {
                 return Err(unknown_key(place(key.span().start), name, key_name, &keys_of(name)));
             };
             set(layered, known, &read(value.get_ref()), place(value.span().start))?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes over what there is of each resource, and by which variables tasks are told of it.
+fn apply_resources(layered: &mut Layered, table: &DeTable<'_>, place: &impl Fn(usize) -> Place) -> Result<(), Error> {
+    for (name, value) in in_order(table) {
+        let (name, at) = (name.get_ref().as_ref(), place(value.span().start));
+        let full = format!("{}.{name}", schema::RESOURCES);
+        if name != schema::VARIABLES {
+            let set = |config: &mut _, value: &_| schema::set_resource(config, name, value);
+            take(layered, full, at, &read(value.get_ref()), set)?;
+            continue;
+        }
+        for (resource, value) in in_order(as_table(value, &full, place)?) {
+            let resource = resource.get_ref().as_ref();
+            let set = |config: &mut _, value: &_| schema::set_variables(config, resource, value);
+            let key = format!("{full}.{resource}");
+            take(layered, key, place(value.span().start), &read(value.get_ref()), set)?;
+        }
+    }
+    Ok(())
+}
+
+/// Checks what can be wrong only about resources together, whichever files they stand in: each variable is of one resource,
+/// and there is a resource for it.
+pub(super) fn check_resources(layered: &Layered) -> Result<(), Error> {
+    let Config { resources, resource_variables, .. } = &layered.config;
+    let mut seen: BTreeMap<String, &String> = BTreeMap::new();
+    let own = resources.keys().map(|name| (name, variable(name), format!("{}.{name}", schema::RESOURCES)));
+    let further = resource_variables.iter().flat_map(|(name, variables)| {
+        let key = format!("{}.{}.{name}", schema::RESOURCES, schema::VARIABLES);
+        variables.iter().map(move |variable| (name, variable.clone(), key.clone()))
+    });
+    for (name, variable, key) in own.chain(further) {
+        let fault = match seen.insert(variable.clone(), name) {
+            _ if !resources.contains_key(name) => Fault::NoResource { name: name.clone() },
+            Some(other) => Fault::SameVariable { other: other.clone(), variable },
+            None => continue,
+        };
+        if let Some(place) = layered.origins.of(&key).cloned() {
+            return Err(Error::Value { place, key, fault: Box::new(fault) });
         }
     }
     Ok(())
@@ -148,9 +196,8 @@ pub(super) fn apply_variables(layered: &mut Layered, variables: &BTreeMap<String
             let rest = name.strip_prefix(&format!("APEX_{}_", section.to_ascii_uppercase()))?;
             (name != "APEX_TASK_ID").then_some((*section, rest))
         });
-        if let Some((section, rest)) =
-            section.filter(|(section, _)| ![schema::QUEUES, schema::WINDOWS, schema::HOOKS].contains(section))
-        {
+        let fixed = |section: &str| ![schema::QUEUES, schema::WINDOWS, schema::HOOKS, schema::RESOURCES].contains(&section);
+        if let Some((section, rest)) = section.filter(|(section, _)| fixed(section)) {
             return Err(unknown_key(
                 Place::Variable(name.clone()),
                 section,
@@ -242,7 +289,13 @@ pub(super) fn read(value: &DeValue<'_>) -> Given {
             .map_or(Given::Other("a number that is too large"), Given::Number),
         DeValue::Array(items) => {
             let texts = items.iter().map(|item| item.get_ref().as_str().map(str::to_owned));
-            texts.collect::<Option<Vec<_>>>().map_or(Given::Other("a list of other things than strings"), Given::List)
+            let numbers = items.iter().map(|item| match read(item.get_ref()) {
+                Given::Number(number) => Some(number),
+                _ => None,
+            });
+            let texts = texts.collect::<Option<Vec<_>>>().map(Given::List);
+            let either = texts.or_else(|| numbers.collect::<Option<Vec<_>>>().map(Given::Numbers));
+            either.unwrap_or(Given::Other("a list of other things than strings"))
         }
         other => Given::Other(named(other)),
     }

@@ -29,6 +29,7 @@ pub use setting::Setting;
 pub use value::Value;
 
 use crate::domain::hook::Hook;
+use crate::domain::resource::{Capacity, Pool, Pools};
 use crate::domain::window::{Window, Windows};
 
 /// What `apex init` writes into a project's `config.toml`: every key with its default, commented out.
@@ -51,6 +52,10 @@ pub struct Config {
     pub env: Env,
     /// How long things are kept.
     pub retention: Retention,
+    /// What there is of each resource, by name, as far as a file says so.
+    pub resources: BTreeMap<String, Capacity>,
+    /// Further variables by which a task is told what it was granted, by the name of the resource.
+    pub resource_variables: BTreeMap<String, Vec<String>>,
     /// What holds at certain hours, in the order of the files.
     pub windows: Vec<Window>,
     /// What is run when something has happened, in the order of the files.
@@ -77,6 +82,8 @@ pub struct Daemon {
     pub log_level: Level,
     /// How many hooks run at once; at least 1.
     pub max_hooks: u32,
+    /// How long a task waits for a resource before others have to leave it room.
+    pub reserve_after: Duration,
 }
 
 /// Section `[shutdown]`.
@@ -125,10 +132,12 @@ pub struct Retention {
 }
 
 /// Section `[queues.<name>]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Queue {
     /// How many of its tasks run at once; 0 is no limit of its own.
-    pub slots: u32,
+    pub slots: Option<u32>,
+    /// Its share where queues take turns.
+    pub weight: Option<u32>,
 }
 
 /// What becomes of processes that are left in a task's session when its first process has ended.
@@ -185,12 +194,15 @@ impl Default for Config {
                 max_concurrent: 3,
                 log_level: Level::Info,
                 max_hooks: 4,
+                reserve_after: Duration::from_secs(30),
             },
             shutdown: Shutdown { grace: Duration::from_secs(30), kill_grace: Duration::from_secs(5) },
             log: Log { max_size: 10 << 20, keep: 5 },
             task: Task { retries: 0, timeout: None, output_limit: None, leftovers: Leftovers::Kill },
             env: Env { exclude: Vec::new() },
             retention: Retention { keep_for: Duration::from_secs(30 * 24 * 3_600) },
+            resources: BTreeMap::new(),
+            resource_variables: BTreeMap::new(),
             windows: Vec::new(),
             hooks: Vec::new(),
             queues: BTreeMap::new(),
@@ -201,7 +213,23 @@ impl Default for Config {
 impl Config {
     /// Returns the slots of the queues for which a file or a variable says how many; none is there by default.
     pub fn explicit_queues(&self) -> BTreeMap<String, u32> {
-        self.queues.iter().map(|(name, queue)| (name.clone(), queue.slots)).collect()
+        self.queues.iter().filter_map(|(name, queue)| Some((name.clone(), queue.slots?))).collect()
+    }
+
+    /// Returns the weights of the queues for which a file says one.
+    pub fn weights(&self) -> BTreeMap<String, u32> {
+        self.queues.iter().filter_map(|(name, queue)| Some((name.clone(), queue.weight?))).collect()
+    }
+}
+
+impl Config {
+    /// Returns what there is of each resource, and how tasks are told of it.
+    pub fn pools(&self) -> Pools {
+        let pool = |(name, capacity): (&String, &Capacity)| {
+            let variables = self.resource_variables.get(name).cloned().unwrap_or_default();
+            (name.clone(), Pool { capacity: capacity.clone(), variables })
+        };
+        Pools(self.resources.iter().map(pool).collect())
     }
 
     /// Returns what holds at certain hours.
@@ -290,6 +318,7 @@ pub fn resolve_with_origins(layers: &Layers<'_>) -> Result<(Config, Origins), Er
     }
     layer::apply_variables(&mut layered, layers.variables)?;
     layer::apply_overrides(&mut layered, &layers.overrides)?;
+    layer::check_resources(&layered)?;
     Ok((layered.config, layered.origins))
 }
 

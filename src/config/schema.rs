@@ -3,10 +3,13 @@
 
 use std::time::Duration;
 
+use crate::config::Config;
 use crate::config::error::Fault;
-use crate::config::value::{Given, Kind, Value, duration, flag, leftovers, level, number, patterns, size};
-use crate::config::{Config, Queue};
+use crate::config::value::{
+    Given, Kind, Value, capacity, duration, flag, leftovers, level, number, patterns, size, variables,
+};
 use crate::domain::queue::check_queue_name;
+use crate::domain::resource::{Amount, Capacity, InvalidResource, check_resource_name, variable};
 use crate::domain::task::DEFAULT_QUEUE;
 use crate::units;
 
@@ -29,22 +32,26 @@ pub(super) enum Effect {
     Restart,
 }
 
-/// Sections whose keys stand in [`KEYS`], the one that lists windows, and the one that holds a table per queue.
-pub(super) const SECTIONS: [&str; 10] =
-    ["client", "daemon", "shutdown", "log", "task", "env", "retention", WINDOWS, QUEUES, HOOKS];
+/// Sections whose keys stand in [`KEYS`], those that list windows and hooks, the one of the resources, and the one that holds a
+/// table per queue.
+pub(super) const SECTIONS: [&str; 11] =
+    ["client", "daemon", "shutdown", "log", "task", "env", "retention", WINDOWS, HOOKS, RESOURCES, QUEUES];
 pub(super) const QUEUES: &str = "queues";
 /// A list of tables, see [`window`](crate::config::window).
 pub(super) const WINDOWS: &str = "windows";
-/// Another one, see [`hook`](crate::config::hook).
+/// The section whose keys are the names of resources, but for one: the table of their variables.
+pub(super) const RESOURCES: &str = "resources";
+pub(super) const VARIABLES: &str = "env";
+/// A list of tables as well, see [`hook`](crate::config::hook).
 pub(super) const HOOKS: &str = "hooks";
 /// Keys of a queue.
-pub(super) const QUEUE_KEYS: [&str; 1] = ["slots"];
+pub(super) const QUEUE_KEYS: [&str; 2] = ["slots", "weight"];
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// The longest length of time that is taken for any setting: ten years.
 const LONGEST: Duration = Duration::from_secs(3_650 * 24 * 3_600);
 
-pub(super) const KEYS: [Key; 16] = [
+pub(super) const KEYS: [Key; 17] = [
     Key {
         section: "client",
         name: "auto_start",
@@ -86,6 +93,14 @@ pub(super) const KEYS: [Key; 16] = [
         effect: Effect::AtOnce,
         get: |config| Value::Number(config.daemon.max_hooks),
         set: |config, value| number(value, 1, 100).map(|value| config.daemon.max_hooks = value),
+    },
+    Key {
+        section: "daemon",
+        name: "reserve_after",
+        kind: Kind::Text,
+        effect: Effect::AtOnce,
+        get: |config| length(config.daemon.reserve_after),
+        set: |config, value| duration(value, Duration::ZERO, LONGEST).map(|value| config.daemon.reserve_after = value),
     },
     Key {
         section: "shutdown",
@@ -189,14 +204,54 @@ pub(super) const KEYS: [Key; 16] = [
 pub(super) fn set_queue(config: &mut Config, queue: &str, key: &str, value: &Given) -> Result<(), Fault> {
     debug_assert!(QUEUE_KEYS.contains(&key));
     check_queue_name(queue).map_err(Fault::Queue)?;
-    let slots = number(value, 0, 100_000)?;
-    config.queues.insert(queue.to_owned(), Queue { slots });
+    let number = if key == "weight" { number(value, 1, 1_000)? } else { number(value, 0, 100_000)? };
+    let queue = config.queues.entry(queue.to_owned()).or_default();
+    if key == "weight" {
+        queue.weight = Some(number)
+    } else {
+        queue.slots = Some(number)
+    }
     Ok(())
+}
+
+/// Says how much there is of a resource.
+pub(super) fn set_resource(config: &mut Config, name: &str, value: &Given) -> Result<(), Fault> {
+    check_resource_name(name).map_err(Fault::Resource)?;
+    let variable = variable(name);
+    if is_setting(&variable) {
+        return Err(Fault::Resource(InvalidResource::Taken { name: name.to_owned(), variable }));
+    }
+    config.resources.insert(name.to_owned(), capacity(value)?);
+    Ok(())
+}
+
+/// Returns whether a variable is, or looks like, a setting: apex inside a task would take it for one.
+fn is_setting(name: &str) -> bool {
+    let sections = SECTIONS.iter().filter(|section| **section != QUEUES && **section != RESOURCES);
+    let mut sections = sections.map(|section| format!("APEX_{}_", section.to_ascii_uppercase()));
+    ["APEX_POLL_INTERVAL", "APEX_MAX_CONCURRENT", "APEX_LOG_LEVEL", "APEX_QUEUES_DEFAULT_SLOTS"].contains(&name)
+        || sections.any(|section| name.starts_with(&section))
+}
+
+/// Names further variables by which a task is told what it was granted of a resource.
+pub(super) fn set_variables(config: &mut Config, name: &str, value: &Given) -> Result<(), Fault> {
+    check_resource_name(name).map_err(Fault::Resource)?;
+    config.resource_variables.insert(name.to_owned(), variables(value)?);
+    Ok(())
+}
+
+/// Returns a resource as a file has it.
+pub(super) fn resource(capacity: &Capacity) -> Value {
+    match capacity {
+        Capacity::Amount(Amount::Count(count)) => Value::Number(u32::try_from(*count).unwrap_or(u32::MAX)),
+        Capacity::Amount(size @ Amount::Bytes(_)) => Value::Text(size.to_string()),
+        Capacity::Indices(indices) => Value::Numbers(indices.iter().copied().collect()),
+    }
 }
 
 /// Returns the slots of a queue; those of one that was not named are without limit.
 pub(super) fn slots(config: &Config, queue: &str) -> Value {
-    Value::Number(config.queues.get(queue).map_or(0, |queue| queue.slots))
+    Value::Number(config.queues.get(queue).and_then(|queue| queue.slots).unwrap_or(0))
 }
 
 fn length(duration: Duration) -> Value {

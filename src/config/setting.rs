@@ -14,7 +14,7 @@ pub struct Setting {
     /// The section, part by part: `["daemon"]`, `["queues", "gpu"]`.
     pub section: Vec<String>,
     /// The key in it.
-    pub name: &'static str,
+    pub name: String,
     /// What it is.
     pub value: Value,
 }
@@ -36,20 +36,34 @@ impl Setting {
 }
 
 impl Config {
-    /// Returns every setting in the order of the template, then those of the windows and of the hooks, and then the further queues by name.
+    /// Returns every setting in the order of the template, then those of the windows, the hooks and the resources, and then the further
+    /// queues by name.
     pub fn settings(&self) -> Vec<Setting> {
         let keys = schema::KEYS.iter().map(|key| Setting {
             section: key.section.split('.').map(str::to_owned).collect(),
-            name: key.name,
+            name: key.name.to_owned(),
             value: (key.get)(self),
         });
-        let further = self.queues.keys().filter(|name| *name != DEFAULT_QUEUE).map(|name| Setting {
-            section: vec![schema::QUEUES.to_owned(), name.clone()],
-            name: schema::QUEUE_KEYS[0],
-            value: schema::slots(self, name),
+        let setting = |section: &[&str], name: &str, value| Setting {
+            section: section.iter().map(|part| (*part).to_owned()).collect(),
+            name: name.to_owned(),
+            value,
+        };
+        let resources = self
+            .resources
+            .iter()
+            .map(move |(name, capacity)| setting(&[schema::RESOURCES], name, schema::resource(capacity)));
+        let variables = self.resource_variables.iter().map(move |(name, variables)| {
+            setting(&[schema::RESOURCES, schema::VARIABLES], name, Value::List(variables.clone()))
         });
-        let lists = self.windows.iter().flat_map(window::settings).chain(self.hooks.iter().flat_map(hook::settings));
-        keys.chain(lists).chain(further).collect()
+        let further = self.queues.iter().flat_map(move |(name, queue)| {
+            let slots = queue.slots.filter(|_| name != DEFAULT_QUEUE).map(Value::Number);
+            let both = schema::QUEUE_KEYS.into_iter().zip([slots, queue.weight.map(Value::Number)]);
+            both.filter_map(move |(key, value)| Some(setting(&[schema::QUEUES, name], key, value?)))
+        });
+        let windows = self.windows.iter().flat_map(window::settings);
+        let hooks = self.hooks.iter().flat_map(hook::settings);
+        keys.chain(windows).chain(hooks).chain(resources).chain(variables).chain(further).collect()
     }
 
     /// Returns the settings as a file that says the same: every key, with a comment that tells where its value comes
@@ -64,7 +78,7 @@ impl Config {
                 // What tells one of a list from the others is a key of its own there.
                 path @ [list, name] if list == schema::WINDOWS || list == schema::HOOKS => {
                     let (section_of, value) = (path.to_vec(), Value::Text(name.clone()));
-                    section.insert(0, Setting { section: section_of, name: "name", value });
+                    section.insert(0, Setting { section: section_of, name: "name".to_owned(), value });
                     format!("[[{list}]]")
                 }
                 _ => format!("[{}]", section[0].heading()),

@@ -1,5 +1,6 @@
 use super::*;
 use crate::domain::hook::{Deed, HookEvent};
+use crate::domain::resource::Amount;
 
 mod setting;
 mod window;
@@ -86,6 +87,7 @@ poll_interval = "250ms"
 max_concurrent = 8
 log_level = "debug"
 max_hooks = 2
+reserve_after = "1m"
 [shutdown]
 grace = "0s"
 kill_grace = "1s"
@@ -101,10 +103,18 @@ leftovers = "leave"
 exclude = ["*_TOKEN"]
 [retention]
 keep_for = "1d"
+[resources]
+gpu = [0, 3]
+mem = "24GiB"
+licence = 1
+[resources.env]
+gpu = "CUDA_VISIBLE_DEVICES"
+mem = ["MEM", "RAM"]
 [queues.default]
 slots = 1
 [queues.gpu]
 slots = 2
+weight = 3
 "#;
 
 #[test]
@@ -117,6 +127,7 @@ fn every_key_is_taken() {
             max_concurrent: 8,
             log_level: Level::Debug,
             max_hooks: 2,
+            reserve_after: Duration::from_secs(60),
         },
         shutdown: Shutdown { grace: Duration::ZERO, kill_grace: Duration::from_secs(1) },
         log: Log { max_size: 2048, keep: 1 },
@@ -130,7 +141,22 @@ fn every_key_is_taken() {
         retention: Retention { keep_for: Duration::from_secs(86_400) },
         windows: Vec::new(),
         hooks: Vec::new(),
-        queues: [("default".to_owned(), Queue { slots: 1 }), ("gpu".to_owned(), Queue { slots: 2 })].into(),
+        resources: [
+            ("gpu".to_owned(), Capacity::Indices([0, 3].into())),
+            ("mem".to_owned(), Capacity::Amount(Amount::Bytes(24 << 30))),
+            ("licence".to_owned(), Capacity::Amount(Amount::Count(1))),
+        ]
+        .into(),
+        resource_variables: [
+            ("gpu".to_owned(), vec!["CUDA_VISIBLE_DEVICES".to_owned()]),
+            ("mem".to_owned(), vec!["MEM".to_owned(), "RAM".to_owned()]),
+        ]
+        .into(),
+        queues: [
+            ("default".to_owned(), Queue { slots: Some(1), weight: None }),
+            ("gpu".to_owned(), Queue { slots: Some(2), weight: Some(3) }),
+        ]
+        .into(),
     };
     assert_eq!(config.unwrap(), expected);
 }
@@ -175,7 +201,7 @@ fn variables_have_a_long_name_and_some_a_short_one() {
     assert!(!config.client.auto_start);
     assert_eq!(config.task.retries, 4);
     assert_eq!(config.env.exclude, ["A_*", "B"]);
-    assert_eq!(config.queues["default"].slots, 9);
+    assert_eq!(config.queues["default"].slots, Some(9));
     assert_eq!(config.log.keep, Config::default().log.keep);
 }
 
@@ -375,4 +401,33 @@ fn a_hook_of_the_project_takes_the_place_of_the_users_as_a_whole() {
         "{shown}"
     );
     assert_eq!(changed(&config, &of_project(&shown).unwrap()), [], "{shown}");
+}
+
+#[test]
+fn what_is_wrong_with_a_resource_is_named() {
+    for (text, what) in [
+        ("gpu = -1", "`-1` is not between 0 and"),
+        ("gpu = 1.5", "expected a number such as `2`"),
+        ("gpu = true", "found a boolean"),
+        ("gpu = [0, 0]", "`0` is there twice"),
+        ("gpu = [-1]", "`-1` is not between 0"),
+        ("gpu = [\"a\"]", "a list such as `[0, 1]`"),
+        ("mem = \"24\"", "a size with a unit such as `\"24GiB\"`"),
+        ("mem = \"24 lightyears\"", "is not a size"),
+        ("\"g pu\" = 1", "resource name `g pu` needs"),
+        ("slot = 1", "no resource can be named `slot`: `APEX_SLOT` means"),
+        ("log_level = 1", "`APEX_LOG_LEVEL` means"),
+        ("daemon-x = 1", "`APEX_DAEMON_X` means"),
+        ("env = 2", "expected a section"),
+        ("[resources.env]\ngpu = \"X\"", "there is no resource `gpu`"),
+        ("gpu = 1\n[resources.env]\ngpu = \"APEX_X\"", "`APEX_X` cannot be the name of a variable"),
+        ("gpu = 1\n[resources.env]\ngpu = \"A=B\"", "`A=B` cannot be"),
+        ("gpu = 1\n[resources.env]\ngpu = 1", "expected the name of a variable"),
+        ("a-b = 1\na_b = 1", "is told by variable `APEX_A_B` already"),
+        ("a = 1\nb = 1\n[resources.env]\na = \"X\"\nb = \"X\"", "resource `a` is told by variable `X` already"),
+    ] {
+        let found = message(&format!("[resources]\n{text}\n"));
+        assert!(found.contains(what) && found.starts_with("`/p/.apex/config.toml`, line "), "{text}: {found}");
+    }
+    assert_eq!(of_project("[resources]\nx = 0\ngpu = []\n").unwrap().pools().total("gpu"), 0);
 }

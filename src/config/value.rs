@@ -1,11 +1,13 @@
 //! Values: how they are given, how they are checked, and how they are written down again.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::config::error::Fault;
 use crate::config::{Leftovers, Level};
+use crate::domain::resource::{Amount, Capacity};
 use crate::domain::text::neutralize;
 use crate::units;
 
@@ -20,6 +22,8 @@ pub enum Value {
     Flag(bool),
     /// Strings.
     List(Vec<String>),
+    /// Whole numbers.
+    Numbers(Vec<u32>),
 }
 
 impl Value {
@@ -38,6 +42,10 @@ impl fmt::Display for Value {
             Self::Text(text) => f.write_str(text),
             Self::Number(number) => number.fmt(f),
             Self::Flag(flag) => flag.fmt(f),
+            Self::Numbers(numbers) => {
+                let numbers: Vec<String> = numbers.iter().map(u32::to_string).collect();
+                write!(f, "[{}]", numbers.join(", "))
+            }
             Self::List(texts) => {
                 f.write_char('[')?;
                 for (index, text) in texts.iter().enumerate() {
@@ -64,6 +72,7 @@ pub(super) enum Given {
     Number(i64),
     Flag(bool),
     List(Vec<String>),
+    Numbers(Vec<i64>),
     /// Of a type that no key takes, by its name; a number too large for `Number` is one.
     Other(&'static str),
 }
@@ -75,6 +84,7 @@ impl Given {
             Self::Number(_) => "a number",
             Self::Flag(_) => "a boolean",
             Self::List(_) => "a list",
+            Self::Numbers(_) => "a list of numbers",
             Self::Other(what) => what,
         }
     }
@@ -116,6 +126,7 @@ impl From<Value> for Given {
             Value::Number(number) => Self::Number(i64::from(number)),
             Value::Flag(flag) => Self::Flag(flag),
             Value::List(texts) => Self::List(texts),
+            Value::Numbers(numbers) => Self::Numbers(numbers.into_iter().map(i64::from).collect()),
         }
     }
 }
@@ -167,6 +178,51 @@ pub(super) fn size(value: &Given, least: u64, greatest: u64) -> Result<u64, Faul
         Given::Number(number) => Err(Fault::Unit(units::Error::SizeWithoutUnit(number.to_string()))),
         other => mismatch("a size such as `\"10MiB\"`", other),
     }
+}
+
+/// The most pieces of a resource, and the highest number of one.
+const PIECES_MAX: u32 = 1_000_000;
+
+/// Reads how much there is of a resource: a number, a size, or the numbers of its pieces.
+pub(super) fn capacity(value: &Given) -> Result<Capacity, Fault> {
+    match value {
+        Given::Text(text) if !text.trim().is_empty() && text.trim().bytes().all(|byte| byte.is_ascii_digit()) => {
+            mismatch("a number without quotation marks, or a size with a unit such as `\"24GiB\"`", value)
+        }
+        Given::Text(_) => size(value, 0, 1 << 60).map(|bytes| Capacity::Amount(Amount::Bytes(bytes))),
+        Given::Number(_) => number(value, 0, u32::MAX).map(|count| Capacity::Amount(Amount::Count(u64::from(count)))),
+        Given::Numbers(numbers) => {
+            let mut pieces = BTreeSet::new();
+            for piece in numbers {
+                let piece = number(&Given::Number(*piece), 0, PIECES_MAX)?;
+                if !pieces.insert(piece) {
+                    return Err(Fault::Twice(piece.to_string()));
+                }
+            }
+            Ok(Capacity::Indices(pieces))
+        }
+        // Written `[]`.
+        Given::List(texts) if texts.is_empty() => Ok(Capacity::Indices(BTreeSet::new())),
+        other => mismatch("a number such as `2`, a size such as `\"24GiB\"`, or a list such as `[0, 1]`", other),
+    }
+}
+
+/// Reads the names of variables: one, or several.
+pub(super) fn variables(value: &Given) -> Result<Vec<String>, Fault> {
+    let names = match value {
+        Given::Text(name) => std::slice::from_ref(name),
+        Given::List(names) => names.as_slice(),
+        other => {
+            return mismatch("the name of a variable such as `\"CUDA_VISIBLE_DEVICES\"`, or a list of them", other);
+        }
+    };
+    for name in names {
+        let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        if !is_name || name.starts_with(|c: char| c.is_ascii_digit()) || name.starts_with("APEX_") {
+            return Err(Fault::Variable(name.clone()));
+        }
+    }
+    Ok(names.to_vec())
 }
 
 fn range(value: String, least: String, greatest: String) -> Fault {

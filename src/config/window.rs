@@ -175,6 +175,8 @@ pub(super) fn settings(window: &Window) -> Vec<Setting> {
         ("pause", pause),
     ];
     let section = vec![WINDOWS.to_owned(), window.name.clone()];
-    let setting = |(name, value): (_, Option<_>)| Some(Setting { section: section.clone(), name, value: value? });
+    let setting = |(name, value): (_, Option<_>)| {
+        Some(Setting { section: section.clone(), name: str::to_owned(name), value: value? })
+    };
     said.into_iter().filter_map(setting).collect()
 }

@@ -336,6 +336,8 @@ async fn run(
     // Before anything is claimed.
     let configured = store.configure_queues(config.explicit_queues(), wall_now()).await;
     configured.context("cannot set the queues up").map_err(Failure::passing)?;
+    let weighed = store.configure_weights(config.weights(), wall_now()).await;
+    weighed.context("cannot set the queues up").map_err(Failure::passing)?;
     let setup = Setup {
         store,
         outputs,

@@ -66,7 +66,8 @@ impl Configuration {
         let in_force = self.in_force();
         let changed = config::changed(&in_force, &read);
         let next = config::in_force(&in_force, &read);
-        let reloaded = Reloaded { settings: settings(&next), queues: next.explicit_queues(), changed };
+        let (queues, weights) = (next.explicit_queues(), next.weights());
+        let reloaded = Reloaded { settings: settings(&next), queues, weights, changed };
         *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Some(next);
         Ok(reloaded)
     }
@@ -105,6 +106,8 @@ pub(super) fn settings(config: &Config) -> Settings {
             config::Leftovers::Leave => Leftovers::Leave,
         },
         keep_for: Some(config.retention.keep_for).filter(|keep_for| !keep_for.is_zero()),
+        pools: Arc::new(config.pools()),
+        reserve_after: config.daemon.reserve_after,
         windows: config.windows(),
     }
 }
@@ -122,7 +125,6 @@ fn level(config: &Config) -> telemetry::Level {
 mod tests {
     use std::collections::BTreeMap;
     use std::path::Path;
-    use std::sync::Arc;
 
     use super::*;
     use crate::config::{Layers, Overrides, Text};

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::domain::id::TaskId;
 use crate::domain::query::Counts;
 use crate::domain::queue::Queue;
+use crate::domain::resource::Resources;
 use crate::domain::task::State;
 use crate::domain::time::Timestamp;
 use crate::domain::window::Standing;
@@ -40,11 +42,20 @@ pub struct DaemonStatus {
     pub untrusted: bool,
     /// What the machine lacks, because of which nothing is started at the moment.
     pub held_up: Option<String>,
+    /// How the resources stand.
+    pub resources: Resources,
+    /// Tasks that wait for others, and lend their slot and what they were granted meanwhile.
+    pub lending: Vec<TaskId>,
     /// Which time windows are open.
     pub windows: Standing,
 }
 
 impl DaemonStatus {
+    /// Returns how many slots are used: those that are lent are not.
+    pub fn used(&self) -> u32 {
+        self.active.saturating_sub(u32::try_from(self.lending.len()).unwrap_or(u32::MAX))
+    }
+
     /// Returns how many tasks may run at once now.
     pub fn slots(&self) -> u32 {
         self.windows.max_concurrent(self.max_concurrent)

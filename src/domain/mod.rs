@@ -5,7 +5,7 @@
 //! arguments, and what must be done goes out as values. That is why everything here can be tested in microseconds.
 //!
 //! Reading order: [`task`] (what is asked) → [`attempt`] (one execution) → [`outcome`] (how it ended and what follows)
-//! → [`adoption`] (the same after a crash) → [`drain`].
+//! → [`adoption`] (the same after a crash) → [`drain`]; [`dispatch`] (who is started next) over [`queue`] and [`resource`].
 
 pub mod adoption;
 pub mod attempt;
@@ -14,6 +14,7 @@ pub mod change;
 pub mod condition;
 pub mod daemon;
 pub mod dependency;
+pub mod dispatch;
 pub mod drain;
 pub mod edit;
 pub mod error;
@@ -28,6 +29,7 @@ pub mod progress;
 pub mod prune;
 pub mod query;
 pub mod queue;
+pub mod resource;
 pub mod schedule;
 pub mod selection;
 pub mod setting;

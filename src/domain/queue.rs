@@ -9,6 +9,8 @@ pub struct Queue {
     pub name: String,
     /// How many of its tasks may hold a slot at once; 0 is no limit of its own.
     pub slots: u32,
+    /// Its share where queues take turns; `None` if nobody gave it one, which is that of 1.
+    pub weight: Option<u32>,
     /// Set while nothing of it is started.
     pub pause: Option<QueuePause>,
     /// How many of its tasks hold a slot.

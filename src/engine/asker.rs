@@ -31,6 +31,9 @@ impl Askers {
             Command::Signal { task, signal, reply } => {
                 Event::Signal { task, signal, asker: self.ticket(Asker::Signal(reply)) }
             }
+            Command::Lend { attempt, wait } => Event::Lend { attempt, wait },
+            Command::TakeBack { wait, reply } => Event::TakeBack { wait, asker: self.ticket(Asker::Done(reply)) },
+            Command::WaitIsOver { wait } => Event::WaitIsOver { wait },
             Command::Drain { grace, received } => Event::Drain { grace, received },
             Command::Replace { binary, reply } => Event::Replace { binary, asker: self.ticket(Asker::Done(reply)) },
             Command::Apply { settings, reply } => {

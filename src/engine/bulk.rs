@@ -45,6 +45,7 @@ impl Handle {
     pub fn check_one_of_many(&self, task: &BulkTask, place: u64) -> Result<(), Error> {
         let check = || {
             task.check(place)?;
+            self.refuse_what_never_fits(&task.spec)?;
             if let Stdin::Upload(upload) = task.spec.stdin {
                 self.shared.outputs.check_upload(upload)?;
             }

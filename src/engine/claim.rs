@@ -1,5 +1,6 @@
 //! Taking tasks that are ready, as long as there are free slots.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::{error, info, warn};
@@ -16,7 +17,7 @@ use crate::engine::supervise::{ABOUT_TO_END, CANCELLED, Supervised};
 use crate::engine::timer::Target;
 use crate::engine::wait::LEASE;
 use crate::store;
-use crate::store::task::Claimed;
+use crate::store::task::{Claimed, Terms};
 
 /// Most tasks that are taken at once: more are taken by the next claim, and others get their turn in between.
 const CLAIM_MAX: usize = 256;
@@ -46,16 +47,19 @@ impl Core {
         self.claim_not_before = None;
         self.last_poll_at = Some(now);
         let after: Vec<AssignmentId> = self.recording.iter().copied().collect();
-        let taken = (self.attempts.len() + self.releasing.len()).saturating_sub(after.len());
-        let room = queue::free_slots(self.windows.max_concurrent(self.settings.max_concurrent), taken);
+        let lent = self.lent();
+        let taken = (self.attempts.len() + self.releasing.len()).saturating_sub(after.len() + lent.len());
+        let slots = self.windows.max_concurrent(self.settings.max_concurrent);
+        let room = queue::free_slots(slots, taken);
         if room == 0 {
             return;
         }
         let room = room.min(CLAIM_MAX);
         self.claiming = true;
         let (owner, boot, lease_until) = (self.owner, self.boot, now + LEASE);
-        let shut = self.windows.paused();
-        self.job(Job::Move(Move::Claim { room, after, shut, owner, boot, now, lease_until }));
+        let (shut, pools) = (self.windows.paused(), Arc::clone(&self.settings.pools));
+        let terms = Terms { slots, pools, reserve_after: self.settings.reserve_after, lent };
+        self.job(Job::Move(Move::Claim { room, after, shut, owner, boot, now, lease_until, terms }));
     }
 
     /// Takes in what a claim brought.
@@ -98,6 +102,7 @@ impl Core {
             }
         }
         self.early_stops.clear();
+        self.take_back();
         self.attempts_changed();
     }
 
@@ -108,12 +113,13 @@ impl Core {
         info!("Starting task {}", task.id);
         let machine = Machine::starting(self.policy(&task.spec));
         let (id, number, slot, spec) = (task.id, attempt.number, attempt.slot, task.spec.clone());
+        let granted = attempt.granted.clone();
         self.supervise(Supervised::preparing(task, attempt, machine));
         if self.early_stops.remove(&assignment) {
             self.give_back(assignment, CANCELLED);
             return;
         }
-        self.job(Job::Prepare(Box::new(Preparation { id, number, slot, assignment, spec, env })));
+        self.job(Job::Prepare(Box::new(Preparation { id, number, slot, granted, assignment, spec, env })));
     }
 
     /// Returns how the attempts of a task are ended: as it says itself, or as the settings say.

@@ -18,6 +18,7 @@ use crate::domain::window::Standing;
 use crate::engine::Settings;
 use crate::engine::handle::Pulse;
 use crate::engine::job::{Done, Job, Past};
+use crate::engine::lend::Waits;
 use crate::engine::retain::Retention;
 use crate::engine::run::Ended;
 use crate::engine::supervise::Supervised;
@@ -56,6 +57,12 @@ pub(super) enum Event {
     Drain { grace: Option<Duration>, received: &'static str },
     /// End, so that this binary takes over. Answered when nothing is under way any more.
     Replace { binary: PathBuf, asker: Ticket },
+    /// Somebody waits inside an attempt.
+    Lend { attempt: AssignmentId, wait: u64 },
+    /// A wait is over: answered when the attempt has again what it lent.
+    TakeBack { wait: u64, asker: Ticket },
+    /// Whoever waited has gone away.
+    WaitIsOver { wait: u64 },
     /// Follow these settings from now on.
     Apply { settings: Settings, asker: Ticket },
     /// A job has come to its end.
@@ -145,6 +152,8 @@ pub(super) struct Core {
     pub(super) early_stops: HashSet<AssignmentId>,
     /// Claims that are being given back: they keep their slots until that is stored.
     pub(super) releasing: BTreeSet<AssignmentId>,
+    /// Those who wait inside attempts.
+    pub(super) waits: Waits,
     drain: Drain,
     pub(super) timers: Timers,
     pub(super) claiming: bool,
@@ -185,6 +194,7 @@ impl Core {
             by_task: BTreeMap::new(),
             early_stops: HashSet::new(),
             releasing: BTreeSet::new(),
+            waits: Waits::default(),
             drain: Drain::default(),
             timers: Timers::default(),
             claiming: false,
@@ -258,6 +268,9 @@ impl Core {
                 self.drain_asked(grace, received);
             }
             Event::Replace { binary, asker } => self.replace_asked(binary, asker),
+            Event::Lend { attempt, wait } => self.lend_asked(attempt, wait),
+            Event::TakeBack { wait, asker } => self.take_back_asked(wait, asker),
+            Event::WaitIsOver { wait } => self.wait_is_over(wait),
             Event::Apply { settings, asker } => {
                 self.apply(settings);
                 self.reply(asker, Answer::Done);
@@ -288,7 +301,12 @@ impl Core {
 
     /// Returns how it stands.
     pub(super) fn pulse(&self) -> Pulse {
-        Pulse { active: self.attempts.len(), last_poll_at: self.last_poll_at, held_up: self.held_up.clone() }
+        Pulse {
+            active: self.attempts.len(),
+            last_poll_at: self.last_poll_at,
+            held_up: self.held_up.clone(),
+            lending: self.lending(),
+        }
     }
 
     /// No work is taken any more.

@@ -17,6 +17,9 @@ impl Handle {
         edit.set_env.0.retain(|(name, _)| !(self.is_kept_out)(name));
         edit.spec.check()?;
         edit.set_env.check()?;
+        if edit.spec.needs != edit.base.needs {
+            self.refuse_what_never_fits(&edit.spec)?;
+        }
         let is_other = edit.spec.stdin != edit.base.stdin;
         if is_other && matches!(edit.spec.stdin, Stdin::Upload(_)) {
             return Err(Error::OtherInput(edit.id));

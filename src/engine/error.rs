@@ -11,6 +11,7 @@ use crate::domain::place::NotMoved;
 use crate::domain::progress::{InvalidProgress, NotTold};
 use crate::domain::query::Refused;
 use crate::domain::queue::InvalidQueueName;
+use crate::domain::resource::Unmet;
 use crate::domain::schedule::InvalidSchedule;
 use crate::domain::task::{DEFAULT_QUEUE, InvalidSpec, State, Task};
 use crate::output;
@@ -22,6 +23,9 @@ pub enum Error {
     /// The task makes no sense.
     #[error(transparent)]
     Spec(#[from] InvalidSpec),
+    /// The task needs more of a resource than there is.
+    #[error("{0}")]
+    Unmet(Unmet),
     /// One of many tasks that were to be added together cannot be.
     #[error("line {line}: {source}")]
     Line {
@@ -273,6 +277,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Spec(_)
+            | Self::Unmet(_)
             | Self::Schedule(_)
             | Self::Progress(_)
             | Self::BeforeItself(_)
@@ -326,6 +331,7 @@ impl Error {
         }
         let problem = Problem::new(self.kind(), with_causes(self));
         match self {
+            Self::Unmet(unmet) => problem.with_hint(unmet.hint()).with_id(unmet.name()),
             Self::AlreadyEnded(task) => {
                 problem.with_hint(format!("see how it ended with `apex task show {}`", task.id)).with_id(task.id)
             }

@@ -17,7 +17,8 @@ use crate::domain::daemon::{DaemonStatus, RunTime};
 use crate::domain::error::{ErrorKind, Problem};
 use crate::domain::id::{AssignmentId, Seq, TaskId};
 use crate::domain::query::{Added, Cancelled, PerTask, TaskFilter, TaskPage};
-use crate::domain::task::{Environment, NewTask, State, Stdin, Task};
+use crate::domain::resource::Resources;
+use crate::domain::task::{Environment, NewTask, State, Stdin, Task, TaskSpec};
 use crate::domain::time::Timestamp;
 use crate::engine::core::{Core, Wake};
 use crate::engine::hash::Hashing;
@@ -54,6 +55,12 @@ pub(super) enum Command {
     Drain { grace: Option<Duration>, received: &'static str },
     /// End, so that this binary takes over. It was found to work.
     Replace { binary: PathBuf, reply: oneshot::Sender<()> },
+    /// Somebody waits inside an attempt: what it holds is lent.
+    Lend { attempt: AssignmentId, wait: u64 },
+    /// A wait is over. Answered when the attempt has again what it lent.
+    TakeBack { wait: u64, reply: oneshot::Sender<()> },
+    /// Whoever waited has gone away.
+    WaitIsOver { wait: u64 },
     /// Follow these settings from now on.
     Apply { settings: Settings, reply: oneshot::Sender<()> },
 }
@@ -65,6 +72,8 @@ pub(super) struct Pulse {
     pub(super) last_poll_at: Option<Timestamp>,
     /// What the machine lacked when something was last to be started.
     pub(super) held_up: Option<String>,
+    /// Tasks that lend their slot and their resources.
+    pub(super) lending: Vec<TaskId>,
 }
 
 /// What handles and the loop have in common.
@@ -262,6 +271,7 @@ impl Handle {
         task.env.0.retain(|(name, _)| !(self.is_kept_out)(name));
         task.spec.check()?;
         task.env.check()?;
+        self.refuse_what_never_fits(&task.spec)?;
         if let Stdin::Upload(upload) = task.spec.stdin {
             self.shared.outputs.check_upload(upload)?;
         }
@@ -417,6 +427,8 @@ impl Handle {
             draining: self.is_draining(),
             untrusted: self.is_untrusted().await,
             held_up: pulse.held_up,
+            resources: self.resources().await?,
+            lending: pulse.lending,
             windows: self.shared.settings().windows.at((self.shared.world.now)()),
         })
     }
@@ -469,6 +481,24 @@ impl Handle {
 
     pub(super) fn refuse_if_draining(&self) -> Result<(), Error> {
         if self.is_draining() { Err(Error::Draining) } else { Ok(()) }
+    }
+
+    /// Refuses what could not be started if nothing else ran.
+    pub(super) fn refuse_what_never_fits(&self, spec: &TaskSpec) -> Result<(), Error> {
+        if spec.needs.is_empty() {
+            return Ok(());
+        }
+        self.shared.settings().pools.check(&spec.needs).map_err(Error::Unmet)
+    }
+
+    /// Tells of each resource how much there is, and who has it.
+    async fn resources(&self) -> Result<Resources, Error> {
+        let Settings { pools, reserve_after, .. } = self.shared.settings();
+        if pools.is_empty() {
+            return Ok(Resources::default());
+        }
+        let holdings = self.shared.store.holdings().await?;
+        Ok(Resources::of(&pools, &holdings.held, &holdings.short, reserve_after))
     }
 
     pub(super) async fn send(&self, command: Command) -> Result<(), Error> {

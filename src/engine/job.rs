@@ -9,6 +9,7 @@ use crate::domain::attempt::Output;
 use crate::domain::id::{AssignmentId, AttemptNumber, TaskId};
 use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
 use crate::domain::outcome::Outcome;
+use crate::domain::resource::Granted;
 use crate::domain::task::{Environment, TaskSpec};
 use crate::domain::time::Timestamp;
 use crate::engine::handle::{Shared, is_passing};
@@ -20,7 +21,7 @@ use crate::engine::{input, prepare};
 use crate::fault::crash_point;
 use crate::link::Spawn;
 use crate::store;
-use crate::store::task::{Claimed, Expire, Expired, Finish, Finished, InFlight, Renew, Start, Unclaim};
+use crate::store::task::{Claimed, Expire, Expired, Finish, Finished, InFlight, Renew, Start, Terms, Unclaim};
 
 /// How many files of removed tasks are deleted at a time.
 const TIDY_MAX: usize = 256;
@@ -61,6 +62,7 @@ pub(super) enum Move {
         boot: BootId,
         now: Timestamp,
         lease_until: Timestamp,
+        terms: Terms,
     },
     /// Store that a process runs.
     Start(Start),
@@ -76,6 +78,7 @@ pub(super) struct Preparation {
     pub(super) id: TaskId,
     pub(super) number: AttemptNumber,
     pub(super) slot: u32,
+    pub(super) granted: Granted,
     pub(super) assignment: AssignmentId,
     pub(super) spec: TaskSpec,
     pub(super) env: Arc<Environment>,

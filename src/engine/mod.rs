@@ -7,7 +7,7 @@
 //! on file systems of this machine are looked up at once, which is quicker than waking another thread. Reads and adds do
 //! not pass through the loop at all; [`Handle`] goes straight to the store and wakes the loop.
 //!
-//! Reading order: [`handle`], `steer`, [`select`], `prune`, `edit`, `progress`, `queue`, `schedule`, `input`, `feed` (what may be asked) → [`run`] (the loop) → `core` → `claim` →
+//! Reading order: [`handle`], `steer`, [`select`], `prune`, `edit`, `progress`, `queue`, `schedule`, `input`, `lend`, `feed` (what may be asked) → [`run`] (the loop) → `core` → `claim` →
 //! `supervise` → `wait` → `window` → `timer` → `adopt` → `job` (what takes time) → `turn` (what is stored together) → `prepare` → `spawn`; `reload`, `hash` and `hook` stand apart.
 //!
 //! Deliberately absent: a list of waiting tasks (the store has it), a recovery mode (`adopt` is how every start goes),
@@ -25,6 +25,7 @@ use crate::domain::adoption::{Child, LastWords};
 use crate::domain::attempt::Leftovers;
 use crate::domain::id::AssignmentId;
 use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
+use crate::domain::resource::Pools;
 use crate::domain::time::{Moment, Timestamp};
 use crate::domain::window::Windows;
 use crate::link::machine::Alarm;
@@ -45,6 +46,7 @@ mod hash;
 mod hook;
 mod input;
 mod job;
+mod lend;
 mod prepare;
 mod progress;
 mod prune;
@@ -66,6 +68,7 @@ pub use bulk::{Bulk, Tasks};
 pub use error::Error;
 pub use handle::{Closing, Handle};
 pub use hook::{HookWorld, Hooks, Running};
+pub use lend::Lending;
 pub use reload::Reloaded;
 pub use run::{Ended, Engine};
 
@@ -89,6 +92,10 @@ pub struct Settings {
     pub leftovers: Leftovers,
     /// How long ended tasks and recorded changes are kept; `None` for ever.
     pub keep_for: Option<Duration>,
+    /// What there is of each resource.
+    pub pools: Arc<Pools>,
+    /// How long a task waits for a resource before it reserves.
+    pub reserve_after: Duration,
     /// What holds at certain hours.
     pub windows: Windows,
 }

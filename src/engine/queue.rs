@@ -30,6 +30,14 @@ impl Handle {
         Ok(queue)
     }
 
+    /// Gives a queue another weight; 0 is none of its own.
+    pub async fn weigh_queue(&self, name: String, weight: u32, by: Actor) -> Result<Queue, Error> {
+        let (now, weight) = ((self.shared.world.now)(), Some(weight).filter(|weight| *weight > 0));
+        let queue = self.shared.store.weigh_queue(verb::WeighQueue { name, weight, by, now }).await?;
+        self.shared.wake.notify_one();
+        Ok(queue)
+    }
+
     /// Lets nothing of these queues be started, until `until` or until they are resumed. What runs goes on. A queue that
     /// is paused already gets the new reason and end.
     pub async fn pause_queues(

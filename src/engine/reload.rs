@@ -23,6 +23,8 @@ pub struct Reloaded {
     pub settings: Settings,
     /// The slots of the queues for which the configuration says how many.
     pub queues: BTreeMap<String, u32>,
+    /// The weights of the queues for which it says one.
+    pub weights: BTreeMap<String, u32>,
     /// Every setting that is another one, the engine's or not.
     pub changed: Vec<ChangedSetting>,
 }
@@ -72,9 +74,10 @@ impl Handle {
         let _turn = self.reload.turn.lock().await;
         let reload = self.reload.clone();
         let read = tokio::task::spawn_blocking(move || (reload.read)()).await.map_err(|_| Error::Stopped)?;
-        let Reloaded { settings, queues, changed } = read.map_err(Error::Configuration)?;
+        let Reloaded { settings, queues, weights, changed } = read.map_err(Error::Configuration)?;
         let stood = self.shared.store.queues().await?;
         self.shared.store.configure_queues(queues, (self.shared.world.now)()).await?;
+        self.shared.store.configure_weights(weights, (self.shared.world.now)()).await?;
         // What could not be read is only not told.
         let stand = self.shared.store.queues().await.unwrap_or_else(|_| stood.clone());
         let changed = with_queues(changed, &stood, &stand);
@@ -138,6 +141,7 @@ impl Core {
             self.look_at_windows();
         }
         // There may be room for more.
+        self.take_back();
         self.claim();
     }
 }

@@ -159,6 +159,7 @@ impl Handle {
         self.refuse_if_draining()?;
         new.env.0.retain(|(name, _)| !(self.is_kept_out)(name));
         new.check()?;
+        self.refuse_what_never_fits(&new.spec)?;
         if let Stdin::Upload(upload) = new.spec.stdin {
             self.shared.outputs.check_upload(upload)?;
         }

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use crate::domain::attempt::Event;
+use crate::domain::resource::{Granted, Pools, variable as variable_of};
 use crate::domain::task::{Environment, Stdin, TaskSpec};
 use crate::domain::time::Timestamp;
 use crate::engine::error::with_causes;
@@ -162,16 +163,19 @@ const OF_SUPERVISORS: [&str; 9] = [
 /// Returns the whole environment of an attempt: the task's own, without what belongs to a supervisor, with a `PWD` that
 /// is true, and with apex's variables.
 fn environment(shared: &Shared, facts: &Preparation) -> Vec<(OsString, OsString)> {
-    let ours = [
-        ("APEX_TASK_ID", facts.id.to_string().into()),
-        ("APEX_ATTEMPT", facts.number.to_string().into()),
-        ("APEX_QUEUE", facts.spec.queue.clone().into()),
-        ("APEX_SLOT", facts.slot.to_string().into()),
-        ("APEX_PROJECT_PATH", path_text(&shared.project)),
-        ("APEX_SOCKET", path_text(&shared.socket)),
+    let mut ours: Vec<(OsString, OsString)> = vec![
+        ("APEX_TASK_ID".into(), facts.id.to_string().into()),
+        ("APEX_ATTEMPT".into(), facts.number.to_string().into()),
+        ("APEX_QUEUE".into(), facts.spec.queue.clone().into()),
+        ("APEX_SLOT".into(), facts.slot.to_string().into()),
+        ("APEX_PROJECT_PATH".into(), path_text(&shared.project)),
+        ("APEX_SOCKET".into(), path_text(&shared.socket)),
     ];
+    if !facts.granted.is_empty() {
+        ours.extend(granted(&facts.granted, &shared.settings().pools));
+    }
     let is_replaced =
-        |name: &OsStr| OF_SUPERVISORS.iter().any(|theirs| name == *theirs) || ours.iter().any(|(own, _)| name == *own);
+        |name: &OsStr| OF_SUPERVISORS.iter().any(|theirs| name == *theirs) || ours.iter().any(|(own, _)| name == own);
     let mut env: Vec<(OsString, OsString)> =
         facts.env.0.iter().filter(|(name, _)| !is_replaced(name)).cloned().collect();
     for (name, value) in &mut env {
@@ -183,8 +187,21 @@ fn environment(shared: &Shared, facts: &Preparation) -> Vec<(OsString, OsString)
         // Whoever added it may have had none. This is what most terminals that will be attached understand.
         env.push(("TERM".into(), "xterm-256color".into()));
     }
-    env.extend(ours.into_iter().map(|(name, value)| (name.into(), value)));
+    env.extend(ours);
     env
+}
+
+/// Returns the variables by which an attempt is told what it was granted: of each resource its own, and those that the
+/// configuration names.
+fn granted(granted: &Granted, pools: &Pools) -> Vec<(OsString, OsString)> {
+    let mut variables = Vec::new();
+    for (name, grant) in &granted.0 {
+        let further = pools.0.get(name).map_or(&[][..], |pool| &pool.variables);
+        for variable in further.iter().chain([&variable_of(name)]) {
+            variables.push((variable.into(), grant.in_environment().into()));
+        }
+    }
+    variables
 }
 
 fn path_text(path: &Path) -> OsString {

@@ -18,6 +18,7 @@ use crate::engine::core::{self, Answer, Core, Ticket, Watched};
 use crate::engine::error::with_causes;
 use crate::engine::handle::is_passing;
 use crate::engine::job::{Done, Job, Move, Record};
+use crate::engine::lend::Holding;
 use crate::engine::spawn::{self, NotStartable};
 use crate::engine::timer::Target;
 use crate::fault;
@@ -101,6 +102,16 @@ impl Supervised {
         !self.is_orphan && !self.is_unrecorded && !self.is_beyond_reach
     }
 
+    /// Returns its task.
+    pub(super) fn task_id(&self) -> TaskId {
+        self.task.id
+    }
+
+    /// Returns what it holds.
+    pub(super) fn holding(&self) -> Holding<'_> {
+        Holding { queue: &self.task.spec.queue, slot: self.attempt.slot, granted: &self.attempt.granted }
+    }
+
     /// Returns what is to be watched about its output, if that has a limit.
     fn watched(&self) -> Option<Watched> {
         let (id, number) = (self.task.id, self.attempt.number);
@@ -176,6 +187,7 @@ impl Core {
             // Given back after it was cancelled, it has ended, and there may be many who wait for it.
             Done::Released { assignment, released: Ok(()) | Err(store::Error::Stale(_)), .. } => {
                 self.releasing.remove(&assignment);
+                self.take_back();
                 self.settle();
             }
             Done::Released { assignment, released: Err(error), reason } => {
@@ -504,6 +516,7 @@ impl Core {
             }
             supervised.askers.into_iter().for_each(|asker| self.has_no_process(asker));
         }
+        self.lends_no_more(assignment);
         self.thin_timers();
         self.attempts_changed();
         self.claim();

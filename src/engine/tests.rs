@@ -15,6 +15,7 @@ use crate::domain::task::{Environment, NewTask, State, Task, TaskSpec};
 use crate::link::{Scope, Spawn, SpawnStep};
 use crate::store::TaskStore;
 
+mod lending;
 mod preparing;
 mod reload;
 mod scheduled;
@@ -108,6 +109,8 @@ impl Stage {
             kill_grace: Duration::from_secs(5),
             leftovers: Leftovers::Kill,
             keep_for: None,
+            pools: Arc::default(),
+            reserve_after: Duration::from_secs(30),
             windows: Windows::none(),
         };
         let setup = Setup {

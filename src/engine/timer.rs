@@ -135,6 +135,8 @@ mod tests {
             kill_grace: Duration::ZERO,
             leftovers: Leftovers::Kill,
             keep_for: None,
+            pools: std::sync::Arc::default(),
+            reserve_after: Duration::from_secs(30),
             windows: crate::domain::window::Windows::none(),
         };
         let mut core = Core::new(GuardianId(Uuid::nil()), BootId(Uuid::nil()), settings, true);

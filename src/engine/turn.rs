@@ -53,9 +53,9 @@ pub(super) async fn perform(shared: Arc<Shared>, turn: Vec<Move>) -> Vec<Done> {
                 steps.push(Step::Unclaim(unclaim));
             }
             Move::Record(record) => records.push(*record),
-            Move::Claim { room, after, shut, owner, boot, now, lease_until } => {
+            Move::Claim { room, after, shut, owner, boot, now, lease_until, terms } => {
                 let assignments = (0..room).map(|_| AssignmentId(Uuid::now_v7())).collect();
-                claims.push((room, Claim { owner, boot, assignments, after, shut, now, lease_until }));
+                claims.push((room, Claim { owner, boot, assignments, after, shut, now, lease_until, terms }));
             }
         }
     }

@@ -26,6 +26,7 @@ impl Core {
         let next = self.windows.next.as_ref().map(|next| self.now.moment + next.at.since(now));
         self.wake_only_at(next, Target::Window);
         if self.windows.open != before.open {
+            self.take_back();
             self.claim();
         }
     }

@@ -22,6 +22,19 @@ pub struct SetQueue {
     pub now: Timestamp,
 }
 
+/// Gives a queue another weight.
+#[derive(Debug, Clone)]
+pub struct WeighQueue {
+    /// Which.
+    pub name: String,
+    /// Its share where queues take turns; `None` is none of its own, which is that of 1.
+    pub weight: Option<u32>,
+    /// Who asks.
+    pub by: Actor,
+    /// When.
+    pub now: Timestamp,
+}
+
 /// Lets nothing of some queues be started.
 #[derive(Debug, Clone)]
 pub struct PauseQueues {
@@ -66,6 +79,9 @@ pub trait QueueStore {
     /// Gives a queue another number of slots; what runs goes on. Errors: [`super::Error::NoSuchQueue`].
     fn set_queue(&self, set: SetQueue) -> Reply<'_, Queue>;
 
+    /// Gives a queue another weight. Errors: [`super::Error::NoSuchQueue`].
+    fn weigh_queue(&self, weigh: WeighQueue) -> Reply<'_, Queue>;
+
     /// Lets nothing of these queues be started; those that are paused already get the new reason and end.
     fn pause_queues(&self, pause: PauseQueues) -> Reply<'_, PerQueue>;
 
@@ -79,4 +95,7 @@ pub trait QueueStore {
     /// time: what people set in between holds until the configuration says something else. A queue that it names no
     /// longer stays, without a limit of its own unless people have given it another one.
     fn configure_queues(&self, slots: BTreeMap<String, u32>, now: Timestamp) -> Reply<'_, ()>;
+
+    /// Does the same with the weights of queues.
+    fn configure_weights(&self, weights: BTreeMap<String, u32>, now: Timestamp) -> Reply<'_, ()>;
 }

@@ -1,10 +1,11 @@
 //! What a store promises about tasks.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -18,6 +19,7 @@ pub use crate::domain::place::{NotMoved, Place};
 pub use crate::domain::progress::{NotTold, Progress, Tell};
 pub use crate::domain::prune::{Ended, Prune};
 pub use crate::domain::query::{Added, AddedMany, Cancelled, Counts, PerTask, Refused, TaskFilter, TaskPage};
+use crate::domain::resource::{Granted, Pools};
 use crate::domain::task::{BulkTask, Environment, NewTask, Task};
 use crate::domain::time::{Moment, Timestamp};
 use crate::store::{Error, Reply};
@@ -75,6 +77,40 @@ pub struct Claim {
     pub now: Timestamp,
     /// Until when the claims hold if nobody renews them.
     pub lease_until: Timestamp,
+    /// What is to be divided up.
+    pub terms: Terms,
+}
+
+/// By what a claim goes besides the tasks and queues that are stored.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    /// How many tasks may hold a slot at once.
+    pub slots: u32,
+    /// What there is of each resource.
+    pub pools: Arc<Pools>,
+    /// How long a task waits for a resource before it reserves.
+    pub reserve_after: Duration,
+    /// Attempts that wait for other tasks: what they hold is lent, their slots as well.
+    pub lent: Arc<HashSet<AssignmentId>>,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        let (pools, lent) = (Arc::default(), Arc::default());
+        Self { slots: u32::MAX, pools, reserve_after: RESERVE_AFTER, lent }
+    }
+}
+
+/// How long a task waits for a resource before it reserves, unless something else was said.
+pub const RESERVE_AFTER: Duration = Duration::from_secs(30);
+
+/// Who holds what, and who waits for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Holdings {
+    /// What attempts hold that have not ended, oldest claim first. Those that hold nothing are not among them.
+    pub held: Vec<(TaskId, AssignmentId, Granted)>,
+    /// Tasks that are ready and wait for a resource, and since when.
+    pub short: BTreeMap<TaskId, Timestamp>,
 }
 
 /// A task that was claimed.
@@ -338,8 +374,11 @@ pub trait TaskStore {
     fn counts(&self) -> Reply<'_, Counts>;
 
     /// Takes the first tasks that are ready: highest priority, then lowest position, then lowest id, over all queues that
-    /// are not paused and have a free slot.
+    /// are not paused and have a free slot; of those that need resources whichever [`crate::domain::dispatch`] says.
     fn claim(&self, claim: Claim) -> Reply<'_, Vec<Claimed>>;
+
+    /// Returns who holds what of the resources, and who waits for it.
+    fn holdings(&self) -> Reply<'_, Holdings>;
 
     /// Records that an attempt runs; once it is recorded, asking again changes nothing. Errors: [`super::Error::Stale`] if
     /// the claim is no longer current.

@@ -35,6 +35,8 @@ pub enum Plain {
     Flag(bool),
     /// An array of strings.
     List(Vec<String>),
+    /// An array of numbers.
+    Numbers(Vec<u32>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -6,7 +6,9 @@ use serde::Serialize;
 
 use crate::domain::daemon::DaemonStatus;
 use crate::domain::query::Counts;
+use crate::domain::resource::Resources;
 use crate::domain::task::State;
+use crate::view::resource::{ResourceView, ResourceWaitView};
 use crate::view::task::{instant, millis};
 
 /// The answer of `daemon status`, running or not.
@@ -33,6 +35,9 @@ pub struct DaemonView {
     draining: Option<bool>,
     untrusted: Option<bool>,
     held_up: Option<String>,
+    resources: Option<Vec<ResourceView>>,
+    resource_waits: Option<Vec<ResourceWaitView>>,
+    lending: Option<Vec<u64>>,
 }
 
 /// Where a project and its daemon are to be found.
@@ -63,7 +68,8 @@ impl DaemonView {
             draining: Some(status.draining),
             untrusted: Some(status.untrusted),
             held_up: status.held_up.clone(),
-            ..Self::stopped(places).with_counts(&status.counts)
+            lending: Some(status.lending.iter().map(|id| id.get()).collect()),
+            ..Self::stopped(places).with_counts(&status.counts).with_resources(&status.resources)
         }
     }
 
@@ -92,6 +98,9 @@ impl DaemonView {
             draining: None,
             untrusted: None,
             held_up: None,
+            resources: None,
+            resource_waits: None,
+            lending: None,
         }
     }
 
@@ -99,6 +108,14 @@ impl DaemonView {
     #[must_use]
     pub fn with_trust(mut self, trusted: bool) -> Self {
         self.untrusted = Some(!trusted);
+        self
+    }
+
+    /// Adds how the resources stand.
+    #[must_use]
+    pub fn with_resources(mut self, resources: &Resources) -> Self {
+        self.resources = Some(resources.all.iter().map(ResourceView::of).collect());
+        self.resource_waits = Some(resources.waiting.iter().map(ResourceWaitView::of).collect());
         self
     }
 
@@ -127,11 +144,11 @@ mod tests {
 
     #[test]
     fn a_daemon_that_runs() {
-        insta::assert_snapshot!(json::line(&DaemonView::running(&samples::daemon(), PLACES())).unwrap(), @r#"{"running":true,"pid":4242,"guardian_pid":4241,"restarts":0,"version":"0.1.0","started_at":"2026-01-15T10:30:00.000Z","uptime_ms":3600000,"project":"/home/project","socket":"/home/project/.apex/daemon.sock","log_file":"/home/project/.apex/daemon.log","max_concurrent":3,"active":1,"queued":2,"waiting":2,"tasks_processed":42,"tasks_succeeded":40,"tasks_failed":2,"last_poll_at":"2026-01-15T11:29:59.000Z","draining":false,"untrusted":false,"held_up":null}"#);
+        insta::assert_snapshot!(json::line(&DaemonView::running(&samples::daemon(), PLACES())).unwrap(), @r#"{"running":true,"pid":4242,"guardian_pid":4241,"restarts":0,"version":"0.1.0","started_at":"2026-01-15T10:30:00.000Z","uptime_ms":3600000,"project":"/home/project","socket":"/home/project/.apex/daemon.sock","log_file":"/home/project/.apex/daemon.log","max_concurrent":3,"active":1,"queued":2,"waiting":2,"tasks_processed":42,"tasks_succeeded":40,"tasks_failed":2,"last_poll_at":"2026-01-15T11:29:59.000Z","draining":false,"untrusted":false,"held_up":null,"resources":[],"resource_waits":[],"lending":[]}"#);
     }
 
     #[test]
     fn a_daemon_that_does_not_run() {
-        insta::assert_snapshot!(json::line(&DaemonView::stopped(PLACES())).unwrap(), @r#"{"running":false,"pid":null,"guardian_pid":null,"restarts":null,"version":null,"started_at":null,"uptime_ms":null,"project":"/home/project","socket":"/home/project/.apex/daemon.sock","log_file":"/home/project/.apex/daemon.log","max_concurrent":null,"active":null,"queued":null,"waiting":null,"tasks_processed":null,"tasks_succeeded":null,"tasks_failed":null,"last_poll_at":null,"draining":null,"untrusted":null,"held_up":null}"#);
+        insta::assert_snapshot!(json::line(&DaemonView::stopped(PLACES())).unwrap(), @r#"{"running":false,"pid":null,"guardian_pid":null,"restarts":null,"version":null,"started_at":null,"uptime_ms":null,"project":"/home/project","socket":"/home/project/.apex/daemon.sock","log_file":"/home/project/.apex/daemon.log","max_concurrent":null,"active":null,"queued":null,"waiting":null,"tasks_processed":null,"tasks_succeeded":null,"tasks_failed":null,"last_poll_at":null,"draining":null,"untrusted":null,"held_up":null,"resources":null,"resource_waits":null,"lending":null}"#);
     }
 }

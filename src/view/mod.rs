@@ -22,6 +22,7 @@ pub mod metrics;
 pub mod progress;
 pub mod prune;
 pub mod queue;
+pub mod resource;
 pub mod schedule;
 pub mod status;
 pub mod task;

@@ -10,6 +10,7 @@ use crate::view::task::instant;
 pub struct QueueView {
     name: String,
     slots: u32,
+    weight: Option<u32>,
     paused: bool,
     paused_reason: Option<String>,
     paused_until: Option<String>,
@@ -25,6 +26,7 @@ impl QueueView {
         Self {
             name: queue.name.clone(),
             slots: queue.slots,
+            weight: queue.weight,
             paused: pause.is_some(),
             paused_reason: pause.and_then(|pause| pause.reason.clone()),
             paused_until: instant(pause.and_then(|pause| pause.until)),
@@ -42,7 +44,7 @@ mod tests {
 
     #[test]
     fn one_that_is_paused_and_one_that_is_not() {
-        insta::assert_snapshot!(json::line(&QueueView::of(&samples::paused_queue())).unwrap(), @r#"{"name":"gpu","slots":2,"paused":true,"paused_reason":"new driver","paused_until":"2026-01-15T11:30:00.000Z","running":1,"queued":5,"waiting":0}"#);
-        insta::assert_snapshot!(json::line(&QueueView::of(&samples::queue())).unwrap(), @r#"{"name":"default","slots":0,"paused":false,"paused_reason":null,"paused_until":null,"running":1,"queued":2,"waiting":2}"#);
+        insta::assert_snapshot!(json::line(&QueueView::of(&samples::paused_queue())).unwrap(), @r#"{"name":"gpu","slots":2,"weight":null,"paused":true,"paused_reason":"new driver","paused_until":"2026-01-15T11:30:00.000Z","running":1,"queued":5,"waiting":0}"#);
+        insta::assert_snapshot!(json::line(&QueueView::of(&samples::queue())).unwrap(), @r#"{"name":"default","slots":0,"weight":null,"paused":false,"paused_reason":null,"paused_until":null,"running":1,"queued":2,"waiting":2}"#);
     }
 }

@@ -14,6 +14,7 @@ use crate::domain::outcome::{ExitStatus, ReasonCode, Usage};
 use crate::domain::progress::Progress;
 use crate::domain::query::Counts;
 use crate::domain::queue::{Queue, QueuePause};
+use crate::domain::resource::{Granted, Resources};
 use crate::domain::schedule::{Cron, Missed, Overlap, Schedule, SchedulePause, When};
 use crate::domain::task::{State, Task, TaskSpec};
 use crate::domain::time::Timestamp;
@@ -90,6 +91,7 @@ pub(crate) fn ended() -> Task {
         claimed_at: NOW,
         lease_until: NOW + Duration::from_secs(60),
         slot: 0,
+        granted: Granted::default(),
         identity: Some(ProcessIdentity { boot: BootId(Uuid::from_u128(0xc)), pid: 4711, start_ticks: 99 }),
         started_at: task.started_at,
         ended_at: task.ended_at,
@@ -128,14 +130,14 @@ pub(crate) fn progress() -> Progress {
 
 /// The default queue, without a limit of its own, with a task of each kind.
 pub(crate) fn queue() -> Queue {
-    Queue { name: "default".to_owned(), slots: 0, pause: None, active: 1, queued: 2, waiting: 2 }
+    Queue { name: "default".to_owned(), slots: 0, weight: None, pause: None, active: 1, queued: 2, waiting: 2 }
 }
 
 /// Queue `gpu` with two slots, paused for an hour.
 pub(crate) fn paused_queue() -> Queue {
     let until = Some(NOW + Duration::from_secs(3600));
     let pause = Some(QueuePause { at: NOW, reason: Some("new driver".to_owned()), until });
-    Queue { name: "gpu".to_owned(), slots: 2, pause, active: 1, queued: 5, waiting: 0 }
+    Queue { name: "gpu".to_owned(), slots: 2, weight: None, pause, active: 1, queued: 5, waiting: 0 }
 }
 
 /// Schedule `nightly`, due now and each day at this time, which was added a day ago and added task 12 then.
@@ -262,6 +264,8 @@ pub(crate) fn daemon() -> DaemonStatus {
         draining: false,
         untrusted: false,
         held_up: None,
+        resources: Resources::default(),
+        lending: Vec::new(),
         windows: Standing::default(),
     }
 }

@@ -46,6 +46,7 @@ pub struct ScheduledTaskView {
     max_attempts: u32,
     timeout_ms: Option<u64>,
     output_limit: Option<u64>,
+    needs: BTreeMap<String, u64>,
 }
 
 impl ScheduleView {
@@ -85,6 +86,7 @@ impl ScheduleView {
                 max_attempts: spec.retry.max_attempts,
                 timeout_ms: spec.timeout.map(millis),
                 output_limit: spec.output_limit,
+                needs: spec.needs.0.iter().map(|(name, amount)| (name.clone(), amount.get())).collect(),
             },
             next: next.iter().copied().map(rfc3339).collect(),
         }
@@ -100,7 +102,7 @@ mod tests {
     #[test]
     fn one_that_goes_on_and_one_that_is_paused() {
         let next = [NOW, samples::NOW + std::time::Duration::from_secs(86_400)];
-        insta::assert_snapshot!(json::line(&ScheduleView::of(&schedule(), &next)).unwrap(), @r#"{"name":"nightly","cron":"30 11 * * *","every_ms":null,"at":null,"time_zone":"Europe/Vienna","missed":"once","overlap":"skip","paused":false,"paused_reason":null,"next_at":"2026-01-15T10:30:00.000Z","last_at":"2026-01-14T10:30:00.000Z","last_task":12,"created_at":"2026-01-14T10:30:00.000Z","task":{"name":"nightly","labels":{},"queue":"default","priority":0,"command":"./backup.sh --all","argv":["./backup.sh","--all"],"shell":false,"cwd":"/home/project","env_names":["PATH"],"key":null,"max_attempts":1,"timeout_ms":null,"output_limit":null},"next":["2026-01-15T10:30:00.000Z","2026-01-16T10:30:00.000Z"]}"#);
-        insta::assert_snapshot!(json::line(&ScheduleView::of(&paused_schedule(), &[])).unwrap(), @r#"{"name":"poll","cron":null,"every_ms":600000,"at":null,"time_zone":"UTC","missed":"all","overlap":"cancel-running","paused":true,"paused_reason":"no time zone `UTC` is known here","next_at":null,"last_at":null,"last_task":null,"created_at":"2026-01-14T10:30:00.000Z","task":{"name":"nightly","labels":{},"queue":"default","priority":0,"command":"./backup.sh --all","argv":["./backup.sh","--all"],"shell":false,"cwd":"/home/project","env_names":["PATH"],"key":null,"max_attempts":1,"timeout_ms":null,"output_limit":null},"next":[]}"#);
+        insta::assert_snapshot!(json::line(&ScheduleView::of(&schedule(), &next)).unwrap(), @r#"{"name":"nightly","cron":"30 11 * * *","every_ms":null,"at":null,"time_zone":"Europe/Vienna","missed":"once","overlap":"skip","paused":false,"paused_reason":null,"next_at":"2026-01-15T10:30:00.000Z","last_at":"2026-01-14T10:30:00.000Z","last_task":12,"created_at":"2026-01-14T10:30:00.000Z","task":{"name":"nightly","labels":{},"queue":"default","priority":0,"command":"./backup.sh --all","argv":["./backup.sh","--all"],"shell":false,"cwd":"/home/project","env_names":["PATH"],"key":null,"max_attempts":1,"timeout_ms":null,"output_limit":null,"needs":{}},"next":["2026-01-15T10:30:00.000Z","2026-01-16T10:30:00.000Z"]}"#);
+        insta::assert_snapshot!(json::line(&ScheduleView::of(&paused_schedule(), &[])).unwrap(), @r#"{"name":"poll","cron":null,"every_ms":600000,"at":null,"time_zone":"UTC","missed":"all","overlap":"cancel-running","paused":true,"paused_reason":"no time zone `UTC` is known here","next_at":null,"last_at":null,"last_task":null,"created_at":"2026-01-14T10:30:00.000Z","task":{"name":"nightly","labels":{},"queue":"default","priority":0,"command":"./backup.sh --all","argv":["./backup.sh","--all"],"shell":false,"cwd":"/home/project","env_names":["PATH"],"key":null,"max_attempts":1,"timeout_ms":null,"output_limit":null,"needs":{}},"next":[]}"#);
     }
 }

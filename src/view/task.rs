@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::domain::attempt::{Attempt, Output};
 use crate::domain::outcome::{ExitStatus, ReasonCode};
+use crate::domain::resource::Grant;
 use crate::domain::task::{Environment, Stdin, Task};
 use crate::domain::time::Timestamp;
 use crate::view::progress::ProgressView;
@@ -39,6 +40,7 @@ pub struct TaskView {
     run_at: Option<String>,
     after: Vec<u64>,
     after_any: Vec<u64>,
+    needs: BTreeMap<String, u64>,
     max_attempts: u32,
     attempt: u32,
     failures: u32,
@@ -76,7 +78,27 @@ pub struct AttemptView {
     max_rss_bytes: Option<u64>,
     user_ms: Option<u64>,
     system_ms: Option<u64>,
+    granted: BTreeMap<String, GrantView>,
     output: Vec<OutputView>,
+}
+
+/// What an attempt was granted of a resource: so much of it, or these pieces.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum GrantView {
+    /// So many pieces or bytes.
+    Amount(u64),
+    /// The numbers of the pieces.
+    Indices(Vec<u32>),
+}
+
+impl GrantView {
+    fn of(grant: &Grant) -> Self {
+        match grant {
+            Grant::Amount(amount) => Self::Amount(amount.get()),
+            Grant::Indices(indices) => Self::Indices(indices.clone()),
+        }
+    }
 }
 
 /// What one stream of an attempt came to.
@@ -118,6 +140,7 @@ impl TaskView {
             run_at: task.spec.run_at.map(rfc3339),
             after: task.spec.after.iter().map(|id| id.get()).collect(),
             after_any: task.spec.after_any.iter().map(|id| id.get()).collect(),
+            needs: task.spec.needs.0.iter().map(|(name, amount)| (name.clone(), amount.get())).collect(),
             max_attempts: task.spec.retry.max_attempts,
             attempt: task.attempt,
             failures: task.failures,
@@ -170,6 +193,7 @@ impl AttemptView {
             max_rss_bytes: attempt.usage.map(|usage| usage.max_rss_bytes),
             user_ms: attempt.usage.map(|usage| usage.user_ms),
             system_ms: attempt.usage.map(|usage| usage.system_ms),
+            granted: attempt.granted.0.iter().map(|(name, grant)| (name.clone(), GrantView::of(grant))).collect(),
             output: attempt.outputs.iter().map(|output| OutputView::of(output, apex_dir)).collect(),
         }
     }
@@ -224,6 +248,7 @@ mod tests {
     use std::os::unix::ffi::OsStringExt;
 
     use super::*;
+    use crate::domain::resource::{Granted, Needs};
     use crate::domain::task::State;
     use crate::view::{json, samples};
 
@@ -233,12 +258,22 @@ mod tests {
 
     #[test]
     fn a_task_that_waits() {
-        insta::assert_snapshot!(shown(&samples::queued()), @r#"{"id":12,"uuid":"01900000-0000-7000-8000-00000000000c","name":null,"labels":{},"queue":"default","priority":0,"state":"queued","reason_code":null,"reason":null,"command":"cargo test","argv":["cargo","test"],"shell":false,"cwd":"/home/project","stdin":"empty","env_names":["PATH"],"parent":null,"key":null,"schedule":null,"created_at":"2026-01-15T10:30:00.000Z","updated_at":"2026-01-15T10:30:00.000Z","run_at":null,"after":[],"after_any":[],"max_attempts":1,"attempt":0,"failures":0,"timeout_ms":null,"output_limit":null,"slot":null,"cancel_requested_at":null,"started_at":null,"ended_at":null,"exit_code":null,"signal":null,"progress":null,"expected_ms":null,"eta_ms":null,"hooks":{},"attempts":[]}"#);
+        insta::assert_snapshot!(shown(&samples::queued()), @r#"{"id":12,"uuid":"01900000-0000-7000-8000-00000000000c","name":null,"labels":{},"queue":"default","priority":0,"state":"queued","reason_code":null,"reason":null,"command":"cargo test","argv":["cargo","test"],"shell":false,"cwd":"/home/project","stdin":"empty","env_names":["PATH"],"parent":null,"key":null,"schedule":null,"created_at":"2026-01-15T10:30:00.000Z","updated_at":"2026-01-15T10:30:00.000Z","run_at":null,"after":[],"after_any":[],"needs":{},"max_attempts":1,"attempt":0,"failures":0,"timeout_ms":null,"output_limit":null,"slot":null,"cancel_requested_at":null,"started_at":null,"ended_at":null,"exit_code":null,"signal":null,"progress":null,"expected_ms":null,"eta_ms":null,"hooks":{},"attempts":[]}"#);
     }
 
     #[test]
     fn a_task_that_ended() {
-        insta::assert_snapshot!(shown(&samples::ended()), @r#"{"id":13,"uuid":"01900000-0000-7000-8000-00000000000c","name":"build","labels":{"nightly":"","team":"core"},"queue":"default","priority":-5,"state":"failed","reason_code":"exit","reason":"exit code 3","command":"make && make check","argv":["make && make check"],"shell":true,"cwd":"/home/project","stdin":"empty","env_names":["PATH"],"parent":2,"key":"main","schedule":null,"created_at":"2026-01-15T10:30:00.000Z","updated_at":"2026-01-15T10:30:40.307Z","run_at":"2026-01-15T10:30:00.000Z","after":[11],"after_any":[9,10],"max_attempts":1,"attempt":1,"failures":1,"timeout_ms":90000,"output_limit":null,"slot":0,"cancel_requested_at":"2026-01-15T10:30:01.000Z","started_at":"2026-01-15T10:30:00.007Z","ended_at":"2026-01-15T10:30:40.307Z","exit_code":3,"signal":null,"progress":null,"expected_ms":null,"eta_ms":null,"hooks":{},"attempts":[{"attempt":1,"assignment_id":"00000000-0000-0000-0000-00000000000a","worker_id":"00000000-0000-0000-0000-00000000000b","pid":4711,"state":"failed","started_at":"2026-01-15T10:30:00.007Z","ended_at":"2026-01-15T10:30:40.307Z","exit_code":3,"signal":null,"reason":"exit code 3","max_rss_bytes":7340032,"user_ms":39000,"system_ms":900,"output":[{"stream":"merged","path":"/home/project/.apex/output/0/13.1.log","bytes":1234,"sha256":"abababababababababababababababababababababababababababababababab"}]}]}"#);
+        insta::assert_snapshot!(shown(&samples::ended()), @r#"{"id":13,"uuid":"01900000-0000-7000-8000-00000000000c","name":"build","labels":{"nightly":"","team":"core"},"queue":"default","priority":-5,"state":"failed","reason_code":"exit","reason":"exit code 3","command":"make && make check","argv":["make && make check"],"shell":true,"cwd":"/home/project","stdin":"empty","env_names":["PATH"],"parent":2,"key":"main","schedule":null,"created_at":"2026-01-15T10:30:00.000Z","updated_at":"2026-01-15T10:30:40.307Z","run_at":"2026-01-15T10:30:00.000Z","after":[11],"after_any":[9,10],"needs":{},"max_attempts":1,"attempt":1,"failures":1,"timeout_ms":90000,"output_limit":null,"slot":0,"cancel_requested_at":"2026-01-15T10:30:01.000Z","started_at":"2026-01-15T10:30:00.007Z","ended_at":"2026-01-15T10:30:40.307Z","exit_code":3,"signal":null,"progress":null,"expected_ms":null,"eta_ms":null,"hooks":{},"attempts":[{"attempt":1,"assignment_id":"00000000-0000-0000-0000-00000000000a","worker_id":"00000000-0000-0000-0000-00000000000b","pid":4711,"state":"failed","started_at":"2026-01-15T10:30:00.007Z","ended_at":"2026-01-15T10:30:40.307Z","exit_code":3,"signal":null,"reason":"exit code 3","max_rss_bytes":7340032,"user_ms":39000,"system_ms":900,"granted":{},"output":[{"stream":"merged","path":"/home/project/.apex/output/0/13.1.log","bytes":1234,"sha256":"abababababababababababababababababababababababababababababababab"}]}]}"#);
+    }
+
+    #[test]
+    fn needs_are_numbers_and_pieces_are_listed() {
+        let mut task = samples::ended();
+        task.spec.needs = Needs::parse("gpu=2,mem=8GiB").unwrap();
+        task.attempts[0].granted = Granted::parse("gpu=#0+3,mem=8GiB").unwrap();
+        let value = serde_json::to_value(TaskView::of(&task, Path::new("/"))).unwrap();
+        assert_eq!(value["needs"], serde_json::json!({"gpu": 2, "mem": 8_589_934_592_u64}));
+        assert_eq!(value["attempts"][0]["granted"], serde_json::json!({"gpu": [0, 3], "mem": 8_589_934_592_u64}));
     }
 
     #[test]

@@ -43,8 +43,27 @@ fn input_that_a_task_does_not_read_holds_nobody_up() {
         assert_eq!(world.ended(world.add("true"))["state"], "succeeded");
     }
     let silent = Running::new(silent);
-    world.apex(["task", "cancel", "--wait", &deaf.to_string()]).expect(0);
+    // Nor do those who send more to one that runs than it takes, and want to wait.
+    let open = world.add_with(&["--stdin", "open"], "exec sleep 1000");
+    world.until_state(open, "running");
+    let connected = world.connections();
+    let senders: Vec<Running> = (0..8)
+        .map(|_| {
+            let mut command = world.command(["task", "send", &open.to_string(), "-", "--deadline", "1h"]);
+            command.stdin(std::fs::File::open(&input).unwrap()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            Running::new(command.spawn().unwrap())
+        })
+        .collect();
+    eventually("all of them are connected", || world.connections() >= connected + senders.len());
+    for _ in 0..5 {
+        assert_eq!(world.ended(world.add("true"))["state"], "succeeded");
+    }
+    world.apex(["task", "cancel", "--wait", &deaf.to_string(), &open.to_string()]).expect(0);
     drop(silent);
+    for sender in senders {
+        let refused = sender.wait().expect(1);
+        assert!(refused.stderr.contains("closed") || refused.stderr.contains("not running"), "{refused:?}");
+    }
     let input = world.dot_apex().join("input");
     eventually("half of an input is not kept", || {
         std::fs::read_dir(&input).unwrap().flatten().all(|entry| entry.path().extension().is_none())

@@ -323,7 +323,7 @@ fn forty_lines_and_the_proto_add_follow_and_cancel() {
         let results = tasks.cancel_tasks(cancel).await.unwrap().into_inner().results;
         assert!(results[0].problem.is_none());
         assert_eq!(results[1].problem.as_ref().unwrap().kind, "not_found");
-        let watch = apex::WatchTasksRequest { ids: vec![sleeper], until: vec![] };
+        let watch = apex::WatchTasksRequest { ids: vec![sleeper], until: vec![], waiter: None };
         let mut states = tasks.watch_tasks(watch).await.unwrap().into_inner();
         let mut last = None;
         while let Some(answer) = states.message().await.unwrap() {

@@ -44,10 +44,13 @@ pub struct Status {}
 
 /// Prints the completions of a shell.
 ///
-/// A script for bash, zsh, fish, elvish or PowerShell, to be put where the shell looks for it.
+/// A script for bash, zsh, fish, elvish or PowerShell, to be put where the shell looks for it. In the first three it completes tasks,
+/// names, labels, queues and schedules as well, as they stand in the project: of tasks those to which the command can do
+/// something. It starts no daemon, and answers within 50 ms or not at all.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 #[command(after_help = "\
 Examples:
+  source <(apex completions bash)                (in this shell alone)
   apex completions bash > ~/.local/share/bash-completion/completions/apex
   apex completions zsh > ~/.zfunc/_apex          (a directory in $fpath)
   apex completions fish > ~/.config/fish/completions/apex.fish")]

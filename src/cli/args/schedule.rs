@@ -9,6 +9,7 @@ use clap::Args;
 use crate::cli::args::task::{TaskFlags, Words};
 use crate::cli::args::terms::{Hooks, Limits, Tries, Waits};
 use crate::cli::args::value;
+use crate::domain::resource::Amount;
 use crate::domain::schedule::{Cron, Missed, Overlap};
 
 /// Lists schedules.
@@ -100,6 +101,9 @@ pub struct Add {
     /// The queue in which its tasks wait for a slot, instead of `default`
     #[arg(short = 'Q', long, value_name = "QUEUE", value_parser = value::queue)]
     pub queue: Option<String>,
+    /// Run them only when so much of these resources is free, as in `gpu=1,mem=8GiB`
+    #[arg(long = "need", value_name = "NAME=AMOUNT", value_delimiter = ',', value_parser = value::need)]
+    pub needs: Vec<(String, Amount)>,
     /// Higher ones run first
     #[arg(short, long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
     pub priority: i32,
@@ -153,7 +157,7 @@ impl Add {
             pty: false,
             split_output: self.split_output,
             key: self.key.clone(),
-            waits: Waits { queue: self.queue.clone(), ..Waits::default() },
+            waits: Waits { queue: self.queue.clone(), needs: self.needs.clone(), ..Waits::default() },
             tries: self.tries.clone(),
             limits: self.limits.clone(),
             hooks: self.hooks.clone(),

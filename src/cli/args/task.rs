@@ -105,8 +105,9 @@ pub struct TaskFlags {
 /// (an array) or `shell` (a string), and with any of: `ref`, `name`, `labels` (an object), `queue`, `priority`, `after`,
 /// `after_any` (ids, or refs of lines before it), `at`, `in`, `hold`, `retries`, `retry_delay`, `retry_backoff`,
 /// `retry_max_delay`, `retry_on`, `on_interrupt`, `timeout`, `output_limit`, `kill_signal`, `kill_grace`, `cwd`, `env` (an
-/// object), `stdin` (a file, `open`, or `terminal` for --pty), `split_output`, `key`, `hooks` (an object). Values are as with the flags of the same names. What a line leaves out
-/// is as the flags beside --from say; labels and variables of both hold. With --json the tasks are printed as an array, with
+/// object), `stdin` (a file, `open`, or `terminal` for --pty), `split_output`, `key`, `hooks` and `needs` (objects). Values are as with the flags
+/// of the same names. What a line leaves out is as the flags beside --from say; labels, variables and needs of both hold. With --json the
+/// tasks are printed as an array, with
 /// -q their numbers, a line each, in the order of the lines. Other adds wait while so many are stored at once.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 #[command(after_help = "\
@@ -116,6 +117,7 @@ Examples:
   apex task add -n nightly -p -5 --env RUST_LOG=debug -- ./backup.sh
   apex task add --after 12 --retries 3 --timeout 1h -- ./deploy.sh
   apex task add --at 'tomorrow 9am' -Q slow -- ./report.sh
+  apex task add --need gpu=1,mem=8GiB -- ./train.sh
   apex task add --key nightly -- ./backup.sh
   apex task add --wait -- ./deploy.sh
   apex task add --on-failure './tell.sh --loud' -- ./backup.sh

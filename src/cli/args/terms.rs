@@ -7,6 +7,7 @@ use clap::Args;
 use crate::cli::args::value;
 use crate::domain::hook::{HookEvent, TaskHooks};
 use crate::domain::id::TaskId;
+use crate::domain::resource::Amount;
 use crate::domain::task::{Backoff, OnInterrupt};
 use crate::domain::time::Timestamp;
 
@@ -29,6 +30,9 @@ pub struct Waits {
     /// Not before this time has passed
     #[arg(id = "delay", long = "in", value_name = "DURATION", value_parser = value::duration)]
     pub delay: Option<Duration>,
+    /// Run it only when so much of these resources is free, as in `gpu=1,mem=8GiB`: it has them while it runs
+    #[arg(long = "need", value_name = "NAME=AMOUNT", value_delimiter = ',', value_parser = value::need)]
+    pub needs: Vec<(String, Amount)>,
     /// Keep it back until `apex task release`
     #[arg(long)]
     pub hold: bool,

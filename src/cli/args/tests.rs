@@ -4,6 +4,7 @@ use std::time::Duration;
 use super::*;
 use crate::domain::hook::HookEvent;
 use crate::domain::id::TaskId;
+use crate::domain::resource::Amount;
 use crate::domain::task::{Backoff, OnInterrupt, State};
 
 fn raw(line: &[&str]) -> Vec<OsString> {
@@ -204,6 +205,8 @@ fn every_flag_of_add_is_read() {
         "4",
         "--in",
         "10m",
+        "--need",
+        "gpu=2,mem=8GiB",
         "--hold",
         "--retries",
         "3",
@@ -252,6 +255,7 @@ fn every_flag_of_add_is_read() {
                 after_any: ids(&[4]),
                 at: None,
                 delay: Some(Duration::from_secs(600)),
+                needs: vec![("gpu".to_owned(), Amount::Count(2)), ("mem".to_owned(), Amount::Bytes(8 << 30))],
                 hold: true,
             },
             tries: terms::Tries {
@@ -421,10 +425,13 @@ fn every_flag_of_the_other_commands_is_read() {
 fn every_flag_of_queues_and_events_is_read() {
     let gpu = || "gpu".to_owned();
     assert_eq!(command_of(&["queue", "list"]), Command::QueueList);
-    assert_eq!(command_of(&["queue", "add", "gpu"]), Command::QueueAdd(queue::Add { name: gpu(), slots: 0 }));
+    assert_eq!(
+        command_of(&["queue", "add", "gpu"]),
+        Command::QueueAdd(queue::Add { name: gpu(), slots: 0, weight: 0 })
+    );
     assert_eq!(
         command_of(&["queue", "set", "gpu", "--slots", "2"]),
-        Command::QueueSet(queue::Set { name: gpu(), slots: 2 })
+        Command::QueueSet(queue::Set { name: gpu(), slots: Some(2), weight: None })
     );
     assert_eq!(
         command_of(&["queue", "pause", "gpu,cpu", "--wait", "--reason", "r", "--until", "2026-01-15T10:30:00Z"]),

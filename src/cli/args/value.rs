@@ -13,6 +13,7 @@ use crate::domain::field::{Field, Sort};
 use crate::domain::hook::HookEvent;
 use crate::domain::outcome::SignalName;
 use crate::domain::queue::{InvalidQueueName, check_queue_name};
+use crate::domain::resource::{Amount, InvalidResource, check_resource_name};
 use crate::domain::schedule::{Cron, InvalidCron, InvalidSchedule, Missed, Overlap, check_schedule_name};
 use crate::domain::task::{Backoff, InvalidSpec, OnInterrupt, State, check_key, check_label_key, check_name};
 use crate::domain::time::Timestamp;
@@ -105,6 +106,38 @@ pub fn on_interrupt(text: &str) -> Result<OnInterrupt, Error> {
         "rerun" => Ok(OnInterrupt::Rerun),
         _ => Err(Error::OnInterrupt),
     }
+}
+
+/// Why a text is no need of a resource.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidNeed {
+    /// Its name cannot be one, or there is no amount.
+    #[error(transparent)]
+    Resource(#[from] InvalidResource),
+    /// Its size cannot be understood.
+    #[error(transparent)]
+    Size(units::Error),
+}
+
+/// Reads how much of a resource is needed: `gpu=1`, `mem=8GiB`; `gpu` alone is one.
+pub fn need(text: &str) -> Result<(String, Amount), InvalidNeed> {
+    let (name, amount) = text.split_once('=').unwrap_or((text, "1"));
+    check_resource_name(name)?;
+    let amount = self::amount(amount).map_err(|error| match error {
+        // It is not said to be a size: it may be a count that was mistyped.
+        units::Error::Size(_) => InvalidNeed::Resource(InvalidResource::Need(text.to_owned())),
+        error => InvalidNeed::Size(error),
+    })?;
+    if amount.get() == 0 {
+        return Err(InvalidResource::Nothing(name.to_owned()).into());
+    }
+    Ok((name.to_owned(), amount))
+}
+
+/// Reads an amount of a resource: a whole number, or a size.
+pub fn amount(text: &str) -> Result<Amount, units::Error> {
+    let text = text.trim();
+    text.parse().map(Amount::Count).or_else(|_| units::parse_size(text).map(Amount::Bytes))
 }
 
 /// Reads the name of a queue.

@@ -273,7 +273,7 @@ const QUEUE: [Verb; 6] = [
     },
     Verb {
         word: "set",
-        about: "Gives a queue another number of slots",
+        about: "Gives a queue another number of slots, or another weight",
         build: queue::Set::augment_args,
         read: |matches, _| queue::Set::from_arg_matches_mut(matches).map(Command::QueueSet),
     },

@@ -10,7 +10,7 @@ use crate::cli::error::Failure;
 use crate::domain::error::ErrorKind;
 
 /// The names of all fields, in the order in which the help has them.
-pub const NAMES: [&str; 28] = [
+pub const NAMES: [&str; 29] = [
     "ref",
     "argv",
     "shell",
@@ -39,6 +39,7 @@ pub const NAMES: [&str; 28] = [
     "split_output",
     "key",
     "hooks",
+    "needs",
 ];
 
 /// How much alike a name must be to one of a field; 1 is the same.
@@ -75,6 +76,7 @@ pub struct Fields<'a> {
     pub(super) split_output: Option<bool>,
     pub(super) key: Option<Text<'a>>,
     pub(super) hooks: Option<BTreeMap<String, String>>,
+    pub(super) needs: Option<BTreeMap<String, Text<'a>>>,
 }
 
 impl<'a> Fields<'a> {
@@ -173,6 +175,7 @@ impl<'de> Visitor<'de> for FieldsVisitor {
                 "stdin" => take(map, &mut fields.stdin),
                 "split_output" => take(map, &mut fields.split_output),
                 "key" => take(map, &mut fields.key),
+                "needs" => take(map, &mut fields.needs),
                 _ => take(map, &mut fields.hooks),
             };
             taken.map_err(|error| A::Error::custom(format_args!("`{name}`: {error}")))?;

@@ -303,6 +303,11 @@ fn set(flags: &mut TaskFlags, fields: Fields<'_>) -> Result<(), Failure> {
     put_some(&mut flags.stdin, fields.stdin.map(|Text(text)| text.into_owned().into()));
     put_some(&mut waits.queue, read("queue", fields.queue, value::queue)?);
     put(&mut waits.hold, fields.hold);
+    for (name, Text(amount)) in fields.needs.unwrap_or_default() {
+        let need = read("needs", Some(Text(format!("{name}={amount}").into())), value::need)?;
+        waits.needs.retain(|(known, _)| *known != name);
+        waits.needs.extend(need);
+    }
     put_some(&mut tries.retries, retries);
     put_some(&mut tries.retry_delay, read("retry_delay", fields.retry_delay, value::duration)?);
     put_some(&mut tries.retry_backoff, read("retry_backoff", fields.retry_backoff, value::backoff)?);

@@ -19,7 +19,8 @@ use crate::domain::error::ErrorKind;
 use crate::domain::hook::TaskHooks;
 use crate::domain::id::{TaskId, TaskUuid};
 use crate::domain::outcome::ReasonCode;
-use crate::domain::task::{Environment, Limit, NewTask, Stdin, Task, TaskSpec};
+use crate::domain::resource::Needs;
+use crate::domain::task::{Environment, InvalidSpec, Limit, NewTask, Stdin, Task, TaskSpec};
 use crate::exit::{self, Exit};
 use crate::paths::Project;
 use crate::view::task::TaskView;
@@ -227,6 +228,7 @@ pub fn spec(flags: &TaskFlags, here: &Here) -> Result<(TaskSpec, bool), Failure>
         after: flags.waits.after.clone(),
         after_any: flags.waits.after_any.clone(),
         hooks: hooks(&flags.hooks)?,
+        needs: Needs::of(flags.waits.needs.iter().cloned()).map_err(InvalidSpec::from)?,
         ..defaults
     };
     spec.check()?;

@@ -54,7 +54,7 @@ fn by_keys(session: &Session, project: &Project, args: &steer::Edit) -> Result<i
         }
     }
     // What is wrong with the keys is found before anything is asked.
-    for key in set.iter().map(|(key, _)| *key).chain(unset.iter().copied()).filter(|key| edit::part_of(key).is_none()) {
+    for key in set.iter().map(|(key, _)| *key).chain(unset.iter().copied()).filter(|key| edit::entry(key).is_none()) {
         edit::find(key)?;
     }
     let task = block_on(look(session, project, args.id))?;

@@ -38,17 +38,24 @@ pub fn list(session: &Session) -> Result<i32, Failure> {
 
 /// Makes a queue.
 pub fn add(session: &Session, args: &Add) -> Result<i32, Failure> {
-    change(session, "added", async |client| Ok(client.add_queue(&args.name, args.slots).await?))
+    change(session, "added", async |client| Ok(client.add_queue(&args.name, args.slots, args.weight).await?))
 }
 
-/// Gives a queue another number of slots.
+/// Gives a queue another number of slots, or another weight.
 pub fn set(session: &Session, args: &Set) -> Result<i32, Failure> {
-    let did = match args.slots {
-        0 => "has no limit of its own".to_owned(),
-        1 => "has 1 slot".to_owned(),
-        slots => format!("has {slots} slots"),
-    };
-    change(session, &did, async |client| Ok(client.set_queue(&args.name, args.slots).await?))
+    let slots = args.slots.map(|slots| match slots {
+        0 => "no limit of its own".to_owned(),
+        1 => "1 slot".to_owned(),
+        slots => format!("{slots} slots"),
+    });
+    let weight = args.weight.map(|weight| match weight {
+        0 => "no weight of its own".to_owned(),
+        weight => format!("weight {weight}"),
+    });
+    let did = slots.into_iter().chain(weight).collect::<Vec<_>>().join(" and ");
+    change(session, &format!("has {did}"), async |client| {
+        Ok(client.set_queue(&args.name, args.slots, args.weight).await?)
+    })
 }
 
 fn change(

@@ -5,8 +5,10 @@ use crate::cli::connect;
 use crate::cli::error::Failure;
 use crate::cli::render::status::{SCHEDULES_MAX, SHOWN_MAX, Screen, screen};
 use crate::cli::session::{Session, block_on, now};
+use crate::config::Config;
 use crate::domain::error::ErrorKind;
 use crate::domain::query::{TaskFilter, TaskPage};
+use crate::domain::resource::Resources;
 use crate::domain::schedule::Schedule;
 use crate::domain::task::{State, Task};
 use crate::domain::window::Standing;
@@ -23,14 +25,14 @@ const LOOKED_AT: u32 = 50;
 pub fn run(session: &Session) -> Result<i32, Failure> {
     let project = session.project()?;
     // Here is where people look first.
-    session.configuration(&project);
+    let config = session.configuration(&project);
     let told = block_on(ask(session, &project))?;
     let told = match told {
         Some(told) => told,
         None => {
-            let mut screen = read(&project)?;
+            let mut screen = read(&project, config)?;
             // As they would hold if a daemon ran.
-            screen.windows = session.configuration(&project).windows().at(now());
+            screen.windows = config.windows().at(now());
             screen.windows.pause(&mut screen.queues);
             Screen { out_of_reach: daemon::tell_out_of_reach(session, &project), ..screen }
         }
@@ -41,7 +43,10 @@ pub fn run(session: &Session) -> Result<i32, Failure> {
         let counts = told.counts.clone().unwrap_or_default();
         let daemon = match &told.daemon {
             Some(status) => DaemonView::running(status, places),
-            None => DaemonView::stopped(places).with_counts(&counts).with_trust(!told.untrusted),
+            None => DaemonView::stopped(places)
+                .with_counts(&counts)
+                .with_trust(!told.untrusted)
+                .with_resources(&told.resources),
         };
         let schedules = told.schedules.iter().map(schedule::view).collect();
         let (running, waiting, failed) = (&told.running, &told.waiting, &told.failed);
@@ -104,22 +109,26 @@ async fn ask(session: &Session, project: &Project) -> Result<Option<Screen>, Fai
         schedules => due_next(schedules?),
     };
     let (counts, untrusted, windows) = (Some(status.counts.clone()), status.untrusted, status.windows.clone());
+    let resources = status.resources.clone();
     let lists = lists(running?, queued?, waiting?, failed?);
-    Ok(Some(Screen { daemon: Some(status), counts, untrusted, queues, schedules, windows, ..lists }))
+    Ok(Some(Screen { daemon: Some(status), counts, untrusted, queues, resources, schedules, windows, ..lists }))
 }
 
 /// Reads the store, which knows all but what runs.
-fn read(project: &Project) -> Result<Screen, Failure> {
+fn read(project: &Project, config: &Config) -> Result<Screen, Failure> {
     let Some(mut store) = sqlite::open_reader(&project.database())? else {
         return Ok(lists(TaskPage::default(), TaskPage::default(), TaskPage::default(), TaskPage::default()));
     };
     let [running, queued, waiting, failed] = filters();
     let (counts, queues) = (Some(store.counts()?), store.queues()?);
     let schedules = due_next(store.schedules()?);
+    let holdings = store.holdings()?;
+    let (pools, reserve_after) = (config.pools(), config.daemon.reserve_after);
+    let resources = Resources::of(&pools, &holdings.held, &holdings.short, reserve_after);
     let (running, queued) = (store.tasks(&running)?, store.tasks(&queued)?);
     let lists = lists(running, queued, store.tasks(&waiting)?, store.tasks(&failed)?);
     let untrusted = trust::is_untrusted(project)?;
-    Ok(Screen { counts, untrusted, queues, schedules, ..lists })
+    Ok(Screen { counts, untrusted, queues, resources, schedules, ..lists })
 }
 
 /// Returns the schedules that are due next, the first one first.
@@ -171,6 +180,7 @@ fn lists(running: TaskPage, queued: TaskPage, others: TaskPage, failed: TaskPage
         counts: None,
         untrusted: false,
         queues: Vec::new(),
+        resources: Resources::default(),
         schedules: Vec::new(),
         windows: Standing::default(),
         running: first(running),

@@ -39,7 +39,7 @@ pub enum Kind {
 }
 
 /// The keys of a sheet in their order, what sort of value each has, and an example.
-pub const KEYS: [(&str, Kind, &str); 24] = [
+pub const KEYS: [(&str, Kind, &str); 25] = [
     ("argv", Kind::List, "[\"cargo\", \"test\"]"),
     ("shell", Kind::Text, "\"make && make check\""),
     ("cwd", Kind::Text, "\"/srv/app\""),
@@ -64,6 +64,7 @@ pub const KEYS: [(&str, Kind, &str); 24] = [
     ("split_output", Kind::Flag, "true"),
     ("key", Kind::Text, "\"nightly\""),
     ("hooks", Kind::Labels, "{ failure = \"./tell.sh\" }"),
+    ("needs", Kind::Labels, "{ gpu = 1, mem = \"8GiB\" }"),
 ];
 
 /// A value on a sheet.
@@ -133,15 +134,17 @@ impl Sheet {
         let hooks: BTreeMap<String, String> =
             spec.hooks.iter().map(|(event, line)| (event.as_str().to_owned(), line.clone())).collect();
         put("hooks", Some(hooks).filter(|hooks| !hooks.is_empty()).map(Value::Labels));
+        let needs = spec.needs.0.iter().map(|(name, amount)| (name.clone(), amount.to_string()));
+        put("needs", Some(needs.collect::<BTreeMap<_, _>>()).filter(|needs| !needs.is_empty()).map(Value::Labels));
         Self(values)
     }
 
-    /// Sets a key, as `--set` names it: `KEY=VALUE`, or `labels.NAME=VALUE`.
+    /// Sets a key, as `--set` names it: `KEY=VALUE`, `labels.NAME=VALUE` or `needs.NAME=AMOUNT`.
     pub fn set(&mut self, key: &str, typed: &str) -> Result<(), Failure> {
-        if let Some((of, name)) = part_of(key) {
-            let mut names = self.names(of);
-            names.insert(name.to_owned(), typed.to_owned());
-            self.0.insert(of, Value::Labels(names));
+        if let Some((table, name)) = entry(key) {
+            let mut entries = self.table(table);
+            entries.insert(name.to_owned(), typed.to_owned());
+            self.0.insert(table, Value::Labels(entries));
             return Ok(());
         }
         let (key, kind, example) = find(key)?;
@@ -155,6 +158,13 @@ impl Sheet {
             Kind::Flag => Value::Flag(typed.parse().map_err(|_| like())?),
             Kind::List if key != "argv" && !typed.starts_with('[') => {
                 Value::List(typed.split(',').map(|part| part.trim().to_owned()).collect())
+            }
+            Kind::Labels if key == "needs" && !typed.starts_with('{') => {
+                let pair = |part: &str| {
+                    let (name, amount) = part.split_once('=').unwrap_or((part, "1"));
+                    (name.trim().to_owned(), amount.trim().to_owned())
+                };
+                Value::Labels(typed.split(',').map(pair).collect())
             }
             Kind::List | Kind::Labels => file::single(typed, kind).ok_or_else(like)?,
         };
@@ -170,12 +180,12 @@ impl Sheet {
 
     /// Takes a key away, as `--unset` names it.
     pub fn unset(&mut self, key: &str) -> Result<(), Failure> {
-        if let Some((of, name)) = part_of(key) {
-            let mut names = self.names(of);
-            names.remove(name);
-            self.0.remove(of);
-            if !names.is_empty() {
-                self.0.insert(of, Value::Labels(names));
+        if let Some((table, name)) = entry(key) {
+            let mut entries = self.table(table);
+            entries.remove(name);
+            self.0.remove(table);
+            if !entries.is_empty() {
+                self.0.insert(table, Value::Labels(entries));
             }
             return Ok(());
         }
@@ -184,17 +194,17 @@ impl Sheet {
         Ok(())
     }
 
-    fn names(&self, of: &str) -> BTreeMap<String, String> {
-        match self.0.get(of) {
-            Some(Value::Labels(names)) => names.clone(),
+    fn table(&self, key: &str) -> BTreeMap<String, String> {
+        match self.0.get(key) {
+            Some(Value::Labels(labels)) => labels.clone(),
             _ => BTreeMap::new(),
         }
     }
 }
 
-/// Returns of which key another one names a part: `labels.team`, `hooks.failure`.
-pub fn part_of(key: &str) -> Option<(&'static str, &str)> {
-    ["labels", "hooks"].into_iter().find_map(|of| Some((of, key.strip_prefix(of)?.strip_prefix('.')?)))
+/// Returns the key and the name in it that `labels.NAME`, `hooks.EVENT` and `needs.NAME` mean.
+pub fn entry(key: &str) -> Option<(&'static str, &str)> {
+    ["labels", "hooks", "needs"].into_iter().find_map(|table| Some((table, key.strip_prefix(table)?.strip_prefix('.')?)))
 }
 
 /// How much alike a name must be to one of a key; 1 is the same.

@@ -11,6 +11,7 @@ use crate::cli::error::Failure;
 use crate::cli::usage;
 use crate::domain::hook::TaskHooks;
 use crate::domain::id::TaskId;
+use crate::domain::resource::Needs;
 use crate::domain::task::{DEFAULT_QUEUE, RetryPolicy, Stdin, TaskSpec, check_label_key};
 use crate::units::format_duration;
 
@@ -104,9 +105,20 @@ fn set(spec: &mut TaskSpec, key: &'static str, value: Option<&Value>) -> Result<
         "split_output" => spec.split_output = matches!(value, Some(Value::Flag(true))),
         "key" => spec.key = read(key, text, value::key)?,
         "hooks" => spec.hooks = hooks(value)?,
+        "needs" => spec.needs = needs(value)?,
         _ => {}
     }
     Ok(())
+}
+
+fn needs(value: Option<&Value>) -> Result<Needs, Failure> {
+    let Some(Value::Labels(needs)) = value else { return Ok(Needs::default()) };
+    let need = |(name, amount): (&String, &String)| {
+        let text = format!("{name}={amount}");
+        value::need(&text).map_err(|error| usage::invalid_value("needs", &text, &error))
+    };
+    let needs: Vec<_> = needs.iter().map(need).collect::<Result<_, _>>()?;
+    Needs::of(needs).map_err(|error| invalid(error.to_string()))
 }
 
 fn as_text(value: &Value) -> Option<&str> {

@@ -53,6 +53,7 @@ fn a_plain_task_is_a_short_sheet_with_examples() {
     split_output = false
     #key = "nightly"
     #hooks = { failure = "./tell.sh" }
+    #needs = { gpu = 1, mem = "8GiB" }
     "##);
 }
 

@@ -10,6 +10,7 @@ pub mod doctor;
 pub mod event;
 pub mod progress;
 pub mod queue;
+pub mod resource;
 pub mod schedule;
 pub mod sheet;
 pub mod status;
@@ -102,7 +103,9 @@ pub fn running_in_words(status: &DaemonStatus) -> String {
     let lower = status.windows.tightest().filter(|(_, most)| *most < status.max_concurrent);
     let by = lower.map(|(window, _)| format!(" (window `{}`)", neutralize(&window.name))).unwrap_or_default();
     let draining = if status.draining { ", draining" } else { "" };
-    let slots = format!("{} of {} slots used{by}", status.active, status.slots());
+    let lent = u32::try_from(status.lending.len()).unwrap_or(u32::MAX);
+    let lent = if lent > 0 { format!(", {lent} lent") } else { String::new() };
+    let slots = format!("{} of {} slots used{by}{lent}", status.used(), status.slots());
     format!("running{draining} (pid {}), up {}, {slots}", status.guardian_pid, format_elapsed(status.uptime))
 }
 

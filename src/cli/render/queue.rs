@@ -13,24 +13,28 @@ const NAME_WIDTH_MIN: usize = 10;
 
 /// Returns the table of `queues`; `-` stands for no limit but the daemon's.
 pub fn list(queues: &[Queue], now: Timestamp, width: Option<usize>) -> String {
-    let mut table = Table::new(vec![
-        Column::new("NAME", Align::Left),
-        Column::new("SLOTS", Align::Right).expendable(1),
+    let has_weights = queues.iter().any(|queue| queue.weight.is_some());
+    let mut columns = vec![Column::new("NAME", Align::Left), Column::new("SLOTS", Align::Right).expendable(1)];
+    columns.extend(has_weights.then_some(Column::new("WEIGHT", Align::Right).expendable(5)));
+    columns.extend([
         Column::new("RUNNING", Align::Right).expendable(2),
         Column::new("QUEUED", Align::Right).expendable(3),
         Column::new("WAITING", Align::Right).expendable(4),
         Column::new("STATE", Align::Left),
     ]);
+    let mut table = Table::new(columns);
     for queue in queues {
         let slots = if queue.slots == 0 { "-".to_owned() } else { queue.slots.to_string() };
-        table.push(vec![
-            Cell::new(name(queue, width)),
-            Cell::new(slots),
+        let weight = queue.weight.map_or_else(|| "-".to_owned(), |weight| weight.to_string());
+        let mut row = vec![Cell::new(name(queue, width)), Cell::new(slots)];
+        row.extend(has_weights.then(|| Cell::new(weight)));
+        row.extend([
             Cell::new(queue.active.to_string()),
             Cell::new(queue.queued.to_string()),
             Cell::new(queue.waiting.to_string()),
             Cell::new(queue.pause.as_ref().map_or_else(|| "open".to_owned(), |pause| paused(pause, now))),
         ]);
+        table.push(row);
     }
     table.draw(width)
 }

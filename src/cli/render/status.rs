@@ -4,11 +4,12 @@ use crate::cli::render::sheet::Sheet;
 use crate::cli::render::table::{Align, Cell, Column, Table, cut};
 use crate::cli::render::task::{command, time_taken, waits_for};
 use crate::cli::render::{
-    UNTRUSTED, ago, progress, queue, running_in_words, schedule, state_style, waiting_in_words, window,
+    UNTRUSTED, ago, progress, queue, resource, running_in_words, schedule, state_style, waiting_in_words, window,
 };
 use crate::domain::daemon::DaemonStatus;
 use crate::domain::query::Counts;
 use crate::domain::queue::Queue;
+use crate::domain::resource::Resources;
 use crate::domain::schedule::Schedule;
 use crate::domain::task::{State, Task};
 use crate::domain::text::neutralize;
@@ -29,6 +30,8 @@ pub struct Screen {
     pub untrusted: bool,
     /// The queues; none if there is no store yet.
     pub queues: Vec<Queue>,
+    /// The resources.
+    pub resources: Resources,
     /// The schedules that are due next.
     pub schedules: Vec<Schedule>,
     /// Which time windows are open.
@@ -66,6 +69,9 @@ pub fn screen(screen: &Screen, project: &Project, now: Timestamp, width: Option<
     if let Some(lacking) = screen.daemon.as_ref().and_then(|status| status.held_up.as_ref()) {
         sheet.topic("held up", neutralize(lacking));
     }
+    if let Some(overview) = resource::overview(&screen.resources) {
+        sheet.topic("resources", overview);
+    }
     if let Some(next) = window::next(&screen.windows, now) {
         sheet.topic("windows", next);
         sheet.block(window::overview(&screen.windows, now, width));
@@ -96,7 +102,15 @@ pub fn screen(screen: &Screen, project: &Project, now: Timestamp, width: Option<
     ));
 
     sheet.topic("waiting", waiting_in_words(counts).unwrap_or_else(|| "nothing".to_owned()));
-    sheet.block(table(&screen.waiting, width, |task| ago(task.created_at, now), |task| waits_for(task, now)));
+    sheet.block(table(
+        &screen.waiting,
+        width,
+        |task| ago(task.created_at, now),
+        |task| {
+            let waits = resource::waits(task, &screen.resources, now);
+            waits_for(task, now).or(waits.filter(|_| task.state == State::Queued))
+        },
+    ));
 
     if let Some(overview) = schedule::overview(&screen.schedules, now, width) {
         sheet.topic("schedules", "");

@@ -158,6 +158,9 @@ pub fn details(
     if let Some(limit) = spec.output_limit {
         fact("output limit", format_size(limit));
     }
+    if !spec.needs.is_empty() {
+        fact("needs", spec.needs.to_string().replace(',', ", "));
+    }
     if spec.kill_signal.is_some() || spec.kill_grace.is_some() {
         fact("ended by", ending(spec));
     }
@@ -282,6 +285,9 @@ fn add_attempt(sheet: &mut Sheet, attempt: &Attempt, project: &Project) {
     sheet.heading(&format!("attempt {}", attempt.number), state);
     if let Some(reason) = &attempt.reason {
         sheet.fact("reason", neutralize(reason));
+    }
+    if !attempt.granted.is_empty() {
+        sheet.fact("granted", attempt.granted.to_string().replace(',', ", "));
     }
     for output in &attempt.outputs {
         let path = project.data().join(&output.path);

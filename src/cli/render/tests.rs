@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::cli::render::status::Screen;
+use crate::domain::resource::Resources;
 use crate::domain::task::{Backoff, Environment, OnInterrupt, RetryPolicy, Task};
 use crate::domain::text::is_unsafe;
 use crate::domain::window::Standing;
@@ -98,6 +99,7 @@ fn nothing_a_user_wrote_steers_the_terminal() {
         out_of_reach: None,
         counts: Some(status.counts.clone()),
         queues: vec![queue.clone()],
+        resources: Resources::default(),
         schedules: Vec::new(),
         windows: Standing::default(),
         running: vec![task.clone()],
@@ -243,6 +245,7 @@ fn the_whole_project_on_one_screen() {
         out_of_reach: None,
         counts: Some(daemon().counts),
         queues: vec![default_queue()],
+        resources: Resources::default(),
         schedules: Vec::new(),
         windows: Standing::default(),
         running: vec![running(14, &["cargo", "test"], NOW)],
@@ -283,6 +286,7 @@ fn an_empty_project_on_one_screen() {
         out_of_reach: None,
         counts: None,
         queues: vec![],
+        resources: Resources::default(),
         schedules: Vec::new(),
         windows: Standing::default(),
         running: vec![],
@@ -307,6 +311,7 @@ fn queues_are_on_the_screen_where_they_say_something() {
         out_of_reach: None,
         counts: Some(daemon().counts),
         queues: vec![default_queue(), paused_queue()],
+        resources: Resources::default(),
         schedules: Vec::new(),
         windows: Standing::default(),
         running: vec![],

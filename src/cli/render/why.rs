@@ -1,6 +1,7 @@
 //! What a task waits for, in one sentence.
 
 use crate::cli::render::queue::paused;
+use crate::cli::render::resource;
 use crate::cli::render::task::time_taken;
 use crate::cli::render::{UNTRUSTED, ago, distance, exit_in_words, window};
 use crate::domain::daemon::DaemonStatus;
@@ -128,25 +129,37 @@ fn queued(task: &Task, place: &Place, now: Timestamp) -> String {
         let paused = paused(pause, now);
         return format!("waits because queue `{name}` is {paused}; `apex queue resume {name}` lets it start");
     }
+    if let Some(never) = resource::waits(task, &status.resources, now).filter(|waits| waits.starts_with("can never")) {
+        return never;
+    }
     let holders = |in_queue: bool| {
-        let holding = place.active.iter().filter(|other| !in_queue || other.spec.queue == task.spec.queue);
+        let of = |other: &&Task| !in_queue || other.spec.queue == task.spec.queue;
+        let holding = place.active.iter().filter(of).filter(|other| !status.lending.contains(&other.id));
         let named: Vec<String> = holding.map(named_if_odd).collect();
         let verb = if named.len() == 1 { "uses" } else { "use" };
         if named.is_empty() { String::new() } else { format!(", which {} {verb}", tasks(&named)) }
     };
-    if queue.slots > 0 && queue.active >= u64::from(queue.slots) {
+    let lent = |other: &&Task| other.spec.queue == task.spec.queue && status.lending.contains(&other.id);
+    let active = queue.active.saturating_sub(place.active.iter().filter(lent).count() as u64);
+    if queue.slots > 0 && active >= u64::from(queue.slots) {
         return format!("waits for {} of queue `{name}`{}{then}", one_of(queue.slots), holders(true));
     }
     let lower = windows.tightest().filter(|(_, most)| *most < status.max_concurrent);
-    if let Some((window, most)) = lower.filter(|(_, most)| status.active >= *most) {
+    if let Some((window, most)) = lower.filter(|(_, most)| status.used() >= *most) {
         let (window, allows) = (window::to_close(window, now), window::allowance(most));
         return format!("waits for {window}: {allows}{}{then}", holders(false));
     }
-    if status.active >= status.max_concurrent {
+    if status.used() >= status.max_concurrent {
         return format!("waits for {} of the daemon{}{then}", one_of(status.max_concurrent), holders(false));
     }
     if let Some(lacking) = &status.held_up {
         return format!("waits for the machine: {}; it is tried again by itself{then}", neutralize(lacking));
+    }
+    if let Some(waits) = resource::waits(task, &status.resources, now) {
+        return format!("{waits}{then}");
+    }
+    if let Some(behind) = resource::behind(task, &status.resources, now) {
+        return format!("{behind}{then}");
     }
     match ahead {
         Some(ahead) => format!("waits for its turn, with {ahead} ahead of it in queue `{name}`"),

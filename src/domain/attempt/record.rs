@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::domain::id::{AssignmentId, AttemptNumber};
 use crate::domain::identity::{GuardianId, ProcessIdentity};
 use crate::domain::outcome::{ExitStatus, ReasonCode, Usage};
+use crate::domain::resource::Granted;
 use crate::domain::task::State;
 use crate::domain::time::{Moment, Timestamp};
 
@@ -74,6 +75,8 @@ pub struct Attempt {
     pub lease_until: Timestamp,
     /// The slot it got in its queue.
     pub slot: u32,
+    /// What it was granted of the resources that its task needs.
+    pub granted: Granted,
     /// Its first process; `None` until that is known.
     pub identity: Option<ProcessIdentity>,
     /// When its process started.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::domain::hook::{InvalidHook, TaskHooks, check_task_hooks};
 use crate::domain::id::TaskId;
 use crate::domain::outcome::ExitStatus;
+use crate::domain::resource::{InvalidResource, Needs};
 use crate::domain::time::Timestamp;
 
 /// What follows when apex itself cut a task off, or lost sight of it.
@@ -208,6 +209,8 @@ pub struct TaskSpec {
     pub after_any: Vec<TaskId>,
     /// What is run when something happens to it.
     pub hooks: TaskHooks,
+    /// What it needs of the resources that there are, while it runs.
+    pub needs: Needs,
 }
 
 /// The queue a task is in when none is named.
@@ -238,6 +241,7 @@ impl TaskSpec {
             after: Vec::new(),
             after_any: Vec::new(),
             hooks: TaskHooks::new(),
+            needs: Needs::default(),
         }
     }
 
@@ -283,6 +287,7 @@ impl TaskSpec {
             return Err(InvalidSpec::Umask(self.umask));
         }
         check_task_hooks(&self.hooks)?;
+        self.needs.check()?;
         Ok(())
     }
 }
@@ -372,6 +377,9 @@ pub enum InvalidSpec {
     /// Not a file mode creation mask.
     #[error("umask {0:o} is not between 0 and 777")]
     Umask(u32),
+    /// What is needed cannot be.
+    #[error(transparent)]
+    Needs(#[from] InvalidResource),
     /// An environment variable cannot be passed on.
     #[error("environment variable `{0}` has an empty name, or a `=` or NUL byte where none may be")]
     EnvName(String),

@@ -144,9 +144,9 @@ impl Hands<'_> {
 
     pub(super) fn carry_out(&mut self, job: Job) -> Done {
         match job {
-            Job::Move(Move::Claim { room, after, shut, owner, boot, now, lease_until }) => {
+            Job::Move(Move::Claim { room, after, shut, owner, boot, now, lease_until, terms }) => {
                 let assignments = (0..room).map(|_| self.assignment()).collect();
-                let claim = Claim { owner, boot, assignments, after, shut, now, lease_until };
+                let claim = Claim { owner, boot, assignments, after, shut, now, lease_until, terms };
                 Done::Claimed { claimed: self.on_store(|store| store.claim(claim)), asked: room }
             }
             Job::Prepare(preparation) => {

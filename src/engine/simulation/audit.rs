@@ -12,6 +12,7 @@ use crate::domain::id::{AssignmentId, Seq, TaskId};
 use crate::domain::identity::GuardianId;
 use crate::domain::outcome::{ExitStatus, ReasonCode};
 use crate::domain::query::TaskFilter;
+use crate::domain::resource::Grant;
 use crate::domain::task::{State, Task};
 use crate::domain::time::{Moment, Timestamp};
 use crate::engine::Settings;
@@ -190,6 +191,26 @@ impl Audit {
             hold!(max == 0 || len <= max, "{len} tasks of queue {} are active, {max} may be", queue.name);
             let distinct: BTreeSet<_> = slots.iter().map(|task| task.slot).collect();
             hold!(distinct.len() == len && !distinct.contains(&None), "slots of {}: {distinct:?}", queue.name);
+        }
+        let held = ready(store.holdings()).unwrap().held;
+        let mut pieces = BTreeSet::new();
+        for (name, pool) in &self.settings.pools.0 {
+            let grants = || held.iter().filter_map(|(id, _, granted)| Some((id, granted.0.get(name)?)));
+            let (used, total) = (grants().map(|(_, grant)| grant.number()).sum::<u64>(), pool.total().get());
+            hold!(used <= total, "{used} of {name} is granted, and there is {total}");
+            for (id, grant) in grants() {
+                let Grant::Indices(indices) = grant else { continue };
+                hold!(
+                    indices.iter().all(|index| pieces.insert(*index)),
+                    "task {id} has {grant}, which another one has"
+                );
+            }
+        }
+        for task in &active {
+            let held = held.iter().find(|(id, ..)| *id == task.id).map(|(.., granted)| granted);
+            let granted = |name: &String| held.and_then(|held| held.0.get(name)).map_or(0, Grant::number);
+            let is_met = task.spec.needs.0.iter().all(|(name, need)| granted(name) == need.get());
+            hold!(is_met, "task {} needs {}, and has {held:?}", task.id, task.spec.needs);
         }
         Ok(())
     }

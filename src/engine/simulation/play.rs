@@ -63,6 +63,8 @@ impl Play {
             leftovers: if random.percent(80) { Leftovers::Kill } else { Leftovers::Leave },
             // What was forgotten could not be held against what happened.
             keep_for: None,
+            pools: Arc::new(user::pools(seed)),
+            reserve_after: Duration::from_secs(30),
             windows: crate::domain::window::Windows::none(),
         };
         let plan = Plan {

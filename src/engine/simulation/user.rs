@@ -1,5 +1,6 @@
 //! People who ask for things, through the same handle as everybody.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use super::random::Random;
 use crate::domain::change::Actor;
 use crate::domain::id::{TaskId, TaskUuid};
 use crate::domain::query::TaskFilter;
+use crate::domain::resource::{Amount, Capacity, Needs, Pool, Pools};
 use crate::domain::schedule::{Cron, Missed, NewSchedule, Overlap, When};
 use crate::domain::task::{Backoff, Environment, NewTask, OnInterrupt, Task, TaskSpec};
 use crate::engine::Handle;
@@ -21,6 +23,19 @@ use crate::store::{QueueStore, TaskStore};
 const BY: Actor = Actor::Cli(1);
 pub(super) const QUEUES: [&str; 3] = ["default", "narrow", "wide"];
 
+/// Returns what there is of each resource in the life of a seed; nothing in most. Drawn apart, so that nothing else changes.
+pub(super) fn pools(seed: u64) -> Pools {
+    if !Random::new(seed ^ 0x6E5_0C35).percent(30) {
+        return Pools::default();
+    }
+    let pool = |name: &str, capacity| (name.to_owned(), Pool::new(capacity));
+    Pools(BTreeMap::from([
+        pool("gpu", Capacity::Indices([0, 3].into())),
+        pool("mem", Capacity::Amount(Amount::Bytes(10))),
+        pool("licence", Capacity::Amount(Amount::Count(1))),
+    ]))
+}
+
 /// Asks for something, whatever comes to mind. `last` is the number of the last task.
 pub(super) fn ask_for_something(apexd: &mut Apexd, last: u64, schedules: bool, random: &mut Random) -> String {
     let handle = apexd.handle.clone();
@@ -28,7 +43,11 @@ pub(super) fn ask_for_something(apexd: &mut Apexd, last: u64, schedules: bool, r
         return ask_schedules(apexd, random);
     }
     if last == 0 || random.percent(35) {
-        let task = new_task(last, random);
+        let mut task = new_task(last, random);
+        if !apexd.shared.settings().pools.is_empty() && random.percent(60) {
+            let needs = random.pick(&["gpu=1", "gpu=2", "mem=4B", "mem=10B", "gpu=1,mem=7B", "licence=1"]);
+            task.spec.needs = Needs::parse(needs).expect("needs");
+        }
         let told = format!("add {:?}", task.spec);
         apexd.ask(async move { drop(handle.add(task, BY).await) });
         return told;

@@ -25,6 +25,8 @@ async fn preparing_two() -> (Memory, Core, Vec<AssignmentId>) {
         kill_grace: Duration::from_secs(5),
         leftovers: Leftovers::Kill,
         keep_for: None,
+        pools: Arc::default(),
+        reserve_after: Duration::from_secs(30),
         windows: crate::domain::window::Windows::none(),
     };
     let mut core = Core::new(guardian(1).id, guardian(1).boot, settings, true);
@@ -32,11 +34,12 @@ async fn preparing_two() -> (Memory, Core, Vec<AssignmentId>) {
     let effects = core.step(NOW, Event::TimeHasCome);
     let is_claim = |job: &Job| matches!(job, Job::Move(Move::Claim { .. }));
     let claim = jobs(effects).into_iter().find(is_claim);
-    let Some(Job::Move(Move::Claim { room, after, shut, owner, boot, now, lease_until })) = claim else {
+    let Some(Job::Move(Move::Claim { room, after, shut, owner, boot, now, lease_until, terms })) = claim else {
         panic!("nothing is claimed")
     };
     let assignments = (0..room).map(|_| AssignmentId(Uuid::now_v7())).collect();
-    let claimed = store.claim(Claim { owner, boot, assignments, after, shut, now, lease_until }).await.unwrap();
+    let claim = Claim { owner, boot, assignments, after, shut, now, lease_until, terms };
+    let claimed = store.claim(claim).await.unwrap();
     let ids = claimed.iter().map(|claimed| claimed.attempt.assignment).collect();
     let effects = core.step(NOW, Event::Done(Done::Claimed { claimed: Ok(claimed), asked: room }));
     let prepared = jobs(effects).into_iter().filter(|job| matches!(job, Job::Prepare(_))).count();

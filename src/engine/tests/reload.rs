@@ -2,15 +2,19 @@ use super::*;
 use crate::domain::error::{ErrorKind, Problem};
 use crate::domain::setting::ChangedSetting;
 
-const SETTINGS: Settings = Settings {
-    max_concurrent: 1,
-    poll_interval: Duration::from_secs(5),
-    grace: Duration::from_secs(30),
-    kill_grace: Duration::from_secs(5),
-    leftovers: Leftovers::Kill,
-    keep_for: None,
-    windows: Windows::none(),
-};
+fn settings() -> Settings {
+    Settings {
+        max_concurrent: 1,
+        poll_interval: Duration::from_secs(5),
+        grace: Duration::from_secs(30),
+        kill_grace: Duration::from_secs(5),
+        leftovers: Leftovers::Kill,
+        keep_for: None,
+        pools: Arc::default(),
+        reserve_after: Duration::from_secs(30),
+        windows: Windows::none(),
+    }
+}
 
 #[tokio::test(start_paused = true)]
 async fn more_room_lets_a_waiting_task_start_and_less_room_starts_nothing() {
@@ -19,14 +23,14 @@ async fn more_room_lets_a_waiting_task_start_and_less_room_starts_nothing() {
     let running = stage.spawn_order().await;
     stage.started(running.assignment).await;
     stage.nothing_is_ordered().await;
-    stage.handle.apply(Settings { max_concurrent: 2, ..SETTINGS }).await.unwrap();
+    stage.handle.apply(Settings { max_concurrent: 2, ..settings() }).await.unwrap();
     assert_eq!(stage.handle.status().await.unwrap().max_concurrent, 2);
     let spawn = stage.spawn_order().await;
     stage.started(spawn.assignment).await;
     stage.until(second, State::Running).await;
 
     stage.add().await;
-    stage.handle.apply(SETTINGS).await.unwrap();
+    stage.handle.apply(settings()).await.unwrap();
     stage.exited(spawn.assignment, ExitStatus::Code(0), false).await;
     assert_eq!(stage.order().await, Order::Forget { assignment: spawn.assignment });
     stage.nothing_is_ordered().await;
@@ -36,7 +40,7 @@ async fn more_room_lets_a_waiting_task_start_and_less_room_starts_nothing() {
 async fn the_next_look_comes_when_the_new_interval_says() {
     let stage = Stage::new(1).await;
     let last = async || stage.handle.status().await.unwrap().last_poll_at.unwrap();
-    let follow = async |poll_interval| stage.handle.apply(Settings { poll_interval, ..SETTINGS }).await.unwrap();
+    let follow = async |poll_interval| stage.handle.apply(Settings { poll_interval, ..settings() }).await.unwrap();
     follow(Duration::from_millis(100)).await;
     let looked = last().await;
     tokio::time::sleep(Duration::from_millis(150)).await;
@@ -54,7 +58,7 @@ async fn the_guardian_and_what_runs_follow_another_kill_grace() {
     let spawn = stage.spawn_order().await;
     stage.started(spawn.assignment).await;
     stage.until(id, State::Running).await;
-    stage.handle.apply(Settings { kill_grace: Duration::from_secs(1), ..SETTINGS }).await.unwrap();
+    stage.handle.apply(Settings { kill_grace: Duration::from_secs(1), ..settings() }).await.unwrap();
     assert_eq!(stage.order().await, Order::Policy { kill_grace: Duration::from_secs(1) });
     let handle = stage.handle.clone();
     let cancel = tokio::spawn(async move { handle.cancel(vec![id], None, Actor::Cli(1)).await });
@@ -86,8 +90,8 @@ async fn what_cannot_be_read_changes_nothing_and_a_sighup_is_passed_on() {
         needs_restart: false,
     };
     let queues = [("gpu".to_owned(), 2)].into();
-    let settings = Settings { max_concurrent: 7, ..SETTINGS };
-    let reloaded = Reloaded { settings, queues, changed: vec![changed.clone()] };
+    let settings = Settings { max_concurrent: 7, ..settings() };
+    let reloaded = Reloaded { settings, queues, weights: Default::default(), changed: vec![changed.clone()] };
     let followed = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let follow = followed.clone();
     let handle = handle

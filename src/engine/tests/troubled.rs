@@ -17,14 +17,14 @@ use crate::domain::task::{Environment, Task};
 use crate::domain::time::Timestamp;
 use crate::store::hook::HookRan;
 use crate::store::memory::Memory;
-use crate::store::queue::{PauseQueues, PerQueue, QueueCount, SetQueue, SteerQueues};
+use crate::store::queue::{PauseQueues, PerQueue, QueueCount, SetQueue, SteerQueues, WeighQueue};
 use crate::store::schedule::{
     AddSchedule, Fire, Fired, PauseSchedules, PerSchedule, RemoveSchedules, ResumeSchedules, RunSchedule,
 };
 use crate::store::task::{
     Add, AddMany, Added, AddedMany, Cancel, Cancelled, Claim, Claimed, Counts, Due, EditTask, Ended, Expire, Expired,
-    Finish, Finished, InFlight, Move, NotEdited, NotMoved, NotTold, Pause, PerTask, Progress, Prune, Renew, Start,
-    Steer, TaskFilter, TaskPage, TellProgress, Unclaim,
+    Finish, Finished, Holdings, InFlight, Move, NotEdited, NotMoved, NotTold, Pause, PerTask, Progress, Prune, Renew,
+    Start, Steer, TaskFilter, TaskPage, TellProgress, Unclaim,
 };
 use crate::store::{ChangeStore, Error, HookStore, QueueStore, Reply, ScheduleStore, Store, TaskStore};
 
@@ -115,6 +115,10 @@ impl TaskStore for Troubled {
             let _permit = self.claimed.acquire().await;
             claimed
         })
+    }
+
+    fn holdings(&self) -> Reply<'_, Holdings> {
+        self.memory.holdings()
     }
 
     fn start(&self, start: Start) -> Reply<'_, ()> {
@@ -245,6 +249,14 @@ impl QueueStore for Troubled {
 
     fn set_queue(&self, set: SetQueue) -> Reply<'_, Queue> {
         self.memory.set_queue(set)
+    }
+
+    fn weigh_queue(&self, weigh: WeighQueue) -> Reply<'_, Queue> {
+        self.memory.weigh_queue(weigh)
+    }
+
+    fn configure_weights(&self, weights: BTreeMap<String, u32>, now: Timestamp) -> Reply<'_, ()> {
+        self.memory.configure_weights(weights, now)
     }
 
     fn pause_queues(&self, pause: PauseQueues) -> Reply<'_, PerQueue> {

@@ -171,6 +171,7 @@ impl Follow {
             tail_lines: self.request.tail_lines.filter(|_| self.cursors.keys().all(|key| Some(key.0) == self.first)),
             follow: self.request.follow,
             in_place: self.in_place,
+            waiter: self.client.options.waiter.filter(|_| self.request.follow).map(|attempt| attempt.to_string()),
         }
     }
 

@@ -16,6 +16,7 @@ use hyper_util::rt::TokioIo;
 use tokio::time::{Instant, sleep, timeout};
 use tonic::transport::Endpoint;
 use tonic::{Request, Response, Status};
+use uuid::Uuid;
 
 use crate::domain::error::Problem;
 use crate::domain::id::TaskId;
@@ -63,11 +64,13 @@ pub struct Options {
     pub deadline: Duration,
     /// How long an add is repeated, and a stream taken up again, after the connection broke.
     pub reconnect_for: Duration,
+    /// The attempt inside which this client runs: while it waits for a task, that one lends what it holds.
+    pub waiter: Option<Uuid>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { deadline: Duration::from_secs(10), reconnect_for: Duration::from_secs(30) }
+        Self { deadline: Duration::from_secs(10), reconnect_for: Duration::from_secs(30), waiter: None }
     }
 }
 

@@ -25,20 +25,21 @@ impl Client {
     }
 
     /// Makes a queue. Not repeated when the connection breaks: one that is there already is a conflict.
-    pub async fn add_queue(&self, name: &str, slots: u32) -> Result<Queue, Error> {
+    pub async fn add_queue(&self, name: &str, slots: u32, weight: u32) -> Result<Queue, Error> {
         let response = self.call(Repeat::Never, |allowed| {
             let mut service = self.queue_service();
-            let request = within(allowed, proto::AddQueueRequest { name: name.to_owned(), slots });
+            let request = within(allowed, proto::AddQueueRequest { name: name.to_owned(), slots, weight });
             async move { service.add_queue(request).await }
         });
         Ok(queue::required(response.await?.queue)?)
     }
 
-    /// Gives a queue another number of slots; 0 is no limit of its own.
-    pub async fn set_queue(&self, name: &str, slots: u32) -> Result<Queue, Error> {
+    /// Gives a queue another number of slots, of which 0 is no limit of its own, or another weight, of which 0 is none of its
+    /// own.
+    pub async fn set_queue(&self, name: &str, slots: Option<u32>, weight: Option<u32>) -> Result<Queue, Error> {
         let response = self.call(Repeat::WithinDeadline, |allowed| {
             let mut service = self.queue_service();
-            let request = within(allowed, proto::SetQueueRequest { name: name.to_owned(), slots: Some(slots) });
+            let request = within(allowed, proto::SetQueueRequest { name: name.to_owned(), slots, weight });
             async move { service.set_queue(request).await }
         });
         Ok(queue::required(response.await?.queue)?)

@@ -33,7 +33,8 @@ use crate::rpc::proto::read_output_response::What;
 use crate::rpc::proto::task_service_server::{TaskService, TaskServiceServer};
 use crate::rpc::status;
 
-const SHORT: Options = Options { deadline: Duration::from_millis(100), reconnect_for: Duration::from_secs(30) };
+const SHORT: Options =
+    Options { deadline: Duration::from_millis(100), reconnect_for: Duration::from_secs(30), waiter: None };
 
 type Sent<T> = ReceiverStream<Result<T, Status>>;
 

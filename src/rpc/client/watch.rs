@@ -17,6 +17,7 @@ impl Client {
         let request = proto::WatchTasksRequest {
             ids: plain_ids(ids),
             until: until.iter().map(|state| attempt::state_to_proto(*state).into()).collect(),
+            waiter: self.options.waiter.map(|attempt| attempt.to_string()),
         };
         let retry = Retry::new(self.options.reconnect_for);
         Watch { client: self.clone(), request, stream: None, seen: HashMap::new(), retry, done: false }

@@ -6,6 +6,7 @@ use crate::domain::attempt::{Attempt, Output, Stream};
 use crate::domain::id::AssignmentId;
 use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
 use crate::domain::outcome::{ExitStatus, ReasonCode, Usage};
+use crate::domain::resource::{Amount, Grant, Granted};
 use crate::domain::task::State;
 use crate::domain::time::Timestamp;
 use crate::rpc::convert::{Error, Result, path, path_bytes, uuid};
@@ -117,6 +118,7 @@ pub(super) fn to_proto(attempt: Attempt) -> proto::Attempt {
             system_ms: usage.system_ms,
         }),
         outputs: attempt.outputs.into_iter().map(output_to_proto).collect(),
+        granted: attempt.granted.0.into_iter().map(grant_to_proto).collect(),
     }
 }
 
@@ -129,6 +131,7 @@ pub(super) fn from_proto(attempt: proto::Attempt) -> Result<Attempt> {
         claimed_at: Timestamp(attempt.claimed_at_ms),
         lease_until: Timestamp(attempt.lease_until_ms),
         slot: attempt.slot,
+        granted: Granted(attempt.granted.into_iter().map(grant_from_proto).collect()),
         identity: attempt.process.map(identity_from_proto).transpose()?,
         started_at: attempt.started_at_ms.map(Timestamp),
         ended_at: attempt.ended_at_ms.map(Timestamp),
@@ -145,6 +148,21 @@ pub(super) fn from_proto(attempt: proto::Attempt) -> Result<Attempt> {
         paused_for: Duration::ZERO,
         outputs: attempt.outputs.into_iter().map(output_from_proto).collect::<Result<_>>()?,
     })
+}
+
+fn grant_to_proto((name, grant): (String, Grant)) -> proto::ResourceGrant {
+    let (amount, is_size) = (grant.number(), matches!(grant, Grant::Amount(Amount::Bytes(_))));
+    let indices = match grant {
+        Grant::Amount(_) => Vec::new(),
+        Grant::Indices(indices) => indices,
+    };
+    proto::ResourceGrant { name, amount, is_size, indices }
+}
+
+fn grant_from_proto(grant: proto::ResourceGrant) -> (String, Grant) {
+    let proto::ResourceGrant { name, amount, is_size, indices } = grant;
+    let grant = if indices.is_empty() { Grant::Amount(Amount::new(amount, is_size)) } else { Grant::Indices(indices) };
+    (name, grant)
 }
 
 fn identity_from_proto(process: proto::ProcessIdentity) -> Result<ProcessIdentity> {

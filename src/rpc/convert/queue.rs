@@ -20,6 +20,7 @@ pub(in crate::rpc) fn to_proto(queue: Queue) -> proto::Queue {
         active: queue.active,
         queued: queue.queued,
         waiting: queue.waiting,
+        weight: queue.weight,
     }
 }
 
@@ -27,6 +28,7 @@ pub(in crate::rpc) fn from_proto(queue: proto::Queue) -> Queue {
     Queue {
         name: queue.name,
         slots: queue.slots,
+        weight: queue.weight,
         pause: queue.pause.map(|pause| QueuePause {
             at: Timestamp(pause.paused_at_ms),
             reason: pause.reason,

@@ -24,6 +24,7 @@ use crate::domain::outcome::{ExitStatus, ReasonCode, Usage};
 use crate::domain::progress::Progress;
 use crate::domain::query::{Counts, PerQueue, PerSchedule, PerTask, TaskFilter, TaskPage};
 use crate::domain::queue::{Queue, QueuePause};
+use crate::domain::resource::{Amount, Grant, Granted, Needs, ResourceState, ResourceWait, Resources};
 use crate::domain::schedule::{Cron, Missed, NewSchedule, Overlap, Schedule, SchedulePause, When};
 use crate::domain::selection::{Deed, Selection, Span};
 use crate::domain::setting::ChangedSetting;
@@ -107,7 +108,7 @@ fn spec() -> impl Strategy<Value = TaskSpec> {
     let run = (0..0o1000_u32, limits(), stdin(), any::<bool>(), retry(), of(duration()), of(any::<u64>()));
     let hooks = btree_map(select(HookEvent::OF_TASK.to_vec()), "[a-z]{1,9}", 0..3);
     let end = (of(1..65), of(duration()), of("[a-z]{1,8}"), of(timestamp()), vec(id(), 0..3), vec(id(), 0..3), hooks);
-    (command, named, run, end).prop_map(|(command, named, run, end)| {
+    (command, named, run, end, needs()).prop_map(|(command, named, run, end, needs)| {
         let (mut argv, mut program, shell, cwd) = command;
         program.push("x");
         argv.truncate(if shell { 0 } else { argv.len() });
@@ -138,8 +139,32 @@ fn spec() -> impl Strategy<Value = TaskSpec> {
             after,
             after_any,
             hooks,
+            needs,
         }
     })
+}
+
+fn amount() -> impl Strategy<Value = Amount> {
+    (1..=u64::MAX, any::<bool>()).prop_map(|(number, is_size)| Amount::new(number, is_size))
+}
+
+fn needs() -> impl Strategy<Value = Needs> {
+    btree_map("[a-z]{2}-[a-z0-9]{1,4}", amount(), 0..3).prop_map(Needs)
+}
+
+fn granted() -> impl Strategy<Value = Granted> {
+    let indices = vec(any::<u32>(), 1..4).prop_map(Grant::Indices);
+    let grant = prop_oneof![amount().prop_map(Grant::Amount), indices];
+    btree_map("[a-z]{1,8}", grant, 0..3).prop_map(Granted)
+}
+
+fn resources() -> impl Strategy<Value = Resources> {
+    let indices = || vec(any::<u32>(), 0..3);
+    let state = ("[a-z]{1,8}", amount(), any::<u64>(), of((indices(), indices())));
+    let state = state.prop_map(|(name, total, held, pieces)| ResourceState { name, total, held, pieces });
+    let wait = (id(), timestamp(), timestamp());
+    let wait = wait.prop_map(|(task, since, reserves_at)| ResourceWait { task, since, reserves_at });
+    (vec(state, 0..3), vec(wait, 0..3)).prop_map(|(all, waiting)| Resources { all, waiting })
 }
 
 pub(in crate::rpc) fn env() -> impl Strategy<Value = Environment> {
@@ -177,8 +202,8 @@ fn attempt() -> impl Strategy<Value = Attempt> {
     let process = of((uuid(), any::<u32>(), any::<u64>()));
     let reason = (of(exit()), of(select(ReasonCode::ALL.to_vec())), of(text()));
     let usage = of((any::<u64>(), any::<u64>(), any::<u64>()));
-    (who, process, of(timestamp()), of(timestamp()), reason, usage, vec(output(), 0..3)).prop_map(
-        |(who, process, started_at, ended_at, (exit, reason_code, reason), usage, outputs)| {
+    (who, process, of(timestamp()), of(timestamp()), reason, usage, vec(output(), 0..3), granted()).prop_map(
+        |(who, process, started_at, ended_at, (exit, reason_code, reason), usage, outputs, granted)| {
             let (number, assignment, owner, state, claimed_at, lease_until, slot) = who;
             Attempt {
                 number,
@@ -188,6 +213,7 @@ fn attempt() -> impl Strategy<Value = Attempt> {
                 claimed_at,
                 lease_until,
                 slot,
+                granted,
                 identity: process.map(|(boot, pid, start_ticks)| ProcessIdentity {
                     boot: BootId(boot),
                     pid,
@@ -350,8 +376,17 @@ pub(in crate::rpc) fn results() -> impl Strategy<Value = PerTask<bool, Problem>>
 pub(in crate::rpc) fn queue() -> impl Strategy<Value = Queue> {
     let pause = of((timestamp(), of(text()), of(timestamp())));
     let pause = pause.prop_map(|pause| pause.map(|(at, reason, until)| QueuePause { at, reason, until }));
-    (text(), any::<u32>(), pause, any::<u64>(), any::<u64>(), any::<u64>())
-        .prop_map(|(name, slots, pause, active, queued, waiting)| Queue { name, slots, pause, active, queued, waiting })
+    (text(), any::<u32>(), of(any::<u32>()), pause, any::<u64>(), any::<u64>(), any::<u64>()).prop_map(
+        |(name, slots, weight, pause, active, queued, waiting)| Queue {
+            name,
+            slots,
+            weight,
+            pause,
+            active,
+            queued,
+            waiting,
+        },
+    )
 }
 
 pub(in crate::rpc) fn queue_results() -> impl Strategy<Value = PerQueue<Problem>> {
@@ -458,8 +493,10 @@ pub(in crate::rpc) fn status() -> impl Strategy<Value = DaemonStatus> {
     let process = (any::<u32>(), any::<u32>(), any::<u32>(), text(), timestamp(), duration());
     let counts = (btree_map(state(), any::<u64>(), 0..5), any::<u64>(), any::<u64>(), any::<u64>());
     let flags = (any::<bool>(), any::<bool>(), of(text()), windows());
-    (process, absolute_path(), any::<u32>(), any::<u32>(), counts, of(timestamp()), flags).prop_map(
-        |(process, project, max_concurrent, active, counts, last_poll_at, (draining, untrusted, held_up, windows))| {
+    let work = (any::<u32>(), any::<u32>(), resources(), vec(id(), 0..3));
+    (process, absolute_path(), work, counts, of(timestamp()), flags).prop_map(
+        |(process, project, work, counts, last_poll_at, (draining, untrusted, held_up, windows))| {
+            let (max_concurrent, active, resources, lending) = work;
             let (pid, guardian_pid, restarts, version, started_at, uptime) = process;
             let (by_state, processed, succeeded, failed) = counts;
             DaemonStatus {
@@ -477,6 +514,8 @@ pub(in crate::rpc) fn status() -> impl Strategy<Value = DaemonStatus> {
                 draining,
                 untrusted,
                 held_up,
+                resources,
+                lending,
                 windows,
             }
         },

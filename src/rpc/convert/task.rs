@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::domain::hook::{HookEvent, InvalidHook};
 use crate::domain::id::TaskUuid;
 use crate::domain::query::Added;
+use crate::domain::resource::{Amount, Needs};
 use crate::domain::task::{
     Backoff, DEFAULT_QUEUE, Environment, InvalidSpec, Limit, NewTask, OnInterrupt, Resource, RetryPolicy, Stdin, Task,
     TaskSpec,
@@ -146,6 +147,7 @@ pub(in crate::rpc) fn spec_to_proto(spec: TaskSpec) -> proto::TaskSpec {
         after: plain_ids(&spec.after),
         after_any: plain_ids(&spec.after_any),
         hooks: spec.hooks.into_iter().map(|(event, line)| (event.as_str().to_owned(), line)).collect(),
+        needs: needs_to_proto(spec.needs),
     }
 }
 
@@ -172,6 +174,7 @@ pub(in crate::rpc) fn spec_from_proto(spec: proto::TaskSpec) -> Result<TaskSpec>
         after: task_ids(&spec.after)?,
         after_any: task_ids(&spec.after_any)?,
         hooks: spec.hooks.into_iter().map(hook_from_proto).collect::<Result<_>>()?,
+        needs: needs_from_proto(spec.needs)?,
         ..default
     })
 }
@@ -180,6 +183,21 @@ pub(in crate::rpc) fn spec_from_proto(spec: proto::TaskSpec) -> Result<TaskSpec>
 fn hook_from_proto((event, line): (String, String)) -> Result<(HookEvent, String)> {
     let known = HookEvent::from_word(&event).ok_or(InvalidSpec::Hook(InvalidHook::Event(event)))?;
     Ok((known, line))
+}
+
+fn needs_to_proto(needs: Needs) -> Vec<proto::ResourceNeed> {
+    let need = |(name, amount): (String, Amount)| proto::ResourceNeed {
+        name,
+        amount: amount.get(),
+        is_size: amount.is_size(),
+    };
+    needs.0.into_iter().map(need).collect()
+}
+
+/// Errors: whatever the domain does not accept of needs.
+fn needs_from_proto(needs: Vec<proto::ResourceNeed>) -> Result<Needs> {
+    let need = |need: proto::ResourceNeed| (need.name, Amount::new(need.amount, need.is_size));
+    Ok(Needs::of(needs.into_iter().map(need)).map_err(InvalidSpec::from)?)
 }
 
 pub(in crate::rpc) fn limit_to_proto(limit: Limit) -> proto::ResourceLimit {

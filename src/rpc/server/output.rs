@@ -12,12 +12,12 @@ use uuid::Uuid;
 
 use crate::domain::attempt::{Attempt, Stream};
 use crate::domain::error::{ErrorKind, Problem};
-use crate::domain::id::{AttemptNumber, Seq, TaskId};
+use crate::domain::id::{AssignmentId, AttemptNumber, Seq, TaskId};
 use crate::domain::task::Task;
-use crate::engine;
+use crate::engine::{self, Lending};
 use crate::output::{CHUNK_BYTES_MAX, Reader};
 use crate::rpc::convert::attempt::{stream_from_proto, stream_to_proto};
-use crate::rpc::convert::{self, task, task_id};
+use crate::rpc::convert::{self, task, task_id, uuid};
 use crate::rpc::proto;
 use crate::rpc::proto::read_output_response::What;
 use crate::rpc::server::feed::{Feed, Over, Woken, recorded};
@@ -38,6 +38,8 @@ struct Wanted {
     tail_lines: Option<u32>,
     follow: bool,
     in_place: bool,
+    /// The attempt inside which somebody waits for the end.
+    waiter: Option<AssignmentId>,
 }
 
 impl Wanted {
@@ -51,6 +53,12 @@ impl Wanted {
             tail_lines: request.tail_lines,
             follow: request.follow,
             in_place: request.in_place,
+            waiter: request
+                .waiter
+                .filter(|_| request.follow)
+                .map(|id| uuid("waiter", &id))
+                .transpose()?
+                .map(AssignmentId),
         })
     }
 
@@ -83,7 +91,7 @@ impl Service {
         let files = self.file(2)?;
         let (feed, messages) = Feed::new(self.handle.closing());
         let changes = self.handle.changes();
-        let sending = Sending { service: self.clone(), changes, wanted, feed, _files: files };
+        let sending = Sending { service: self.clone(), changes, wanted, feed, lending: None, _files: files };
         self.work.spawn(sending.all());
         Ok(ReceiverStream::new(messages))
     }
@@ -135,6 +143,8 @@ struct Sending {
     changes: watch::Receiver<Seq>,
     wanted: Wanted,
     feed: Messages,
+    /// Once it waits.
+    lending: Option<Lending>,
     _files: OwnedSemaphorePermit,
 }
 
@@ -209,6 +219,7 @@ impl Sending {
                 // Whoever writes so much goes on, and one look at what it wrote since costs no more than a hundred.
                 sleep(BETWEEN_LOOKS).await;
             }
+            self.lend().await;
             let mut is_recorded = false;
             let woken = self.feed.wait(async {
                 tokio::select! {
@@ -302,7 +313,19 @@ impl Sending {
         if !self.wanted.follow {
             return Ok(());
         }
+        if let Some(lending) = self.lending.take()
+            && let Woken::Closing(closing) = self.feed.wait(lending.take_back()).await?
+        {
+            return Err(self.feed.fail(farewell(closing)));
+        }
         self.feed.send(proto::ReadOutputResponse { what: Some(What::Ended(task::to_proto(task))) }).await
+    }
+
+    /// Has the task that waits for this one lend what it holds.
+    async fn lend(&mut self) {
+        if let (Some(attempt), None) = (self.wanted.waiter, &self.lending) {
+            self.lending = Some(self.service.handle.lend(attempt).await);
+        }
     }
 
     fn no_such_attempt(&self, attempt: AttemptNumber) -> Over {
@@ -332,6 +355,7 @@ impl Sending {
 
     /// Waits until something was recorded, and reads the task.
     async fn next_look(&mut self, number: AttemptNumber) -> Result<Task, Over> {
+        self.lend().await;
         let woken = self.feed.wait(recorded(&mut self.changes)).await?;
         let task = self.look().await?;
         match woken {

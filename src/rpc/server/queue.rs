@@ -24,18 +24,34 @@ impl QueueService for Service {
 
     async fn add_queue(&self, request: Request<AddQueueRequest>) -> Result<Response<AddQueueResponse>, Status> {
         let by = caller(&request);
-        let AddQueueRequest { name, slots } = request.into_inner();
+        let AddQueueRequest { name, slots, weight } = request.into_inner();
+        check_weight(weight)?;
         let handle = self.handle.clone();
-        let added = self.whole(async move { handle.add_queue(name, slots, by).await }).await?;
+        let add = async move {
+            let added = handle.add_queue(name.clone(), slots, by.clone()).await?;
+            if weight > 0 { handle.weigh_queue(name, weight, by).await } else { Ok(added) }
+        };
+        let added = self.whole(add).await?;
         Ok(Response::new(AddQueueResponse { queue: Some(queue::to_proto(added)) }))
     }
 
     async fn set_queue(&self, request: Request<SetQueueRequest>) -> Result<Response<SetQueueResponse>, Status> {
         let by = caller(&request);
-        let SetQueueRequest { name, slots } = request.into_inner();
-        let slots = slots.ok_or_else(|| malformed(Malformed::Missing("slots")))?;
+        let SetQueueRequest { name, slots, weight } = request.into_inner();
+        check_weight(weight.unwrap_or(0))?;
         let handle = self.handle.clone();
-        let set = self.whole(async move { handle.set_queue(name, slots, by).await }).await?;
+        let set = match (slots, weight) {
+            (None, None) => return Err(malformed(Malformed::Missing("slots"))),
+            (Some(slots), None) => self.whole(async move { handle.set_queue(name, slots, by).await }).await?,
+            (None, Some(weight)) => self.whole(async move { handle.weigh_queue(name, weight, by).await }).await?,
+            (Some(slots), Some(weight)) => {
+                let set = async move {
+                    handle.set_queue(name.clone(), slots, by.clone()).await?;
+                    handle.weigh_queue(name, weight, by).await
+                };
+                self.whole(set).await?
+            }
+        };
         Ok(Response::new(SetQueueResponse { queue: Some(queue::to_proto(set)) }))
     }
 
@@ -60,6 +76,17 @@ impl QueueService for Service {
         let results = self.whole(async move { handle.remove_queues(names, by).await }).await?;
         Ok(told(results))
     }
+}
+
+/// The most that a queue can weigh.
+const WEIGHT_MAX: u32 = 1_000;
+
+fn check_weight(weight: u32) -> Result<(), Status> {
+    if weight > WEIGHT_MAX {
+        let message = format!("weight {weight} is more than the {WEIGHT_MAX} that a queue can have");
+        return Err(status::from_problem(Problem::new(ErrorKind::Invalid, message)));
+    }
+    Ok(())
 }
 
 /// Returns the names of a request that must name some, each once.

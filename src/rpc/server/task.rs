@@ -7,11 +7,11 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::domain::change::Actor;
 use crate::domain::error::{ErrorKind, Problem};
-use crate::domain::id::TaskId;
+use crate::domain::id::{AssignmentId, TaskId};
 use crate::domain::query::{Cancelled, PerTask};
 use crate::engine;
 use crate::rpc::convert::{
-    bulk, edit, input, plain_ids, progress, prune, query, selection, signal, task, task_id, task_ids,
+    bulk, edit, input, plain_ids, progress, prune, query, selection, signal, task, task_id, task_ids, uuid,
 };
 use crate::rpc::proto::task_service_server::TaskService;
 use crate::rpc::proto::{
@@ -88,7 +88,8 @@ impl TaskService for Service {
         let ids = named(&request.ids)?;
         let until = query::states_from_proto(&request.until).map_err(malformed)?;
         let (feed, messages) = Feed::new(self.handle.closing());
-        self.work.spawn(watch::watch(self.clone(), ids, until, feed));
+        let waiter = request.waiter.map(|attempt| uuid("waiter", &attempt)).transpose().map_err(malformed)?;
+        self.work.spawn(watch::watch(self.clone(), ids, until, waiter.map(AssignmentId), feed));
         Ok(Response::new(ReceiverStream::new(messages)))
     }
 

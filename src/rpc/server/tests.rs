@@ -75,6 +75,8 @@ impl World {
                 kill_grace: second,
                 leftovers: crate::domain::attempt::Leftovers::Kill,
                 keep_for: None,
+                pools: Arc::default(),
+                reserve_after: Duration::from_secs(30),
                 windows: crate::domain::window::Windows::none(),
             },
             project: dir.path().to_owned(),
@@ -236,6 +238,7 @@ impl Hands {
             shut: Vec::new(),
             now: now(),
             lease_until: now(),
+            terms: crate::store::task::Terms::default(),
         };
         let claimed = self.store.claim(claim).await.unwrap().remove(0);
         let files = self.outputs.prepare(claimed.task.id, claimed.attempt.number, true).unwrap();

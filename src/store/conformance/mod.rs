@@ -15,6 +15,7 @@ pub(crate) mod model;
 pub(crate) mod place;
 pub(crate) mod progress;
 pub(crate) mod queue;
+pub(crate) mod resource;
 pub(crate) mod schedule;
 pub(crate) mod steer;
 pub(crate) mod task;
@@ -28,6 +29,13 @@ pub(crate) type Fresh = (Arc<dyn Store>, Box<dyn Any + Send>);
 macro_rules! conformance {
     ($fresh:path) => {
         $crate::store::conformance::each!($fresh,
+            resource: a_task_is_granted_what_it_needs_until_it_has_ended,
+                what_is_given_back_or_not_there_is_granted_to_nobody,
+                a_big_task_reserves_when_it_has_waited,
+                whoever_is_kept_back_meanwhile_begins_to_wait_anew,
+                what_is_lent_does_not_count,
+                needs_are_found_in_lists_and_moved_like_others,
+                weights_are_set_by_people_and_by_the_configuration;
             task: an_added_task_is_there_as_it_was_given,
                 what_a_task_waits_for_decides_its_first_state,
                 adding_twice_adds_once,

@@ -12,16 +12,18 @@ use crate::domain::change::ChangeKind;
 use crate::domain::id::{AssignmentId, Seq, TaskId, TaskUuid};
 use crate::domain::identity::GuardianId;
 use crate::domain::outcome::{Outcome, ReasonCode, StopCause};
+use crate::domain::resource::Needs;
 use crate::domain::schedule::{Overlap, Schedule};
 use crate::domain::task::{Environment, OnInterrupt, RetryPolicy, State, Stdin, TaskSpec};
 use crate::domain::time::{Moment, Timestamp};
 use crate::store::conformance::progress::telling;
+use crate::store::conformance::resource::pools;
 use crate::store::conformance::schedule::{adding, new_schedule};
 use crate::store::conformance::world::{BY, OWNER, World};
-use crate::store::queue::{PauseQueues, SetQueue, SteerQueues};
+use crate::store::queue::{PauseQueues, SetQueue, SteerQueues, WeighQueue};
 use crate::store::schedule::{AddSchedule, Fire, PauseSchedules, RemoveSchedules, ResumeSchedules, RunSchedule, Which};
 use crate::store::task::{
-    Add, Cancel, Edit, EditTask, Expire, Expired, Move, Pause, Place, Prune, Renew, Steer, TaskFilter,
+    Add, Cancel, Edit, EditTask, Expire, Expired, Move, Pause, Place, Prune, Renew, Steer, TaskFilter, Terms,
 };
 use crate::store::{Error, Store};
 
@@ -36,6 +38,9 @@ pub(crate) enum Act {
     },
     Claim {
         most: usize,
+        /// With resources to be divided up.
+        pools: bool,
+        lent: u8,
     },
     Start {
         claim: u8,
@@ -136,9 +141,9 @@ pub(crate) enum Act {
 pub(crate) fn act() -> impl Strategy<Value = Act> {
     let ids = || proptest::collection::vec(1_u8..12, 1..4);
     prop_oneof![
-        6 => (0_u8..16, -1..2_i32, 0_u8..13, 0_u8..4)
+        6 => (0_u8..16, -1..2_i32, 0_u8..17, 0_u8..4)
             .prop_map(|(uuid, priority, kind, retry)| Act::Add { uuid, priority, kind, retry }),
-        4 => (0_usize..4).prop_map(|most| Act::Claim { most }),
+        4 => (0_usize..4, any::<bool>(), 0_u8..24).prop_map(|(most, pools, lent)| Act::Claim { most, pools, lent }),
         3 => (0_u8..12).prop_map(|claim| Act::Start { claim }),
         1 => (0_u8..12).prop_map(|claim| Act::Unclaim { claim }),
         5 => (0_u8..12, 0_u8..7, any::<bool>()).prop_map(|(claim, how, started)| Act::Finish { claim, how, started }),
@@ -149,14 +154,14 @@ pub(crate) fn act() -> impl Strategy<Value = Act> {
         2 => ids().prop_map(|ids| Act::Retry { ids }),
         1 => ids().prop_map(|ids| Act::Remove { ids }),
         2 => (1_u8..12, proptest::option::of(1_u8..12)).prop_map(|(id, before)| Act::Move { id, before }),
-        2 => (1_u8..12, 0_u8..9, 1_u8..12).prop_map(|(id, how, on)| Act::Edit { id, how, on }),
+        2 => (1_u8..12, 0_u8..10, 1_u8..12).prop_map(|(id, how, on)| Act::Edit { id, how, on }),
         2 => (1_u8..12, proptest::option::of(1_u8..3), 0_u8..12)
             .prop_map(|(id, attempt, done)| Act::Progress { id, attempt, done }),
         1 => (0_u8..4, 0_u8..15).prop_map(|(keep, state)| Act::Ended { keep, state }),
         2 => any::<bool>().prop_map(|all| Act::Due { all }),
         1 => Just(Act::Settle),
         1 => any::<bool>().prop_map(|trust| Act::Trust { trust }),
-        2 => (0_u8..3, 0_u8..8).prop_map(|(name, how)| Act::Queue { name, how }),
+        2 => (0_u8..3, 0_u8..11).prop_map(|(name, how)| Act::Queue { name, how }),
         3 => (0_u8..3, 0_u8..9).prop_map(|(name, how)| Act::Schedule { name, how }),
         3 => (0_u8..4).prop_map(|hours| Act::FireSchedules { hours }),
         1 => any::<bool>().prop_map(|late| Act::Renew { late }),
@@ -252,6 +257,10 @@ async fn perform(world: &World, claims: &mut Vec<AssignmentId>, act: &Act) -> St
                 8 => (task.spec.name, task.spec.run_at) = (Some("nightly".to_owned()), Some(Timestamp(now.0 + 5_000))),
                 9 => task.spec.labels = [("team".to_owned(), "x".to_owned())].into(),
                 10 => task.spec.stdin = Stdin::Upload(Uuid::from_u128(u128::from(*uuid))),
+                13 => task.spec.needs = needs("gpu=1"),
+                14 => task.spec.needs = needs("gpu=2,mem=4B"),
+                15 => task.spec.needs = needs("mem=7B"),
+                16 => (task.spec.needs, task.spec.queue) = (needs("gpu=1"), "gpu".to_owned()),
                 11 => task.env.0.push(("N".into(), uuid.to_string().into())),
                 7 => {
                     task.spec.after = TaskId::new(4).into_iter().collect();
@@ -266,8 +275,19 @@ async fn perform(world: &World, claims: &mut Vec<AssignmentId>, act: &Act) -> St
             task.spec.retry = RetryPolicy { max_attempts, on_interrupt, on_codes, delay, ..RetryPolicy::default() };
             tell(world.store.add(Add { task, by: BY, now, untrusted: *kind == 12 }).await)
         }
-        Act::Claim { most } => {
-            let claimed = world.try_claim(*most).await;
+        Act::Claim { most, pools, lent } => {
+            let mut claim = world.claim_of(*most);
+            if *pools {
+                let pools = self::pools();
+                // An act is a second: see `count_from`.
+                claim.terms = Terms {
+                    slots: 5,
+                    pools,
+                    reserve_after: Duration::from_secs(3),
+                    lent: Arc::new(claims.get(usize::from(*lent)).copied().into_iter().collect()),
+                };
+            }
+            let claimed = world.store.claim(claim).await;
             claims.extend(claimed.iter().flatten().map(|claimed| claimed.attempt.assignment));
             tell(claimed)
         }
@@ -321,6 +341,7 @@ async fn perform(world: &World, claims: &mut Vec<AssignmentId>, act: &Act) -> St
                 4 => edit.spec.after_any = vec![id_of(*on)],
                 5 => (edit.spec.after, edit.spec.after_any) = (Vec::new(), Vec::new()),
                 6 => edit.spec.run_at = Some(Timestamp(now.0 + 5_000)).filter(|_| on % 2 == 0),
+                9 => edit.spec.needs = if on % 2 == 0 { needs("gpu=1") } else { Needs::default() },
                 7 => edit.set_env.0.push(("EDITED".into(), on.to_string().into())),
                 _ => edit.spec.key = Some("k".to_owned()).filter(|_| on % 2 == 0),
             }
@@ -392,6 +413,10 @@ async fn perform(world: &World, claims: &mut Vec<AssignmentId>, act: &Act) -> St
     }
 }
 
+fn needs(text: &str) -> Needs {
+    Needs::parse(text).expect("needs as they are written down")
+}
+
 async fn steer_queue(world: &World, name: &str, how: u8, now: Timestamp) -> String {
     let set = |slots| SetQueue { name: name.to_owned(), slots, by: BY, now };
     let names = vec![name.to_owned()];
@@ -403,6 +428,9 @@ async fn steer_queue(world: &World, name: &str, how: u8, now: Timestamp) -> Stri
         3 => tell(world.store.pause_queues(PauseQueues { names, reason: None, until: None, by, now }).await),
         4 => tell(world.store.resume_queues(SteerQueues { names, by, now }).await),
         5 => tell(world.store.remove_queues(SteerQueues { names, by, now }).await),
+        8 => tell(world.store.weigh_queue(WeighQueue { name: name.to_owned(), weight: Some(2), by, now }).await),
+        9 => tell(world.store.configure_weights([(name.to_owned(), 3)].into(), now).await),
+        10 => tell(world.store.configure_weights([].into(), now).await),
         6 => tell(world.store.configure_queues([(name.to_owned(), 3)].into(), now).await),
         _ => tell(world.store.configure_queues([(name.to_owned(), 1), ("gpu".to_owned(), 2)].into(), now).await),
     }
@@ -474,6 +502,7 @@ pub(crate) async fn dump(store: &dyn Store) -> Vec<String> {
         told.push(format!("{:?}", store.environment(task.id).await.unwrap().map(|env| env.0)));
     }
     told.push(format!("{:?}", store.in_flight().await.unwrap()));
+    told.push(format!("{:?}", store.holdings().await.unwrap()));
     told.push(format!("{:?}", store.counts().await.unwrap()));
     told.push(format!("{:?}", store.queues().await.unwrap()));
     told.push(format!("{:?}", store.queue_counts().await.unwrap()));

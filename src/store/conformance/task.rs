@@ -11,6 +11,7 @@ use crate::domain::hook::HookEvent;
 use crate::domain::id::{AssignmentId, TaskId, TaskUuid};
 use crate::domain::outcome::{ExitStatus, Outcome, ReasonCode, StopCause};
 use crate::domain::queue::POSITION_STEP;
+use crate::domain::resource::Needs;
 use crate::domain::task::{
     Backoff, Environment, Limit, NewTask, OnInterrupt, Resource, RetryPolicy, State, Stdin, Task, TaskSpec,
 };
@@ -57,6 +58,7 @@ pub(crate) fn full_task(uuid: TaskUuid) -> NewTask {
             after: vec![TaskId::new(9).unwrap(), TaskId::new(2).unwrap()],
             after_any: vec![TaskId::new(5).unwrap()],
             hooks: [(HookEvent::Start, "echo a\nb".to_owned()), (HookEvent::Failure, "./tell.sh".to_owned())].into(),
+            needs: Needs::parse("gpu=2,mem=3GiB").unwrap(),
         },
         env: Environment(vec![("Z".into(), "1".into()), (bytes(b"\xffA"), bytes(b"\xfb")), ("A".into(), "".into())]),
         hold: true,

@@ -13,7 +13,7 @@ use crate::domain::outcome::{ExitStatus, Outcome, StopCause, Usage};
 use crate::domain::task::{Environment, NewTask, State, Task, TaskSpec};
 use crate::domain::time::Timestamp;
 use crate::store::task::{
-    Add, Added, Cancel, Cancelled, Claim, Claimed, Finish, Finished, PerTask, Start, Steer, TaskFilter, Unclaim,
+    Add, Added, Cancel, Cancelled, Claim, Claimed, Finish, Finished, PerTask, Start, Steer, TaskFilter, Terms, Unclaim,
 };
 use crate::store::{Error, Store};
 
@@ -90,7 +90,8 @@ impl World {
         let now = self.now();
         let assignments = (0..most).map(|_| self.assignment()).collect();
         let (after, lease_until) = (Vec::new(), Timestamp(now.0 + 60_000));
-        Claim { owner: OWNER, boot: BOOT, assignments, after, shut: Vec::new(), now, lease_until }
+        let (shut, terms) = (Vec::new(), Terms::default());
+        Claim { owner: OWNER, boot: BOOT, assignments, after, shut, now, lease_until, terms }
     }
 
     pub(crate) async fn claimed(&self) -> Claimed {

@@ -18,19 +18,20 @@ use crate::domain::schedule::Schedule;
 use crate::domain::task::{DEFAULT_QUEUE, Environment, Task};
 use crate::domain::time::Timestamp;
 use crate::store::hook::HookRan;
-use crate::store::queue::{PauseQueues, PerQueue, QueueCount, SetQueue, SteerQueues};
+use crate::store::queue::{PauseQueues, PerQueue, QueueCount, SetQueue, SteerQueues, WeighQueue};
 use crate::store::schedule::{
     AddSchedule, Fire, Fired, PauseSchedules, PerSchedule, RemoveSchedules, ResumeSchedules, RunSchedule,
 };
 use crate::store::task::{
     Add, AddMany, Added, AddedMany, Cancel, Cancelled, Claim, Claimed, Counts, Due, EditTask, Ended, Expire, Expired,
-    Finish, Finished, InFlight, Move, NotEdited, NotMoved, NotTold, Pause, PerTask, Progress, Prune, Renew, Start,
-    Steer, TaskFilter, TaskPage, TellProgress, Unclaim,
+    Finish, Finished, Holdings, InFlight, Move, NotEdited, NotMoved, NotTold, Pause, PerTask, Progress, Prune, Renew,
+    Start, Steer, TaskFilter, TaskPage, TellProgress, Unclaim,
 };
 use crate::store::transition::Note;
 use crate::store::{ChangeStore, Error, HookStore, QueueStore, Reply, ScheduleStore, Store, TaskStore};
 
 mod bulk;
+mod claim;
 mod edit;
 mod hook;
 mod list;
@@ -59,6 +60,8 @@ struct Tables {
     /// The claims that have not ended, by their order.
     open: BTreeMap<u64, AssignmentId>,
     claimed: u64,
+    /// Since when tasks wait for a resource.
+    short: BTreeMap<TaskId, Timestamp>,
     /// How many tasks were ever added.
     added: u64,
     queues: BTreeMap<String, queue::Stored>,
@@ -107,6 +110,7 @@ impl Default for Tables {
             claims: HashMap::new(),
             open: BTreeMap::new(),
             claimed: 0,
+            short: BTreeMap::new(),
             added: 0,
             queues: BTreeMap::from([(DEFAULT_QUEUE.to_owned(), queue::Stored::default())]),
             gone: BTreeMap::new(),
@@ -201,6 +205,10 @@ impl TaskStore for Memory {
 
     fn claim(&self, claim: Claim) -> Reply<'_, Vec<Claimed>> {
         self.call(move |tables| Ok(tables.claim(&claim)))
+    }
+
+    fn holdings(&self) -> Reply<'_, Holdings> {
+        self.call(|tables| Ok(tables.holdings()))
     }
 
     fn start(&self, start: Start) -> Reply<'_, ()> {
@@ -321,6 +329,17 @@ impl QueueStore for Memory {
 
     fn set_queue(&self, set: SetQueue) -> Reply<'_, Queue> {
         self.call(move |tables| tables.set_queue(&set))
+    }
+
+    fn weigh_queue(&self, weigh: WeighQueue) -> Reply<'_, Queue> {
+        self.call(move |tables| tables.weigh_queue(&weigh))
+    }
+
+    fn configure_weights(&self, weights: BTreeMap<String, u32>, now: Timestamp) -> Reply<'_, ()> {
+        self.call(move |tables| {
+            tables.configure_weights(&weights, now);
+            Ok(())
+        })
     }
 
     fn pause_queues(&self, pause: PauseQueues) -> Reply<'_, PerQueue> {

@@ -8,14 +8,16 @@ use crate::domain::task::{DEFAULT_QUEUE, State};
 use crate::domain::time::Timestamp;
 use crate::store::Error;
 use crate::store::memory::Tables;
-use crate::store::queue::{PauseQueues, PerQueue, QueueCount, QueueRefused, SetQueue, SteerQueues};
-use crate::store::transition::{Note, slots_in_words};
+use crate::store::queue::{PauseQueues, PerQueue, QueueCount, QueueRefused, SetQueue, SteerQueues, WeighQueue};
+use crate::store::transition::{Note, slots_in_words, weight_in_words};
 
 /// What is stored about a queue.
 #[derive(Debug, Default)]
 pub(super) struct Stored {
     pub(super) slots: u32,
+    pub(super) weight: Option<u32>,
     configured: Option<u32>,
+    configured_weight: Option<u32>,
     pub(super) pause: Option<QueuePause>,
 }
 
@@ -24,6 +26,7 @@ impl Tables {
         let whole = |(name, queue): (&String, &Stored)| Queue {
             name: name.clone(),
             slots: queue.slots,
+            weight: queue.weight,
             pause: queue.pause.clone(),
             active: self.count(name, State::is_active),
             queued: self.count(name, |state| state == State::Queued),
@@ -58,6 +61,40 @@ impl Tables {
         self.queue(&set.name)
     }
 
+    pub(super) fn weigh_queue(&mut self, weigh: &WeighQueue) -> Result<Queue, Error> {
+        let queue = self.queues.get_mut(&weigh.name).ok_or_else(|| Error::NoSuchQueue(weigh.name.clone()))?;
+        if std::mem::replace(&mut queue.weight, weigh.weight) != weigh.weight {
+            let note = Note::of_queue(&weigh.name, ChangeKind::QueueChanged, weigh.now, weigh.by.clone());
+            self.note(note.because(Some(weight_in_words(weigh.weight))));
+        }
+        self.queue(&weigh.name)
+    }
+
+    pub(super) fn configure_weights(&mut self, weights: &BTreeMap<String, u32>, now: Timestamp) {
+        for (name, weight) in weights {
+            if !self.queues.contains_key(name) {
+                self.queues.insert(name.clone(), Stored::default());
+                self.note(Note::of_queue(name, ChangeKind::QueueAdded, now, Actor::Daemon));
+            }
+            let Some(queue) = self.queues.get_mut(name) else { continue };
+            let is_news = queue.configured_weight.replace(*weight) != Some(*weight);
+            if is_news && queue.weight.replace(*weight) != Some(*weight) {
+                let note = Note::of_queue(name, ChangeKind::QueueChanged, now, Actor::Daemon);
+                self.note(note.because(Some(weight_in_words(Some(*weight)))));
+            }
+        }
+        let mut notes = Vec::new();
+        for (name, queue) in self.queues.iter_mut().filter(|(name, _)| !weights.contains_key(*name)) {
+            let configured = queue.configured_weight.take();
+            if configured.is_some() && configured == queue.weight {
+                queue.weight = None;
+                let note = Note::of_queue(name, ChangeKind::QueueChanged, now, Actor::Daemon);
+                notes.push(note.because(Some(weight_in_words(None))));
+            }
+        }
+        notes.into_iter().for_each(|note| self.note(note));
+    }
+
     pub(super) fn pause_queues(&mut self, pause: &PauseQueues) -> PerQueue {
         let mut answers = Vec::with_capacity(pause.names.len());
         for name in &pause.names {
@@ -84,6 +121,7 @@ impl Tables {
                 None => Err(QueueRefused::NotFound),
                 Some(queue) => {
                     if queue.pause.take().is_some() {
+                        self.wait_anew(name);
                         self.note(Note::of_queue(name, ChangeKind::QueueResumed, resume.now, resume.by.clone()));
                     }
                     Ok(())
@@ -116,11 +154,17 @@ impl Tables {
         answers
     }
 
+    /// Whoever waits for a resource in a queue that was paused begins anew: meanwhile it did not wait for that.
+    pub(super) fn wait_anew(&mut self, queue: &str) {
+        let tasks = &self.tasks;
+        self.short.retain(|id, _| tasks.get(id).is_some_and(|entry| entry.task.spec.queue != queue));
+    }
+
     /// Brings back the queue of a task that is to run again, if the queue was removed since.
     pub(super) fn bring_queue_back(&mut self, name: &str, by: Actor, now: Timestamp) {
         if !self.queues.contains_key(name) {
             let slots = self.gone.get(name).copied().unwrap_or(0);
-            self.queues.insert(name.to_owned(), Stored { slots, configured: None, pause: None });
+            self.queues.insert(name.to_owned(), Stored { slots, ..Stored::default() });
             self.note(Note::of_queue(name, ChangeKind::QueueAdded, now, by).because(Some(slots_in_words(slots))));
         }
     }
@@ -130,7 +174,7 @@ impl Tables {
         for (name, slots) in slots {
             let kind = match self.queues.get_mut(name) {
                 None => {
-                    let queue = Stored { slots: *slots, configured: Some(*slots), pause: None };
+                    let queue = Stored { slots: *slots, configured: Some(*slots), ..Stored::default() };
                     self.queues.insert(name.clone(), queue);
                     Some(ChangeKind::QueueAdded)
                 }

@@ -1,17 +1,14 @@
 //! The verbs that change something.
 
-use std::cmp::Reverse;
 use std::sync::Arc;
 
 use crate::domain::attempt::Stream;
 use crate::domain::dependency::{standing, wants};
 use crate::domain::id::{AssignmentId, TaskId};
-use crate::domain::queue::{free_in_queue, lowest_free_slot};
 use crate::domain::task::State;
 use crate::store::Error;
-use crate::store::memory::queue::Stored;
 use crate::store::memory::{Entry, Tables};
-use crate::store::task::{Add, Added, Claim, Claimed, Finish, Finished, InFlight, Renew, Start, Unclaim};
+use crate::store::task::{Add, Added, Finish, Finished, InFlight, Renew, Start, Unclaim};
 use crate::store::transition;
 
 impl Tables {
@@ -53,48 +50,6 @@ impl Tables {
     pub(super) fn of_key(&self, key: &str) -> Option<&Entry> {
         let has_key = |entry: &&Entry| entry.task.spec.key.as_deref() == Some(key);
         self.tasks.values().filter(has_key).find(|entry| !entry.task.state.is_ended())
-    }
-
-    pub(super) fn claim(&mut self, claim: &Claim) -> Vec<Claimed> {
-        let is_open = |attempt: &&AssignmentId| {
-            let entry = self.claims.get(attempt).and_then(|id| self.tasks.get(id));
-            let attempts = entry.into_iter().flat_map(|entry| &entry.attempts);
-            attempts.into_iter().any(|(known, _)| known.assignment == **attempt && known.ended_at.is_none())
-        };
-        let most = claim.assignments.len().saturating_sub(claim.after.iter().filter(is_open).count());
-        let mut ready = Vec::new();
-        let is_open = |name: &String, queue: &Stored| queue.pause.is_none() && !claim.shut.contains(name);
-        for (name, queue) in self.queues.iter().filter(|(name, queue)| is_open(name, queue)) {
-            let of_queue = || self.tasks.values().map(|entry| &entry.task).filter(|task| task.spec.queue == *name);
-            let taken = of_queue().filter(|task| task.state.is_active()).count();
-            let mut first: Vec<_> = of_queue()
-                .filter(|task| task.state == State::Queued)
-                .map(|task| (Reverse(task.spec.priority), task.position, task.id))
-                .collect();
-            first.sort_unstable();
-            first.truncate(free_in_queue(queue.slots, taken));
-            ready.extend(first);
-        }
-        ready.sort_unstable();
-        let mut claimed = Vec::new();
-        for ((_, _, id), assignment) in ready.into_iter().zip(&claim.assignments[..most]) {
-            let queue = self.tasks.get(&id).map(|entry| entry.task.spec.queue.clone());
-            let slots: Vec<u32> = self
-                .tasks
-                .values()
-                .filter(|entry| entry.task.state.is_active() && Some(&entry.task.spec.queue) == queue.as_ref())
-                .filter_map(|entry| entry.task.slot)
-                .collect();
-            let entry = self.tasks.get_mut(&id).expect("it was found above");
-            let (attempt, note) = transition::claim(&mut entry.task, claim, *assignment, lowest_free_slot(&slots));
-            entry.attempts.push((attempt.clone(), claim.boot));
-            claimed.push(Claimed { task: entry.task.clone(), attempt, env: Arc::clone(&entry.env) });
-            self.claims.insert(*assignment, id);
-            self.claimed += 1;
-            self.open.insert(self.claimed, *assignment);
-            self.note(note);
-        }
-        claimed
     }
 
     pub(super) fn start(&mut self, start: &Start) -> Result<(), Error> {

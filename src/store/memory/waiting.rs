@@ -39,6 +39,7 @@ impl Tables {
             if let Some(queue) = self.queues.get_mut(&name) {
                 queue.pause = None;
             }
+            self.wait_anew(&name);
             self.note(Note::of_queue(&name, ChangeKind::QueueResumed, now, Actor::Daemon));
             woken += 1;
         }

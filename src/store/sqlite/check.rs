@@ -42,12 +42,6 @@ const RULES: &[(&str, &str)] = &[
             (SELECT 1 FROM task t WHERE t.id = a.task AND t.state IN ('starting', 'running', 'paused'))",
     ),
     (
-        "two tasks of a queue have one slot: task",
-        "SELECT id FROM task t WHERE state IN ('starting', 'running', 'paused') AND EXISTS
-            (SELECT 1 FROM task o WHERE o.queue = t.queue AND o.slot = t.slot AND o.id < t.id
-            AND o.state IN ('starting', 'running', 'paused'))",
-    ),
-    (
         "a dependency does not stand as the other task does: task",
         "SELECT d.task FROM dependency d JOIN task t ON t.id = d.on_task
         WHERE NOT EXISTS (SELECT 1 FROM unsettled u WHERE u.task = d.on_task) AND d.edge <> CASE

@@ -18,6 +18,7 @@ use crate::domain::hook::{HookEvent, TaskHooks};
 use crate::domain::id::TaskId;
 use crate::domain::outcome::{ExitStatus, ReasonCode};
 use crate::domain::progress::Progress;
+use crate::domain::resource::{Granted, Needs};
 use crate::domain::schedule::{Cron, Missed, Overlap};
 use crate::domain::task::{Backoff, Environment, Limit, OnInterrupt, Resource, State};
 use crate::domain::time::Timestamp;
@@ -174,6 +175,18 @@ fn as_last<T: ?Sized>(
     Ok(value)
 }
 
+impl FromSql for Cell<Needs> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Needs::parse(value.as_str()?).map(Self).ok_or_else(unreadable)
+    }
+}
+
+impl FromSql for Cell<Granted> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Granted::parse(value.as_str()?).map(Self).ok_or_else(unreadable)
+    }
+}
+
 /// Names of variables, as text.
 impl FromSql for Cell<Arc<[String]>> {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
@@ -316,6 +329,11 @@ pub(super) struct Columns<'a, 'stmt> {
 impl<'a, 'stmt> Columns<'a, 'stmt> {
     pub(super) fn new(row: &'a Row<'stmt>) -> Self {
         Self { row, next: 0 }
+    }
+
+    /// Begins after so many columns.
+    pub(super) fn after(row: &'a Row<'stmt>, columns: usize) -> Self {
+        Self { row, next: columns }
     }
 
     /// Returns the next column as SQLite's own types.

@@ -209,13 +209,12 @@ fn of_state(filter: &TaskFilter, state: State, most: Option<usize>) -> Query {
         return query.and("t.state = ?", [state]).narrowed(filter).ordered(&order);
     }
     let inner = Query::new("SELECT t.id FROM task t WHERE t.queue = c.queue AND t.state = c.state", most);
-    by_queue(inner.narrowed(filter), &order, state)
+    by_queue(inner.narrowed(filter).ordered(&order), &order, state)
 }
 
-/// Asks for each queue that has tasks of the state, `c`, and puts the answers together.
+/// Asks for each queue that has tasks of the state, `c`, and puts the answers together; `inner` is in that order.
 fn by_queue(inner: Query, order: &Piece, state: Value) -> Query {
     let most = inner.most;
-    let inner = inner.ordered(order);
     let sql = format!(
         "SELECT t.id FROM counter c CROSS JOIN task t ON t.id IN ({}) WHERE c.state = ? AND c.n > 0",
         inner.sql
@@ -250,10 +249,23 @@ fn by_end(filter: &TaskFilter, most: Option<usize>) -> Query {
 /// Those that are started first.
 fn next_first(filter: &TaskFilter, most: Option<usize>) -> Query {
     let order = Piece::from("t.priority DESC, t.position, t.id");
-    if let ([State::Queued], None) = (filter.states.as_slice(), &filter.queue) {
-        // Word for word the condition of the index of those that are ready.
-        let inner = Query::new("SELECT t.id FROM task t WHERE t.queue = c.queue AND t.state = 'queued'", most);
-        return by_queue(inner.narrowed(filter), &order, Value::Text(State::Queued.as_str().to_owned()));
+    if filter.states == [State::Queued] {
+        // Word for word the conditions of the indexes of those that are ready.
+        let ready = |queue: &str, index: &str, needs: &str| {
+            let sql = format!(
+                "SELECT t.id FROM task t INDEXED BY {index} WHERE t.queue = {queue} AND t.state = 'queued' AND t.needs {needs}"
+            );
+            let query = Query::new(&sql, most);
+            let queue = filter.queue.iter().filter(|_| queue.contains('?'));
+            queue.fold(query, |query, name| query.and_value(name)).narrowed(filter).ordered(&order)
+        };
+        let both = |queue: &str| ready(queue, "task_ready", "= ''").or(ready(queue, "task_ready_needy", "> ''"));
+        if filter.queue.is_none() {
+            return by_queue(both("c.queue"), &order, Value::Text(State::Queued.as_str().to_owned()));
+        }
+        let inner = both("(SELECT id FROM queue WHERE name = ?)");
+        let sql = format!("SELECT t.id FROM task t WHERE t.id IN ({})", inner.sql);
+        return Query { sql, ..inner }.ordered(&order);
     }
     let words: Vec<String> = filter.states.iter().map(|state| format!("'{}'", state.as_str())).collect();
     let states = match words.as_slice() {
@@ -277,6 +289,17 @@ impl Query {
 
     fn value(&mut self, text: String) {
         self.values.push(Value::Text(text));
+    }
+
+    fn and_value(mut self, text: &str) -> Self {
+        self.value(text.to_owned());
+        self
+    }
+
+    /// Finds what either of two finds, each of them as far as it goes.
+    fn or(self, other: Self) -> Self {
+        let sql = format!("SELECT id FROM ({}) UNION ALL SELECT id FROM ({})", self.sql, other.sql);
+        Self { sql, values: [self.values, other.values].concat(), most: self.most }
     }
 
     fn and(mut self, condition: &str, values: impl IntoIterator<Item = Value>) -> Self {

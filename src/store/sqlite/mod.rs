@@ -1,7 +1,7 @@
 //! Remembers in a SQLite database: for good.
 //!
 //! Reading order: `guard` (looks before anything is written) → `schema` (makes and migrates) → `writer` (the one thread
-//! that writes, group commit) → `reserve` (room for when the disk is full) → `step` (several verbs together) → `verb` (what a verb does in its transaction) → `write`, `read`, `list`, `schedule`, `code` (rows)
+//! that writes, group commit) → `reserve` (room for when the disk is full) → `step` (several verbs together) → `verb` (what a verb does in its transaction) → `write`, `read`, `list`, `condition`, `sort`, `schedule`, `code` (rows)
 //! → `pool` (readers of the daemon) → `reader` (of a client without a daemon) → `check`, `copy`,
 //! `recover` (what a person does with a database).
 //!
@@ -24,14 +24,14 @@ use crate::domain::schedule::Schedule;
 use crate::domain::task::{Environment, Task};
 use crate::domain::time::Timestamp;
 use crate::store::hook::HookRan;
-use crate::store::queue::{PauseQueues, PerQueue, QueueCount, SetQueue, SteerQueues};
+use crate::store::queue::{PauseQueues, PerQueue, QueueCount, SetQueue, SteerQueues, WeighQueue};
 use crate::store::schedule::{
     AddSchedule, Fire, Fired, PauseSchedules, PerSchedule, RemoveSchedules, ResumeSchedules, RunSchedule,
 };
 use crate::store::task::{
     Add, AddMany, Added, AddedMany, Cancel, Cancelled, Claim, Claimed, Counts, Due, EditTask, Ended, Expire, Expired,
-    Finish, Finished, InFlight, Move, NotEdited, NotMoved, NotTold, Pause, PerTask, Progress, Prune, Renew, Start,
-    Steer, Step, Steps, TaskFilter, TaskPage, TellProgress, Unclaim,
+    Finish, Finished, Holdings, InFlight, Move, NotEdited, NotMoved, NotTold, Pause, PerTask, Progress, Prune, Renew,
+    Start, Steer, Step, Steps, TaskFilter, TaskPage, TellProgress, Unclaim,
 };
 use crate::store::{ChangeStore, Error, HookStore, QueueStore, Reply, ScheduleStore, Store, TaskStore};
 
@@ -41,6 +41,7 @@ mod condition;
 mod copy;
 mod fault;
 mod guard;
+mod known;
 mod list;
 mod open;
 mod pool;
@@ -178,6 +179,10 @@ impl TaskStore for Sqlite {
         self.take_on(move |part| part.claim(&claim))
     }
 
+    fn holdings(&self) -> Reply<'_, Holdings> {
+        self.read(read::holdings)
+    }
+
     fn start(&self, start: Start) -> Reply<'_, ()> {
         self.write(move |part| part.start(&start))
     }
@@ -303,6 +308,14 @@ impl QueueStore for Sqlite {
 
     fn set_queue(&self, set: SetQueue) -> Reply<'_, Queue> {
         self.write(move |part| part.set_queue(&set))
+    }
+
+    fn weigh_queue(&self, weigh: WeighQueue) -> Reply<'_, Queue> {
+        self.write(move |part| part.weigh_queue(&weigh))
+    }
+
+    fn configure_weights(&self, weights: BTreeMap<String, u32>, now: Timestamp) -> Reply<'_, ()> {
+        self.write(move |part| part.configure_weights(&weights, now))
     }
 
     fn pause_queues(&self, pause: PauseQueues) -> Reply<'_, PerQueue> {

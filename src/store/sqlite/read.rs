@@ -15,18 +15,19 @@ use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
 use crate::domain::outcome::Usage;
 use crate::domain::progress;
 use crate::domain::queue::{Queue, QueuePause};
+use crate::domain::resource::Granted;
 use crate::domain::task::{Environment, RetryPolicy, State, Stdin, Task, TaskSpec};
 use crate::domain::time::{Moment, Timestamp};
 use crate::store::queue::QueueCount;
 use crate::store::sqlite::code::{Columns, int};
-use crate::store::task::{Counts, InFlight};
+use crate::store::task::{Counts, Holdings, InFlight};
 
 const TASK: &str = "SELECT t.id, t.uuid, t.state, q.name, t.priority, t.position, t.attempt, t.failures, t.slot,
     t.reason_code, t.reason, t.cancel_requested_at, t.cancel_reason, t.created_at, t.updated_at, t.started_at,
     t.ended_at, t.exit_code, t.exit_signal, t.run_at, t.key, t.parent, t.name, t.argv, t.shell, t.cwd, e.names, t.umask,
     t.limits, t.stdin, t.stdin_path, t.stdin_upload, t.split_output, t.max_attempts, t.retry_delay, t.retry_backoff,
     t.retry_max_delay, t.retry_on_codes, t.on_interrupt, t.timeout, t.kill_signal, t.kill_grace,
-    t.output_limit, t.hooks, t.schedule, t.progress
+    t.output_limit, t.needs, t.hooks, t.schedule, t.progress
     FROM task t JOIN queue q ON q.id = t.queue JOIN environment e ON e.id = t.environment WHERE t.id = ?1";
 
 /// A task without its attempts, and what is stored beside it.
@@ -187,6 +188,7 @@ pub(super) fn rest_of_spec(c: &mut Columns<'_, '_>, spec: &mut TaskSpec) -> rusq
     spec.kill_signal = c.plain()?;
     spec.kill_grace = c.maybe()?;
     spec.output_limit = c.plain::<Option<u64>>()?;
+    spec.needs = c.cell()?;
     spec.hooks = c.maybe()?.unwrap_or_default();
     Ok(env_names)
 }
@@ -194,7 +196,7 @@ pub(super) fn rest_of_spec(c: &mut Columns<'_, '_>, spec: &mut TaskSpec) -> rusq
 const ATTEMPT: &str =
     "id, task, boot, number, assignment, owner, state, claimed_at, lease_until, slot, pid, start_ticks,
     process_boot, started_at, ended_at, exit_code, exit_signal, reason_code, reason, max_rss_bytes, user_ms, system_ms,
-    paused_at, paused_for";
+    paused_at, paused_for, granted";
 
 fn attempt_of(row: &Row<'_>) -> rusqlite::Result<StoredAttempt> {
     let mut c = Columns::new(row);
@@ -209,6 +211,7 @@ fn attempt_of(row: &Row<'_>) -> rusqlite::Result<StoredAttempt> {
         claimed_at: c.cell()?,
         lease_until: c.cell()?,
         slot: c.plain()?,
+        granted: Granted::default(),
         identity: None,
         started_at: None,
         ended_at: None,
@@ -235,6 +238,7 @@ fn attempt_of(row: &Row<'_>) -> rusqlite::Result<StoredAttempt> {
     }
     attempt.paused_at = c.plain::<Option<u64>>()?.map(Moment);
     attempt.paused_for = c.cell()?;
+    attempt.granted = c.maybe()?.unwrap_or_default();
     Ok(StoredAttempt { row, task, boot, attempt })
 }
 
@@ -277,6 +281,45 @@ pub(super) fn in_flight(db: &Connection) -> rusqlite::Result<Vec<InFlight>> {
         }
     }
     Ok(flights)
+}
+
+/// Returns what attempts hold that have not ended, oldest claim first.
+pub(super) fn held(db: &Connection) -> rusqlite::Result<Vec<(TaskId, AssignmentId, Granted)>> {
+    let sql =
+        "SELECT task, assignment, granted FROM attempt WHERE granted IS NOT NULL AND ended_at IS NULL ORDER BY id";
+    let mut held = db.prepare_cached(sql)?;
+    let held = held.query_map([], |row| {
+        let mut c = Columns::new(row);
+        Ok((c.cell()?, AssignmentId(c.cell()?), c.cell()?))
+    })?;
+    held.collect()
+}
+
+/// Since when tasks wait for a resource, and which were taken for such that do not any more: what changed since then tells.
+type Short = (BTreeMap<TaskId, Timestamp>, Vec<TaskId>);
+
+/// Returns the tasks that wait for a resource.
+pub(super) fn short(db: &Connection) -> rusqlite::Result<Short> {
+    let sql = "SELECT s.task, s.since, t.state = 'queued' AND t.updated_at <= s.since
+        FROM short s JOIN task t ON t.id = s.task";
+    let mut known = db.prepare_cached(sql)?;
+    let mut rows = known.query([])?;
+    let (mut short, mut stale) = (BTreeMap::new(), Vec::new());
+    while let Some(row) = rows.next()? {
+        let mut c = Columns::new(row);
+        let (id, since, waits): (TaskId, Timestamp, bool) = (c.cell()?, c.cell()?, c.plain()?);
+        if waits {
+            short.insert(id, since);
+        } else {
+            stale.push(id);
+        }
+    }
+    Ok((short, stale))
+}
+
+/// Returns who holds what, and who waits for it.
+pub(super) fn holdings(db: &Connection) -> rusqlite::Result<Holdings> {
+    Ok(Holdings { held: held(db)?, short: short(db)?.0 })
 }
 
 pub(super) fn in_flight_sql() -> String {
@@ -371,14 +414,14 @@ pub(super) fn schedule_into(db: &Connection, queue: i64) -> rusqlite::Result<Opt
 /// Returns all queues, by name.
 pub(super) fn queues(db: &Connection) -> rusqlite::Result<Vec<Queue>> {
     let mut all = db.prepare_cached(
-        "SELECT id, name, slots, paused_at, paused_reason, paused_until FROM queue WHERE gone = 0 ORDER BY name",
+        "SELECT id, name, slots, weight, paused_at, paused_reason, paused_until FROM queue WHERE gone = 0 ORDER BY name",
     )?;
     let mut rows = all.query([])?;
     let mut queues = Vec::new();
     while let Some(row) = rows.next()? {
         let mut c = Columns::new(row);
         let id: i64 = c.plain()?;
-        let mut queue = Queue { name: c.plain()?, slots: c.plain()?, ..Queue::default() };
+        let mut queue = Queue { name: c.plain()?, slots: c.plain()?, weight: c.plain()?, ..Queue::default() };
         let (at, reason, until) = (c.maybe()?, c.plain()?, c.maybe()?);
         queue.pause = at.map(|at| QueuePause { at, reason, until });
         let mut counter = db.prepare_cached("SELECT state, n FROM counter WHERE queue = ?1 AND n > 0")?;

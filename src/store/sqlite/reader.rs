@@ -15,8 +15,8 @@ use crate::domain::task::Task;
 use crate::store::Error;
 use crate::store::sqlite::code::Columns;
 use crate::store::sqlite::guard::{self, Found};
-use crate::store::sqlite::{check, fault, list, pool, read, schedule, schema};
-use crate::store::task::{Counts, TaskFilter, TaskPage};
+use crate::store::sqlite::{check, fault, known, list, pool, read, schedule, schema};
+use crate::store::task::{Counts, Holdings, TaskFilter, TaskPage};
 
 /// Opens the database at `path` for reading; `None` if there is none. Nothing is made or changed, whether a daemon is
 /// running, was stopped or has crashed; after a crash what it had not merged yet is read too.
@@ -77,6 +77,11 @@ impl Reader {
         self.read(read::queues)
     }
 
+    /// Returns who holds what of the resources, and who waits for it.
+    pub fn holdings(&mut self) -> Result<Holdings, Error> {
+        self.read(read::holdings)
+    }
+
     /// Returns all schedules, by name.
     pub fn schedules(&mut self) -> Result<Vec<Schedule>, Error> {
         self.read(schedule::all)
@@ -85,6 +90,17 @@ impl Reader {
     /// Returns how many there are of each.
     pub fn counts(&mut self) -> Result<Counts, Error> {
         self.read(read::counts)
+    }
+
+    /// Returns names of tasks that begin so, in their order, at most `limit`.
+    pub fn names(&mut self, beginning: &str, limit: usize) -> Result<Vec<String>, Error> {
+        self.read(|db| known::names(db, beginning, limit))
+    }
+
+    /// Returns labels, key and value, whose keys begin so, in their order, at most `limit`; with a value those of that key whose
+    /// values begin so.
+    pub fn labels(&mut self, key: &str, value: Option<&str>, limit: usize) -> Result<Vec<(String, String)>, Error> {
+        self.read(|db| known::labels(db, key, value, limit))
     }
 
     /// Returns the changes after `since`, oldest first, at most `limit`.

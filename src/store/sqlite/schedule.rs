@@ -20,7 +20,7 @@ const SCHEDULE: &str = "SELECT s.name, s.created_at, s.cron, s.every, s.at, s.ti
     s.paused_reason, s.next_at, s.last_at, s.last_task, q.name, s.priority, s.key, s.task_name, s.labels, s.argv, s.shell,
     s.cwd, e.names, s.umask, s.limits, s.stdin, s.stdin_path, s.stdin_upload, s.split_output, s.max_attempts, s.retry_delay,
     s.retry_backoff, s.retry_max_delay, s.retry_on_codes, s.on_interrupt, s.timeout, s.kill_signal, s.kill_grace,
-    s.output_limit, s.hooks
+    s.output_limit, s.needs, s.hooks
     FROM schedule s JOIN queue q ON q.id = s.queue JOIN environment e ON e.id = s.environment";
 
 /// Returns all schedules, by name.
@@ -105,10 +105,10 @@ pub(super) fn insert(db: &Connection, add: &AddSchedule, queue: i64, environment
         "INSERT INTO schedule (name, created_at, cron, every, at, time_zone, missed, overlap, next_at, queue, priority, key,
         task_name, labels, argv, shell, cwd, environment, umask, limits, stdin, stdin_path, stdin_upload, split_output,
         max_attempts, retry_delay, retry_backoff, retry_max_delay, retry_on_codes, on_interrupt, timeout, kill_signal,
-        kill_grace, output_limit, hooks, paused_at, after_task)
+        kill_grace, output_limit, hooks, paused_at, needs, after_task)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
         ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35,
-        ?36, (SELECT ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'task'))",
+        ?36, ?37, (SELECT ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'task'))",
     )?
     .execute(params![
         new.name,
@@ -147,6 +147,7 @@ pub(super) fn insert(db: &Connection, add: &AddSchedule, queue: i64, environment
         spec.output_limit.map(int),
         hooks(&spec.hooks),
         new.paused.then_some(add.now.0),
+        spec.needs.to_string(),
     ])?;
     Ok(())
 }

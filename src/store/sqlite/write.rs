@@ -42,9 +42,9 @@ pub(super) fn inserting(db: &Connection) -> rusqlite::Result<CachedStatement<'_>
         "INSERT INTO task (id, uuid, state, queue, priority, position, attempt, failures, created_at, updated_at, run_at,
         key, parent, name, argv, shell, cwd, environment, umask, limits, stdin, stdin_path, stdin_upload, split_output,
         max_attempts, retry_delay, retry_backoff, retry_max_delay, retry_on_codes, on_interrupt, timeout, kill_signal,
-        kill_grace, output_limit, schedule, hooks)
+        kill_grace, output_limit, schedule, hooks, needs)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
-        ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36)",
+        ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37)",
     )
 }
 
@@ -96,6 +96,7 @@ pub(super) fn insert(
         spec.output_limit.map(int),
         task.schedule,
         hooks(&spec.hooks),
+        spec.needs.to_string(),
     ])?;
     Ok(())
 }
@@ -144,7 +145,7 @@ pub(super) fn spec(db: &Connection, task: &Task) -> rusqlite::Result<()> {
         "UPDATE task SET priority = ?2, key = ?3, name = ?4, argv = ?5, shell = ?6, cwd = ?7, umask = ?8, limits = ?9,
         stdin = ?10, stdin_path = ?11, stdin_upload = ?12, split_output = ?13, max_attempts = ?14, retry_delay = ?15,
         retry_backoff = ?16, retry_max_delay = ?17, retry_on_codes = ?18, on_interrupt = ?19, timeout = ?20,
-        kill_signal = ?21, kill_grace = ?22, output_limit = ?23, hooks = ?24 WHERE id = ?1",
+        kill_signal = ?21, kill_grace = ?22, output_limit = ?23, hooks = ?24, needs = ?25 WHERE id = ?1",
     )?
     .execute(params![
         task.id.as_i64(),
@@ -171,6 +172,7 @@ pub(super) fn spec(db: &Connection, task: &Task) -> rusqlite::Result<()> {
         spec.kill_grace.map(ms),
         spec.output_limit.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX)),
         hooks(&spec.hooks),
+        spec.needs.to_string(),
     ])?;
     Ok(())
 }
@@ -206,8 +208,8 @@ pub(super) fn task(db: &Connection, task: &Task, cancel_reason: Option<&str>) ->
 /// Stores an attempt that was just claimed.
 pub(super) fn new_attempt(db: &Connection, task: TaskId, attempt: &Attempt, boot: BootId) -> rusqlite::Result<()> {
     db.prepare_cached(
-        "INSERT INTO attempt (task, number, assignment, owner, boot, state, claimed_at, lease_until, slot)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO attempt (task, number, assignment, owner, boot, state, claimed_at, lease_until, slot, granted)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?
     .execute(params![
         task.as_i64(),
@@ -219,6 +221,7 @@ pub(super) fn new_attempt(db: &Connection, task: TaskId, attempt: &Attempt, boot
         attempt.claimed_at.0,
         attempt.lease_until.0,
         attempt.slot,
+        Some(&attempt.granted).filter(|granted| !granted.is_empty()).map(ToString::to_string),
     ])?;
     Ok(())
 }

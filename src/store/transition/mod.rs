@@ -119,6 +119,11 @@ pub(super) fn slots_in_words(slots: u32) -> String {
     }
 }
 
+/// Says what weight a queue has.
+pub(super) fn weight_in_words(weight: Option<u32>) -> String {
+    weight.map_or_else(|| "no weight of its own".to_owned(), |weight| format!("weight {weight}"))
+}
+
 /// Sorts outputs as [`Stream::ALL`] does; of two for one stream the first stands.
 pub(super) fn in_order(mut outputs: Vec<Output>) -> Vec<Output> {
     let place = |output: &Output| Stream::ALL.iter().position(|stream| *stream == output.stream);

@@ -10,6 +10,7 @@ use crate::domain::dependency::Standing;
 use crate::domain::id::{AssignmentId, AttemptNumber, TaskId, TaskUuid};
 use crate::domain::outcome::{self, Next, ReasonCode, RetryFacts};
 use crate::domain::place;
+use crate::domain::resource::Granted;
 use crate::domain::task::{State, Task, TaskSpec};
 use crate::domain::time::Timestamp;
 use crate::store::task::{Add, Claim, Finish, Start, Unclaim};
@@ -104,7 +105,13 @@ pub(in crate::store) fn add_note(task: &Task, add: &Add) -> Note {
 }
 
 /// Takes a queued task.
-pub(in crate::store) fn claim(task: &mut Task, claim: &Claim, assignment: AssignmentId, slot: u32) -> (Attempt, Note) {
+pub(in crate::store) fn claim(
+    task: &mut Task,
+    claim: &Claim,
+    assignment: AssignmentId,
+    slot: u32,
+    granted: Granted,
+) -> (Attempt, Note) {
     let from = task.state;
     task.state = State::Starting;
     task.attempt += 1;
@@ -122,6 +129,7 @@ pub(in crate::store) fn claim(task: &mut Task, claim: &Claim, assignment: Assign
         claimed_at: claim.now,
         lease_until: claim.lease_until,
         slot,
+        granted,
         identity: None,
         started_at: None,
         ended_at: None,

@@ -10,9 +10,10 @@ use crate::domain::dependency::Standing;
 use crate::domain::id::{AssignmentId, TaskId, TaskUuid};
 use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
 use crate::domain::outcome::{ExitStatus, Outcome, ReasonCode, StopCause};
+use crate::domain::resource::Granted;
 use crate::domain::task::{Environment, NewTask, OnInterrupt, RetryPolicy, State, Task, TaskSpec};
 use crate::domain::time::{Moment, Timestamp};
-use crate::store::task::{Add, Cancel, Claim, Finish, Pause, Start, Steer, Unclaim};
+use crate::store::task::{Add, Cancel, Claim, Finish, Pause, Start, Steer, Terms, Unclaim};
 
 const NOW: Timestamp = Timestamp(1_000_000);
 const BEGIN: &str = "<!-- states and events: begin -->\n";
@@ -40,7 +41,7 @@ const EVENTS: [(&str, Try); 22] = [
     ("a slot is free", |state| {
         let mut task = in_state(state);
         (state == State::Queued).then(|| {
-            super::claim(&mut task, &claim(), assignment(), 0);
+            super::claim(&mut task, &claim(), assignment(), 0, Granted::default());
             task.state.shown()
         })
     }),
@@ -104,7 +105,8 @@ fn pause() -> Pause {
 
 fn claim() -> Claim {
     let (owner, boot) = (GuardianId(Uuid::from_u128(2)), BootId(Uuid::from_u128(3)));
-    Claim { owner, boot, assignments: Vec::new(), after: Vec::new(), shut: Vec::new(), now: NOW, lease_until: NOW }
+    let (after, shut, terms) = (Vec::new(), Vec::new(), Terms::default());
+    Claim { owner, boot, assignments: Vec::new(), after, shut, now: NOW, lease_until: NOW, terms }
 }
 
 fn exit(code: i32, cause: Option<StopCause>) -> Outcome {
@@ -123,7 +125,7 @@ fn in_state(state: State) -> Task {
     let add = Add { task, by: Actor::Daemon, now: NOW, untrusted: false };
     let mut task = super::added(id(1), &add, None, Standing::Ready, None);
     if state.is_active() {
-        let (mut attempt, _) = super::claim(&mut task, &claim(), assignment(), 0);
+        let (mut attempt, _) = super::claim(&mut task, &claim(), assignment(), 0, Granted::default());
         let identity = ProcessIdentity { boot: claim().boot, pid: 1, start_ticks: 1 };
         if state != State::Starting {
             super::start(&mut task, &mut attempt, &Start { assignment: assignment(), identity, at: NOW });

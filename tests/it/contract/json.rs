@@ -42,6 +42,7 @@ fn a_task_with_an_attempt_and_its_output() {
       run_at: null
       after: []
       after_any: []
+      needs: {}
       max_attempts: 1
       attempt: 1
       failures: 0
@@ -72,6 +73,7 @@ fn a_task_with_an_attempt_and_its_output() {
           max_rss_bytes: <number>
           user_ms: <number>
           system_ms: <number>
+          granted: {}
           output: [
             {
               stream: "merged"
@@ -117,6 +119,7 @@ fn a_task_that_never_ran_has_every_key_too() {
       run_at: null
       after: []
       after_any: []
+      needs: {}
       max_attempts: 1
       attempt: 0
       failures: 0
@@ -248,6 +251,9 @@ fn how_the_daemon_stands_running_or_not() {
       draining: false
       untrusted: false
       held_up: null
+      resources: []
+      resource_waits: []
+      lending: []
     }
     "#);
     world.apex(["daemon", "stop"]).expect(0);
@@ -274,6 +280,9 @@ fn how_the_daemon_stands_running_or_not() {
       draining: null
       untrusted: null
       held_up: null
+      resources: null
+      resource_waits: null
+      lending: null
     }
     "#);
 }

@@ -26,6 +26,7 @@ fn every_queue_is_listed_with_its_slots() {
       {
         name: "default"
         slots: 0
+        weight: null
         paused: false
         paused_reason: null
         paused_until: null
@@ -36,6 +37,7 @@ fn every_queue_is_listed_with_its_slots() {
       {
         name: "gpu"
         slots: 2
+        weight: null
         paused: false
         paused_reason: null
         paused_until: null

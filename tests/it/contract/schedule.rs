@@ -73,6 +73,7 @@ fn a_schedule_has_these_keys() {
         max_attempts: 3
         timeout_ms: 300000
         output_limit: null
+        needs: {}
       }
       next: []
     }

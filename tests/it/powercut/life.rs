@@ -7,7 +7,7 @@ use apex::domain::outcome::{ExitStatus, Outcome};
 use apex::domain::task::{Environment, NewTask, TaskSpec};
 use apex::domain::time::{Moment, Timestamp};
 use apex::store::queue::SetQueue;
-use apex::store::task::{Add, Cancel, Claim, Finish, Pause, Start, Steer};
+use apex::store::task::{Add, Cancel, Claim, Finish, Pause, Start, Steer, Terms};
 use apex::store::{QueueStore, TaskStore};
 use uuid::Uuid;
 
@@ -54,6 +54,7 @@ impl Pen {
             shut: Vec::new(),
             now,
             lease_until: Timestamp(now.0 + 60_000),
+            terms: Terms::default(),
         };
         assert_eq!(self.store.claim(claim).await.unwrap().len(), 1);
         self.answered().await;

@@ -81,6 +81,8 @@ impl Stage {
                 kill_grace: Duration::from_secs(10),
                 leftovers: Leftovers::Kill,
                 keep_for: None,
+                pools: Arc::default(),
+                reserve_after: Duration::from_secs(30),
                 windows: apex::domain::window::Windows::none(),
             },
             project: dir.path().to_owned(),

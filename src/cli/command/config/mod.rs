@@ -19,7 +19,7 @@ pub fn show(session: &Session, args: &Show) -> Result<i32, Failure> {
         let settings = config.settings().into_iter().map(|setting| SettingView {
             origin: origins.map(|origins| origins.in_short(&setting.key())),
             value: plain(setting.value),
-            path: setting.section.into_iter().chain([setting.name.to_owned()]).collect(),
+            path: setting.section.into_iter().chain([setting.name]).collect(),
         });
         session.ui.json(&ConfigView::of(settings))?;
     } else {
@@ -34,6 +34,7 @@ fn plain(value: Value) -> Plain {
         Value::Number(number) => Plain::Number(number),
         Value::Flag(flag) => Plain::Flag(flag),
         Value::List(texts) => Plain::List(texts),
+        Value::Numbers(numbers) => Plain::Numbers(numbers),
     }
 }
 

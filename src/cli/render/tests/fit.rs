@@ -94,6 +94,7 @@ fn screen(width: Option<usize>) -> String {
         counts,
         untrusted: false,
         queues: Vec::new(),
+        resources: Resources::default(),
         schedules: Vec::new(),
         windows: Standing::default(),
         running,

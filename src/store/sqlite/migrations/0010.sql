@@ -1,2 +1,13 @@
--- Schema 10: the last task there was when a schedule was added: those of an earlier one of its name are none of its own.
-ALTER TABLE schedule ADD COLUMN after_task INTEGER NOT NULL DEFAULT 0;
+-- Schema 10: hooks, and how far each came.
+
+-- Of tasks: events and lines for the shell in turn.
+ALTER TABLE task ADD COLUMN hooks BLOB;
+ALTER TABLE schedule ADD COLUMN hooks BLOB;
+CREATE INDEX task_hooks ON task (id) WHERE hooks IS NOT NULL;
+
+-- The last change of which each hook was told, and whether it is told when a queue is empty.
+CREATE TABLE hook (
+    name TEXT PRIMARY KEY,
+    cursor INTEGER NOT NULL,
+    empties INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -25,6 +25,10 @@ async fn a_claim_reads_the_partial_index_and_sorts_nothing() {
     let (store, _) = place.open();
     let ready = plan(&store, verb::READY).await;
     assert_eq!(ready, "SEARCH task USING COVERING INDEX task_ready (queue=?)");
+    let next = plan(&store, verb::NEXT_NEEDS).await;
+    assert_eq!(next, "SEARCH task USING COVERING INDEX task_needs ((queue,needs)>(?,?))");
+    let needy = plan(&store, verb::NEEDY).await;
+    assert_eq!(needy, "SEARCH task USING COVERING INDEX task_needs (queue=? AND needs=?)");
     let slots = plan(&store, verb::SLOTS).await;
     assert_eq!(slots, "SEARCH task USING INDEX task_active (queue=?)");
     let due = plan(&store, verb::DUE).await;
@@ -111,9 +115,12 @@ async fn lists_walk_an_index_from_the_newest_down() {
     }
     assert_eq!(list::queries(&in_queue(all()), None).len(), State::ALL.len(), "each of them on its index");
     let next = TaskFilter { next_first: true, ..of(&[State::Queued]) };
-    for (filter, sorts) in [(in_queue(next.clone()), 0), (next, 1)] {
+    for (filter, sorts) in [(in_queue(next.clone()), 1), (next, 1)] {
         let plan = walk(&store, &list::queries(&filter, None)[0]).await;
-        assert!(plan.contains("COVERING INDEX task_ready (queue=?)"), "{plan}");
+        for index in ["COVERING INDEX task_ready (queue=?)", "INDEX task_ready_needy (queue=?)"] {
+            assert!(plan.contains(index), "{plan}");
+        }
+        // What each queue has to offer is put in order, no more.
         assert_eq!(plan.matches("TEMP B-TREE").count(), sorts, "{plan}");
     }
     store.close().await.unwrap();

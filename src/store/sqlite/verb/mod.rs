@@ -1,6 +1,6 @@
 //! The verbs that change something, each inside the transaction of the writer.
 //!
-//! Here stands what they share, and the add; then `bulk` (many adds in one), `run` (from the claim to the end), `wait`
+//! Here stands what they share, and the add; then `bulk` (many adds in one), `claim`, `run` (from there to the end), `wait`
 //! (what waits for the clock or for others), `steer` (what people ask for), `place`, `edit`, `progress`, `hook`, `queue` and `schedule`.
 
 use std::path::Path;
@@ -23,6 +23,7 @@ use crate::store::task::{Add, Added, Only, PerTask, Refused};
 use crate::store::transition::{self, Note, Subject};
 
 mod bulk;
+mod claim;
 mod edit;
 mod expire;
 mod hook;
@@ -35,11 +36,11 @@ mod steer;
 mod wait;
 
 #[cfg(test)]
+pub(super) use claim::{NEEDY, NEXT_NEEDS, READY, SLOTS};
+#[cfg(test)]
 pub(super) use expire::EXPIRED;
 #[cfg(test)]
 pub(super) use place::LAST;
-#[cfg(test)]
-pub(super) use run::{READY, SLOTS};
 #[cfg(test)]
 pub(super) use schedule::OVERLAP;
 pub(super) use steer::litter;

@@ -87,7 +87,7 @@ impl Part<'_> {
     /// ready counts with the place of its number, whatever its priority.
     fn first(&self, line: Line, mover: TaskId) -> Result<Option<(TaskId, i64)>, Undone> {
         let mut found: Vec<(i64, TaskId)> = Vec::new();
-        for sql in [FIRST_READY, FIRST_MOVED] {
+        for sql in [FIRST_READY, FIRST_READY_NEEDY, FIRST_MOVED] {
             let first = self.db.prepare_cached(sql)?.query_row(params![line.0, line.1, mover.as_i64()], |row| {
                 let mut c = Columns::new(row);
                 Ok((c.plain()?, c.cell()?))
@@ -116,7 +116,10 @@ const MOVED: &str = "SELECT id FROM task INDEXED BY task_moved
     AND position < ?4 AND id <> ?5 ORDER BY position, id";
 
 const FIRST_READY: &str = "SELECT position, id FROM task INDEXED BY task_ready
-    WHERE state = 'queued' AND queue = ?1 AND priority = ?2 AND id <> ?3 ORDER BY position, id LIMIT 1";
+    WHERE state = 'queued' AND needs = '' AND queue = ?1 AND priority = ?2 AND id <> ?3 ORDER BY position, id LIMIT 1";
+
+const FIRST_READY_NEEDY: &str = "SELECT position, id FROM task INDEXED BY task_ready_needy
+    WHERE state = 'queued' AND needs > '' AND queue = ?1 AND priority = ?2 AND id <> ?3 ORDER BY position, id LIMIT 1";
 
 const FIRST_MOVED: &str = "SELECT position, id FROM task INDEXED BY task_moved
     WHERE position <> id * 1048576 AND ended_at IS NULL AND queue = ?1 AND priority = ?2 AND id <> ?3

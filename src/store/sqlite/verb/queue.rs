@@ -9,10 +9,10 @@ use crate::domain::queue::Queue;
 use crate::domain::task::DEFAULT_QUEUE;
 use crate::domain::time::Timestamp;
 use crate::store::Error;
-use crate::store::queue::{PauseQueues, PerQueue, QueueRefused, SetQueue, SteerQueues};
+use crate::store::queue::{PauseQueues, PerQueue, QueueRefused, SetQueue, SteerQueues, WeighQueue};
 use crate::store::sqlite::read;
 use crate::store::sqlite::verb::{Part, Undone};
-use crate::store::transition::{Note, slots_in_words};
+use crate::store::transition::{Note, slots_in_words, weight_in_words};
 
 impl Part<'_> {
     pub(in crate::store::sqlite) fn add_queue(&mut self, add: &SetQueue) -> Result<Queue, Undone> {
@@ -32,6 +32,52 @@ impl Part<'_> {
             self.note(note.because(Some(slots_in_words(set.slots))))?;
         }
         self.queue(&set.name)
+    }
+
+    pub(in crate::store::sqlite) fn weigh_queue(&mut self, weigh: &WeighQueue) -> Result<Queue, Undone> {
+        let Some(id) = self.queue_id(&weigh.name)? else { return Err(Error::NoSuchQueue(weigh.name.clone()).into()) };
+        let sql = "UPDATE queue SET weight = ?2 WHERE id = ?1 AND weight IS NOT ?2";
+        if self.db.prepare_cached(sql)?.execute(params![id, weigh.weight])? > 0 {
+            let note = Note::of_queue(&weigh.name, ChangeKind::QueueChanged, weigh.now, weigh.by.clone());
+            self.note(note.because(Some(weight_in_words(weigh.weight))))?;
+        }
+        self.queue(&weigh.name)
+    }
+
+    pub(in crate::store::sqlite) fn configure_weights(
+        &mut self,
+        weights: &BTreeMap<String, u32>,
+        now: Timestamp,
+    ) -> Result<(), Undone> {
+        for (name, weight) in weights {
+            if self.queue_id(name)?.is_none() {
+                self.make_queue(name, 0)?;
+                self.note(Note::of_queue(name, ChangeKind::QueueAdded, now, Actor::Daemon))?;
+            }
+            let sql = "UPDATE queue SET weight = ?2
+                WHERE name = ?1 AND configured_weight IS NOT ?2 AND weight IS NOT ?2";
+            if self.db.prepare_cached(sql)?.execute(params![name, weight])? > 0 {
+                let note = Note::of_queue(name, ChangeKind::QueueChanged, now, Actor::Daemon);
+                self.note(note.because(Some(weight_in_words(Some(*weight)))))?;
+            }
+            let sql = "UPDATE queue SET configured_weight = ?2 WHERE name = ?1 AND configured_weight IS NOT ?2";
+            self.db.prepare_cached(sql)?.execute(params![name, weight])?;
+        }
+        // What it says no longer holds no longer, unless people have said otherwise since.
+        let sql =
+            "SELECT id, name, weight IS configured_weight FROM queue WHERE configured_weight IS NOT NULL ORDER BY name";
+        let mut known = self.db.prepare_cached(sql)?;
+        let known = known.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        let known: Vec<(i64, String, bool)> = known.collect::<Result<_, _>>()?;
+        for (id, name, follows) in known.into_iter().filter(|(_, name, _)| !weights.contains_key(name)) {
+            let sql = "UPDATE queue SET configured_weight = NULL, weight = iif(?2, NULL, weight) WHERE id = ?1";
+            self.db.prepare_cached(sql)?.execute(params![id, follows])?;
+            if follows {
+                let note = Note::of_queue(&name, ChangeKind::QueueChanged, now, Actor::Daemon);
+                self.note(note.because(Some(weight_in_words(None))))?;
+            }
+        }
+        Ok(())
     }
 
     pub(in crate::store::sqlite) fn pause_queues(&mut self, pause: &PauseQueues) -> Result<PerQueue, Undone> {
@@ -78,7 +124,7 @@ impl Part<'_> {
             };
             if let Ok(id) = answer {
                 // The row stays: what has ended names it, and to delete it SQLite would look through all tasks. Whoever makes it anew says its slots anew; a task that is tried again brings it back with those it had.
-                let sql = "UPDATE queue SET gone = 1, configured = NULL, paused_at = NULL,
+                let sql = "UPDATE queue SET gone = 1, configured = NULL, weight = NULL, configured_weight = NULL, paused_at = NULL,
                     paused_reason = NULL, paused_until = NULL WHERE id = ?1";
                 self.db.prepare_cached(sql)?.execute([id])?;
                 self.note(Note::of_queue(name, ChangeKind::QueueRemoved, remove.now, remove.by.clone()))?;
@@ -137,7 +183,14 @@ impl Part<'_> {
     pub(super) fn let_go_on(&self, name: &str) -> rusqlite::Result<bool> {
         let sql = "UPDATE queue SET paused_at = NULL, paused_reason = NULL, paused_until = NULL
             WHERE name = ?1 AND paused_at IS NOT NULL";
-        Ok(self.db.prepare_cached(sql)?.execute([name])? > 0)
+        let was_paused = self.db.prepare_cached(sql)?.execute([name])? > 0;
+        if was_paused {
+            // Whoever waits for a resource in it begins anew: meanwhile it did not wait for that.
+            let sql = "DELETE FROM short WHERE task IN
+                (SELECT s.task FROM short s JOIN task t ON t.id = s.task JOIN queue q ON q.id = t.queue WHERE q.name = ?1)";
+            self.db.prepare_cached(sql)?.execute([name])?;
+        }
+        Ok(was_paused)
     }
 
     fn make_queue(&self, name: &str, slots: u32) -> rusqlite::Result<()> {

@@ -1,77 +1,18 @@
 //! From the claim of a task to the end of the attempt.
 
-use std::cmp::Reverse;
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-
 use rusqlite::params;
 
 use crate::domain::attempt::Stream;
-use crate::domain::id::{AssignmentId, TaskId};
-use crate::domain::queue::{free_in_queue, lowest_free_slot};
-use crate::domain::task::State;
+use crate::domain::id::AssignmentId;
 use crate::fault::crash_point;
 use crate::store::Error;
-use crate::store::sqlite::code::Columns;
 use crate::store::sqlite::read::{self, Stored};
 use crate::store::sqlite::verb::{Part, Undone};
 use crate::store::sqlite::write;
-use crate::store::task::{Claim, Claimed, Finish, Finished, InFlight, Renew, Start, Unclaim};
+use crate::store::task::{Finish, Finished, InFlight, Renew, Start, Unclaim};
 use crate::store::transition;
 
 impl Part<'_> {
-    pub(in crate::store::sqlite) fn claim(&mut self, claim: &Claim) -> Result<Vec<Claimed>, Undone> {
-        let mut assignments = claim.assignments.as_slice();
-        for attempt in &claim.after {
-            if self.db.prepare_cached(OPEN)?.exists([attempt.0.as_bytes()])? {
-                assignments = assignments.split_last().map_or(&[], |(_, rest)| rest);
-            }
-        }
-        let mut ready = Vec::new();
-        let mut open = self.db.prepare_cached("SELECT id, slots FROM queue WHERE gone = 0 AND paused_at IS NULL")?;
-        let mut open: Vec<(i64, u32)> =
-            open.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
-        for name in &claim.shut {
-            let shut = self.queue_id(name)?;
-            open.retain(|(queue, _)| Some(*queue) != shut);
-        }
-        for (queue, slots) in open {
-            let taken = if slots == 0 { 0 } else { self.slots(queue)?.len() };
-            let most = free_in_queue(slots, taken).min(assignments.len());
-            let mut first = self.db.prepare_cached(READY)?;
-            let mut rows = first.query(params![queue, i64::try_from(most).unwrap_or(i64::MAX)])?;
-            while let Some(row) = rows.next()? {
-                let mut c = Columns::new(row);
-                let (priority, position, id): (i32, i64, TaskId) = (c.plain()?, c.plain()?, c.cell()?);
-                ready.push((Reverse(priority), position, id, queue));
-            }
-        }
-        ready.sort_unstable();
-        let (mut claimed, mut held) = (Vec::new(), false);
-        let mut taken: HashMap<i64, Vec<u32>> = HashMap::new();
-        for ((_, _, id, queue), assignment) in ready.into_iter().zip(assignments) {
-            let slots = match taken.entry(queue) {
-                Entry::Occupied(slots) => slots.into_mut(),
-                Entry::Vacant(unknown) => unknown.insert(self.slots(queue)?),
-            };
-            let Some(stored) = self.task_or_hold(id, State::Queued, claim.now)? else {
-                held = true;
-                continue;
-            };
-            let Stored { mut task, cancel_reason } = stored;
-            let env = read::environment(self.db, id)?.ok_or_else(|| self.damaged("table `environment`"))?;
-            let (attempt, note) = transition::claim(&mut task, claim, *assignment, lowest_free_slot(slots));
-            slots.push(attempt.slot);
-            write::task(self.db, &task, cancel_reason.as_deref())?;
-            write::new_attempt(self.db, id, &attempt, claim.boot)?;
-            self.note(note)?;
-            claimed.push(Claimed { task, attempt, env });
-            crash_point("apexd.claim.written");
-        }
-        // What it stood in front of has its turn now.
-        if held && claimed.is_empty() { self.claim(claim) } else { Ok(claimed) }
-    }
-
     pub(in crate::store::sqlite) fn start(&mut self, start: &Start) -> Result<(), Undone> {
         let mut of = self.current(start.assignment)?;
         if of.attempt.ended_at.is_some() {
@@ -152,21 +93,4 @@ impl Part<'_> {
         let in_flight = read::in_flight(self.db)?.into_iter();
         Ok(in_flight.filter(|flight| flight.attempt.lease_until < renew.now).collect())
     }
-
-    /// Returns the slots that are taken in a queue.
-    fn slots(&self, queue: i64) -> rusqlite::Result<Vec<u32>> {
-        self.db.prepare_cached(SLOTS)?.query_map([queue], |row| row.get(0))?.collect()
-    }
 }
-
-/// The first tasks that are ready in a queue: read off the partial index, in its order.
-pub(in crate::store::sqlite) const READY: &str =
-    "SELECT priority, position, id FROM task WHERE queue = ?1 AND state = 'queued'
-    ORDER BY priority DESC, position, id LIMIT ?2";
-
-/// Whether an attempt has not ended.
-const OPEN: &str = "SELECT 1 FROM attempt WHERE assignment = ?1 AND ended_at IS NULL";
-
-/// The slots that are taken in a queue.
-pub(in crate::store::sqlite) const SLOTS: &str = "SELECT slot FROM task INDEXED BY task_active
-    WHERE queue = ?1 AND (state = 'starting' OR state = 'running' OR state = 'paused')";

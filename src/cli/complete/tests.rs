@@ -1,0 +1,119 @@
+use super::*;
+use crate::cli::args;
+use crate::cli::complete::attach::{What, what};
+
+/// What may follow, of a project of which nothing is known.
+fn words(typed: &[&str]) -> Vec<String> {
+    let words = typed.iter().map(OsString::from).collect();
+    answer_to(words, &Known::default()).words.into_iter().map(|(word, _)| word).collect()
+}
+
+#[test]
+fn commands_flags_and_what_they_take_are_known_without_a_project() {
+    assert_eq!(words(&["apex", "task", "ca"]), ["cancel"]);
+    assert_eq!(words(&["apex", "sched"]), ["schedule"]);
+    assert_eq!(words(&["apex", "ls", "--col"]), ["--columns", "--color"]);
+    assert_eq!(words(&["apex", "ls", "--state", "fa"]), ["failed"]);
+    assert_eq!(
+        words(&["apex", "ls", "--state", "failed,s"]),
+        ["failed,scheduled", "failed,succeeded", "failed,skipped"]
+    );
+    assert_eq!(words(&["apex", "task", "prune", "--state", "s"]), ["succeeded", "skipped"]);
+    assert_eq!(words(&["apex", "ls", "--columns", "id,nam"]), ["id,name"]);
+    assert_eq!(words(&["apex", "ls", "--sort", "dur"]), ["duration", "duration:desc"]);
+    assert_eq!(words(&["apex", "task", "kill", "--signal", "TER"]), ["TERM"]);
+    assert!(words(&["apex", "cancel", ""]).iter().all(|word| word.starts_with("--")), "no task is known");
+    let is_command =
+        |typed: &[&str]| answer_to(typed.iter().map(OsString::from).collect(), &Known::default()).is_command;
+    assert!(is_command(&["apex", "run", "--", "car"]));
+    assert!(is_command(&["apex", "add", "-n", "x", "--", "cargo", "te"]));
+    assert!(!is_command(&["apex", "cancel", "1"]));
+}
+
+#[test]
+fn every_task_queue_and_schedule_that_can_be_typed_is_completed() {
+    let known = Known::default();
+    // What is typed freely, or is a file, of which the shells know more.
+    let free = [
+        "at",
+        "attempt",
+        "clean_env",
+        "config",
+        "cron",
+        "cwd",
+        "deadline",
+        "delay",
+        "directory",
+        "env",
+        "env_files",
+        "every",
+        "file",
+        "filter",
+        "from",
+        "grace",
+        "keep",
+        "key",
+        "kill_grace",
+        "limit",
+        "lines",
+        "max_concurrent",
+        "older_than",
+        "on_interrupt",
+        "needs",
+        "weight",
+        "detach_keys",
+        "text",
+        "done",
+        "total",
+        "message",
+        "output_limit",
+        "poll_interval",
+        "priority",
+        "reason",
+        "retries",
+        "retry_backoff",
+        "retry_delay",
+        "retry_max_delay",
+        "retry_on",
+        "set",
+        "settings",
+        "since",
+        "slots",
+        "stdin",
+        "timeout",
+        "tz",
+        "unset",
+        "until",
+        "missed",
+        "overlap",
+        "detach_after",
+        "level",
+        "shell",
+        "project",
+        "color",
+    ];
+    let unsaid = std::cell::RefCell::new(Vec::new());
+    let check = |group: &str, command: clap::Command| {
+        for arg in command.get_arguments().filter(|arg| arg.get_action().takes_values()) {
+            let id = arg.get_id().as_str();
+            let is_new = matches!((command.get_name(), id), ("add" | "run", "name" | "schedule"));
+            if what(group, command.get_name(), id).is_none() && !free.contains(&id) && !is_new {
+                unsaid.borrow_mut().push(format!("{group} {} {id}", command.get_name()));
+            }
+        }
+        attach::attached(group, command, &known)
+    };
+    args::whole(check).debug_assert();
+    assert_eq!(unsaid.take(), [""; 0], "say what they stand for, or that nobody can know");
+    assert_eq!(what("queue", "add", "name"), None, "a new one");
+    assert_eq!(what("queue", "set", "name"), Some(What::Queues));
+}
+
+#[test]
+fn bash_is_told_what_words_are_only_where_it_lists_them() {
+    let pair = |word: &str, help: &str| (word.to_owned(), help.to_owned());
+    let answer = Answer { is_command: false, words: vec![pair("1", "running a"), pair("12", "queued \u{1b}[2J")] };
+    assert_eq!(answer.in_words("bash", false), "none\n1\n12\n");
+    assert_eq!(answer.in_words("bash", true), "none\n1   (running a)\n12  (queued \\u001b[2J)\n");
+    assert_eq!(answer.in_words("fish", false), "none\n1\trunning a\n12\tqueued \\u001b[2J\n");
+}

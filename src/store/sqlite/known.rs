@@ -1,0 +1,45 @@
+//! Names and labels that begin in some way, for whoever is typing them: each found by one step on an index from the one before,
+//! however many tasks have it.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// Returns the names of tasks that begin so, in their order, at most `limit`.
+pub(super) fn names(db: &Connection, beginning: &str, limit: usize) -> rusqlite::Result<Vec<String>> {
+    let first =
+        "SELECT name FROM task INDEXED BY task_name WHERE name IS NOT NULL AND name >= ?1 ORDER BY name LIMIT 1";
+    let next = "SELECT name FROM task INDEXED BY task_name WHERE name IS NOT NULL AND name > ?1 ORDER BY name LIMIT 1";
+    let mut found: Vec<String> = Vec::new();
+    let mut at = db.prepare(first)?.query_row([beginning], |row| row.get(0)).optional()?;
+    let mut step = db.prepare(next)?;
+    while let Some(name) = at.take().filter(|name: &String| name.starts_with(beginning) && found.len() < limit) {
+        at = step.query_row([&name], |row| row.get(0)).optional()?;
+        found.push(name);
+    }
+    Ok(found)
+}
+
+/// Returns the labels, key and value, whose keys begin so, in their order, at most `limit`; with a value those of that key whose
+/// values begin so.
+pub(super) fn labels(
+    db: &Connection,
+    key: &str,
+    value: Option<&str>,
+    limit: usize,
+) -> rusqlite::Result<Vec<(String, String)>> {
+    let pair = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?));
+    let is_meant = |found: &(String, String)| match value {
+        Some(value) => found.0 == key && found.1.starts_with(value),
+        None => found.0.starts_with(key),
+    };
+    let first = "SELECT key, value FROM label INDEXED BY label_value WHERE (key, value) >= (?1, ?2) ORDER BY key, value LIMIT 1";
+    let next =
+        "SELECT key, value FROM label INDEXED BY label_value WHERE (key, value) > (?1, ?2) ORDER BY key, value LIMIT 1";
+    let mut found = Vec::new();
+    let mut at = db.prepare(first)?.query_row(params![key, value.unwrap_or_default()], pair).optional()?;
+    let mut step = db.prepare(next)?;
+    while let Some(label) = at.take().filter(|label| is_meant(label) && found.len() < limit) {
+        at = step.query_row(params![label.0, label.1], pair).optional()?;
+        found.push(label);
+    }
+    Ok(found)
+}
