@@ -109,6 +109,8 @@ pub struct NewSchedule {
     pub spec: TaskSpec,
     /// The environment they run in.
     pub env: Environment,
+    /// It adds nothing until it is resumed.
+    pub paused: bool,
 }
 
 /// A schedule as it stands.
@@ -260,6 +262,7 @@ mod tests {
             overlap: Overlap::Skip,
             spec: TaskSpec::command(vec!["true".into()], "/".into()),
             env: Environment::default(),
+            paused: false,
         };
         let every = |ms| new(When::Every(Duration::from_millis(ms)));
         assert_eq!(every(1_000).check(), Ok(()));

@@ -28,6 +28,9 @@ use crate::store::{self, Store};
 /// So many schedules that are due are gone through in one transaction.
 const FIRE_MAX: usize = 64;
 
+/// How long schedules are left alone that are due and do not go on.
+const STUCK_FOR: Duration = Duration::from_secs(60);
+
 /// How far a clock may be set back for the times in between not to come again when a schedule is resumed.
 const BACK_MAX: Duration = Duration::from_hours(24);
 
@@ -47,6 +50,7 @@ pub(super) struct Looked {
 /// Makes ready what is due, and has schedules add their tasks as long as `fires` holds.
 pub(super) async fn look(store: &dyn Store, now: Timestamp, fires: impl Fn() -> bool) -> Looked {
     let mut looked = Looked { woken: 0, due: Ok(Due::default()), stops: Vec::new(), unsettled: false };
+    let mut before = None;
     looked.due = loop {
         let due = match store.due(now).await {
             Ok(due) => due,
@@ -57,17 +61,33 @@ pub(super) async fn look(store: &dyn Store, now: Timestamp, fires: impl Fn() -> 
             break Ok(due);
         }
         match fire(store, now, &mut looked).await {
-            Ok(added) => looked.woken += added,
+            // What has fired is due later, and what cannot go on is paused. If that is not so the store is damaged.
+            Ok(fired) if before.as_ref() == Some(&fired.due) => {
+                error!("Schedules are due that cannot go on: see what `apex db check` finds");
+                break Ok(Due { schedule: Some(now + STUCK_FOR), ..due });
+            }
+            Ok(fired) => {
+                looked.woken += fired.added;
+                before = Some(fired.due);
+            }
             Err(error) => break Err(error),
         }
     };
     looked
 }
 
-/// Has the schedules fire that are due; returns how many tasks were added.
-async fn fire(store: &dyn Store, now: Timestamp, looked: &mut Looked) -> Result<usize, store::Error> {
+/// What was due, and how many tasks that added.
+struct FiredAll {
+    due: Vec<(Which, Option<Timestamp>)>,
+    added: usize,
+}
+
+/// Has the schedules fire that are due.
+async fn fire(store: &dyn Store, now: Timestamp, looked: &mut Looked) -> Result<FiredAll, store::Error> {
     let mut fires = Vec::new();
-    for schedule in store.due_schedules(now, FIRE_MAX).await? {
+    let schedules = store.due_schedules(now, FIRE_MAX).await?;
+    let due = schedules.iter().map(|schedule| (Which::of(schedule), schedule.next_at)).collect();
+    for schedule in schedules {
         let Some(cursor) = schedule.next_at else { continue };
         let table = match timetable(&schedule) {
             Ok(table) => table,
@@ -85,7 +105,7 @@ async fn fire(store: &dyn Store, now: Timestamp, looked: &mut Looked) -> Result<
         fires.push(Fire { schedule: Which::of(&schedule), cursor, times, left_out, next });
     }
     if fires.is_empty() {
-        return Ok(0);
+        return Ok(FiredAll { due, added: 0 });
     }
     let names: Vec<String> = fires.iter().map(|fire| fire.schedule.name.clone()).collect();
     let fired = store.fire(fires, now).await?;
@@ -98,7 +118,7 @@ async fn fire(store: &dyn Store, now: Timestamp, looked: &mut Looked) -> Result<
         added += fired.tasks.len();
         looked.stops.extend(fired.stops);
     }
-    Ok(added)
+    Ok(FiredAll { due, added })
 }
 
 /// Returns when a schedule is due.

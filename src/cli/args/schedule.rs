@@ -89,6 +89,9 @@ pub struct Add {
     /// When a task of it has not ended: skip, queue or cancel-running [default: skip]
     #[arg(long, value_name = "POLICY", value_parser = value::overlap)]
     pub overlap: Option<Overlap>,
+    /// Add nothing until `apex schedule resume`
+    #[arg(long)]
+    pub paused: bool,
     /// A name for its tasks, instead of its own
     #[arg(short, long, value_parser = value::name)]
     pub name: Option<String>,

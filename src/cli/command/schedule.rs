@@ -84,6 +84,7 @@ pub fn add(session: &Session, args: &Add) -> Result<i32, Failure> {
                 overlap: args.overlap.unwrap_or_default(),
                 spec,
                 env,
+                paused: args.paused,
             }
         };
         // Before anything is handed over.
@@ -92,7 +93,13 @@ pub fn add(session: &Session, args: &Add) -> Result<i32, Failure> {
         Timetable { when: asked.when, zone, since: now() }.first(now())?;
         let connection = connect::connect(session, &project).await?;
         let prepared = add::upload(&connection, prepared).await?;
-        let schedule = connection.client.add_schedule(&new(prepared)).await?;
+        let (schedule, untrusted) = connection.client.add_schedule(&new(prepared)).await?;
+        if untrusted {
+            let name = &schedule.name;
+            session.ui.warn(&format!(
+                "schedule {name} adds nothing: this project came from elsewhere; `apex trust` lets it go on"
+            ));
+        }
         session.ui.note(&render::schedule::added(&schedule, now()));
         if session.ui.json {
             session.ui.json(&view(&schedule))?;

@@ -163,7 +163,7 @@ fn ask_schedules(apexd: &mut Apexd, random: &mut Random) -> String {
             let mut spec = TaskSpec::command(vec!["true".into()], "/".into());
             spec.queue = random.pick(&QUEUES).to_owned();
             let (time_zone, env) = ("UTC".to_owned(), Environment::default());
-            let new = NewSchedule { name, when, time_zone, missed, overlap, spec, env };
+            let new = NewSchedule { name, when, time_zone, missed, overlap, spec, env, paused: false };
             let told = format!("schedule {new:?}");
             apexd.ask(async move { drop(handle.add_schedule(new, BY).await) });
             told

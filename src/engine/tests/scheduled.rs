@@ -20,6 +20,7 @@ fn every(time: Duration, missed: Missed, overlap: Overlap) -> NewSchedule {
         overlap,
         spec: TaskSpec::command(vec!["/bin/true".into()], "/".into()),
         env: Environment::default(),
+        paused: false,
     }
 }
 

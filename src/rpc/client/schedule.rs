@@ -35,14 +35,15 @@ impl Client {
         Ok(schedule::required(response.await?.schedule)?)
     }
 
-    /// Adds a schedule. Not repeated when the connection breaks: one that is there already is a conflict.
-    pub async fn add_schedule(&self, new: &NewSchedule) -> Result<Schedule, Error> {
+    /// Adds a schedule; tells as well whether it adds nothing because nobody has accepted the project yet. Not repeated when the connection breaks: one that is there already is a conflict.
+    pub async fn add_schedule(&self, new: &NewSchedule) -> Result<(Schedule, bool), Error> {
         let response = self.call(Repeat::Never, |allowed| {
             let mut service = self.schedule_service();
             let request = within(allowed, schedule::new_to_proto(new.clone()));
             async move { service.add_schedule(request).await }
         });
-        Ok(schedule::required(response.await?.schedule)?)
+        let response = response.await?;
+        Ok((schedule::required(response.schedule)?, response.untrusted))
     }
 
     /// Adds a task of a schedule at once. Repeated when the connection breaks: the task is there once.

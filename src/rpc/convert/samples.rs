@@ -423,7 +423,7 @@ pub(in crate::rpc) fn new_schedule() -> impl Strategy<Value = NewSchedule> {
         |(name, when, time_zone, (missed, overlap), mut spec, env)| {
             (spec.run_at, spec.after, spec.after_any) = (None, Vec::new(), Vec::new());
             spec.key = spec.key.filter(|_| overlap != Overlap::CancelRunning);
-            NewSchedule { name, when, time_zone, missed, overlap, spec, env }
+            NewSchedule { name, when, time_zone, missed, overlap, spec, env, paused: missed == Missed::Skip }
         },
     )
 }

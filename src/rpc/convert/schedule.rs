@@ -21,6 +21,7 @@ pub(in crate::rpc) fn new_to_proto(new: NewSchedule) -> proto::AddScheduleReques
         overlap: overlap_to_proto(new.overlap).into(),
         spec: Some(spec_to_proto(new.spec)),
         env: env_to_proto(new.env),
+        paused: new.paused,
     }
 }
 
@@ -34,6 +35,7 @@ pub(in crate::rpc) fn new_from_proto(request: proto::AddScheduleRequest) -> Resu
         overlap: overlap_from_proto(request.overlap)?,
         spec: spec_from_proto(request.spec.ok_or(Error::Missing("spec"))?)?,
         env: env_from_proto(request.env),
+        paused: request.paused,
     };
     new.check()?;
     Ok(new)

@@ -43,7 +43,8 @@ impl ScheduleService for Service {
         let new = schedule::new_from_proto(request.into_inner()).map_err(malformed)?;
         let handle = self.handle.clone();
         let added = self.whole(async move { handle.add_schedule(new, by).await }).await?;
-        Ok(Response::new(AddScheduleResponse { schedule: Some(schedule::to_proto(added)) }))
+        let untrusted = self.handle.is_untrusted().await;
+        Ok(Response::new(AddScheduleResponse { schedule: Some(schedule::to_proto(added)), untrusted }))
     }
 
     async fn run_schedule(&self, request: Request<RunScheduleRequest>) -> Result<Response<AddTaskResponse>, Status> {

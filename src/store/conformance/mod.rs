@@ -155,6 +155,8 @@ macro_rules! conformance {
                 a_task_can_be_added_at_once,
                 a_paused_schedule_is_not_due_until_it_is_resumed,
                 a_removed_schedule_leaves_its_tasks,
+                tasks_of_an_earlier_one_of_the_name_stand_in_nobodys_way,
+                a_schedule_can_be_added_paused,
                 what_a_schedule_needs_is_kept_for_it,
                 a_queue_that_a_schedule_adds_to_is_not_removed,
                 tasks_of_no_schedule_are_of_none;

@@ -33,6 +33,7 @@ pub(crate) fn new_schedule(name: &str, overlap: Overlap) -> NewSchedule {
         overlap,
         spec: TaskSpec::command(vec!["./backup.sh".into()], "/home/user/project".into()),
         env: Environment(vec![("NIGHT".into(), "1".into())]),
+        paused: false,
     }
 }
 
@@ -75,7 +76,7 @@ pub(crate) async fn an_added_schedule_is_there_as_it_was_given(world: &World) {
     for ((name, when), missed) in ["a", "b", "c"].into_iter().zip(whens).zip(Missed::ALL) {
         let overlap = if missed == Missed::All { Overlap::CancelRunning } else { Overlap::Queue };
         let (spec, env, time_zone) = (spec.clone(), full.env.clone(), "Europe/Vienna".to_owned());
-        let new = NewSchedule { name: name.to_owned(), when, time_zone, missed, overlap, spec, env };
+        let new = NewSchedule { name: name.to_owned(), when, time_zone, missed, overlap, spec, env, paused: false };
         let now = world.now();
         let known = world.store.add_schedule(adding(new.clone(), now)).await.unwrap();
         let expected = Schedule {
@@ -338,6 +339,36 @@ pub(crate) async fn a_removed_schedule_leaves_its_tasks(world: &World) {
     assert_eq!(world.task(id).await.schedule.as_deref(), Some("a"));
     assert!(world.store.environment(id).await.unwrap().is_some());
     assert_eq!(world.run(0).await.state, State::Succeeded);
+}
+
+pub(crate) async fn tasks_of_an_earlier_one_of_the_name_stand_in_nobodys_way(world: &World) {
+    for overlap in [Overlap::Skip, Overlap::CancelRunning] {
+        added(world, "nightly", overlap).await;
+        let first = fire(world, "nightly").await.tasks;
+        assert_eq!(first.len(), 1);
+        remove(world, "nightly").await;
+        added(world, "nightly", overlap).await;
+        assert_eq!(fire(world, "nightly").await.tasks.len(), 1, "{overlap:?}");
+        assert_eq!(world.state(first[0]).await, State::Queued, "{overlap:?}");
+        remove(world, "nightly").await;
+    }
+}
+
+pub(crate) async fn a_schedule_can_be_added_paused(world: &World) {
+    let new = NewSchedule { paused: true, ..new_schedule("nightly", Overlap::Skip) };
+    let now = world.now();
+    let added = world.store.add_schedule(adding(new, now)).await.unwrap();
+    assert_eq!((added.next_at, added.pause.as_ref().map(|pause| pause.at)), (None, Some(now)));
+    assert_eq!(world.store.due(Timestamp(i64::MAX)).await.unwrap().schedule, None);
+    let schedules = vec![(Which::of(&added), Some(FIRST))];
+    world.store.resume_schedules(ResumeSchedules { schedules, by: BY, now: world.now() }).await.unwrap();
+    assert_eq!(schedule(world, "nightly").await.next_at, Some(FIRST));
+}
+
+async fn remove(world: &World, name: &str) {
+    let names = vec![name.to_owned()];
+    let removed = world.store.remove_schedules(RemoveSchedules { names, by: BY, now: world.now() }).await.unwrap();
+    assert_eq!(removed[0].1, Ok(()));
 }
 
 pub(crate) async fn what_a_schedule_needs_is_kept_for_it(world: &World) {

@@ -19,6 +19,8 @@ use crate::store::transition::{self, Note};
 pub(super) struct Stored {
     pub(super) schedule: Schedule,
     env: Environment,
+    /// How many tasks there had been when it was added: those are none of its own.
+    after: u64,
 }
 
 impl Tables {
@@ -50,13 +52,13 @@ impl Tables {
             overlap: new.overlap,
             spec: new.spec.clone(),
             env_names: new.env.names().into(),
-            pause: None,
-            next_at: Some(add.next_at),
+            pause: new.paused.then_some(SchedulePause { at: add.now, reason: None }),
+            next_at: Some(add.next_at).filter(|_| !new.paused),
             last_at: None,
             last_task: None,
             created_at: add.now,
         };
-        let stored = Stored { schedule: schedule.clone(), env: new.env.clone() };
+        let stored = Stored { schedule: schedule.clone(), env: new.env.clone(), after: self.added };
         self.follow_hooks_of(&new.spec);
         self.schedules.insert(new.name.clone(), stored);
         self.note(Note::of_schedule(&new.name, ChangeKind::ScheduleAdded, add.now, add.by.clone()));
@@ -72,7 +74,7 @@ impl Tables {
         let meant = |stored: &&Stored| {
             stored.schedule.created_at == *created_at && stored.schedule.next_at == Some(fire.cursor)
         };
-        let Some(Stored { schedule, env }) = self.schedules.get(name).filter(meant).cloned() else {
+        let Some(Stored { schedule, env, .. }) = self.schedules.get(name).filter(meant).cloned() else {
             return Fired::default();
         };
         let skipped = |tables: &mut Self, reason| {
@@ -123,14 +125,15 @@ impl Tables {
     }
 
     fn unended_of(&self, name: &str) -> Vec<TaskId> {
-        let tasks = self.tasks.values().map(|entry| &entry.task);
+        let after = self.schedules.get(name).map_or(0, |stored| stored.after);
+        let tasks = self.tasks.values().map(|entry| &entry.task).filter(|task| task.id.get() > after);
         let unended = tasks.filter(|task| task.schedule.as_deref() == Some(name) && !task.state.is_ended());
         unended.map(|task| task.id).collect()
     }
 
     pub(super) fn run_schedule(&mut self, run: &RunSchedule) -> Result<Added, Error> {
         let stored = self.schedules.get(&run.name).cloned();
-        let Stored { schedule, env } = stored.ok_or_else(|| Error::NoSuchSchedule(run.name.clone()))?;
+        let Stored { schedule, env, .. } = stored.ok_or_else(|| Error::NoSuchSchedule(run.name.clone()))?;
         let mut add = transition::task_of(&schedule, env, run.uuid, Vec::new(), run.by.clone(), run.now);
         add.untrusted = run.untrusted;
         self.add_of(&add, Some(&run.name))

@@ -160,7 +160,7 @@ const TABLES: &[(&str, Key)] = &[
 fn since(table: &str) -> u32 {
     match table {
         "schedule" => 7,
-        "hook" => 9,
+        "hook" => 10,
         _ => 0,
     }
 }

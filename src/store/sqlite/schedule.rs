@@ -34,6 +34,11 @@ pub(super) fn named(db: &Connection, name: &str) -> rusqlite::Result<Option<Sche
     db.prepare_cached(&format!("{SCHEDULE} WHERE s.name = ?1"))?.query_row([name], schedule_of).optional()
 }
 
+/// Returns the schedule in a row.
+pub(super) fn in_row(db: &Connection, row: i64) -> rusqlite::Result<Option<Schedule>> {
+    db.prepare_cached(&format!("{SCHEDULE} WHERE s.id = ?1"))?.query_row([row], schedule_of).optional()
+}
+
 /// Returns each schedule, as far as it can be read.
 pub(super) fn each(db: &Connection) -> rusqlite::Result<Vec<(String, rusqlite::Result<Schedule>)>> {
     let mut names = db.prepare("SELECT name FROM schedule ORDER BY name")?;
@@ -100,9 +105,10 @@ pub(super) fn insert(db: &Connection, add: &AddSchedule, queue: i64, environment
         "INSERT INTO schedule (name, created_at, cron, every, at, time_zone, missed, overlap, next_at, queue, priority, key,
         task_name, labels, argv, shell, cwd, environment, umask, limits, stdin, stdin_path, stdin_upload, split_output,
         max_attempts, retry_delay, retry_backoff, retry_max_delay, retry_on_codes, on_interrupt, timeout, kill_signal,
-        kill_grace, output_limit, needs, hooks, confinement)
+        kill_grace, output_limit, needs, hooks, confinement, paused_at, after_task)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
-        ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37)",
+        ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38,
+        (SELECT ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'task'))",
     )?
     .execute(params![
         new.name,
@@ -113,7 +119,7 @@ pub(super) fn insert(db: &Connection, add: &AddSchedule, queue: i64, environment
         new.time_zone,
         new.missed.as_str(),
         new.overlap.as_str(),
-        add.next_at.0,
+        Some(add.next_at.0).filter(|_| !new.paused),
         queue,
         spec.priority,
         spec.key,
@@ -142,6 +148,7 @@ pub(super) fn insert(db: &Connection, add: &AddSchedule, queue: i64, environment
         spec.needs.to_string(),
         hooks(&spec.hooks),
         write::confinement(&spec.confinement),
+        new.paused.then_some(add.now.0),
     ])?;
     Ok(())
 }

@@ -30,6 +30,7 @@ pub(super) const MIGRATIONS: Migrations = &[
     include_str!("migrations/0009.sql"),
     include_str!("migrations/0010.sql"),
     include_str!("migrations/0011.sql"),
+    include_str!("migrations/0012.sql"),
 ];
 
 /// The version since which a database has an id.

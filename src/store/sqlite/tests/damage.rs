@@ -2,11 +2,13 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
+use crate::domain::schedule::Overlap;
 use crate::domain::task::State;
 use crate::domain::time::Timestamp;
+use crate::store::conformance::schedule::{adding, new_schedule};
 use crate::store::sqlite::tests::{NOW, Place};
 use crate::store::sqlite::{SCHEMA, open, open_reader};
-use crate::store::{Error, Store, TaskStore};
+use crate::store::{Error, ScheduleStore, Store, TaskStore};
 
 /// Spoils a database, and expects that it is refused and left as it was, by the daemon and by a reader.
 async fn refused(spoil: impl FnOnce(&Path)) -> Error {
@@ -209,5 +211,28 @@ async fn a_task_that_cannot_be_read_is_held_and_the_next_one_has_its_turn() {
     assert_eq!(held.iter().map(|change| change.task).collect::<Vec<_>>(), [Some(damaged), Some(due)]);
     assert_eq!(store.counts().await.unwrap().of(State::Held), 2);
     store.check().await.unwrap();
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_schedule_that_is_paused_and_due_is_put_aside_and_stands_in_nobodys_way() {
+    let place = Place::new();
+    let (store, world) = place.open();
+    for name in ["a", "b"] {
+        store.add_schedule(adding(new_schedule(name, Overlap::Skip), world.now())).await.unwrap();
+    }
+    store
+        .on_writer(|db| {
+            db.execute("UPDATE schedule SET paused_at = 1, time_zone = 'Mars' WHERE name = 'a'", []).unwrap()
+        })
+        .await;
+    let late = Timestamp(i64::MAX);
+    let due = store.due_schedules(late, 9).await.unwrap();
+    assert_eq!(due.iter().map(|schedule| schedule.name.as_str()).collect::<Vec<_>>(), ["b"]);
+    let aside = store.schedule("a".to_owned()).await.unwrap().unwrap();
+    assert_eq!(
+        (aside.next_at, aside.pause.unwrap().reason.as_deref()),
+        (None, Some("what is stored about it cannot be read"))
+    );
     store.close().await.unwrap();
 }

@@ -39,16 +39,22 @@ impl Part<'_> {
         now: Timestamp,
         limit: usize,
     ) -> Result<Vec<Schedule>, Undone> {
-        let sql = "SELECT name FROM schedule INDEXED BY schedule_due WHERE next_at IS NOT NULL AND next_at <= ?1
-            ORDER BY next_at, name LIMIT ?2";
+        let sql = "SELECT id, name, paused_at IS NOT NULL FROM schedule INDEXED BY schedule_due
+            WHERE next_at IS NOT NULL AND next_at <= ?1 ORDER BY next_at, name LIMIT ?2";
         let mut due = self.db.prepare_cached(sql)?;
-        let due = due.query_map(params![now.0, int(limit as u64)], |row| row.get(0))?;
-        let due: Vec<String> = due.collect::<Result<_, _>>()?;
+        let due =
+            due.query_map(params![now.0, int(limit as u64)], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        let due: Vec<(i64, String, bool)> = due.collect::<Result<_, _>>()?;
         let mut schedules = Vec::with_capacity(due.len());
-        for name in due {
-            match self.schedule(&name) {
+        // By their rows: the index of the names may be what is damaged.
+        for (row, name, is_paused) in due {
+            let read = match is_paused {
+                true => Err(self.damaged("a schedule that is paused and due")),
+                false => schedule::in_row(self.db, row).map_err(Undone::from).and_then(|found| self.whole(found)),
+            };
+            match read {
                 Ok(schedule) => schedules.push(schedule),
-                Err(undone) => self.put_aside(&name, undone, now)?,
+                Err(undone) => self.put_aside(row, &name, undone, now)?,
             }
         }
         Ok(schedules)
@@ -60,7 +66,9 @@ impl Part<'_> {
             match self.undoing(|part| part.fire_one(fire, now)) {
                 Ok(one) => fired.push(one),
                 Err(undone) => {
-                    self.put_aside(&fire.schedule.name, undone, now)?;
+                    if let Some(row) = self.row_of(&fire.schedule.name)? {
+                        self.put_aside(row, &fire.schedule.name, undone, now)?;
+                    }
                     fired.push(Fired::default());
                 }
             }
@@ -71,7 +79,7 @@ impl Part<'_> {
 
     fn fire_one(&mut self, fire: &Fire, now: Timestamp) -> Result<Fired, Undone> {
         let Which { name, created_at } = &fire.schedule;
-        let sql = "SELECT 1 FROM schedule WHERE name = ?1 AND created_at = ?2 AND next_at = ?3";
+        let sql = "SELECT 1 FROM schedule WHERE name = ?1 AND created_at = ?2 AND next_at = ?3 AND paused_at IS NULL";
         if !self.db.prepare_cached(sql)?.exists(params![name, created_at.0, fire.cursor.0])? {
             return Ok(Fired::default());
         }
@@ -202,14 +210,14 @@ impl Part<'_> {
     /// the log says so.
     ///
     /// Errors: what else is the matter.
-    fn put_aside(&mut self, name: &str, undone: Undone, now: Timestamp) -> Result<(), Undone> {
+    fn put_aside(&mut self, row: i64, name: &str, undone: Undone, now: Timestamp) -> Result<(), Undone> {
         let (reason, error) = match undone {
             Undone::Refused(error @ Error::NoSuchQueue(_)) => (error.to_string(), error),
             undone => (transition::ASIDE.to_owned(), self.damage(undone)?),
         };
         tracing::error!("Cannot go on with schedule {name}, which is paused: {error}");
-        let sql = "UPDATE schedule SET paused_at = ?2, paused_reason = ?3, next_at = NULL WHERE name = ?1";
-        self.db.prepare_cached(sql)?.execute(params![name, now.0, reason])?;
+        let sql = "UPDATE schedule SET paused_at = ?2, paused_reason = ?3, next_at = NULL WHERE id = ?1";
+        self.db.prepare_cached(sql)?.execute(params![row, now.0, reason])?;
         self.note(transition::schedule_note(name, ChangeKind::SchedulePaused, now, reason))?;
         Ok(())
     }
@@ -221,7 +229,11 @@ impl Part<'_> {
 
     /// Returns a schedule that is there.
     fn schedule(&self, name: &str) -> Result<Schedule, Undone> {
-        schedule::named(self.db, name)?.ok_or_else(|| self.damaged("a schedule without its queue or environment"))
+        self.whole(schedule::named(self.db, name)?)
+    }
+
+    fn whole(&self, found: Option<Schedule>) -> Result<Schedule, Undone> {
+        found.ok_or_else(|| self.damaged("a schedule without its queue or environment"))
     }
 
     fn environment_of(&self, name: &str) -> rusqlite::Result<Environment> {
@@ -238,4 +250,5 @@ impl Part<'_> {
 
 /// The tasks of a schedule that have not ended.
 pub(in crate::store::sqlite) const OVERLAP: &str = "SELECT id FROM task INDEXED BY task_overlap
-    WHERE schedule IS NOT NULL AND schedule = ?1 AND ended_at IS NULL ORDER BY id LIMIT ?2";
+    WHERE schedule IS NOT NULL AND schedule = ?1 AND ended_at IS NULL
+    AND id > (SELECT after_task FROM schedule WHERE name = ?1) ORDER BY id LIMIT ?2";
