@@ -196,7 +196,8 @@ pub(super) fn apply_variables(layered: &mut Layered, variables: &BTreeMap<String
             let rest = name.strip_prefix(&format!("APEX_{}_", section.to_ascii_uppercase()))?;
             (name != "APEX_TASK_ID").then_some((*section, rest))
         });
-        let fixed = |section: &str| ![schema::QUEUES, schema::WINDOWS, schema::HOOKS, schema::RESOURCES].contains(&section);
+        let fixed =
+            |section: &str| ![schema::QUEUES, schema::WINDOWS, schema::HOOKS, schema::RESOURCES].contains(&section);
         if let Some((section, rest)) = section.filter(|(section, _)| fixed(section)) {
             return Err(unknown_key(
                 Place::Variable(name.clone()),

@@ -204,7 +204,9 @@ impl Sheet {
 
 /// Returns the key and the name in it that `labels.NAME`, `hooks.EVENT` and `needs.NAME` mean.
 pub fn entry(key: &str) -> Option<(&'static str, &str)> {
-    ["labels", "hooks", "needs"].into_iter().find_map(|table| Some((table, key.strip_prefix(table)?.strip_prefix('.')?)))
+    ["labels", "hooks", "needs"]
+        .into_iter()
+        .find_map(|table| Some((table, key.strip_prefix(table)?.strip_prefix('.')?)))
 }
 
 /// How much alike a name must be to one of a key; 1 is the same.
