@@ -65,7 +65,10 @@ fn all(session: &Session) -> Result<i32, Failure> {
     for (place, entry) in entries.iter().enumerate() {
         let (reply, root, places) = (reply.clone(), entry.root.clone(), places.clone());
         // Never waited for: one that does not come back ends with the program.
-        thread::spawn(move || reply.send((place, look(&root, &places))));
+        thread::spawn(move || {
+            // Nobody may be waiting any more.
+            let _ = reply.send((place, look(&root, &places)));
+        });
     }
     drop(reply);
     let mut found: Vec<Option<ProjectView>> = vec![None; entries.len()];

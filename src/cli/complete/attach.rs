@@ -87,6 +87,7 @@ fn suitable(word: &str) -> Vec<State> {
         "retry" => of(Deed::Retry),
         "rm" => of(Deed::Remove),
         "edit" | "move" => of(Deed::Hold),
+        "send" | "attach" => vec![State::Running, State::Paused],
         "wait" => open(),
         // Those that have written something.
         "logs" => {

@@ -39,7 +39,6 @@ fn every_value_says_where_it_comes_from() {
     poll_interval = "5s"   # default
     max_concurrent = 8     # --max-concurrent
     log_level = "trace"    # APEX_DAEMON_LOG_LEVEL
-    max_hooks = 4          # default
     reserve_after = "30s"  # default
     max_hooks = 4          # default
 
