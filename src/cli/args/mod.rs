@@ -29,6 +29,8 @@ pub mod which;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
+mod reference;
+#[cfg(test)]
 mod tests;
 
 pub use command::Command;
