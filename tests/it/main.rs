@@ -20,6 +20,7 @@ mod neighbours;
 mod network;
 mod powercut;
 mod promises;
+mod recipes;
 mod reload;
 mod removed;
 mod scarce;

@@ -32,6 +32,8 @@ pub mod which;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
+mod reference;
+#[cfg(test)]
 mod tests;
 
 pub use command::Command;
