@@ -368,6 +368,16 @@ pub fn load_with_origins(project_file: &Path, overrides: Overrides) -> Result<(C
     })
 }
 
+/// Returns whether a project's file has hooks in it, which run something by themselves. One that cannot be read or understood
+/// counts as having some.
+pub fn names_hooks(project_file: &Path) -> bool {
+    match read(project_file) {
+        Ok(Some(text)) => text.parse::<toml::Table>().map_or(true, |table| table.contains_key(schema::HOOKS)),
+        Ok(None) => false,
+        Err(_) => true,
+    }
+}
+
 /// Returns where the user's own settings for all projects stand; `None` for a user without a home.
 pub fn user_file() -> Option<PathBuf> {
     Some(dirs::config_dir()?.join("apex").join("config.toml"))

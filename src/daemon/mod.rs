@@ -183,9 +183,15 @@ async fn serve(
     let (link, facts) = process::Link::take(held.link).map_err(Failure::passing)?;
     let database = project.database();
     let announced = project.clone();
+    let brought = brings_hooks(project);
     let open = move || {
         sqlite::keep_temporary_files_beside(&database)?;
-        sqlite::open_announced(&database, wall_now(), |id| announce(&announced, id))
+        let announce = |id| {
+            if !brought {
+                announce(&announced, id)
+            }
+        };
+        sqlite::open_announced(&database, wall_now(), announce)
     };
     let opened = tokio::task::spawn_blocking(open).await;
     let opened = opened.map_err(Failure::passing)?.map_err(|error| match error.kind() {
@@ -193,7 +199,7 @@ async fn serve(
         _ => Failure::lasting(error),
     })?;
     crash_point("apexd.store.opened");
-    let trusted = is_own(project, &opened);
+    let trusted = !brought && is_own(project, &opened);
     if opened.created {
         set_output_aside(project);
     }
@@ -257,6 +263,14 @@ fn set_output_aside(project: &Project) {
         Ok(()) => info!("The task store is a new one; what tasks wrote before is kept in `{}`", aside.display()),
         Err(error) => warn!(%error, "Cannot keep apart what tasks of an earlier store wrote"),
     }
+}
+
+/// Returns whether a project that nobody has made or accepted here has hooks in its own settings: they run something, so
+/// they came along like tasks, even where no task did.
+fn brings_hooks(project: &Project) -> bool {
+    let Ok(places) = paths::Places::from_env() else { return false };
+    let is_known = !matches!(paths::entry(project, &places), Ok(paths::Entry::Absent) | Err(_));
+    !is_known && config::names_hooks(&project.config_file())
 }
 
 /// Returns whether the project is its user's own, and enters it as such if it is. Who cannot be asked has accepted nothing.

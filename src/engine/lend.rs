@@ -142,6 +142,8 @@ impl Core {
         }
         self.waits.waits.insert(wait, (attempt, Standing::Waits));
         self.lending_changed();
+        // What it lends may be what another one waits to have back.
+        self.take_back();
         self.claim();
     }
 
@@ -161,7 +163,11 @@ impl Core {
 
     /// The client of a wait has gone away: nobody is to be answered.
     pub(super) fn wait_is_over(&mut self, wait: u64) {
-        if self.waits.waits.remove(&wait).is_some() {
+        if let Some((_, standing)) = self.waits.waits.remove(&wait) {
+            if let Standing::TakesBack(asker) = standing {
+                // Else its place among those who are to be answered would be kept for ever.
+                self.reply(asker, Answer::Done);
+            }
             self.lending_changed();
             self.take_back();
         }

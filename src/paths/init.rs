@@ -76,9 +76,10 @@ pub fn init(root: &Path, places: &Places) -> Result<Init, Error> {
             }
         }
     }
-    // Whoever finds a project here with tasks in it has not said that they may run.
+    // Whoever finds a project here with tasks or hooks in it has not said that they may run.
     let has_tasks = fs::symlink_metadata(project.database()).is_ok();
-    let not_registered = if has_tasks { None } else { registry::register(&project, places, None).err() };
+    let has_hooks = !written.contains(&project.config_file()) && config::names_hooks(&project.config_file());
+    let not_registered = if has_tasks || has_hooks { None } else { registry::register(&project, places, None).err() };
     let created = match (new, written.is_empty()) {
         (true, _) => Created::New,
         (false, true) => Created::Already,

@@ -70,17 +70,18 @@ impl Helper {
     /// Shape: it has a process group of its own, which is what is killed; what it leaves behind at an end in order lives on.
     ///
     /// # Cancel safety
-    /// Dropping the future kills its first process.
+    /// Dropping the future kills it with its group.
     pub async fn run(self) -> Result<(), HelperError> {
         let limit = self.timeout;
         let input = self.input.clone();
         // On a thread of its own: a program or a directory on a disk that does not answer holds up nobody else.
         let started = timeout(limit, tokio::task::spawn_blocking(move || self.start())).await;
-        let mut child = match started {
+        let mut group = match started {
             Err(_) => return Err(HelperError::TimedOut(limit)),
             Ok(Err(panic)) => return Err(HelperError::Lost(io::Error::other(panic))),
-            Ok(Ok(child)) => child.map_err(HelperError::Start)?,
+            Ok(Ok(group)) => group.map_err(HelperError::Start)?,
         };
+        let child = &mut group.0;
         let stdin = child.stdin.take();
         let feed = async move {
             if let Some(mut stdin) = stdin {
@@ -100,26 +101,43 @@ impl Helper {
             Ok(Ok(status)) => Err(HelperError::Ended(status)),
             Ok(Err(error)) => Err(HelperError::Lost(error)),
             Err(_) => {
-                end(&mut child).await;
+                end(child).await;
                 Err(HelperError::TimedOut(limit))
             }
         }
     }
 
-    fn start(self) -> io::Result<Child> {
+    fn start(self) -> io::Result<Group> {
         let Some((program, arguments)) = self.argv.split_first() else {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "there is no command"));
         };
         let mut command = Command::new(program);
         command.args(arguments).env_clear().envs(self.env).current_dir(&self.cwd).process_group(0).kill_on_drop(true);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        command.spawn()
+        command.spawn().map(Group)
     }
 }
 
-/// Ends a process with its group. It has not been waited for to its end, so its number is still its own.
+/// A process that leads a group of its own. Dropped before it was waited for, it is killed with all of that.
+struct Group(Child);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(group) = group_of(&self.0) {
+            // All of them may have ended in this moment.
+            let _ = killpg(group, Signal::SIGKILL);
+        }
+    }
+}
+
+/// Returns the group of a process; `None` once that was waited for to its end: until then its number is its own.
+fn group_of(child: &Child) -> Option<Pid> {
+    child.id().and_then(|pid| i32::try_from(pid).ok()).map(Pid::from_raw)
+}
+
+/// Ends a process with its group.
 async fn end(child: &mut Child) {
-    let Some(group) = child.id().and_then(|pid| i32::try_from(pid).ok()).map(Pid::from_raw) else { return };
+    let Some(group) = group_of(child) else { return };
     // All of them may have ended in this moment.
     let _ = killpg(group, Signal::SIGTERM);
     // Not waited for, or the group's number would be anybody's before the rest of it is killed.
@@ -195,6 +213,31 @@ mod tests {
         let state = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
         // It may be a zombie until whoever is its parent now has noticed.
         assert!(state.as_ref().map_or(true, |stat| stat.contains(") Z ")), "{state:?}");
+    }
+
+    #[tokio::test]
+    async fn one_that_nobody_waits_for_any_more_is_ended_with_what_it_started() {
+        let place = tempfile::tempdir().unwrap();
+        let (cwd, pid) = (place.path().to_owned(), place.path().join("pid"));
+        let helper = Helper { cwd, ..helper("sleep 1000 & echo $! > new; mv new pid; wait") };
+        let again = async || tokio::time::sleep(Duration::from_millis(5)).await;
+        let has_begun = async {
+            while !pid.exists() {
+                again().await;
+            }
+        };
+        tokio::select! {
+            ended = helper.run() => panic!("{ended:?}"),
+            () = has_begun => {}
+        }
+        let stat = format!("/proc/{}/stat", std::fs::read_to_string(&pid).unwrap().trim());
+        let is_gone = async {
+            // It may be a zombie until whoever is its parent now has noticed.
+            while std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z ")) {
+                again().await;
+            }
+        };
+        timeout(Duration::from_secs(10), is_gone).await.unwrap();
     }
 
     #[tokio::test]

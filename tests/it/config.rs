@@ -42,7 +42,7 @@ fn what_is_in_force_is_shown_with_where_it_comes_from() {
     show.env("APEX_LOG_LEVEL", "warn");
     let shown = run(show).expect(0).stdout;
     let expected = format!(
-        "[daemon]\npoll_interval = \"1s\"  # {}:4\nmax_concurrent = 6    # {}:2\nlog_level = \"warn\"    # APEX_LOG_LEVEL\n",
+        "[daemon]\npoll_interval = \"1s\"   # {}:4\nmax_concurrent = 6     # {}:2\nlog_level = \"warn\"     # APEX_LOG_LEVEL\n",
         user.display(),
         file(&world).display()
     );

@@ -78,5 +78,8 @@ fn the_reference_is_as_the_code_is() {
         fs::write(&path, &expected).unwrap();
     }
     let there = fs::read_to_string(&path).unwrap_or_default();
-    assert!(there == expected, "not as the code is; write it with `APEX_BLESS=1 cargo test --lib cli::args::reference`");
+    assert!(
+        there == expected,
+        "not as the code is; write it with `APEX_BLESS=1 cargo test --lib cli::args::reference`"
+    );
 }

@@ -18,6 +18,7 @@ use crate::engine::{Error, Handle};
 use crate::fault::crash_point;
 use crate::link::{HOOK_MARK, MARK};
 use crate::process::Helper;
+use crate::store;
 
 /// So many changes are read at a time.
 const PAGE: usize = 256;
@@ -72,7 +73,7 @@ impl Follower {
                     }
                 }
                 Err(error) => {
-                    if !matches!(error, Error::Store(crate::store::Error::Closed)) {
+                    if !matches!(error, Error::Store(store::Error::Closed)) {
                         warn!(%error, "Cannot go on with hook {} at the moment", self.name());
                     }
                     tokio::select! {
@@ -135,7 +136,7 @@ impl Follower {
             let ran = HookRan { hook, until, failed: failed.clone(), now };
             match self.handle.shared.store.hook_ran(ran).await {
                 Ok(()) => break,
-                Err(error @ crate::store::Error::Closed) => return Err(error.into()),
+                Err(error @ store::Error::Closed) => return Err(error.into()),
                 Err(error) => {
                     crate::engine::job::tell("Cannot keep how far a hook came", &error);
                     tokio::select! {
@@ -185,11 +186,12 @@ impl Follower {
         }
     }
 
-    /// Returns the task and the queue that something has happened to, as they stand now.
+    /// Returns the task and the queue that something has happened to, as they stand now. What is stored about them and cannot be read
+    /// counts as gone: it would not be read the next time either, and the hook would never come further.
     async fn look(&self, change: &Change) -> Result<(Option<Task>, Option<Queue>), Error> {
         let store = &self.handle.shared.store;
         let task = match change.task {
-            Some(id) => store.task(id).await?,
+            Some(id) => self.unless_damaged(change, store.task(id).await)?.flatten(),
             None => None,
         };
         let name = task.as_ref().map(|task| task.spec.queue.clone()).or_else(|| change.queue.clone());
@@ -197,8 +199,22 @@ impl Follower {
         if task.is_some() {
             return Ok((task, Some(Queue { name, ..Queue::default() })));
         }
-        let queue = store.queues().await?.into_iter().find(|queue| queue.name == name);
+        let queues = self.unless_damaged(change, store.queues().await)?.unwrap_or_default();
+        let queue = queues.into_iter().find(|queue| queue.name == name);
         Ok((None, Some(queue.unwrap_or(Queue { name, ..Queue::default() }))))
+    }
+
+    /// Returns what was read; `None` if it is damaged, and the log says so.
+    fn unless_damaged<T>(&self, change: &Change, read: Result<T, store::Error>) -> Result<Option<T>, store::Error> {
+        match read {
+            Ok(read) => Ok(Some(read)),
+            Err(error @ store::Error::Damaged { .. }) => {
+                let (hook, seq) = (self.name(), change.seq.0);
+                warn!(%error, "Hook {hook} goes on without what is stored about what change {seq} happened to");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Runs a hook to its end; returns what went wrong.

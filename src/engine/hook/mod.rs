@@ -22,6 +22,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
 use crate::domain::hook::{Hook, HookEvent, OF_TASKS, Occasion};
 use crate::engine::handle::{Closing, Handle};
@@ -32,6 +33,8 @@ use crate::process;
 /// So long after the engine's end hooks that are under way may take to come to theirs; then they are killed, and run again by the
 /// next apexd.
 const LINGER: Duration = Duration::from_secs(1);
+/// So long after that all of it may take; then whoever runs them is cut off, whatever hangs.
+const CUT_OFF: Duration = Duration::from_secs(1);
 /// How long to wait before the store is asked again what it could not do.
 const AGAIN_AFTER: Duration = Duration::from_millis(500);
 
@@ -63,10 +66,14 @@ pub struct HookWorld {
 pub struct Running(tokio::task::JoinHandle<()>);
 
 impl Running {
-    /// Waits until no hook is under way, which it soon is once the engine has ended. To be called before the store is closed.
-    pub async fn stop(self) {
+    /// Waits until no hook is under way, which it soon is once the engine has ended, and no longer than that should take. To be called
+    /// before the store is closed.
+    pub async fn stop(mut self) {
         // One that panicked has said so.
-        let _ = self.0.await;
+        if tokio::time::timeout(LINGER + CUT_OFF, &mut self.0).await.is_err() {
+            warn!("What runs the hooks does not end; it is cut off");
+            self.0.abort();
+        }
     }
 }
 
@@ -105,16 +112,24 @@ async fn keep(handle: Handle, world: Arc<HookWorld>) {
         };
         // Each comes to the end of what it does just now.
         stop.cancel();
-        let ended = async { while followers.join_next().await.is_some() {} };
-        if !is_over {
-            ended.await;
-        } else {
-            if tokio::time::timeout(LINGER, ended).await.is_err() {
+        // One may have an hour for that, and the engine may end before.
+        let is_over = is_over
+            || tokio::select! {
+                () = all_ended(&mut followers) => false,
+                _ = closing.wait_for(|closing| *closing != Closing::Open) => true,
+            };
+        if is_over {
+            if tokio::time::timeout(LINGER, all_ended(&mut followers)).await.is_err() {
                 followers.shutdown().await;
             }
             return;
         }
     }
+}
+
+/// Waits until nobody follows any more. May be dropped and called again.
+async fn all_ended(followers: &mut JoinSet<()>) {
+    while followers.join_next().await.is_some() {}
 }
 
 /// Ends what an apexd that was killed had under way: it is run again, and its time limit died with whoever watched it.
@@ -154,6 +169,8 @@ async fn follow_all(handle: &Handle, world: &Arc<HookWorld>, hooks: &Hooks, stop
             return followers;
         }
         let names = hooks.hooks.iter().map(|hook| (hook.name.clone(), hook.on.contains(&HookEvent::QueueEmpty)));
+        // Before it is asked: whoever adds a task while those of tasks are forgotten has to say so.
+        handle.shared.follows_tasks.store(false, Ordering::Release);
         match handle.shared.store.set_hooks(names.collect()).await {
             Ok(cursors) => break cursors,
             Err(error) => {

@@ -112,6 +112,21 @@ async fn who_waits_lends_its_slot_and_has_it_again_before_it_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_is_to_go_on_does_so_when_another_one_lends_what_it_waits_for() {
+    let mut stage = Stage::with_resources(1).await;
+    let first = stage.runs("").await;
+    let lending = stage.handle.lend(first.assignment).await;
+    let second = stage.runs("").await;
+    let back = takes_back(lending);
+    stage.nothing_is_ordered().await;
+    assert!(!back.is_finished(), "another one has it");
+    let lending = stage.handle.lend(second.assignment).await;
+    back.await.unwrap();
+    stage.is_over(&first).await;
+    lending.take_back().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn of_several_waits_the_last_one_takes_back() {
     let mut stage = Stage::with_resources(1).await;
     let outer = stage.runs("").await;

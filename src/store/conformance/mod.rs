@@ -32,6 +32,7 @@ macro_rules! conformance {
             resource: a_task_is_granted_what_it_needs_until_it_has_ended,
                 what_is_given_back_or_not_there_is_granted_to_nobody,
                 a_big_task_reserves_when_it_has_waited,
+                a_clock_that_is_set_back_starves_nobody,
                 whoever_is_kept_back_meanwhile_begins_to_wait_anew,
                 what_is_lent_does_not_count,
                 needs_are_found_in_lists_and_moved_like_others,

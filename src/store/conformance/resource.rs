@@ -103,6 +103,26 @@ pub(crate) async fn a_big_task_reserves_when_it_has_waited(world: &World) {
     assert_eq!(world.task(late).await.state, State::Queued);
 }
 
+pub(crate) async fn a_clock_that_is_set_back_starves_nobody(world: &World) {
+    let (small, big) = (add(world, "gpu=1").await, add(world, "gpu=2").await);
+    let now = world.now();
+    let at = |ms: i64| Timestamp(now.0 - 3_600_000 + ms);
+    assert_eq!(claim_at(world, 9, now).await, [small.get()]);
+    let (holder, added) = (add(world, "licence=1").await, add(world, "licence=1").await);
+    let waits = BTreeMap::from([(big, at(0)), (added, at(0))]);
+    assert_eq!(claim_at(world, 9, at(0)).await, [holder.get()]);
+    assert_eq!(world.store.holdings().await.unwrap().short, waits, "from then on");
+    let passing = add(world, "gpu=1").await;
+    assert_eq!(claim_at(world, 9, at(29_000)).await, [passing.get()]);
+    assert_eq!(world.store.holdings().await.unwrap().short, waits, "not anew with each claim");
+    let (late, free) = (add(world, "gpu=1").await, add(world, "mem=1B").await);
+    world.finish(world.task(passing).await.attempts[0].assignment, world.code(0)).await;
+    assert_eq!(claim_at(world, 9, at(31_000)).await, [free.get()], "a gpu is free, and kept");
+    world.finish(world.task(small).await.attempts[0].assignment, world.code(0)).await;
+    assert_eq!(claim_at(world, 9, at(32_000)).await, [big.get()]);
+    assert_eq!(world.task(late).await.state, State::Queued);
+}
+
 pub(crate) async fn whoever_is_kept_back_meanwhile_begins_to_wait_anew(world: &World) {
     let small = add(world, "gpu=1").await;
     let big = add(world, "gpu=2").await;

@@ -43,13 +43,15 @@ impl Tables {
                 Line { lane, needs, tasks }
             })
             .collect();
+        let mut short = BTreeMap::new();
         if has_pools {
-            let waits = self.waiting_for_resources();
-            self.short = waits;
+            // Since a time to come: the clock was set back.
+            self.short.values_mut().for_each(|(since, _)| *since = claim.now.min(*since));
+            short = self.waiting_for_resources();
+            self.short.retain(|id, _| short.contains_key(id));
         }
         let held: Vec<Granted> =
             self.held(|attempt| terms.lent.contains(attempt)).into_iter().map(|held| held.2).collect();
-        let nobody = BTreeMap::new();
         let choice = choose(
             Room {
                 slots: terms.slots as usize,
@@ -57,14 +59,18 @@ impl Tables {
                 lanes: queues.iter().map(|(_, lane)| *lane).collect(),
                 pools: &terms.pools,
                 free: Free::of(&terms.pools, &held),
-                short: if has_pools { &self.short } else { &nobody },
+                short: &short,
                 reserve_after: terms.reserve_after,
                 runners: self.runners(&queues, &lending),
                 now: claim.now,
             },
             &lines,
         );
-        self.short.extend(choice.short.into_iter().map(|id| (id, claim.now)));
+        for id in choice.short {
+            if let Some(entry) = self.tasks.get(&id) {
+                self.short.insert(id, (claim.now, entry.task.updated_at));
+            }
+        }
         let taken = choice.taken.into_iter().zip(&claim.assignments);
         taken.map(|((_, id, granted), assignment)| self.take(id, granted, *assignment, claim, &lending)).collect()
     }
@@ -122,9 +128,9 @@ impl Tables {
 
     /// Returns the tasks that wait for a resource; what changed since then does not any more.
     fn waiting_for_resources(&self) -> BTreeMap<TaskId, Timestamp> {
-        let waits = |(id, since): (&TaskId, &Timestamp)| {
+        let waits = |(id, (since, seen)): (&TaskId, &(Timestamp, Timestamp))| {
             let task = &self.tasks.get(id)?.task;
-            (task.state == State::Queued && task.updated_at <= *since).then_some((*id, *since))
+            (task.state == State::Queued && task.updated_at == *seen).then_some((*id, *since))
         };
         self.short.iter().filter_map(waits).collect()
     }

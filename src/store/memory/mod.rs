@@ -60,8 +60,8 @@ struct Tables {
     /// The claims that have not ended, by their order.
     open: BTreeMap<u64, AssignmentId>,
     claimed: u64,
-    /// Since when tasks wait for a resource.
-    short: BTreeMap<TaskId, Timestamp>,
+    /// Since when tasks wait for a resource, and when each had last been changed by then.
+    short: BTreeMap<TaskId, (Timestamp, Timestamp)>,
     /// How many tasks were ever added.
     added: u64,
     queues: BTreeMap<String, queue::Stored>,

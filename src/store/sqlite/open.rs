@@ -26,6 +26,9 @@ use crate::store::sqlite::{Sqlite, WAITING_MAX, fault, read};
 /// The version of the schema that this program writes.
 pub const SCHEMA: u32 = MIGRATIONS.len() as u32;
 
+/// The schema since which there are schedules, which add tasks.
+const SCHEDULES_SINCE: usize = 7;
+
 /// The first release of SQLite in which two connections cannot corrupt a write-ahead log.
 ///
 /// Source: sqlite.org/wal.html, "The WAL-Reset Bug".
@@ -44,7 +47,7 @@ pub struct Opened {
     pub id: Uuid,
     /// Whether it was made just now.
     pub created: bool,
-    /// Whether no task is in it, nor anything that could put one there.
+    /// Whether no task is in it, nor anything that could put one there: a schedule, a trigger.
     pub empty: bool,
 }
 
@@ -130,8 +133,12 @@ fn take_over(db: &Connection, now: Timestamp, migrations: Migrations) -> rusqlit
     }
     db.execute_batch("PRAGMA journal_mode = WAL; BEGIN IMMEDIATE")?;
     // Looked at first: a trigger that came along may add what it likes from the first change on.
-    let empty = db.query_row("SELECT NOT EXISTS (SELECT 1 FROM task)", [], |row| row.get(0))?
-        && schema::is_as_made(db, migrations)?;
+    let mut empty: bool = db.query_row("SELECT NOT EXISTS (SELECT 1 FROM task)", [], |row| row.get(0))?;
+    if migrations.len() >= SCHEDULES_SINCE {
+        let scheduled: bool = db.query_row("SELECT EXISTS (SELECT 1 FROM schedule)", [], |row| row.get(0))?;
+        empty &= !scheduled;
+    }
+    let empty = empty && schema::is_as_made(db, migrations)?;
     let sql = "UPDATE meta SET epoch = epoch + 1, opened_at = ?1, project = ifnull(project, ?2) WHERE id = 1
         RETURNING epoch, project";
     let taken = db.query_row(sql, params![now.0, Uuid::new_v4().as_bytes()], |row| {

@@ -303,7 +303,7 @@ type Short = (BTreeMap<TaskId, Timestamp>, Vec<TaskId>);
 
 /// Returns the tasks that wait for a resource.
 pub(super) fn short(db: &Connection) -> rusqlite::Result<Short> {
-    let sql = "SELECT s.task, s.since, t.state = 'queued' AND t.updated_at <= s.since
+    let sql = "SELECT s.task, s.since, t.state = 'queued' AND t.updated_at = s.seen
         FROM short s JOIN task t ON t.id = s.task";
     let mut known = db.prepare_cached(sql)?;
     let mut rows = known.query([])?;

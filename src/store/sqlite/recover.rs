@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use uuid::Uuid;
 
+use crate::domain::hook::OF_TASKS;
 use crate::domain::id::{Seq, TaskId};
 use crate::domain::time::Timestamp;
 use crate::store::Error;
@@ -312,12 +313,26 @@ impl Salvage<'_> {
             "UPDATE sqlite_sequence SET seq = max(seq, ifnull((SELECT max(task) FROM change), 0),
                 ifnull((SELECT max(task) FROM attempt), 0), ifnull((SELECT max(on_task) FROM dependency), 0))
                 WHERE name = 'task'",
+            // A hook that is ahead of the changes would miss those to come. None came as far as no change was ever numbered.
+            "DELETE FROM hook WHERE cursor NOT BETWEEN 0 AND 1 << 53",
+            "INSERT INTO sqlite_sequence (name, seq)
+                SELECT 'change', 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'change')",
+            "UPDATE sqlite_sequence SET seq = max(seq, ifnull((SELECT max(cursor) FROM hook), 0)) WHERE name = 'change'",
         ] {
             did(sql)?;
         }
+        let sql = "INSERT OR IGNORE INTO hook (name, cursor, empties)
+            SELECT ?1, (SELECT seq FROM sqlite_sequence WHERE name = 'change'), 0
+            WHERE EXISTS (SELECT 1 FROM task WHERE hooks IS NOT NULL)
+            OR EXISTS (SELECT 1 FROM schedule WHERE hooks IS NOT NULL)";
+        let hooks = self.new.execute(sql, [OF_TASKS])?;
         self.new.execute_batch("COMMIT; PRAGMA foreign_keys = ON")?;
         self.losses.extend(losses);
         self.losses.extend(schedules);
+        if hooks > 0 {
+            let lost = "how far the hooks of tasks came was lost: they are run for what happens from now on";
+            self.losses.push(lost.to_owned());
+        }
         if changes > 0 {
             self.losses.push(format!("{changes} change(s) cannot be understood, and are gone"));
         }

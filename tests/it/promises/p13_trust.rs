@@ -226,3 +226,35 @@ fn a_copy_of_a_project_that_runs_signals_none_of_its_processes() {
     assert_eq!(world.state(id), "running");
     assert_eq!(world.apex(["daemon", "status"]).code, 0);
 }
+
+#[test]
+fn hooks_that_came_along_run_nothing_even_where_no_task_did() {
+    let world = World::bare();
+    let mark = world.path("ran");
+    let config = format!("[[hooks]]\nname = \"evil\"\non = \"end\"\ncommand = \"echo >> '{}'\"\n", mark.display());
+    fs::create_dir(world.dot_apex()).unwrap();
+    fs::set_permissions(world.dot_apex(), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    fs::write(world.dot_apex().join("config.toml"), config).unwrap();
+    // Not even this says that they may.
+    world.apex(["init"]).expect(0);
+    let id = world.add("true");
+    assert_eq!(world.show(id)["reason_code"], "untrusted");
+    world.apex(["task", "cancel", &id.to_string()]).expect(0);
+    world.apex(["daemon", "restart"]).expect(0);
+    assert!(!mark.exists(), "the hook of the end ran");
+    world.apex(["trust"]).expect(0);
+    let id = world.add("true");
+    world.ended(id);
+    eventually("the hook ran", || mark.exists());
+}
+
+#[test]
+fn schedules_that_came_along_run_nothing_even_where_no_task_did() {
+    let source = World::started();
+    source.apex(["schedule", "add", "evil", "--every", "10h", "--", "touch", "ran"]).expect(0);
+    source.apex(["daemon", "stop"]).expect(0);
+    let world = World::new();
+    fs::copy(source.dot_apex().join("apex.db"), world.dot_apex().join("apex.db")).unwrap();
+    world.apex(["daemon", "start"]).expect(0);
+    assert_eq!(world.apex(["status", "--json"]).json()["daemon"]["untrusted"], json!(true));
+}

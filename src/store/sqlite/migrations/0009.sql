@@ -13,10 +13,12 @@ CREATE INDEX task_needs ON task (queue, needs, priority DESC, position, id) WHER
 ALTER TABLE attempt ADD COLUMN granted TEXT;
 CREATE INDEX attempt_granted ON attempt (id) WHERE granted IS NOT NULL AND ended_at IS NULL;
 
--- Tasks that are ready and wait for a resource, since then. A row of a task that was changed since says nothing any more.
+-- Tasks that are ready and wait for a resource, since then, and the `updated_at` that was seen of each: a row of a task
+-- that was changed since says nothing any more.
 CREATE TABLE short (
     task INTEGER PRIMARY KEY REFERENCES task (id) ON DELETE CASCADE,
-    since INTEGER NOT NULL
+    since INTEGER NOT NULL,
+    seen INTEGER NOT NULL
 ) STRICT;
 
 -- The share of a queue where queues take turns; NULL where nobody gave it one. And what the configuration said last.

@@ -1,7 +1,10 @@
 //! What is saved of a database that was cut off or written over.
 
+use std::collections::BTreeMap;
 use std::fs;
 
+use crate::domain::hook::{HookEvent, OF_TASKS};
+use crate::domain::id::Seq;
 use crate::domain::task::State;
 use crate::store::sqlite::tests::{NOW, Place};
 use crate::store::sqlite::{Recovered, open, open_reader, recover};
@@ -156,6 +159,27 @@ async fn what_was_not_merged_is_read_with_a_header_that_was_written_over() {
     fs::write(crashed.db(), content).unwrap();
     let saved = recover(&crashed.db(), NOW).unwrap().unwrap();
     assert_eq!((saved.tasks, saved.had), (4, Some(4)), "{:?}", saved.losses);
+}
+
+#[tokio::test]
+async fn hooks_go_on_where_it_was_lost_how_far_they_came() {
+    let place = Place::new();
+    let (store, world) = place.open();
+    world.add(|task| task.spec.hooks = [(HookEvent::End, "true".to_owned())].into()).await;
+    let sql = "DELETE FROM change; DELETE FROM sqlite_sequence WHERE name = 'change'; DELETE FROM hook;
+        INSERT INTO hook (name, cursor, empties) VALUES ('a', 40, 0), ('b', 9223372036854775807, 0)";
+    store.on_writer(move |db| db.execute_batch(sql).unwrap()).await;
+    store.close().await.unwrap();
+    let mut content = fs::read(place.db()).unwrap();
+    content[..16].fill(0);
+    let losses = recovered(&place, &content).losses;
+    assert!(losses.iter().any(|loss| loss.contains("hooks of tasks")), "{losses:?}");
+    let (store, world) = place.open();
+    let cursors = BTreeMap::from([OF_TASKS, "a"].map(|name| (name.to_owned(), Seq(40))));
+    assert_eq!(world.store.hook_cursors().await.unwrap(), cursors);
+    world.queued_task().await;
+    assert!(world.changes().await.iter().all(|change| change.seq > Seq(40)), "none is numbered as if it had been told");
+    store.close().await.unwrap();
 }
 
 #[tokio::test]

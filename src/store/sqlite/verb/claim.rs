@@ -44,7 +44,7 @@ impl Part<'_> {
         let (mut free, mut runners, mut short) = (Free::default(), Vec::new(), BTreeMap::new());
         let terms = &claim.terms;
         if !terms.pools.is_empty() {
-            short = self.waiting_for_resources()?;
+            short = self.waiting_for_resources(claim.now)?;
             let held = read::held(self.db)?;
             let held = held.iter().filter(|(_, attempt, _)| !terms.lent.contains(attempt));
             free = Free::of(&terms.pools, held.map(|(.., granted)| granted));
@@ -70,7 +70,8 @@ impl Part<'_> {
             &lines,
         );
         for id in choice.short {
-            let sql = "INSERT OR REPLACE INTO short (task, since) VALUES (?1, ?2)";
+            let sql =
+                "INSERT OR REPLACE INTO short (task, since, seen) SELECT id, ?2, updated_at FROM task WHERE id = ?1";
             self.db.prepare_cached(sql)?.execute(params![id.as_i64(), claim.now.0])?;
         }
         let (mut claimed, mut held) = (Vec::new(), false);
@@ -188,10 +189,16 @@ impl Part<'_> {
     }
 
     /// Returns since when tasks wait for a resource, and forgets those that do not any more.
-    fn waiting_for_resources(&self) -> Result<BTreeMap<TaskId, Timestamp>, Undone> {
-        let (short, stale) = read::short(self.db)?;
+    fn waiting_for_resources(&self, now: Timestamp) -> Result<BTreeMap<TaskId, Timestamp>, Undone> {
+        let (mut short, stale) = read::short(self.db)?;
         for id in stale {
             self.db.prepare_cached("DELETE FROM short WHERE task = ?1")?.execute([id.as_i64()])?;
+        }
+        // Since a time to come: the clock was set back.
+        for (id, since) in short.iter_mut().filter(|(_, since)| **since > now) {
+            *since = now;
+            let sql = "UPDATE short SET since = ?2 WHERE task = ?1";
+            self.db.prepare_cached(sql)?.execute(params![id.as_i64(), now.0])?;
         }
         Ok(short)
     }

@@ -47,7 +47,11 @@ impl Part<'_> {
         }
         if let Some(failed) = &ran.failed {
             let state = match failed.task {
-                Some(id) => read::state(self.db, id)?,
+                // One that cannot be read is not told; the hook goes on all the same.
+                Some(id) => match read::state(self.db, id) {
+                    Err(error) if is_unreadable(&error) => None,
+                    state => state?,
+                },
                 None => None,
             };
             self.note(transition::hook_failed(failed, state, ran.now))?;
@@ -78,4 +82,10 @@ impl Part<'_> {
         }
         Ok(())
     }
+}
+
+/// Returns whether a value was there and made no sense.
+fn is_unreadable(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error as E;
+    matches!(error, E::FromSqlConversionFailure(..) | E::IntegralValueOutOfRange(..) | E::InvalidColumnType(..))
 }
