@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::warn;
 
 use crate::domain::id::{AssignmentId, TaskId};
@@ -19,6 +19,9 @@ use crate::process::Keeper;
 
 /// How long a keeper may take to keep what the task wrote last; one that was stopped would take for ever.
 const END_WITHIN: Duration = Duration::from_secs(5);
+
+/// When a keeper is told of the end once more that is still there.
+const AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 impl Handle {
     /// Gives a running task something to read. Resolves when it was taken, as far as it is within the time.
@@ -46,8 +49,8 @@ impl Handle {
             Some(fed) if fed.closed && fed.taken <= at => Err(Error::InputClosed { id }),
             Some(fed) => Ok(Taken {
                 bytes: fed.taken.saturating_sub(at).min(length),
-                // That the end of the input was not given is told by `closed`, or by somebody else's bytes before it.
-                whole: fed.taken >= end && !(eof && fed.closed),
+                // All bytes may be taken, and the end of the input still wait for somebody else's bytes before it.
+                whole: fed.taken >= end && (!eof || fed.ended),
                 closed: fed.closed,
             }),
             None => Err(Error::InputClosed { id }),
@@ -105,12 +108,19 @@ impl Handle {
 /// An attempt has ended: what its terminal was written to last is kept, and nothing is left of the keeper.
 pub(super) async fn end(shared: &Arc<Shared>, assignment: AssignmentId) {
     let socket = shared.outputs.keeper(assignment);
-    let ended = match Keeper::connect(&socket) {
-        Ok(Some(keeper)) => timeout(END_WITHIN, keeper.end()).await.unwrap_or_else(|late| Err(late.into())),
-        Ok(None) => Ok(()),
-        Err(error) => Err(error),
-    };
-    if let Err(error) = ended {
+    let ended = timeout(END_WITHIN, async {
+        let mut keeper = Keeper::connect(&socket)?;
+        while let Some(asked) = keeper {
+            asked.end().await?;
+            keeper = Keeper::connect(&socket)?;
+            if keeper.is_some() {
+                // It is asked by too many at once, and has let go of this one.
+                sleep(AGAIN_AFTER).await;
+            }
+        }
+        Ok::<_, std::io::Error>(())
+    });
+    if let Err(error) = ended.await.unwrap_or_else(|late| Err(late.into())) {
         warn!(%error, %assignment, "What keeps the input of a task does not end; the last of its output may be missing");
     }
     // Of one that was killed.

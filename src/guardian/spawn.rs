@@ -270,8 +270,7 @@ impl Spawner {
         if let Some(nofile) = self.nofile {
             plan.limits.insert(0, (number(Resource::Nofile), nofile));
         }
-        // One with limits may be throttled before it has become its program, and this thread would stand still with it.
-        if plan.bounds.is_some() || self.mounts.can_hang(spawn) {
+        if self.mounts.can_hang(spawn) {
             return self.begin(&plan).map(|(started, news)| (started, Some(news)));
         }
         self.start(&plan).map(|started| (started, None))

@@ -11,7 +11,7 @@ use crate::keeper::feeds::Asker;
 use crate::link::codec::{Reader, encode};
 use crate::link::keeper::{Ask, Told};
 
-/// So many may be connected; further ones wait.
+/// So many may be connected; further ones are let go of at once.
 const CONNECTIONS_MAX: usize = 64;
 
 struct Connection {
@@ -59,9 +59,11 @@ impl Door {
     }
 
     fn let_in(&mut self) {
-        while self.connections.len() < CONNECTIONS_MAX
-            && let Ok((stream, _)) = self.listener.accept()
-        {
+        while let Ok((stream, _)) = self.listener.accept() {
+            // One that waited would be told of over and over again.
+            if self.connections.len() >= CONNECTIONS_MAX {
+                continue;
+            }
             // The directory is ours alone; this holds where modes are ignored.
             let peer = getsockopt(&stream, sockopt::PeerCredentials).map(|peer| peer.uid());
             if peer != Ok(nix::unistd::geteuid().as_raw()) || stream.set_nonblocking(true).is_err() {

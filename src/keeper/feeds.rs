@@ -66,9 +66,10 @@ impl Feeds {
         let has_ended = known.is_some_and(|known| known.ended);
         let waiting = Waiting { asker, feed, done };
         if waiting.done == waiting.feed.bytes.len() && (has_ended || !waiting.feed.eof) {
-            self.answers.push((asker, Told::Fed { taken: waiting.taken(), closed: false }));
+            let ended = has_ended && waiting.feed.eof;
+            self.answers.push((asker, Told::Fed { taken: waiting.taken(), closed: false, ended }));
         } else if self.closed {
-            self.answers.push((asker, Told::Fed { taken: waiting.taken(), closed: true }));
+            self.answers.push((asker, Told::Fed { taken: waiting.taken(), closed: true, ended: false }));
         } else {
             self.waiting.push_back(waiting);
         }
@@ -94,7 +95,7 @@ impl Feeds {
         let (id, taken) = (waiting.feed.id, waiting.taken());
         self.remember(id, taken, false);
         if is_whole && !eof {
-            self.answer_first(false);
+            self.answer_first(false, false);
         }
     }
 
@@ -103,14 +104,14 @@ impl Feeds {
         let Some(waiting) = self.waiting.front() else { return };
         let (id, taken) = (waiting.feed.id, waiting.taken());
         self.remember(id, taken, true);
-        self.answer_first(false);
+        self.answer_first(false, true);
     }
 
     /// Nothing more can be given.
     pub(super) fn close(&mut self) {
         self.closed = true;
         while !self.waiting.is_empty() {
-            self.answer_first(true);
+            self.answer_first(true, false);
         }
     }
 
@@ -124,7 +125,7 @@ impl Feeds {
         waiting.retain(|waiting| {
             let is_meant = waiting.asker == asker;
             if is_meant {
-                answers.push((asker, Told::Fed { taken: waiting.taken(), closed: false }));
+                answers.push((asker, Told::Fed { taken: waiting.taken(), closed: false, ended: false }));
             }
             !is_meant
         });
@@ -141,9 +142,9 @@ impl Feeds {
         std::mem::take(&mut self.answers)
     }
 
-    fn answer_first(&mut self, closed: bool) {
+    fn answer_first(&mut self, closed: bool, ended: bool) {
         if let Some(waiting) = self.waiting.pop_front() {
-            self.answers.push((waiting.asker, Told::Fed { taken: waiting.taken(), closed }));
+            self.answers.push((waiting.asker, Told::Fed { taken: waiting.taken(), closed, ended }));
         }
     }
 
@@ -169,7 +170,11 @@ mod tests {
     }
 
     fn fed(taken: u64, closed: bool) -> Told {
-        Told::Fed { taken, closed }
+        Told::Fed { taken, closed, ended: false }
+    }
+
+    fn fed_and_ended(taken: u64) -> Told {
+        Told::Fed { taken, closed: false, ended: true }
     }
 
     #[test]
@@ -188,7 +193,7 @@ mod tests {
         assert_eq!(feeds.next(), Next::End);
         assert_eq!(feeds.take_answers(), []);
         feeds.ended();
-        assert_eq!(feeds.take_answers(), [(2, fed(6, false))]);
+        assert_eq!(feeds.take_answers(), [(2, fed_and_ended(6))]);
         feeds.close();
         feeds.take_in(3, feed(3, 0, "late", false));
         assert_eq!(feeds.take_answers(), [(3, fed(0, true))]);
@@ -206,9 +211,9 @@ mod tests {
         assert_eq!(feeds.next(), Next::Bytes(b"ef"));
         feeds.took(2);
         feeds.ended();
-        assert_eq!(feeds.take_answers(), [(2, fed(6, false))]);
+        assert_eq!(feeds.take_answers(), [(2, fed_and_ended(6))]);
         feeds.take_in(3, feed(1, 0, "abcdef", true));
-        assert_eq!(feeds.take_answers(), [(3, fed(6, false))], "its end, too");
+        assert_eq!(feeds.take_answers(), [(3, fed_and_ended(6))], "its end, too");
         feeds.take_in(3, feed(1, 2, "cd", false));
         assert_eq!(feeds.take_answers(), [(3, fed(4, false))], "a piece before");
         assert_eq!(feeds.next(), Next::Nothing);
@@ -226,6 +231,17 @@ mod tests {
         assert_eq!(feeds.next(), Next::Bytes(b"x"), "the next one's turn has come");
         feeds.close();
         assert_eq!(feeds.take_answers(), [(2, fed(0, true))]);
+    }
+
+    #[test]
+    fn an_end_that_was_not_given_is_not_said_to_be() {
+        let mut feeds = Feeds::default();
+        feeds.take_in(1, feed(1, 0, "x", false));
+        feeds.take_in(2, feed(2, 0, "", true));
+        feeds.enough(2);
+        assert_eq!(feeds.take_answers(), [(2, fed(0, false))]);
+        feeds.took(1);
+        assert_eq!(feeds.next(), Next::Nothing);
     }
 
     #[test]

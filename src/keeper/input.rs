@@ -8,7 +8,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
 use nix::poll::PollFlags;
-use nix::sys::termios::{SpecialCharacterIndices, tcgetattr};
+use nix::sys::termios::{LocalFlags, SpecialCharacterIndices, tcgetattr};
 use nix::unistd::{read, write};
 
 use crate::domain::input::Size;
@@ -28,6 +28,8 @@ pub(super) struct Input {
     /// `None` when it was closed.
     fd: Option<OwnedFd>,
     terminal: Option<Terminal>,
+    /// What was given last.
+    last: Option<u8>,
 }
 
 struct Terminal {
@@ -42,13 +44,13 @@ struct Terminal {
 impl Input {
     pub(super) fn pipe(fd: OwnedFd) -> Self {
         set_nonblocking(&fd);
-        Self { fd: Some(fd), terminal: None }
+        Self { fd: Some(fd), terminal: None, last: None }
     }
 
     pub(super) fn terminal(fd: OwnedFd, output: File) -> Self {
         set_nonblocking(&fd);
         let terminal = Terminal { output, unwritten: Vec::new(), is_hung_up: false, is_over: false };
-        Self { fd: Some(fd), terminal: Some(terminal) }
+        Self { fd: Some(fd), terminal: Some(terminal), last: None }
     }
 
     /// Returns what is to be waited for, if anything is.
@@ -87,6 +89,8 @@ impl Input {
                         break;
                     }
                 }
+                // What a full disk does not take is before the end, and of that it would be told over and over again.
+                terminal.is_hung_up |= happened.contains(PollFlags::POLLHUP) && !terminal.unwritten.is_empty();
             }
         }
     }
@@ -96,7 +100,10 @@ impl Input {
         let fd = self.fd.as_ref()?;
         loop {
             match write(fd, &bytes[..bytes.len().min(PIECE_BYTES)]) {
-                Ok(count) => return Some(count),
+                Ok(count) => {
+                    self.last = bytes[..count].last().copied().or(self.last);
+                    return Some(count);
+                }
                 Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) => return Some(0),
                 // Somebody may open it again.
@@ -113,9 +120,16 @@ impl Input {
             return self.fd.take().map(|_| true);
         }
         let fd = self.fd.as_ref()?;
-        let key = tcgetattr(fd).map(|modes| modes.control_chars[SpecialCharacterIndices::VEOF as usize]);
-        let key = key.ok().filter(|key| *key != 0).unwrap_or(END_OF_TRANSMISSION);
-        self.write(&[key]).map(|count| count > 0)
+        let modes = tcgetattr(fd).ok();
+        let key = modes.as_ref().map(|modes| modes.control_chars[SpecialCharacterIndices::VEOF as usize]);
+        let key = key.filter(|key| *key != 0).unwrap_or(END_OF_TRANSMISSION);
+        let has_lines = modes.is_some_and(|modes| modes.local_flags.contains(LocalFlags::ICANON));
+        let is_in_line = has_lines && self.last.is_some_and(|last| ![b'\n', b'\r', key].contains(&last));
+        // In a line, the first one only hands over what there is of it. If no more than that is taken, it is the last that
+        // was given, and one more makes the end. termios(3), VEOF
+        let keys = [key; 2];
+        let keys = &keys[..if is_in_line { 2 } else { 1 }];
+        self.write(keys).map(|count| count == keys.len())
     }
 
     pub(super) fn is_closed(&self) -> bool {

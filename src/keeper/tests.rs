@@ -109,7 +109,7 @@ impl Client {
 
     fn fed(&mut self) -> (u64, bool) {
         match self.told() {
-            Some(Told::Fed { taken, closed }) => (taken, closed),
+            Some(Told::Fed { taken, closed, .. }) => (taken, closed),
             other => panic!("{other:?}"),
         }
     }
@@ -195,6 +195,30 @@ fn what_a_terminal_is_written_to_is_kept_to_the_last_byte() {
     task.write_all(&b"0123456789".repeat(200)).unwrap();
     let output = world.end();
     assert!(output.starts_with("typed\r\n") && output.ends_with("0123456789"), "{output}");
+}
+
+#[test]
+fn a_terminal_is_ended_after_a_line_that_is_not() {
+    let (world, mut task) = World::terminal();
+    let mut client = world.client();
+    client.feed(1, b"part", true);
+    assert_eq!(client.fed(), (4, false));
+    let mut line = [0; 16];
+    assert_eq!(task.read(&mut line).unwrap(), 4);
+    assert_eq!(&line[..4], b"part");
+    assert_eq!(task.read(&mut line).unwrap(), 0, "the end of the input");
+    world.end();
+}
+
+#[test]
+fn who_is_one_too_many_is_let_go_of() {
+    let (world, _task) = World::pipe();
+    let mut clients: Vec<Client> = (0..64).map(|_| world.client()).collect();
+    assert_eq!(world.client().told(), None);
+    clients[0].feed(1, b"x", false);
+    assert_eq!(clients[0].fed(), (1, false));
+    clients[63].ask(&Ask::End);
+    assert_eq!(clients[63].told(), None);
 }
 
 #[test]

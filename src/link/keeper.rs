@@ -62,6 +62,8 @@ pub enum Told {
         taken: u64,
         /// Nothing more can be taken: the input was closed, by the task or by somebody's end of input.
         closed: bool,
+        /// The end of the input was given that [`Feed::eof`] asked for.
+        ended: bool,
     },
     /// The size that the terminal had before.
     Size(Size),

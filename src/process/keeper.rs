@@ -20,6 +20,8 @@ pub struct Fed {
     pub taken: u64,
     /// Nothing more can be taken.
     pub closed: bool,
+    /// The end of the input was given.
+    pub ended: bool,
 }
 
 /// A connection to a keeper.
@@ -77,7 +79,7 @@ impl Keeper {
             None => None,
         };
         Ok(told.and_then(|told| match told {
-            Told::Fed { taken, closed } => Some(Fed { taken, closed }),
+            Told::Fed { taken, closed, ended } => Some(Fed { taken, closed, ended }),
             Told::Size(_) => None,
         }))
     }

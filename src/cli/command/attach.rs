@@ -38,6 +38,9 @@ const REPLAY_BYTES: u64 = 1 << 20;
 /// So much may be typed ahead of a task that does not read; further keys wait in the terminal.
 const AHEAD_BYTES: usize = 64 * 1024;
 
+/// When keys are sent again that could not be.
+const AGAIN_AFTER: Duration = Duration::from_millis(200);
+
 /// What a terminal is taken for that does not say how large it is.
 const SIZE: Size = Size { rows: 24, columns: 80 };
 
@@ -290,17 +293,24 @@ impl<'a> Attached<'a> {
                     return Ok(Some(End::Detached));
                 }
                 self.ahead.extend(bytes);
-                self.send();
+                self.send(Duration::ZERO);
             }
             Event::Sent(sent) => {
                 let taken = match sent {
                     Ok(taken) => taken.bytes,
-                    // It does not run (any more), so that nobody types to it. What is wrong otherwise, following it tells.
-                    Err(_) => self.ahead.len() as u64,
+                    // It does not run (any more), so that nobody types to it.
+                    Err(error) if matches!(error.kind(), ErrorKind::Conflict | ErrorKind::NotFound) => {
+                        self.ahead.len() as u64
+                    }
+                    // What is wrong otherwise may pass. What was taken all the same is not given again.
+                    Err(_) => {
+                        self.send(AGAIN_AFTER);
+                        return Ok(None);
+                    }
                 };
                 self.sent += taken;
                 self.ahead.drain(..usize::try_from(taken).unwrap_or(usize::MAX).min(self.ahead.len()));
-                self.send();
+                self.send(Duration::ZERO);
             }
             Event::Resized => {}
             Event::SizeChanged => {
@@ -345,8 +355,8 @@ impl<'a> Attached<'a> {
         self.session.ui.bytes(Target::Stdout, bytes)
     }
 
-    /// Sends what was typed, one piece after the other.
-    fn send(&mut self) {
+    /// Sends what was typed, one piece after the other, the next one after so long.
+    fn send(&mut self, after: Duration) {
         if self.ahead.is_empty() || !self.sending.is_empty() {
             return;
         }
@@ -354,7 +364,10 @@ impl<'a> Attached<'a> {
         let bytes: Vec<u8> = self.ahead.iter().copied().collect();
         let within = client.patience();
         let input = Input { task, send, at, bytes, line: false, eof: false, within };
-        self.sending.spawn(async move { client.send_input(&input).await });
+        self.sending.spawn(async move {
+            sleep(after).await;
+            client.send_input(&input).await
+        });
     }
 
     fn pass_size_on(&mut self) {

@@ -56,10 +56,11 @@ impl sealed::Fields for Ask {
 impl sealed::Fields for Told {
     fn put(&self, out: &mut Vec<u8>) -> u8 {
         match self {
-            Self::Fed { taken, closed } => {
+            Self::Fed { taken, closed, ended } => {
                 taken.put(out);
                 closed.put(out);
-                65
+                // An older keeper does not know of `ended`, and always says 65.
+                if *ended { 67 } else { 65 }
             }
             Self::Size(size) => (66, size.put(out)).0,
         }
@@ -68,11 +69,11 @@ impl sealed::Fields for Told {
     fn take(kind: u8, input: &mut Input<'_>) -> Option<Option<Self>> {
         let mut fields = || {
             Some(match kind {
-                65 => Self::Fed { taken: Field::take(input)?, closed: Field::take(input)? },
+                65 | 67 => Self::Fed { taken: Field::take(input)?, closed: Field::take(input)?, ended: kind == 67 },
                 _ => Self::Size(Field::take(input)?),
             })
         };
-        matches!(kind, 65..=66).then(&mut fields)
+        matches!(kind, 65..=67).then(&mut fields)
     }
 }
 
@@ -96,7 +97,11 @@ mod tests {
 
     fn told() -> impl Strategy<Value = Told> {
         prop_oneof![
-            (any::<u64>(), any::<bool>()).prop_map(|(taken, closed)| Told::Fed { taken, closed }),
+            (any::<u64>(), any::<bool>(), any::<bool>()).prop_map(|(taken, closed, ended)| Told::Fed {
+                taken,
+                closed,
+                ended
+            }),
             (any::<u16>(), any::<u16>()).prop_map(|(rows, columns)| Told::Size(Size { rows, columns })),
         ]
     }
