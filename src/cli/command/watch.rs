@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
 use crate::cli::error::Failure;
 use crate::cli::page::Page;
@@ -17,7 +17,7 @@ use crate::domain::query::TaskPage;
 use crate::domain::task::Task;
 use crate::domain::time::Timestamp;
 use crate::exit::Exit;
-use crate::rpc::client::{Client, Events};
+use crate::rpc::client::{self, Client};
 
 /// Time between two drawings of what runs while nothing changes.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -52,6 +52,8 @@ where
     // Taken last: whatever fails before that is told on the page that stands there.
     let mut screen = if is_terminal { Some(Page::open(&session.ui)?) } else { None };
     let mut last = String::new();
+    // When it is asked again: what has changed waits for as much as comes with it.
+    let mut due: Option<Instant> = None;
     loop {
         let text = (watched.draw)(&page, now());
         match &mut screen {
@@ -63,38 +65,42 @@ where
         last = text;
         let runs = page.tasks.iter().any(|task: &Task| task.state.is_active());
         let again = (is_terminal && runs).then(|| Instant::now() + AGAIN_AFTER);
-        tokio::select! {
-            event = changed(&mut events, watched.pause) => {
-                event?;
-                page = (watched.ask)().await?;
-            }
-            () = sleep_until(again.unwrap_or_else(Instant::now)), if again.is_some() => {}
-            _ = resized.recv(), if is_terminal => {}
-            _ = suspended.recv() => {
-                if let Some(screen) = &mut screen {
-                    screen.suspend()?;
+        loop {
+            tokio::select! {
+                event = events.next() => {
+                    event.ok_or_else(stopped)?.map_err(unreachable)?;
+                    due = due.or_else(|| Some(Instant::now() + watched.pause));
+                    continue;
                 }
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                    due = None;
+                    page = (watched.ask)().await?;
+                }
+                () = sleep_until(again.unwrap_or_else(Instant::now)), if again.is_some() => {}
+                _ = resized.recv(), if is_terminal => {}
+                _ = suspended.recv() => {
+                    if let Some(screen) = &mut screen {
+                        screen.suspend()?;
+                    }
+                }
+                _ = interrupt.recv() => return Ok(by_signal(nix::libc::SIGINT)),
+                _ = terminate.recv() => return Ok(by_signal(nix::libc::SIGTERM)),
+                _ = hangup.recv() => return Ok(by_signal(nix::libc::SIGHUP)),
             }
-            _ = interrupt.recv() => return Ok(by_signal(nix::libc::SIGINT)),
-            _ = terminate.recv() => return Ok(by_signal(nix::libc::SIGTERM)),
-            _ = hangup.recv() => return Ok(by_signal(nix::libc::SIGHUP)),
+            break;
         }
     }
+}
+
+fn stopped() -> Failure {
+    Failure::new(ErrorKind::Unavailable, "the daemon was stopped").with_exit(Exit::Unreachable)
+}
+
+fn unreachable(error: client::Error) -> Failure {
+    Failure::from(error).with_exit(Exit::Unreachable)
 }
 
 /// Returns what a program ends with that a signal has ended.
 const fn by_signal(signal: i32) -> i32 {
     128 + signal
-}
-
-/// Waits for something to change, and then for as much as comes with it.
-async fn changed(events: &mut Events, pause: Duration) -> Result<(), Failure> {
-    let stopped = || Failure::new(ErrorKind::Unavailable, "the daemon was stopped").with_exit(Exit::Unreachable);
-    let unreachable = |error| Failure::from(error).with_exit(Exit::Unreachable);
-    events.next().await.ok_or_else(stopped)?.map_err(unreachable)?;
-    let until = Instant::now() + pause;
-    while let Ok(event) = timeout(until.saturating_duration_since(Instant::now()), events.next()).await {
-        event.ok_or_else(stopped)?.map_err(unreachable)?;
-    }
-    Ok(())
 }
