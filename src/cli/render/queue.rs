@@ -79,15 +79,15 @@ pub fn overview(queues: &[Queue], most: usize, now: Timestamp, width: Option<usi
 }
 
 /// Returns the queues that are shown, and those that there is no room for: first those in which nothing goes on, then those in
-/// which nothing runs.
+/// which nothing runs. Paused ones are shown rather than any other.
 fn apart(queues: &[Queue], most: usize) -> (Vec<&Queue>, Vec<&Queue>) {
     if queues.len() <= most {
         return (queues.iter().collect(), Vec::new());
     }
     let rank = |queue: &Queue| match queue {
-        Queue { active: 1.., .. } => 0,
-        Queue { queued: 1.., .. } => 1,
-        Queue { pause: Some(_), .. } => 2,
+        Queue { pause: Some(_), .. } => 0,
+        Queue { active: 1.., .. } => 1,
+        Queue { queued: 1.., .. } => 2,
         _ => 3,
     };
     let mut places: Vec<usize> = (0..queues.len()).collect();
