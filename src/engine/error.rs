@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::domain::edit::NotEdited;
 use crate::domain::error::{ErrorKind, Problem};
+use crate::domain::hook::HookEvent;
 use crate::domain::id::{AttemptNumber, TaskId};
 use crate::domain::outcome::SignalName;
 use crate::domain::place::NotMoved;
@@ -83,6 +84,14 @@ pub enum Error {
         id: TaskId,
         /// One that waits.
         waiting: TaskId,
+    },
+    /// What a task has of hooks is forgotten with it, so each must have run before.
+    #[error("cannot remove task `{id}`: its hook for `{}` has not run yet", .event.as_str())]
+    HookToCome {
+        /// The task.
+        id: TaskId,
+        /// What it is for.
+        event: HookEvent,
     },
     /// A task can be changed only until it starts.
     #[error("cannot edit task `{}`: {}", .0.id, has_started(.0))]
@@ -298,6 +307,7 @@ impl Error {
             | Self::WouldBeSkipped { .. }
             | Self::NeverToRun { .. }
             | Self::Needed { .. }
+            | Self::HookToCome { .. }
             | Self::Late { .. }
             | Self::NotBefore { .. }
             | Self::Started(_)
@@ -353,6 +363,9 @@ impl Error {
             Self::Needed { id, waiting } => {
                 problem.with_hint(format!("cancel that one first with `apex task cancel {waiting}`")).with_id(id)
             }
+            Self::HookToCome { id, .. } => problem
+                .with_hint("try again when it has run; in a project from elsewhere hooks run after `apex trust`")
+                .with_id(id),
             Self::NotBefore { id, before, .. } => {
                 problem.with_hint(format!("see how that one stands with `apex task show {}`", before.id)).with_id(id)
             }
@@ -487,6 +500,7 @@ impl Error {
             Refused::Dependency(on) => Self::WouldBeSkipped { id, on },
             Refused::Forgotten(on) => Self::NeverToRun { id, on },
             Refused::Needed(waiting) => Self::Needed { id, waiting },
+            Refused::Hook(event) => Self::HookToCome { id, event },
             Refused::NotMeant => Self::NotMeant(id),
         }
     }

@@ -147,6 +147,7 @@ impl Follower {
             }
         }
         (self.cursor, self.stored) = (until, until);
+        self.handle.shared.hooks_ran.send_replace(());
         Ok(())
     }
 

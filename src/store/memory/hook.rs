@@ -9,7 +9,7 @@ use crate::domain::task::TaskSpec;
 use crate::domain::time::Timestamp;
 use crate::store::hook::HookRan;
 use crate::store::memory::Tables;
-use crate::store::transition::{self, Note};
+use crate::store::transition::{self, Note, ToCome};
 
 impl Tables {
     pub(super) fn set_hooks(&mut self, hooks: &[(String, bool)]) -> BTreeMap<String, Seq> {
@@ -31,6 +31,18 @@ impl Tables {
             let state = failed.task.and_then(|id| self.tasks.get(&id)).map(|entry| entry.task.state);
             self.note(transition::hook_failed(failed, state, ran.now));
         }
+    }
+
+    /// Returns what the hooks of tasks have not come to.
+    pub(super) fn hooks_to_come(&self) -> ToCome {
+        let mut to_come = ToCome::default();
+        let Some(cursor) = self.hooks.get(OF_TASKS) else { return to_come };
+        for change in self.changes.iter().rev().take_while(|change| change.seq > *cursor) {
+            if let Some(id) = change.task {
+                to_come.take_in(id, change.kind, change.from, change.to);
+            }
+        }
+        to_come
     }
 
     /// Remembers from where on the hooks of tasks are to be followed, if this is the first that has some.
