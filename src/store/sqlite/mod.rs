@@ -394,7 +394,7 @@ impl ChangeStore for Sqlite {
     }
 
     fn changes(&self, since: Seq, limit: usize) -> Reply<'_, Vec<Change>> {
-        self.read(move |db| read::changes(db, since, limit))
+        self.read(move |db| read::readable_changes(db, since, limit))
     }
 
     fn watch(&self) -> watch::Receiver<Seq> {

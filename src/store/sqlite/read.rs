@@ -20,6 +20,7 @@ use crate::domain::task::{Confinement, Environment, RetryPolicy, State, Stdin, T
 use crate::domain::time::{Moment, Timestamp};
 use crate::store::queue::QueueCount;
 use crate::store::sqlite::code::{Columns, int};
+use crate::store::sqlite::fault;
 use crate::store::task::{Counts, Holdings, InFlight};
 
 const TASK: &str = "SELECT t.id, t.uuid, t.state, q.name, t.priority, t.position, t.attempt, t.failures, t.slot,
@@ -352,32 +353,53 @@ pub(super) fn counts(db: &Connection) -> rusqlite::Result<Counts> {
     })
 }
 
+/// The changes after one, oldest first.
+const CHANGES: &str = "SELECT seq, at, kind, task, queue, attempt, from_state, to_state, by, reason, schedule, progress
+    FROM change WHERE seq > ?1 ORDER BY seq";
+
 /// Returns the changes after `since`, oldest first, at most `limit`.
 pub(super) fn changes(db: &Connection, since: Seq, limit: usize) -> rusqlite::Result<Vec<Change>> {
-    let mut changes = db.prepare_cached(
-        "SELECT seq, at, kind, task, queue, attempt, from_state, to_state, by, reason, schedule, progress FROM change
-        WHERE seq > ?1 ORDER BY seq LIMIT ?2",
-    )?;
-    let since = i64::try_from(since.0).unwrap_or(i64::MAX);
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let change = |row: &Row<'_>| {
-        let mut c = Columns::new(row);
-        Ok(Change {
-            seq: Seq(c.plain()?),
-            at: c.cell()?,
-            kind: c.cell()?,
-            task: c.maybe()?,
-            queue: c.plain()?,
-            attempt: c.plain()?,
-            from: c.maybe()?,
-            to: c.maybe()?,
-            by: c.cell()?,
-            reason: c.plain()?,
-            schedule: c.plain()?,
-            progress: c.maybe()?,
-        })
-    };
-    changes.query_map(params![since, limit], change)?.collect()
+    let mut changes = db.prepare_cached(CHANGES)?;
+    changes.query_map([int(since.0)], change_of)?.take(limit).collect()
+}
+
+/// Returns the same, but for those that cannot be read, of which the log tells: one would keep everybody who follows from
+/// coming further, for ever.
+pub(super) fn readable_changes(db: &Connection, since: Seq, limit: usize) -> rusqlite::Result<Vec<Change>> {
+    let mut changes = db.prepare_cached(CHANGES)?;
+    let mut rows = changes.query([int(since.0)])?;
+    let mut found = Vec::new();
+    while found.len() < limit
+        && let Some(row) = rows.next()?
+    {
+        match change_of(row) {
+            Ok(change) => found.push(change),
+            Err(error) if fault::is_unreadable(&error) => {
+                let seq: i64 = row.get(0)?;
+                tracing::error!(seq, "A change cannot be read, and is passed over: {error}");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
+}
+
+fn change_of(row: &Row<'_>) -> rusqlite::Result<Change> {
+    let mut c = Columns::new(row);
+    Ok(Change {
+        seq: Seq(c.plain()?),
+        at: c.cell()?,
+        kind: c.cell()?,
+        task: c.maybe()?,
+        queue: c.plain()?,
+        attempt: c.plain()?,
+        from: c.maybe()?,
+        to: c.maybe()?,
+        by: c.cell()?,
+        reason: c.plain()?,
+        schedule: c.plain()?,
+        progress: c.maybe()?,
+    })
 }
 
 /// Returns the number of the oldest change.

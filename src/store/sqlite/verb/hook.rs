@@ -14,7 +14,7 @@ use crate::fault::crash_point;
 use crate::store::hook::HookRan;
 use crate::store::sqlite::code::{Columns, int};
 use crate::store::sqlite::verb::{Part, Undone};
-use crate::store::sqlite::{read, write};
+use crate::store::sqlite::{fault, read, write};
 use crate::store::transition::{self, Note, ToCome};
 
 impl Part<'_> {
@@ -49,7 +49,7 @@ impl Part<'_> {
             let state = match failed.task {
                 // One that cannot be read is not told; the hook goes on all the same.
                 Some(id) => match read::state(self.db, id) {
-                    Err(error) if is_unreadable(&error) => None,
+                    Err(error) if fault::is_unreadable(&error) => None,
                     state => state?,
                 },
                 None => None,
@@ -105,9 +105,3 @@ impl Part<'_> {
 /// The changes after a cursor to tasks that have hooks.
 pub(in crate::store::sqlite) const TO_COME: &str = "SELECT task, kind, from_state, to_state FROM change
     WHERE seq > ?1 AND EXISTS (SELECT 1 FROM task t INDEXED BY task_hooks WHERE t.id = change.task AND t.hooks IS NOT NULL)";
-
-/// Returns whether a value was there and made no sense.
-fn is_unreadable(error: &rusqlite::Error) -> bool {
-    use rusqlite::Error as E;
-    matches!(error, E::FromSqlConversionFailure(..) | E::IntegralValueOutOfRange(..) | E::InvalidColumnType(..))
-}
