@@ -242,7 +242,8 @@ fn attempt_of(row: &Row<'_>) -> rusqlite::Result<StoredAttempt> {
     }
     attempt.paused_at = c.plain::<Option<u64>>()?.map(Moment);
     attempt.paused_for = c.cell()?;
-    attempt.granted = c.maybe()?.unwrap_or_default();
+    // What cannot be read must not keep the attempt from its end; the next claim sees to what it holds.
+    attempt.granted = granted(&mut c)?.unwrap_or_default();
     Ok(StoredAttempt { row, task, boot, attempt })
 }
 
@@ -287,16 +288,25 @@ pub(super) fn in_flight(db: &Connection) -> rusqlite::Result<Vec<InFlight>> {
     Ok(flights)
 }
 
-/// Returns what attempts hold that have not ended, oldest claim first.
-pub(super) fn held(db: &Connection) -> rusqlite::Result<Vec<(TaskId, AssignmentId, Granted)>> {
+/// Returns what attempts hold that have not ended, oldest claim first, each with its row; `None` if that cannot be read.
+pub(super) fn held(db: &Connection) -> rusqlite::Result<Vec<(i64, TaskId, AssignmentId, Option<Granted>)>> {
     let sql =
-        "SELECT task, assignment, granted FROM attempt WHERE granted IS NOT NULL AND ended_at IS NULL ORDER BY id";
+        "SELECT id, task, assignment, granted FROM attempt WHERE granted IS NOT NULL AND ended_at IS NULL ORDER BY id";
     let mut held = db.prepare_cached(sql)?;
     let held = held.query_map([], |row| {
         let mut c = Columns::new(row);
-        Ok((c.cell()?, AssignmentId(c.cell()?), c.cell()?))
+        Ok((c.plain()?, c.cell()?, AssignmentId(c.cell()?), granted(&mut c)?))
     })?;
     held.collect()
+}
+
+/// Returns what stands in the next column of what was granted; `None` if that cannot be read.
+fn granted(c: &mut Columns<'_, '_>) -> rusqlite::Result<Option<Granted>> {
+    match c.maybe() {
+        Ok(granted) => Ok(Some(granted.unwrap_or_default())),
+        Err(error) if fault::is_unreadable(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Since when tasks wait for a resource, and which were taken for such that do not any more: what changed since then tells.
@@ -323,7 +333,8 @@ pub(super) fn short(db: &Connection) -> rusqlite::Result<Short> {
 
 /// Returns who holds what, and who waits for it.
 pub(super) fn holdings(db: &Connection) -> rusqlite::Result<Holdings> {
-    Ok(Holdings { held: held(db)?, short: short(db)?.0 })
+    let held = held(db)?.into_iter().filter_map(|(_, task, attempt, granted)| Some((task, attempt, granted?)));
+    Ok(Holdings { held: held.collect(), short: short(db)?.0 })
 }
 
 pub(super) fn in_flight_sql() -> String {
