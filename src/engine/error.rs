@@ -222,6 +222,12 @@ pub enum Error {
         /// Which task.
         id: TaskId,
     },
+    /// A keeper lets in so many at a time.
+    #[error("cannot send anything to task `{id}`: too many others are sending to it at the moment")]
+    Crowded {
+        /// Which task.
+        id: TaskId,
+    },
     /// Only a terminal has a size, and can be attached to.
     #[error("task `{id}` has no terminal")]
     NoTerminal {
@@ -323,6 +329,9 @@ impl Error {
             | Self::InputClosed { .. }
             | Self::NoTerminal { .. }
             | Self::Outlived { .. } => ErrorKind::Conflict,
+            Self::Crowded { .. } => ErrorKind::Exhausted,
+            // It was stopped, or has no processor to run on.
+            Self::Keeper { source, .. } if source.kind() == io::ErrorKind::TimedOut => ErrorKind::Exhausted,
             Self::Signal { .. } | Self::Keeper { .. } => ErrorKind::Internal,
             Self::Configuration(problem) | Self::NotEntered(problem) => problem.kind,
             Self::Store(error) => error.kind(),
@@ -440,6 +449,12 @@ impl Error {
             }
             Self::NoTerminal { id } => problem
                 .with_hint(format!("see what it writes with `apex logs -f {id}`; add one with `--pty` to attach to it"))
+                .with_id(id),
+            Self::Crowded { id } => problem.with_hint("try again in a moment").with_id(id),
+            Self::Keeper { id, source } if source.kind() == io::ErrorKind::TimedOut => problem
+                .with_hint(
+                    "try again; if somebody has stopped its process, let it go on with `pkill -CONT apex-keeper`",
+                )
                 .with_id(id),
             Self::Signal { id, .. } | Self::Keeper { id, .. } => problem.with_id(id),
             Self::Unavailable(error) => problem.with_hint(error.hint()),

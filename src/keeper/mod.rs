@@ -110,6 +110,8 @@ impl Keeper {
 
     fn asked(&mut self, asker: feeds::Asker, ask: Ask) {
         match ask {
+            // One thing at a time: what somebody sends without waiting would fill the memory.
+            Ask::Feed(_) if self.feeds.waits(asker) => self.door.close(asker),
             Ask::Feed(feed) => self.feeds.take_in(asker, feed),
             Ask::Enough => {
                 // What it takes at once it has taken.

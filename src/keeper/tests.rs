@@ -222,6 +222,19 @@ fn who_is_one_too_many_is_let_go_of() {
 }
 
 #[test]
+fn who_sends_without_waiting_is_let_go_of() {
+    let (world, task) = World::pipe();
+    let (mut hasty, mut patient) = (world.client(), world.client());
+    hasty.feed(1, &vec![b'x'; 1 << 20], false);
+    hasty.feed(2, b"y", false);
+    assert_eq!(hasty.told(), None);
+    drop(task);
+    patient.feed(3, b"z", false);
+    assert_eq!(patient.fed(), (0, true));
+    world.end();
+}
+
+#[test]
 fn it_goes_when_nobody_has_the_terminal() {
     let (mut world, mut task) = World::terminal();
     task.write_all(b"last words").unwrap();
