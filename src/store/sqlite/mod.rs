@@ -52,6 +52,7 @@ mod reserve;
 mod schedule;
 mod schema;
 mod sort;
+mod spec;
 mod stats;
 mod step;
 #[cfg(test)]

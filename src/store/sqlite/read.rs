@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -16,20 +16,22 @@ use crate::domain::outcome::Usage;
 use crate::domain::progress;
 use crate::domain::queue::{Queue, QueuePause};
 use crate::domain::resource::Granted;
-use crate::domain::task::{Confinement, Environment, RetryPolicy, State, Stdin, Task, TaskSpec};
+use crate::domain::task::{Environment, State, Task, TaskSpec};
 use crate::domain::time::{Moment, Timestamp};
 use crate::store::queue::QueueCount;
 use crate::store::sqlite::code::{Columns, int};
-use crate::store::sqlite::fault;
+use crate::store::sqlite::{fault, spec};
 use crate::store::task::{Counts, Holdings, InFlight};
 
-const TASK: &str = "SELECT t.id, t.uuid, t.state, q.name, t.priority, t.position, t.attempt, t.failures, t.slot,
-    t.reason_code, t.reason, t.cancel_requested_at, t.cancel_reason, t.created_at, t.updated_at, t.started_at,
-    t.ended_at, t.exit_code, t.exit_signal, t.run_at, t.key, t.parent, t.name, t.argv, t.shell, t.cwd, e.names, t.umask,
-    t.limits, t.stdin, t.stdin_path, t.stdin_upload, t.split_output, t.max_attempts, t.retry_delay, t.retry_backoff,
-    t.retry_max_delay, t.retry_on_codes, t.on_interrupt, t.timeout, t.kill_signal, t.kill_grace,
-    t.output_limit, t.needs, t.hooks, t.confinement, t.schedule, t.progress
-    FROM task t JOIN queue q ON q.id = t.queue JOIN environment e ON e.id = t.environment WHERE t.id = ?1";
+static TASK: LazyLock<String> = LazyLock::new(|| {
+    let spec = spec::columns_of("t");
+    format!(
+        "SELECT t.id, t.uuid, t.state, q.name, t.priority, t.position, t.attempt, t.failures, t.slot, t.reason_code, t.reason,
+        t.cancel_requested_at, t.cancel_reason, t.created_at, t.updated_at, t.started_at, t.ended_at, t.exit_code,
+        t.exit_signal, t.run_at, t.key, t.parent, t.name, e.names, {spec}, t.schedule, t.progress
+        FROM task t JOIN queue q ON q.id = t.queue JOIN environment e ON e.id = t.environment WHERE t.id = ?1"
+    )
+});
 
 /// A task without its attempts, and what is stored beside it.
 pub(super) struct Stored {
@@ -47,7 +49,7 @@ pub(super) struct StoredAttempt {
 
 /// Returns a task without its attempts.
 pub(super) fn task(db: &Connection, id: TaskId) -> rusqlite::Result<Option<Stored>> {
-    let row = db.prepare_cached(TASK)?.query_row([id.as_i64()], task_of).optional()?;
+    let row = db.prepare_cached(&TASK)?.query_row([id.as_i64()], task_of).optional()?;
     let Some(mut stored) = row else { return Ok(None) };
     stored.task.spec.labels = labels(db, id)?;
     let mut waits = db.prepare_cached("SELECT kind, on_task FROM dependency WHERE task = ?1 ORDER BY kind, place")?;
@@ -126,7 +128,8 @@ fn task_of(row: &Row<'_>) -> rusqlite::Result<Stored> {
     spec.key = c.plain()?;
     let parent = c.maybe()?;
     spec.name = c.plain()?;
-    let env_names = rest_of_spec(&mut c, &mut spec)?;
+    let env_names = c.cell()?;
+    spec::read(&mut c, &mut spec)?;
     let schedule = c.plain()?;
     let told = c.maybe()?;
     let task = Task {
@@ -155,46 +158,6 @@ fn task_of(row: &Row<'_>) -> rusqlite::Result<Stored> {
         attempts: Vec::new(),
     };
     Ok(Stored { task, cancel_reason })
-}
-
-/// Reads the columns from `argv` to `confinement`, which tasks and schedules have in common, and returns the names of the
-/// variables among them.
-pub(super) fn rest_of_spec(c: &mut Columns<'_, '_>, spec: &mut TaskSpec) -> rusqlite::Result<Arc<[String]>> {
-    spec.argv = c.cell()?;
-    spec.shell = c.plain()?;
-    spec.cwd = c.cell()?;
-    let env_names = c.cell()?;
-    spec.umask = c.plain()?;
-    spec.limits = c.cell()?;
-    let stdin: String = c.plain()?;
-    let (file, upload) = (c.maybe()?, c.maybe()?);
-    spec.stdin = match (stdin.as_str(), file, upload) {
-        ("empty", ..) => Stdin::Empty,
-        ("open", ..) => Stdin::Open,
-        ("terminal", ..) => Stdin::Terminal,
-        ("file", Some(path), _) => Stdin::File(path),
-        ("upload", _, Some(upload)) => Stdin::Upload(upload),
-        _ => return Err(c.unreadable()),
-    };
-    spec.split_output = c.plain()?;
-    spec.retry = RetryPolicy {
-        max_attempts: c.plain()?,
-        delay: c.cell()?,
-        backoff: c.cell()?,
-        max_delay: c.cell()?,
-        on_codes: c.cell()?,
-        on_interrupt: c.cell()?,
-    };
-    spec.timeout = c.maybe()?;
-    spec.kill_signal = c.plain()?;
-    spec.kill_grace = c.maybe()?;
-    spec.output_limit = c.plain::<Option<u64>>()?;
-    spec.needs = c.cell()?;
-    spec.hooks = c.maybe()?.unwrap_or_default();
-    if let Some(word) = c.plain::<Option<String>>()? {
-        spec.confinement = Confinement::from_word(&word).ok_or_else(|| c.unreadable())?;
-    }
-    Ok(env_names)
 }
 
 const ATTEMPT: &str =
