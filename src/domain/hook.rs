@@ -191,8 +191,10 @@ pub struct Occasion {
 pub struct HookRan {
     /// Which one, by the name in the store.
     pub hook: String,
-    /// Up to which change.
+    /// Up to which change all were.
     pub until: Seq,
+    /// One after that for which it was run as well, while one before it runs still.
+    pub ahead: Option<Seq>,
     /// What went wrong with the last one, if anything did.
     pub failed: Option<HookFailed>,
     /// When.

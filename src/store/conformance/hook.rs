@@ -20,7 +20,7 @@ fn last(world: &World) -> Seq {
 }
 
 fn ran(world: &World, hook: &str, until: Seq, failed: Option<HookFailed>) -> HookRan {
-    HookRan { hook: hook.to_owned(), until, failed, now: world.now() }
+    HookRan { hook: hook.to_owned(), until, ahead: None, failed, now: world.now() }
 }
 
 fn named(hooks: &[(&str, Seq)]) -> BTreeMap<String, Seq> {
@@ -99,6 +99,29 @@ pub(crate) async fn a_task_stays_until_its_hooks_have_run(world: &World) {
     assert_eq!(remove(last_one).await, Err(Refused::Hook(HookEvent::Success)));
     world.store.hook_ran(ran(world, OF_TASKS, last(world), None)).await.unwrap();
     assert_eq!(remove(last_one).await, Ok(()));
+}
+
+pub(crate) async fn what_hooks_of_tasks_have_run_for_out_of_order_is_remembered(world: &World) {
+    let hooks = || [(HookEvent::End, "./tell.sh".to_owned())].into();
+    let before = last(world);
+    let ids =
+        [world.add(|task| task.spec.hooks = hooks()).await.id, world.add(|task| task.spec.hooks = hooks()).await.id];
+    world.cancel(&ids, None).await;
+    let ended = last(world);
+    let ahead = |until, ahead| HookRan { ahead: Some(ahead), ..ran(world, OF_TASKS, until, None) };
+    world.store.hook_ran(ahead(before, ended)).await.unwrap();
+    world.store.hook_ran(ahead(before, ended)).await.unwrap();
+    assert_eq!(world.store.hooks_ahead().await.unwrap(), [ended].into());
+    assert_eq!(world.store.hook_cursors().await.unwrap(), named(&[(OF_TASKS, before)]));
+    assert_eq!(set(world, &[]).await, named(&[(OF_TASKS, before)]), "nor is it taken for one that is gone");
+    assert_eq!(world.store.hooks_ahead().await.unwrap(), [ended].into());
+    let remove = Steer { ids: ids.to_vec(), only: None, by: BY, now: world.now() };
+    let removed: Vec<_> =
+        world.store.remove(remove.clone()).await.unwrap().into_iter().map(|(_, answer)| answer).collect();
+    assert_eq!(removed, [Err(Refused::Hook(HookEvent::End)), Ok(())], "that of the second has run");
+    world.store.hook_ran(ran(world, OF_TASKS, ended, None)).await.unwrap();
+    assert_eq!(world.store.hooks_ahead().await.unwrap(), [].into(), "all before it have run as well");
+    assert_eq!(world.store.remove(remove).await.unwrap()[0].1, Ok(()));
 }
 
 pub(crate) async fn a_queue_that_is_empty_is_told_only_if_a_hook_is_for_it(world: &World) {

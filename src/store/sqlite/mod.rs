@@ -7,7 +7,7 @@
 //!
 //! Opened only after the last fork: POSIX locks do not survive one. One store to a process.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 #[cfg(test)]
@@ -378,6 +378,10 @@ impl ScheduleStore for Sqlite {
 impl HookStore for Sqlite {
     fn hook_cursors(&self) -> Reply<'_, BTreeMap<String, Seq>> {
         self.read(read::hook_cursors)
+    }
+
+    fn hooks_ahead(&self) -> Reply<'_, BTreeSet<Seq>> {
+        self.read(read::hooks_ahead)
     }
 
     fn set_hooks(&self, hooks: Vec<(String, bool)>) -> Reply<'_, BTreeMap<String, Seq>> {

@@ -1,6 +1,6 @@
 //! Reading tasks, attempts and changes from a connection.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -461,8 +461,15 @@ pub(super) fn last_seq(db: &Connection) -> rusqlite::Result<Seq> {
 
 /// Returns how far each hook came.
 pub(super) fn hook_cursors(db: &Connection) -> rusqlite::Result<BTreeMap<String, Seq>> {
-    let mut cursors = db.prepare_cached("SELECT name, cursor FROM hook")?;
-    cursors.query_map([], |row| Ok((row.get(0)?, Seq(row.get(1)?))))?.collect()
+    let sql = "SELECT name, cursor FROM hook WHERE NOT (name > '*tasks:' AND name < '*tasks;')";
+    db.prepare_cached(sql)?.query_map([], |row| Ok((row.get(0)?, Seq(row.get(1)?))))?.collect()
+}
+
+/// Returns the changes after the cursor of the hooks of tasks for which they have run. Each is a row that is named by it, as
+/// `*tasks:4711`; no hook can have such a name.
+pub(super) fn hooks_ahead(db: &Connection) -> rusqlite::Result<BTreeSet<Seq>> {
+    let sql = "SELECT cursor FROM hook WHERE name > '*tasks:' AND name < '*tasks;'";
+    db.prepare_cached(sql)?.query_map([], |row| Ok(Seq(row.get(0)?)))?.collect()
 }
 
 /// Returns whether a hook is told when a queue is empty.
