@@ -12,7 +12,7 @@ use rusqlite::{OptionalExtension, params};
 use crate::domain::dispatch::{Lane, Line, Rank, Room, Runner, choose, reserves_at};
 use crate::domain::id::{AssignmentId, TaskId};
 use crate::domain::queue::{free_in_queue, lowest_free_slot};
-use crate::domain::resource::{Free, Granted, Needs};
+use crate::domain::resource::{Free, Granted, Needs, Pools};
 use crate::domain::task::State;
 use crate::domain::time::Timestamp;
 use crate::fault::crash_point;
@@ -45,9 +45,9 @@ impl Part<'_> {
         let terms = &claim.terms;
         if !terms.pools.is_empty() {
             short = self.waiting_for_resources(claim.now)?;
-            let held = read::held(self.db)?;
-            let held = held.iter().filter(|(_, attempt, _)| !terms.lent.contains(attempt));
-            free = Free::of(&terms.pools, held.map(|(.., granted)| granted));
+            let held = self.held(&terms.pools)?;
+            let held = held.iter().filter(|(attempt, _)| !terms.lent.contains(attempt));
+            free = Free::of(&terms.pools, held.map(|(_, granted)| granted));
             let reserves = |since: &Timestamp| reserves_at(*since, terms.reserve_after) <= claim.now;
             let reserving: Vec<TaskId> = short.iter().filter(|(_, since)| reserves(since)).map(|(id, _)| *id).collect();
             lines.extend(self.needy(&open, most, claim, &free, &reserving)?);
@@ -186,6 +186,33 @@ impl Part<'_> {
             }
             lines.push(Line { lane, needs, tasks });
         }
+    }
+
+    /// Returns what attempts hold that have not ended. Where that cannot be read it is written anew, as what the task may hold at most,
+    /// and the log says so: one row that is damaged must not keep all others from starting, and nothing is to be granted twice.
+    fn held(&self, pools: &Pools) -> Result<Vec<(AssignmentId, Granted)>, Undone> {
+        let mut held = Vec::new();
+        for (row, task, assignment, granted) in read::held(self.db)? {
+            let granted = match granted {
+                Some(granted) => granted,
+                None => {
+                    let sql = "SELECT needs FROM task WHERE id = ?1";
+                    let needs = self.db.prepare_cached(sql)?.query_row([task.as_i64()], |row| row.get::<_, String>(0));
+                    let needs = needs.ok().and_then(|needs| Needs::parse(&needs)).unwrap_or_default();
+                    let granted = Granted::at_most(&needs, pools);
+                    let sql = "UPDATE attempt SET granted = ?2 WHERE id = ?1";
+                    let text = (!granted.is_empty()).then(|| granted.to_string());
+                    self.db.prepare_cached(sql)?.execute(params![row, text])?;
+                    tracing::error!(
+                        "What task {task} was granted of resources cannot be read; until it ends it counts as holding {}",
+                        text.as_deref().unwrap_or("nothing")
+                    );
+                    granted
+                }
+            };
+            held.push((assignment, granted));
+        }
+        Ok(held)
     }
 
     /// Returns since when tasks wait for a resource, and forgets those that do not any more.
