@@ -27,6 +27,7 @@ use crate::guardian::succession::Check;
 use crate::guardian::supervisor::Supervisor;
 use crate::guardian::table::Table;
 use crate::guardian::{EXIT_GAVE_UP, Error, Options, processes, scope, signals};
+use crate::link::cgroup;
 use crate::link::machine::{Stat, boot_id, boottime_now, wall_now};
 
 /// How long the guardian leaves between SIGTERM and SIGKILL before apexd has told it.
@@ -176,6 +177,14 @@ impl Guardian {
         let hold = guard.0.take().expect("it was put in above");
         let mut guardian = Self::assemble(options, hold, signals, nofile, parts);
         guardian.log = Log::new(guardian.options.places.log.clone(), echo);
+        if guardian.options.delegated
+            && let Err(error) = cgroup::mark()
+        {
+            guardian.log.line(
+                Level::Warn,
+                &format!("the control group cannot be marked as ours, so no memory or processor time is limited: {error}"),
+            );
+        }
         // Before anything is started, which would be left behind.
         if guardian.options.leave_session
             && let Some(scope) = scope::enter()
