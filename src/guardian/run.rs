@@ -182,7 +182,9 @@ impl Guardian {
         {
             guardian.log.line(
                 Level::Warn,
-                &format!("the control group cannot be marked as ours, so no memory or processor time is limited: {error}"),
+                &format!(
+                    "the control group cannot be marked as ours, so no memory or processor time is limited: {error}"
+                ),
             );
         }
         // Before anything is started, which would be left behind.
