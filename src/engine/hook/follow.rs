@@ -10,9 +10,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use crate::domain::change::{Change, ChangePage};
+use crate::domain::change::{Change, ChangeKind, ChangePage};
 use crate::domain::hook::{DEFAULT_TIMEOUT, Deed, Hook, HookEvent, HookFailed, HookRan, OF_TASKS, Occasion};
-use crate::domain::id::Seq;
+use crate::domain::id::{Seq, TaskId};
 use crate::domain::queue::Queue;
 use crate::domain::task::Task;
 use crate::engine::hook::order::Order;
@@ -244,7 +244,10 @@ impl Runner {
         match &self.what {
             What::Configured(hook) => {
                 let Some(event) = hook.event_of(change) else { return Ok(Vec::new()) };
-                let (task, queue) = self.look(change).await?;
+                let (task, mut queue) = self.look(change).await?;
+                if let (None, Some(id), false) = (&queue, change.task, hook.queues.is_empty()) {
+                    queue = self.queue_of_removed(id, change.seq).await?;
+                }
                 if !hook.is_for(queue.as_ref().map(|queue| queue.name.as_str())) {
                     return Ok(Vec::new());
                 }
@@ -284,6 +287,19 @@ impl Runner {
         let queues = self.unless_damaged(change, store.queues().await)?.unwrap_or_default();
         let queue = queues.into_iter().find(|queue| queue.name == name);
         Ok((None, Some(queue.unwrap_or(Queue { name, ..Queue::default() }))))
+    }
+
+    /// Returns the queue of a task that is gone: the change says so by which it went.
+    async fn queue_of_removed(&self, id: TaskId, mut since: Seq) -> Result<Option<Queue>, Error> {
+        loop {
+            let changes = self.handle.changes_after(since, PAGE).await?.changes;
+            let is_removal = |change: &&Change| change.kind == ChangeKind::Removed && change.task == Some(id);
+            if let Some(removal) = changes.iter().find(is_removal) {
+                return Ok(removal.queue.clone().map(|name| Queue { name, ..Queue::default() }));
+            }
+            let Some(last) = changes.last() else { return Ok(None) };
+            since = last.seq;
+        }
     }
 
     /// Returns what was read; `None` if it is damaged, and the log says so.

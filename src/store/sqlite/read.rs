@@ -251,14 +251,24 @@ pub(super) fn in_flight(db: &Connection) -> rusqlite::Result<Vec<InFlight>> {
     Ok(flights)
 }
 
-/// Returns what attempts hold that have not ended, oldest claim first, each with its row; `None` if that cannot be read.
-pub(super) fn held(db: &Connection) -> rusqlite::Result<Vec<(i64, TaskId, AssignmentId, Option<Granted>)>> {
+/// What an attempt holds.
+pub(super) struct Held {
+    pub(super) row: i64,
+    pub(super) task: TaskId,
+    pub(super) assignment: AssignmentId,
+    /// `None` if that cannot be read.
+    pub(super) granted: Option<Granted>,
+}
+
+/// Returns what attempts hold that have not ended, oldest claim first.
+pub(super) fn held(db: &Connection) -> rusqlite::Result<Vec<Held>> {
     let sql =
         "SELECT id, task, assignment, granted FROM attempt WHERE granted IS NOT NULL AND ended_at IS NULL ORDER BY id";
     let mut held = db.prepare_cached(sql)?;
     let held = held.query_map([], |row| {
         let mut c = Columns::new(row);
-        Ok((c.plain()?, c.cell()?, AssignmentId(c.cell()?), granted(&mut c)?))
+        let (row, task, assignment) = (c.plain()?, c.cell()?, AssignmentId(c.cell()?));
+        Ok(Held { row, task, assignment, granted: granted(&mut c)? })
     })?;
     held.collect()
 }
@@ -296,7 +306,7 @@ pub(super) fn short(db: &Connection) -> rusqlite::Result<Short> {
 
 /// Returns who holds what, and who waits for it.
 pub(super) fn holdings(db: &Connection) -> rusqlite::Result<Holdings> {
-    let held = held(db)?.into_iter().filter_map(|(_, task, attempt, granted)| Some((task, attempt, granted?)));
+    let held = held(db)?.into_iter().filter_map(|held| Some((held.task, held.assignment, held.granted?)));
     Ok(Holdings { held: held.collect(), short: short(db)?.0 })
 }
 

@@ -47,7 +47,7 @@ pub(super) fn bind(values: &mut Values<'_, '_>, spec: &TaskSpec, limits: &str) -
     let (retry, confinement) = (&spec.retry, &spec.confinement);
     values
         .bind(join(spec.argv.iter().map(|arg| arg.as_os_str())))?
-        .bind(&spec.shell)?
+        .bind(spec.shell)?
         .bind(spec.cwd.as_os_str().as_bytes())?
         .bind(spec.umask)?
         .bind(limits)?

@@ -241,6 +241,7 @@ pub(super) fn hash(db: &Connection, attempt: i64, stream: Stream, sha256: &[u8; 
 pub(super) fn change(db: &Connection, note: &Note) -> rusqlite::Result<Seq> {
     let (task, queue, schedule) = match &note.subject {
         Subject::Task(id) => (Some(id.as_i64()), None, None),
+        Subject::Removed(id, queue) => (Some(id.as_i64()), Some(queue), None),
         Subject::Queue(name) => (None, Some(name), None),
         Subject::Schedule(name) => (None, None, Some(name)),
     };

@@ -76,6 +76,30 @@ fn an_empty_queue_is_told_to_those_that_are_for_it() {
     assert_eq!(kinds, ["end", "queue_empty"], "and nothing of another queue");
 }
 
+/// Row: hooks / of what was removed
+#[test]
+fn what_was_removed_meanwhile_is_told_to_those_that_are_for_its_queue() {
+    let config = format!(
+        "[queues.gpu]\nslots = 1\n[[hooks]]\nname = \"one\"\non = \"end\"\nqueues = [\"gpu\"]\n\
+        command = \"echo >> begun; {UNTIL_GO}; cat >> told; echo $APEX_EVENT_QUEUE >> queues\"\n"
+    );
+    let world = World::with_config(&config);
+    world.ended(world.add_with(&["-Q", "gpu"], "true"));
+    eventually("the first one is told", || world.path("begun").exists());
+    world.ended(world.add_with(&["-Q", "gpu"], "true"));
+    world.ended(world.add("true"));
+    world.apex(["task", "rm", "2", "3"]).expect(0);
+    world.ended(world.add_with(&["-Q", "gpu"], "true"));
+    go(&world);
+    let told = read_after(&world, "told", 3);
+    let tasks: Vec<&Value> = told.iter().map(|event| &event["task"]).collect();
+    assert_eq!(tasks, [1, 2, 4], "and not the one of another queue");
+    assert_eq!(told[1]["task_details"], Value::Null);
+    eventually("all is written", || {
+        std::fs::read_to_string(world.path("queues")).unwrap_or_default() == "gpu\n".repeat(3)
+    });
+}
+
 /// Row: hooks / of a task
 /// Row: flags of task add / --hook
 /// Row: flags of task add / --on-success

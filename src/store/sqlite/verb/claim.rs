@@ -17,7 +17,7 @@ use crate::domain::task::State;
 use crate::domain::time::Timestamp;
 use crate::fault::crash_point;
 use crate::store::sqlite::code::Columns;
-use crate::store::sqlite::read::{self, Stored};
+use crate::store::sqlite::read::{self, Held, Stored};
 use crate::store::sqlite::verb::{Part, Undone};
 use crate::store::sqlite::write;
 use crate::store::task::{Claim, Claimed};
@@ -190,7 +190,7 @@ impl Part<'_> {
     /// and the log says so: one row that is damaged must not keep all others from starting, and nothing is to be granted twice.
     fn held(&self, pools: &Pools) -> Result<Vec<(AssignmentId, Granted)>, Undone> {
         let mut held = Vec::new();
-        for (row, task, assignment, granted) in read::held(self.db)? {
+        for Held { row, task, assignment, granted } in read::held(self.db)? {
             let granted = match granted {
                 Some(granted) => granted,
                 None => {
