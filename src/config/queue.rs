@@ -25,9 +25,10 @@ impl Config {
         there.push("default".to_owned());
         there.sort();
         there.dedup();
-        let paused = self.windows.iter().flat_map(|window| {
-            window.pause.iter().map(|queue| (format!("window `{}` pauses", window.name), queue))
-        });
+        let paused = self
+            .windows
+            .iter()
+            .flat_map(|window| window.pause.iter().map(|queue| (format!("window `{}` pauses", window.name), queue)));
         let hooked = self
             .hooks
             .iter()
