@@ -2,18 +2,27 @@
 
 function __apex_complete
     set -l words (commandline --cut-at-cursor --current-process --tokenize)
-    set -l current (commandline --cut-at-cursor --current-token)
+    # As it was typed, and as it is meant.
+    set -l typed (commandline --cut-at-cursor --current-token)
+    set -l current (string unescape -- "$typed"); or set current $typed
     set -l lines (command apex __complete fish - -- $words "$current" 2>/dev/null)
-    if test "$lines[1]" = command
-        set -l at (contains --index -- -- $words)
-        if test -n "$at"
-            __fish_complete_subcommand --fcs-skip=(math $at + 1)
-        else
-            __fish_complete_path "$current"
-        end
-        return
+    set -l kind (string split --max 1 ' ' -- "$lines[1]")
+    switch "$kind[1]"
+        case command
+            # The words of fish begin with 1.
+            set -l before (string escape -- $words[(math $kind[2] + 1)..-1])
+            complete --do-complete (string join ' ' -- $before "$typed")
+        case files directories
+            set -l path (string sub --start (math (string length -- "$kind[2]") + 1) -- "$typed")
+            # Of a command that nobody knows, files are completed.
+            set -l paths (complete --do-complete "__apex_no_such_command $path")
+            test $kind[1] = directories; and set paths (string match --regex '^[^\t]*/(?:\t.*)?$' -- $paths)
+            for path in $paths
+                printf '%s\n' "$kind[2]$path"
+            end
+        case '*'
+            printf '%s\n' $lines[2..-1]
     end
-    printf '%s\n' $lines[2..-1]
 end
 
 complete --command apex --no-files --keep-order --arguments '(__apex_complete)'

@@ -67,15 +67,15 @@ pub fn command() -> clap::Command {
     bare().subcommands(TOP.iter().map(Verb::command)).subcommands(groups)
 }
 
-/// Builds the command line with all that can be typed, each command as `change` makes it. It gets the word of the group, which is
-/// empty where there is none.
+/// Builds the command line with all that can be typed, each command as `change` makes it, the whole one included, which has the flags
+/// that go with every command. It gets the word of the group, which is empty where there is none.
 pub fn whole(change: impl Fn(&str, clap::Command) -> clap::Command) -> clap::Command {
     let built = |group: &str, verb: &Verb| change(group, (verb.build)(clap::Command::new(verb.word).about(verb.about)));
     let groups = GROUPS.iter().map(|group| {
         let empty = group.command(&[]);
         empty.subcommands(group.verbs.iter().map(|verb| built(group.word, verb)))
     });
-    bare().subcommands(TOP.iter().map(|verb| built("", verb))).subcommands(groups)
+    change("", bare()).subcommands(TOP.iter().map(|verb| built("", verb))).subcommands(groups)
 }
 
 /// Builds the command line without any command.

@@ -4,11 +4,14 @@ use std::ffi::OsStr;
 
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 
-use crate::cli::complete::known::Known;
+use crate::cli::complete::known::{Known, Told};
 use crate::cli::complete::{beginning, sorts, states};
 use crate::cli::render::column;
+use crate::config::Level;
+use crate::domain::hook::HookEvent;
+use crate::domain::schedule::{Missed, Overlap};
 use crate::domain::selection::Deed;
-use crate::domain::task::State;
+use crate::domain::task::{Resource, State};
 
 /// What an argument stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +31,10 @@ pub(super) enum What {
     Signals,
     /// The words of a command to run.
     Command,
+    Files,
+    Directories,
+    /// One of these, of which nothing more is to be said.
+    Words(Vec<String>),
 }
 
 /// Returns the command with what its arguments may be.
@@ -66,8 +73,21 @@ pub(super) fn what(group: &str, word: &str, id: &str) -> Option<What> {
         (_, _, "sort") => What::Sorts,
         (_, _, "signal" | "kill_signal") => What::Signals,
         (_, _, "command") => What::Command,
+        (_, _, "cwd" | "project" | "directory") => What::Directories,
+        (_, _, "from" | "stdin" | "env_files" | "file") => What::Files,
+        (_, _, "on_interrupt") => What::Words(words(["stop", "rerun"])),
+        (_, _, "retry_backoff") => What::Words(words(["fixed", "exponential"])),
+        (_, _, "missed") => What::Words(words(Missed::ALL.map(Missed::as_str))),
+        (_, _, "overlap") => What::Words(words(Overlap::ALL.map(Overlap::as_str))),
+        (_, _, "level") => What::Words(words(Level::ALL.map(Level::as_str))),
+        (_, _, "rlimits") => What::Words(Resource::ALL.map(|limit| format!("{}=", limit.as_str())).to_vec()),
+        (_, _, "hook") => What::Words(HookEvent::OF_TASK.map(|event| format!("{}=", event.as_str())).to_vec()),
         _ => return None,
     })
+}
+
+fn words<const N: usize>(words: [&str; N]) -> Vec<String> {
+    words.map(str::to_owned).to_vec()
 }
 
 fn open() -> Vec<State> {
@@ -128,8 +148,17 @@ fn candidates(what: &What, known: &Known, current: &OsStr) -> Vec<CompletionCand
             let named = (1..32).map(|signal| crate::domain::outcome::SignalName(signal).to_string());
             beginning(current, named.filter_map(|name| Some((name.strip_prefix("SIG")?.to_owned(), String::new()))))
         }
+        What::Words(words) => beginning(current, words.iter().map(|word| (word.clone(), String::new()))),
         What::Command => {
-            known.tell_command();
+            known.tell(Told::Command);
+            Vec::new()
+        }
+        What::Files => {
+            known.tell(Told::File(typed.into_owned()));
+            Vec::new()
+        }
+        What::Directories => {
+            known.tell(Told::Directory(typed.into_owned()));
             Vec::new()
         }
     }

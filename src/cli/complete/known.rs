@@ -2,8 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::cli::render;
 use crate::domain::id::TaskId;
@@ -20,8 +19,21 @@ const MOST: usize = 50;
 pub(super) struct Known {
     /// Its database; `None` if there is no project.
     database: Option<PathBuf>,
-    /// The cursor is in the words of a command to run.
-    is_command: Arc<AtomicBool>,
+    /// What was found to stand where the cursor is.
+    told: Arc<Mutex<Told>>,
+}
+
+/// What stands where the cursor is, of which the shell knows more.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) enum Told {
+    #[default]
+    Nothing,
+    /// A word of a command to run.
+    Command,
+    /// A path that begins so.
+    File(String),
+    /// The path of a directory that begins so.
+    Directory(String),
 }
 
 impl Known {
@@ -30,12 +42,14 @@ impl Known {
         Self { database: database(&how(words)), ..Self::default() }
     }
 
-    pub(super) fn tell_command(&self) {
-        self.is_command.store(true, Ordering::Relaxed);
+    /// Takes note of what stands where the cursor is.
+    pub(super) fn tell(&self, told: Told) {
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = told;
     }
 
-    pub(super) fn is_command(&self) -> bool {
-        self.is_command.load(Ordering::Relaxed)
+    /// Returns that, and forgets it.
+    pub(super) fn take(&self) -> Told {
+        std::mem::take(&mut *self.told.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn reader(&self) -> Option<Reader> {

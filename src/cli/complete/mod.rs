@@ -3,8 +3,9 @@
 //! It reads the store as `status` does without a daemon, changes nothing, starts nothing, and says nothing but what can be typed.
 //! Whatever goes wrong, and whatever would take too long, is an empty answer: nobody who presses a key wants to read why.
 //!
-//! Shape of the answer: a line that says what else may stand there (`command`: the words of a command to run; or `none`), then a line for each word, and
-//! after a tab what it is.
+//! Shape of the answer: a line that says what else may stand there, of which the shell knows more, then a line for each word, and after a tab what it is.
+//! The line is `none`; `command N`: what follows the first N words is a command to run; or `files P` or `directories P`: a path, behind what stands
+//! before it in the same word (`--cwd=`), which may be nothing.
 
 use std::ffi::{OsStr, OsString};
 use std::io::Write as _;
@@ -15,7 +16,7 @@ use std::time::Duration;
 use clap_complete::engine::{self, CompletionCandidate};
 
 use crate::cli::args::{self, value};
-use crate::cli::complete::known::Known;
+use crate::cli::complete::known::{Known, Told};
 use crate::cli::render::table::cut;
 use crate::domain::text::{is_unsafe, neutralize};
 use crate::exit::Exit;
@@ -61,12 +62,25 @@ pub fn dispatch(raw: &[OsString]) -> Option<i32> {
     Some(Exit::Done.code())
 }
 
+/// What stands where the cursor is, and is completed better by the shell itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+enum Other {
+    /// Nothing.
+    #[default]
+    None,
+    /// A command of somebody else's, which begins with this word.
+    Command(usize),
+    /// A path, behind this in the same word.
+    Files(String),
+    /// The path of a directory, behind this in the same word.
+    Directories(String),
+}
+
 /// What can stand where the cursor is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Answer {
-    /// A command of somebody else's, whose own completion knows more.
-    is_command: bool,
-    /// Words, and what they are.
+    other: Other,
+    /// Words, and what they are; none where the shell knows more.
     words: Vec<(String, String)>,
 }
 
@@ -81,7 +95,10 @@ fn answer_to(words: Vec<OsString>, known: &Known) -> Answer {
         // Whoever wants a flag types its dash.
         found.retain(|candidate| !is_flag(candidate));
     }
-    let is_command = known.is_command() && !current.to_string_lossy().starts_with('-');
+    let other = other(&words, &known.take());
+    if other != Other::None {
+        return Answer { other, words: Vec::new() };
+    }
     let words = found.iter().filter_map(|candidate| {
         let word = candidate.get_value().to_str()?.to_owned();
         let help = candidate.get_help().map(ToString::to_string).unwrap_or_default();
@@ -89,12 +106,47 @@ fn answer_to(words: Vec<OsString>, known: &Known) -> Answer {
         // What would steer the terminal cannot be typed either.
         (!word.chars().any(is_unsafe)).then_some((word, help))
     });
-    Answer { is_command, words: if is_command { Vec::new() } else { words.collect() } }
+    Answer { other, words: words.collect() }
+}
+
+/// Returns what the last of `words` is to the shell, as far as it was `told` of it: what a path has begun with is not all of a word.
+fn other(words: &[OsString], told: &Told) -> Other {
+    let current = words.last().map(|word| word.to_string_lossy()).unwrap_or_default();
+    let (typed, is_directory) = match told {
+        Told::Nothing => return Other::None,
+        Told::Command if current.starts_with('-') => return Other::None,
+        Told::Command => return begin_of_command(words).map_or(Other::None, Other::Command),
+        Told::File(typed) => (typed, false),
+        Told::Directory(typed) => (typed, true),
+    };
+    let before = current.strip_suffix(typed.as_str()).unwrap_or_default().to_owned();
+    match before.is_empty() && current.starts_with('-') {
+        // It may become a flag.
+        true => Other::None,
+        false if is_directory => Other::Directories(before),
+        false => Other::Files(before),
+    }
+}
+
+/// Returns which of the words is the first one of a command to run, in whose words the last one is.
+fn begin_of_command(words: &[OsString]) -> Option<usize> {
+    let known = Known::default();
+    let mut command = args::whole(|group, command| attach::attached(group, command, &known));
+    let mut begins = |at: &usize| {
+        let _ = engine::complete(&mut command, words[..=*at].to_vec(), *at, None);
+        known.take() == Told::Command && !words[*at].to_string_lossy().starts_with('-')
+    };
+    (1..words.len()).find(|at| begins(at))
 }
 
 impl Answer {
     fn in_words(&self, shell: &str, lists: bool) -> String {
-        let mut text = String::from(if self.is_command { "command\n" } else { "none\n" });
+        let mut text = match &self.other {
+            Other::None => "none\n".to_owned(),
+            Other::Command(at) => format!("command {at}\n"),
+            Other::Files(before) => format!("files {}\n", neutralize(before)),
+            Other::Directories(before) => format!("directories {}\n", neutralize(before)),
+        };
         let widest = self.words.iter().map(|(word, _)| word.chars().count()).max().unwrap_or_default();
         for (word, help) in &self.words {
             let help = cut(&neutralize(help), WIDTH_MAX);

@@ -23,17 +23,52 @@ fn commands_flags_and_what_they_take_are_known_without_a_project() {
     assert_eq!(words(&["apex", "ls", "--sort", "dur"]), ["duration", "duration:desc"]);
     assert_eq!(words(&["apex", "task", "kill", "--signal", "TER"]), ["TERM"]);
     assert!(words(&["apex", "cancel", ""]).iter().all(|word| word.starts_with("--")), "no task is known");
-    let is_command =
-        |typed: &[&str]| answer_to(typed.iter().map(OsString::from).collect(), &Known::default()).is_command;
-    assert!(is_command(&["apex", "run", "--", "car"]));
-    assert!(is_command(&["apex", "add", "-n", "x", "--", "cargo", "te"]));
-    assert!(!is_command(&["apex", "cancel", "1"]));
+    assert_eq!(words(&["apex", "add", "--on-interrupt", ""]), ["stop", "rerun"]);
+    assert_eq!(words(&["apex", "schedule", "add", "x", "--missed", "o"]), ["once"]);
+    assert_eq!(words(&["apex", "add", "--rlimit", "no"]), ["nofile="]);
+}
+
+#[test]
+fn commands_and_paths_are_left_to_the_shell_with_what_stands_before_them() {
+    let other = |typed: &[&str]| answer_to(typed.iter().map(OsString::from).collect(), &Known::default()).other;
+    for (typed, begin) in [
+        (&["apex", "run", "--", "car"][..], 3),
+        (&["apex", "run", "car"], 2),
+        (&["apex", "run", ""], 2),
+        (&["apex", "add", "-n", "x", "--", "cargo", "te"], 5),
+        (&["apex", "add", "-Q", "gpu", "cargo", "te"], 4),
+        (&["apex", "add", "--", "git", "checkout", "--", "fi"], 3),
+        (&["apex", "-C", "/x", "task", "add", "--", "ls"], 6),
+        (&["apex", "schedule", "add", "x", "--every", "1h", "--", "ls"], 7),
+    ] {
+        assert_eq!(other(typed), Other::Command(begin), "{typed:?}");
+    }
+    let file = |before: &str| Other::Files(before.to_owned());
+    let directory = |before: &str| Other::Directories(before.to_owned());
+    for (typed, expected) in [
+        (&["apex", "add", "--from", ""][..], file("")),
+        (&["apex", "add", "--from", "a b/c"], file("")),
+        (&["apex", "add", "--from=x/"], file("--from=")),
+        (&["apex", "add", "--stdin", "x"], file("")),
+        (&["apex", "run", "--env-file", ""], file("")),
+        (&["apex", "db", "backup", "x"], file("")),
+        (&["apex", "add", "--cwd=../y"], directory("--cwd=")),
+        (&["apex", "-C", ""], directory("")),
+        (&["apex", "-C/x"], directory("-C")),
+        (&["apex", "ls", "--project", "/x"], directory("")),
+        (&["apex", "init", ""], directory("")),
+        (&["apex", "init", "--js"], Other::None),
+        (&["apex", "cancel", "1"], Other::None),
+        (&["apex", "add", "--cw"], Other::None),
+    ] {
+        assert_eq!(other(typed), expected, "{typed:?}");
+    }
 }
 
 #[test]
 fn every_task_queue_and_schedule_that_can_be_typed_is_completed() {
     let known = Known::default();
-    // What is typed freely, or is a file, of which the shells know more.
+    // What is typed freely.
     let free = [
         "at",
         "attempt",
@@ -43,55 +78,41 @@ fn every_task_queue_and_schedule_that_can_be_typed_is_completed() {
         "cpu_limit",
         "cpus",
         "cron",
-        "cwd",
         "deadline",
         "delay",
         "detach_after",
         "detach_keys",
-        "directory",
         "done",
         "env",
-        "env_files",
         "every",
-        "file",
         "filter",
-        "from",
         "grace",
-        "hook",
         "keep",
         "key",
         "kill_grace",
-        "level",
         "limit",
         "lines",
         "max_concurrent",
         "memory",
         "message",
-        "missed",
         "needs",
         "nice",
         "older_than",
         "on_failure",
-        "on_interrupt",
         "on_success",
         "output_limit",
-        "overlap",
         "poll_interval",
         "priority",
-        "project",
         "reason",
         "retries",
-        "retry_backoff",
         "retry_delay",
         "retry_max_delay",
         "retry_on",
-        "rlimits",
         "set",
         "settings",
         "shell",
         "since",
         "slots",
-        "stdin",
         "text",
         "timeout",
         "total",
@@ -121,8 +142,11 @@ fn every_task_queue_and_schedule_that_can_be_typed_is_completed() {
 #[test]
 fn bash_is_told_what_words_are_only_where_it_lists_them() {
     let pair = |word: &str, help: &str| (word.to_owned(), help.to_owned());
-    let answer = Answer { is_command: false, words: vec![pair("1", "running a"), pair("12", "queued \u{1b}[2J")] };
+    let answer = Answer { other: Other::None, words: vec![pair("1", "running a"), pair("12", "queued \u{1b}[2J")] };
     assert_eq!(answer.in_words("bash", false), "none\n1\n12\n");
     assert_eq!(answer.in_words("bash", true), "none\n1   (running a)\n12  (queued \\u001b[2J)\n");
+    let paths = Answer { other: Other::Files("--from=".to_owned()), words: Vec::new() };
+    assert_eq!(paths.in_words("bash", true), "files --from=\n");
+    assert_eq!(Answer { other: Other::Command(3), ..paths }.in_words("zsh", false), "command 3\n");
     assert_eq!(answer.in_words("fish", false), "none\n1\trunning a\n12\tqueued \\u001b[2J\n");
 }

@@ -85,3 +85,61 @@ fn whatever_is_wrong_is_no_word_and_makes_nothing() {
     let made = Command::new("find").arg(world.root().parent().unwrap()).args(["-name", "apex.db"]).output().unwrap();
     assert!(made.stdout.is_empty(), "{made:?}");
 }
+
+/// Row: names and projects / completions, shells
+#[test]
+fn bash_completes_paths_and_the_words_of_a_command_by_itself() {
+    let world = World::new();
+    std::fs::create_dir_all(world.path("dir one/inner")).unwrap();
+    std::fs::write(world.path("tasks.jsonl"), "").unwrap();
+    // As here, where readline does not help, and in the bash of macOS.
+    assert_eq!(offered(&world, &["apex", "add", "--from", "ta"]), ["tasks.jsonl"]);
+    assert_eq!(offered(&world, &["apex", "add", "--from", "+=", "+ta"]), ["tasks.jsonl"]);
+    assert_eq!(
+        offered(&world, &["apex", "init", "-Cdir"]),
+        ["-Cdir one/"],
+        "of a word that readline takes for no path"
+    );
+    assert!(offered(&world, &["apex", "run", "ech"]).contains(&"echo".to_owned()));
+    assert_eq!(offered(&world, &["apex", "run", "-n", "x", "--", "ls", "ta"]), ["tasks.jsonl"]);
+    assert_eq!(offered(&world, &["apex", "add", "--on-interrupt", ""]), ["stop", "rerun"]);
+}
+
+/// Row: names and projects / completions, shells
+#[test]
+fn fish_completes_paths_and_the_words_of_a_command_by_itself() {
+    let world = World::started();
+    world.add_with(&["--hold", "-n", "build a"], "true");
+    world.apex(["daemon", "stop"]).expect(0);
+    std::fs::create_dir_all(world.path("dir one/inner")).unwrap();
+    std::fs::write(world.path("tasks.jsonl"), "").unwrap();
+    // What fish offers, without what it says of it; `None` where there is no fish.
+    let offered = |line: &str| {
+        let ask = format!(
+            "command -v fish >/dev/null || exit 9; mkdir -p bin; ln -sf \"$apex\" bin/apex; PATH=$PWD/bin:$PATH \
+             exec fish --no-config -c 'apex completions fish | source; complete --do-complete \"{line}\"'"
+        );
+        let answer = shell(&world, &ask);
+        (answer.code != 9).then(|| {
+            assert_eq!(answer.stderr, "", "{line}");
+            answer.stdout.lines().map(|line| line.split('\t').next().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+        })
+    };
+    let Some(ids) = offered("apex cancel ") else { return };
+    assert_eq!(ids, ["1"]);
+    for (line, expected) in [
+        ("apex ls --columns id,na", "id,name"),
+        ("apex ls --name build\\\\ ", "build a"),
+        ("apex add --from ta", "tasks.jsonl"),
+        ("apex add --from=ta", "--from=tasks.jsonl"),
+        ("apex add --cwd dir\\\\ one/", "dir one/inner/"),
+        ("apex -C d", "dir one/"),
+        ("apex add -n x -- ls ta", "tasks.jsonl"),
+        ("apex run ls ta", "tasks.jsonl"),
+    ] {
+        assert_eq!(offered(line).unwrap(), [expected], "{line}");
+    }
+    assert!(offered("apex -C t").unwrap().is_empty(), "it is no directory");
+    assert!(offered("apex run ech").unwrap().contains(&"echo".to_owned()));
+    world.apex(["daemon", "status"]).expect(3);
+}
