@@ -177,23 +177,18 @@ impl Guardian {
         let hold = guard.0.take().expect("it was put in above");
         let mut guardian = Self::assemble(options, hold, signals, nofile, parts);
         guardian.log = Log::new(guardian.options.places.log.clone(), echo);
-        if guardian.options.delegated
+        // Before anything is started, which would be left behind.
+        let scope = if guardian.options.leave_session { scope::enter() } else { None };
+        if let Some(scope) = &scope {
+            let text = format!("in a scope of its own, apart from the login session scope={scope}");
+            guardian.log.line(Level::Info, &text);
+        }
+        // Such a scope is made with delegation.
+        if (guardian.options.delegated || scope.is_some())
             && let Err(error) = cgroup::mark()
         {
-            guardian.log.line(
-                Level::Warn,
-                &format!(
-                    "the control group cannot be marked as ours, so no memory or processor time is limited: {error}"
-                ),
-            );
-        }
-        // Before anything is started, which would be left behind.
-        if guardian.options.leave_session
-            && let Some(scope) = scope::enter()
-        {
-            guardian
-                .log
-                .line(Level::Info, &format!("in a scope of its own, apart from the login session scope={scope}"));
+            let text = format!("no memory or processor time can be limited: cannot mark the control group: {error}");
+            guardian.log.line(Level::Warn, &text);
         }
         Ok(guardian)
     }
@@ -245,6 +240,7 @@ impl Guardian {
             self.act_on_time(boottime_now());
             self.pump();
             if let Some(code) = self.end {
+                self.table.hand_back();
                 self.hold.release();
                 return Ok(code);
             }
