@@ -10,8 +10,8 @@ use crate::domain::progress::Tell;
 use crate::domain::query::TaskFilter;
 use crate::domain::time::{Moment, Timestamp};
 
-/// What a task has to be for a verb to be done to it; every other one is refused as [`Refused::NotMeant`]. It is looked at in
-/// the transaction that does it.
+/// What a task has to be for a verb to be done to it; every other one is refused as
+/// [`NotMeant`](crate::domain::query::Refused::NotMeant). It is looked at in the transaction that does it.
 pub type Only = Option<Arc<TaskFilter>>;
 
 /// Asks for tasks to be cancelled.
