@@ -8,7 +8,9 @@ mod change;
 mod error;
 mod hook;
 mod layer;
+mod list;
 mod origin;
+mod queue;
 mod schema;
 mod setting;
 mod value;
@@ -25,6 +27,7 @@ use std::time::Duration;
 pub use change::{changed, in_force};
 pub use error::{Error, Fault, Place};
 pub use origin::Origins;
+pub use queue::MissingQueue;
 pub use setting::Setting;
 pub use value::Value;
 

@@ -89,6 +89,8 @@ pub(super) struct Shared {
     pub(super) wake: Notify,
     /// There may be other hooks than before.
     pub(super) hooks_changed: Notify,
+    /// Changes when it was stored that a hook has come further.
+    pub(super) hooks_ran: watch::Sender<()>,
     /// Those that tasks have of their own are followed.
     pub(super) follows_tasks: AtomicBool,
     /// Somebody wants the configuration to be read again.
@@ -142,6 +144,7 @@ impl Shared {
             socket,
             wake: Notify::new(),
             hooks_changed: Notify::new(),
+            hooks_ran: watch::Sender::new(()),
             follows_tasks: false.into(),
             reload_asked: Notify::new(),
             draining: false.into(),

@@ -145,7 +145,16 @@ impl Options {
     pub fn new(places: Places) -> Self {
         let (binary, apexd_args, patience) = (Self::own_program(), Vec::new(), patience());
         let ready_within = READY_WITHIN;
-        Self { places, binary, apexd_args, ready_within, patience, leave_session: false, notify: None, delegated: false }
+        Self {
+            places,
+            binary,
+            apexd_args,
+            ready_within,
+            patience,
+            leave_session: false,
+            notify: None,
+            delegated: false,
+        }
     }
 }
 

@@ -124,7 +124,8 @@ impl Plan {
     /// the guardian alone, its output and limits, and an empty standard input.
     pub(super) fn for_apexd(binary: &Path, args: &[OsString], fds: Vec<(RawFd, RawFd)>) -> Result<Self, Failed> {
         let argv: Vec<OsString> = [OsString::from("apexd")].into_iter().chain(args.iter().cloned()).collect();
-        let env: Vec<(OsString, OsString)> = std::env::vars_os().filter(|(name, _)| name != VARIABLE && name != DELEGATED).collect();
+        let env: Vec<(OsString, OsString)> =
+            std::env::vars_os().filter(|(name, _)| name != VARIABLE && name != DELEGATED).collect();
         Ok(Self {
             argv: Strings::new(argv.iter().map(|argument| text(argument, SpawnStep::Exec)))?,
             script: script(binary, &argv)?,

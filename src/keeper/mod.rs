@@ -16,7 +16,7 @@ mod input;
 
 use std::fs::File;
 use std::os::fd::{AsFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::libc;
@@ -26,7 +26,7 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 pub use crate::link::keeper::WORD;
-use crate::link::keeper::{Ask, INPUT_FD, LISTEN_FD, OUTPUT_FD, Told};
+use crate::link::keeper::{Ask, INPUT_FD, LISTEN_FD, OUTPUT_FD, Told, listen_at, open_output};
 use door::Door;
 use feeds::{Feeds, Next};
 use input::Input;
@@ -38,12 +38,12 @@ const LINGER: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Becomes the keeper that listens at `socket`, with the descriptors that the guardian has given it, and returns its exit
-/// code when it ends.
-pub fn run(socket: PathBuf) -> i32 {
+/// code when it ends. What is to be opened on a file system that may not answer it opens itself: the socket, and `output`.
+pub fn run(socket: PathBuf, output: Option<PathBuf>) -> i32 {
     // What is typed may be a secret.
     let _ = prctl::set_dumpable(false);
     let _ = prctl::set_name(c"apex-keeper");
-    let Some(mut keeper) = Keeper::begin(socket) else { return 70 };
+    let Some(mut keeper) = Keeper::begin(socket, output) else { return 70 };
     keeper.keep();
     keeper.end();
     0
@@ -61,9 +61,9 @@ struct Keeper {
 }
 
 impl Keeper {
-    fn begin(socket: PathBuf) -> Option<Self> {
+    fn begin(socket: PathBuf, output: Option<PathBuf>) -> Option<Self> {
         // Before anything is opened, which would get the next free number.
-        let (listener, input, output) = (inherited(LISTEN_FD)?, inherited(INPUT_FD)?, inherited(OUTPUT_FD));
+        let (listener, input, opened) = (inherited(LISTEN_FD), inherited(INPUT_FD)?, inherited(OUTPUT_FD));
         // SIGTERM comes from a guardian that ends without an apexd. The others are for whoever has a terminal.
         let mut ours = SigSet::empty();
         for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
@@ -71,8 +71,9 @@ impl Keeper {
         }
         ours.thread_block().ok()?;
         let signals = SignalFd::with_flags(&ours, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC).ok()?;
+        let (listener, output) = opened_by(listener, opened.map(File::from), &socket, output.as_deref())?;
         let input = match output {
-            Some(output) => Input::terminal(input, File::from(output)),
+            Some(output) => Input::terminal(input, output),
             None => Input::pipe(input),
         };
         let door = Door::new(listener, socket);
@@ -110,6 +111,8 @@ impl Keeper {
 
     fn asked(&mut self, asker: feeds::Asker, ask: Ask) {
         match ask {
+            // One thing at a time: what somebody sends without waiting would fill the memory.
+            Ask::Feed(_) if self.feeds.waits(asker) => self.door.close(asker),
             Ask::Feed(feed) => self.feeds.take_in(asker, feed),
             Ask::Enough => {
                 // What it takes at once it has taken.
@@ -211,6 +214,22 @@ struct Ready {
     /// Connections on which something has come, by their places.
     connections: Vec<usize>,
     input: PollFlags,
+}
+
+/// Returns the socket and the output, opened here if they are not yet; `None` if that fails: then the task reads the end of its input,
+/// or loses its terminal.
+fn opened_by(
+    listener: Option<OwnedFd>,
+    opened: Option<File>,
+    socket: &Path,
+    output: Option<&Path>,
+) -> Option<(OwnedFd, Option<File>)> {
+    let listener = listener.or_else(|| listen_at(socket).ok())?;
+    let output = match output {
+        Some(path) if opened.is_none() => Some(open_output(path).ok()?),
+        _ => opened,
+    };
+    Some((listener, output))
 }
 
 /// Takes a descriptor that the guardian has given; `None` if it has not.

@@ -9,9 +9,9 @@
 //! Source: the kernel's `admin-guide/cgroup-v2`; systemd's `CGROUP_DELEGATION`.
 
 use std::ffi::{CStr, CString};
-use std::{fs, io};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use nix::libc;
 

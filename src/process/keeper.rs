@@ -3,15 +3,20 @@
 use std::io;
 use std::os::fd::AsRawFd as _;
 use std::path::Path;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
+use tokio::time::{Instant, timeout_at};
 
 use crate::domain::input::Size;
 use crate::link::codec::{Message, Reader, encode};
 use crate::link::keeper::{Ask, Feed, Told, address};
+
+/// How long a keeper may take to answer at once; one that was stopped never would.
+const ANSWERS_WITHIN: Duration = Duration::from_millis(250);
 
 /// What came of a feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,26 +62,25 @@ impl Keeper {
         Ok(Some(Self { stream, reader: Reader::default() }))
     }
 
-    /// Gives bytes to the task, and waits until it has taken them, until it takes none any more, or until `enough`. Returns
-    /// what was taken; `None` if the keeper has ended.
+    /// Gives bytes to the task, and waits until it has taken them, until it takes none any more, or until that time. Returns
+    /// what was taken; `None` if the keeper has ended, or is asked by too many at once.
+    ///
+    /// Errors: [`io::ErrorKind::TimedOut`] if the keeper does not answer, because somebody has stopped it.
     ///
     /// # Cancel safety
     /// None: how much was taken is not known then. It is when the same is fed once more.
-    pub async fn feed(&mut self, feed: Feed, enough: impl Future<Output = ()>) -> io::Result<Option<Fed>> {
-        if !self.ask(&Ask::Feed(feed)).await? {
+    pub async fn feed(&mut self, feed: Feed, until: Instant) -> io::Result<Option<Fed>> {
+        if !in_time(until, self.ask(&Ask::Feed(feed))).await? {
             return Ok(None);
         }
-        let told = {
-            let mut told = std::pin::pin!(self.told());
-            tokio::select! {
-                told = &mut told => Some(told?),
-                () = enough => None,
+        // So that the answer to that is there in time.
+        let enough_at = until - ANSWERS_WITHIN.min(until.saturating_duration_since(Instant::now()) / 4);
+        let told = match timeout_at(enough_at, self.told()).await {
+            Ok(told) => told?,
+            Err(_) => {
+                let enough = async { if self.ask(&Ask::Enough).await? { self.told().await } else { Ok(None) } };
+                in_time(until, enough).await?
             }
-        };
-        let told = match told {
-            Some(told) => told,
-            None if self.ask(&Ask::Enough).await? => self.told().await?,
-            None => None,
         };
         Ok(told.and_then(|told| match told {
             Told::Fed { taken, closed, ended } => Some(Fed { taken, closed, ended }),
@@ -84,12 +88,13 @@ impl Keeper {
         }))
     }
 
-    /// Gives the terminal another size and returns the one it had; `None` if the keeper has ended, or keeps no terminal.
-    pub async fn resize(&mut self, size: Size) -> io::Result<Option<Size>> {
-        if !self.ask(&Ask::Resize(size)).await? {
-            return Ok(None);
-        }
-        Ok(self.told().await?.and_then(|told| match told {
+    /// Gives the terminal another size and returns the one it had; `None` if the keeper has ended, is asked by too many at once, or
+    /// keeps no terminal.
+    ///
+    /// Errors: [`io::ErrorKind::TimedOut`] if the keeper does not answer until that time.
+    pub async fn resize(&mut self, size: Size, until: Instant) -> io::Result<Option<Size>> {
+        let resize = async { if self.ask(&Ask::Resize(size)).await? { self.told().await } else { Ok(None) } };
+        Ok(in_time(until, resize).await?.and_then(|told| match told {
             Told::Size(before) => Some(before),
             Told::Fed { .. } => None,
         }))
@@ -128,6 +133,14 @@ impl Keeper {
                 Err(error) => return Err(error),
             }
         }
+    }
+}
+
+/// Waits for the answer of a keeper until that time, and as long as an answer takes in any case.
+async fn in_time<T>(until: Instant, answer: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    match timeout_at(until.max(Instant::now() + ANSWERS_WITHIN), answer).await {
+        Ok(answer) => answer,
+        Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "what keeps it open does not answer")),
     }
 }
 

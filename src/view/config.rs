@@ -76,12 +76,13 @@ fn insert(section: &mut BTreeMap<String, Node>, mut path: impl ExactSizeIterator
 pub struct CheckView {
     valid: bool,
     files: Vec<String>,
+    warnings: Vec<String>,
 }
 
 impl CheckView {
-    /// Returns the view of settings that can be used, with the files that they were read from.
-    pub fn valid(files: &[PathBuf]) -> Self {
-        Self { valid: true, files: files.iter().map(|file| file.to_string_lossy().into_owned()).collect() }
+    /// Returns the view of settings that can be used, with the files that they were read from and what may not be as it was meant.
+    pub fn valid(files: &[PathBuf], warnings: Vec<String>) -> Self {
+        Self { valid: true, files: files.iter().map(|file| file.to_string_lossy().into_owned()).collect(), warnings }
     }
 }
 
@@ -103,6 +104,7 @@ impl EditView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ReloadView {
     changed: Vec<ChangedView>,
+    warnings: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -114,11 +116,11 @@ struct ChangedView {
 }
 
 impl ReloadView {
-    /// Returns the view of what has changed; a value that is not set is null.
-    pub fn of(changed: &[ChangedSetting]) -> Self {
+    /// Returns the view of what has changed, and of what may not be as it was meant; a value that is not set is null.
+    pub fn of(changed: &[ChangedSetting], warnings: Vec<String>) -> Self {
         let changed = changed.iter().cloned();
         let view = |ChangedSetting { key, from, to, needs_restart }| ChangedView { key, from, to, needs_restart };
-        Self { changed: changed.map(view).collect() }
+        Self { changed: changed.map(view).collect(), warnings }
     }
 }
 
@@ -156,7 +158,7 @@ mod tests {
     #[test]
     fn what_was_checked_and_what_was_edited() {
         let file = PathBuf::from("/p/.apex/config.toml");
-        insta::assert_snapshot!(json::line(&CheckView::valid(std::slice::from_ref(&file))).unwrap(), @r#"{"valid":true,"files":["/p/.apex/config.toml"]}"#);
+        insta::assert_snapshot!(json::line(&CheckView::valid(std::slice::from_ref(&file), Vec::new())).unwrap(), @r#"{"valid":true,"files":["/p/.apex/config.toml"],"warnings":[]}"#);
         insta::assert_snapshot!(json::line(&EditView::of(true, &file)).unwrap(), @r#"{"changed":true,"file":"/p/.apex/config.toml"}"#);
     }
 
@@ -169,6 +171,6 @@ mod tests {
             needs_restart,
         };
         let changed = [change("log.keep", Some("5"), true), change("queues.gpu.slots", None, false)];
-        insta::assert_snapshot!(json::line(&ReloadView::of(&changed)).unwrap(), @r#"{"changed":[{"key":"log.keep","from":"5","to":"9","needs_restart":true},{"key":"queues.gpu.slots","from":null,"to":"9","needs_restart":false}]}"#);
+        insta::assert_snapshot!(json::line(&ReloadView::of(&changed, vec!["odd".to_owned()])).unwrap(), @r#"{"changed":[{"key":"log.keep","from":"5","to":"9","needs_restart":true},{"key":"queues.gpu.slots","from":null,"to":"9","needs_restart":false}],"warnings":["odd"]}"#);
     }
 }

@@ -48,6 +48,13 @@ pub fn facts(session: &Session, project: &Project) -> Result<Facts, Failure> {
         Ok(settings) => (None, settings),
         Err(error) => (Some(Failure::from(error).as_problem().message), Config::default()),
     };
+    let database = database(project);
+    let missing_queues = match &database {
+        Ok(None) => settings.missing_queues(&[]),
+        Ok(Some(database)) if database.faults.is_empty() => settings.missing_queues(&database.queues),
+        // What is there cannot be told.
+        _ => Vec::new(),
+    };
     Ok(Facts {
         user: geteuid().as_raw(),
         now: now(),
@@ -57,9 +64,10 @@ pub fn facts(session: &Session, project: &Project) -> Result<Facts, Failure> {
         is_cut,
         limits: limits(daemon.guardian),
         daemon,
-        database: database(project),
+        database,
         untrusted: trust::is_untrusted(project).ok(),
         configuration,
+        missing_queues,
         max_concurrent: from_daemon.unwrap_or(settings.daemon.max_concurrent),
         space: space(project.data()),
         filesystem: fs::read_to_string("/proc/self/mountinfo")
@@ -205,11 +213,12 @@ fn database(project: &Project) -> Result<Option<Database>, store::Error> {
     let Some(mut reader) = sqlite::open_reader(&project.database())? else { return Ok(None) };
     let faults = reader.check()?;
     if !faults.is_empty() {
-        return Ok(Some(Database { newest: None, faults }));
+        return Ok(Some(Database { faults, ..Database::default() }));
     }
     let before_last = Seq(reader.last_seq()?.0.saturating_sub(1));
     let newest = reader.changes(before_last, 1)?.first().map(|change| change.at);
-    Ok(Some(Database { newest, faults }))
+    let queues = reader.queues()?.into_iter().map(|queue| queue.name).collect();
+    Ok(Some(Database { newest, faults, queues }))
 }
 
 fn space(dir: &Path) -> Option<Space> {

@@ -15,6 +15,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
+use crate::config::MissingQueue;
 use crate::domain::time::Timestamp;
 
 pub use daemon::{Answer, Daemon};
@@ -96,6 +97,8 @@ pub struct Facts {
     pub untrusted: Option<bool>,
     /// What is wrong with the settings.
     pub configuration: Option<String>,
+    /// Queues that the settings name and that are not there.
+    pub missing_queues: Vec<MissingQueue>,
     /// How many tasks may run at once.
     pub max_concurrent: u32,
     /// Room on the file system of the data.
@@ -118,7 +121,7 @@ pub fn examine(facts: &Facts) -> Vec<Check> {
         files::permissions,
         files::places,
         machine::output,
-        |facts| vec![configuration(facts)],
+        configuration,
         daemon::standing,
         |facts| vec![daemon::version(facts)],
         |facts| vec![store::database(facts)],
@@ -134,10 +137,18 @@ pub fn examine(facts: &Facts) -> Vec<Check> {
     checks.iter().flat_map(|check| check(facts)).collect()
 }
 
-fn configuration(facts: &Facts) -> Check {
-    match &facts.configuration {
-        None => Check::fine("config", "the settings can be used"),
-        Some(why) => Check::wrong("config", why, "mend it, and see whether it is right with `apex config check`"),
+fn configuration(facts: &Facts) -> Vec<Check> {
+    const NAME: &str = "config";
+    if let Some(why) = &facts.configuration {
+        return vec![Check::wrong(NAME, why, "mend it, and see whether it is right with `apex config check`")];
+    }
+    let missing = |queue: &MissingQueue| {
+        let hint = format!("mend the name with `apex config edit`, or add it with `apex queue add {}`", queue.name);
+        Check::warning(NAME, queue.to_string(), hint)
+    };
+    match &facts.missing_queues[..] {
+        [] => vec![Check::fine(NAME, "the settings can be used")],
+        queues => queues.iter().map(missing).collect(),
     }
 }
 

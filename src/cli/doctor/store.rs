@@ -6,12 +6,14 @@ use crate::domain::time::Timestamp;
 use crate::store::Error;
 
 /// A database that could be opened.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Database {
     /// When the newest change happened.
     pub newest: Option<Timestamp>,
     /// What a check of the whole file found.
     pub faults: Vec<String>,
+    /// The names of the queues.
+    pub queues: Vec<String>,
 }
 
 pub(super) fn database(facts: &Facts) -> Check {

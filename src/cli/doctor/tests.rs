@@ -33,9 +33,10 @@ fn well() -> Facts {
             stopped: Vec::new(),
             failed: None,
         },
-        database: Ok(Some(Database { newest: Some(NOW), faults: Vec::new() })),
+        database: Ok(Some(Database { newest: Some(NOW), ..Database::default() })),
         untrusted: Some(false),
         configuration: None,
+        missing_queues: Vec::new(),
         max_concurrent: 3,
         space: Some(Space {
             bytes: 100 << 30,
@@ -264,7 +265,7 @@ fn the_store_in_words() {
         assert!(told.starts_with("fail database: ") && told.contains(next), "{told}");
     }
     let faults = vec!["row 7 missing from index".to_owned()];
-    insta::assert_snapshot!(told(|facts| facts.database = Ok(Some(Database { newest: None, faults }))), @r"
+    insta::assert_snapshot!(told(|facts| facts.database = Ok(Some(Database { faults, ..Database::default() }))), @r"
     fail database: it is damaged: row 7 missing from index
       save what can be read with `apex db recover`, or put a backup in its place
     ");
@@ -337,7 +338,7 @@ fn the_machine_in_words() {
     fail clock: the clock says 1970-01-01T00:00:00.000Z, which has passed
       set the clock (`timedatectl` says how it stands)
     ");
-    let ahead = Ok(Some(Database { newest: Some(NOW + Duration::from_secs(7200)), faults: Vec::new() }));
+    let ahead = Ok(Some(Database { newest: Some(NOW + Duration::from_secs(7200)), ..Database::default() }));
     insta::assert_snapshot!(told(|facts| facts.database = ahead), @r"
     warn clock: the clock is 2h00m behind the newest event: it was set back, or was ahead then
       set the clock (`timedatectl` says how it stands)
@@ -364,7 +365,7 @@ fn the_unit_in_words() {
     assert_eq!(unit(true, Some(("/bin/apex", true)), None), "");
     insta::assert_snapshot!(unit(true, Some(("/bin/apex", true)), Some(false)), @r"
     warn lingering: the daemon and its tasks end when you log out, and do not start at boot
-      let them with `loginctl enable-linger`
+      let them with `loginctl enable-linger`; where that is denied, root does it, with your name behind
     ");
     insta::assert_snapshot!(unit(false, Some(("/old/apex", false)), None), @r"
     fail unit: `/u/apex-p-0.service` starts `/old/apex`, which is not there

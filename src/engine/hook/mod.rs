@@ -1,19 +1,23 @@
 //! Hooks: what is run when something has happened.
 //!
-//! Each hook has a cursor of its own in the store and follows the feed by it: one change after the other, in their order. A hook is run,
-//! and that it was is stored together with the cursor's move; whatever dies in between, it is run again for the same change, and for no
-//! other. So every hook is run at least once, and a kill of apexd repeats at most the ones that were under way. It is told the change's
-//! number, by which it knows one that comes twice.
+//! Each hook of the configuration has a cursor of its own in the store and follows the feed by it: one change after the other, in their
+//! order. A hook is run, and that it was is stored together with the cursor's move; whatever dies in between, it is run again for the same
+//! change, and for no other. So every hook is run at least once, and a kill of apexd repeats at most the ones that were under way. It is
+//! told the change's number, by which it knows one that comes twice.
+//!
+//! The hooks that tasks have of their own share a cursor. Those of one task are run one after the other, those of different tasks beside one
+//! another, as many as may run at once: what has run while one before is under way is stored beside the cursor.
 //!
 //! Nothing waits for a hook: not the loop, not the store, not a drain. Where there is none, nobody follows the feed.
 //!
 //! apexd runs them itself and not the guardian ([`crate::process::Helper`]): what is repeated anyway needs nobody to keep it alive.
 //!
-//! Reading order: here (who follows, and when) → `follow` (one hook).
+//! Reading order: here (who follows, and when) → `order` (what comes next) → `follow` (one hook).
 
 mod follow;
+mod order;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -22,10 +26,14 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use crate::domain::hook::{Hook, HookEvent, OF_TASKS, Occasion};
+use crate::domain::id::Seq;
 use crate::engine::handle::{Closing, Handle};
+use crate::engine::hook::follow::{Follower, Runner, What};
+use crate::engine::hook::order::Order;
 use crate::engine::job::tell;
 use crate::link::{HOOK_MARK, MARK};
 use crate::process;
@@ -104,7 +112,9 @@ async fn keep(handle: Handle, world: Arc<HookWorld>) {
     loop {
         let hooks = Arc::clone(&configured.borrow_and_update());
         let stop = CancellationToken::new();
-        let mut followers = follow_all(&handle, &world, &hooks, &stop).await;
+        let under_way = TaskTracker::new();
+        under_way.close();
+        let mut followers = follow_all(&handle, &world, &hooks, &stop, &under_way).await;
         let is_over = tokio::select! {
             _ = closing.wait_for(|closing| *closing != Closing::Open) => true,
             changed = configured.changed() => changed.is_err(),
@@ -121,6 +131,7 @@ async fn keep(handle: Handle, world: Arc<HookWorld>) {
         if is_over {
             if tokio::time::timeout(LINGER, all_ended(&mut followers)).await.is_err() {
                 followers.shutdown().await;
+                under_way.wait().await;
             }
             return;
         }
@@ -134,20 +145,21 @@ async fn all_ended(followers: &mut JoinSet<()>) {
 
 /// Ends what an apexd that was killed had under way: it is run again, and its time limit died with whoever watched it.
 async fn end_left_behind(handle: &Handle) {
-    let cursors = match handle.shared.store.hook_cursors().await {
-        Ok(cursors) if !cursors.is_empty() => cursors,
-        _ => return,
-    };
+    let store = &handle.shared.store;
+    let (Ok(cursors), Ok(ahead)) = (store.hook_cursors().await, store.hooks_ahead().await) else { return };
+    if cursors.is_empty() {
+        return;
+    }
     let (mark, project) = (HOOK_MARK.to_string(), handle.shared.project.to_string_lossy().into_owned());
     let was_under_way = move |variable: &dyn Fn(&str) -> Option<String>| {
         let is_ours = variable(MARK).is_some_and(|found| found == mark)
             && variable("APEX_PROJECT_PATH").is_some_and(|found| found == project);
-        let name = variable("APEX_HOOK").filter(|_| is_ours);
-        let cursor =
-            name.and_then(|name| cursors.get(if name == follow::OF_A_TASK { OF_TASKS } else { &name }).copied());
-        // What it left behind in order, of an earlier change, lives on.
-        let seq = variable("APEX_EVENT_SEQ").and_then(|seq| seq.parse::<u64>().ok());
-        cursor.zip(seq).is_some_and(|(cursor, seq)| seq > cursor.0)
+        let Some(name) = variable("APEX_HOOK").filter(|_| is_ours) else { return false };
+        let is_of_task = name == follow::OF_A_TASK;
+        let cursor = cursors.get(if is_of_task { OF_TASKS } else { &name }).copied();
+        // What it left behind in order, of a change for which it has run, lives on.
+        let seq = variable("APEX_EVENT_SEQ").and_then(|seq| seq.parse().ok()).map(Seq);
+        cursor.zip(seq).is_some_and(|(cursor, seq)| seq > cursor && !(is_of_task && ahead.contains(&seq)))
     };
     let ended = tokio::task::spawn_blocking(move || process::end_left(was_under_way)).await;
     if let Err(panic) = ended {
@@ -156,13 +168,19 @@ async fn end_left_behind(handle: &Handle) {
 }
 
 /// Begins to follow the feed for each hook.
-async fn follow_all(handle: &Handle, world: &Arc<HookWorld>, hooks: &Hooks, stop: &CancellationToken) -> JoinSet<()> {
+async fn follow_all(
+    handle: &Handle,
+    world: &Arc<HookWorld>,
+    hooks: &Hooks,
+    stop: &CancellationToken,
+    under_way: &TaskTracker,
+) -> JoinSet<()> {
     let mut followers = JoinSet::new();
     // What came with a project from elsewhere runs nothing.
     if handle.is_untrusted().await {
         return followers;
     }
-    let cursors = loop {
+    let (cursors, mut ahead) = loop {
         // Where there is nothing to be remembered, and nothing to be forgotten, nothing is written.
         let known = handle.shared.store.hook_cursors().await;
         if hooks.hooks.is_empty() && known.is_ok_and(|known| known.is_empty()) {
@@ -171,8 +189,12 @@ async fn follow_all(handle: &Handle, world: &Arc<HookWorld>, hooks: &Hooks, stop
         let names = hooks.hooks.iter().map(|hook| (hook.name.clone(), hook.on.contains(&HookEvent::QueueEmpty)));
         // Before it is asked: whoever adds a task while those of tasks are forgotten has to say so.
         handle.shared.follows_tasks.store(false, Ordering::Release);
-        match handle.shared.store.set_hooks(names.collect()).await {
-            Ok(cursors) => break cursors,
+        let told = async {
+            let cursors = handle.shared.store.set_hooks(names.collect()).await?;
+            Ok((cursors, handle.shared.store.hooks_ahead().await?))
+        };
+        match told.await {
+            Ok(told) => break told,
             Err(error) => {
                 tell("Cannot tell how far the hooks came", &error);
                 let mut closing = handle.closing();
@@ -184,23 +206,18 @@ async fn follow_all(handle: &Handle, world: &Arc<HookWorld>, hooks: &Hooks, stop
         }
     };
     handle.shared.follows_tasks.store(cursors.contains_key(OF_TASKS), Ordering::Release);
-    let room = Arc::new(Semaphore::new(usize::try_from(hooks.at_once).unwrap_or(1).max(1)));
+    let at_once = usize::try_from(hooks.at_once).unwrap_or(1).max(1);
+    let room = Arc::new(Semaphore::new(at_once));
     let named: BTreeMap<&str, &Hook> = hooks.hooks.iter().map(|hook| (hook.name.as_str(), hook)).collect();
     for (name, cursor) in cursors {
-        let what = match named.get(name.as_str()) {
-            Some(hook) => follow::What::Configured((*hook).clone()),
-            None if name == OF_TASKS => follow::What::OfTasks,
+        let (what, order) = match named.get(name.as_str()) {
+            Some(hook) => (What::Configured((*hook).clone()), Order::new(1, cursor, BTreeSet::new())),
+            None if name == OF_TASKS => (What::OfTasks, Order::new(at_once, cursor, std::mem::take(&mut ahead))),
             None => continue,
         };
-        let follower = follow::Follower {
-            handle: handle.clone(),
-            world: Arc::clone(world),
-            room: Arc::clone(&room),
-            stop: stop.clone(),
-            what,
-            cursor,
-            stored: cursor,
-        };
+        let (handle, world, room, stop) = (handle.clone(), Arc::clone(world), Arc::clone(&room), stop.clone());
+        let runner = Arc::new(Runner { handle, world, room, stop, what });
+        let follower = Follower { runner, under_way: under_way.clone(), order, stored: cursor };
         followers.spawn(follower.follow());
     }
     followers

@@ -1,7 +1,7 @@
 //! A store that forgets everything when it is dropped: for tests of what is above the store, and the measure for the
 //! other backend.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -73,6 +73,8 @@ struct Tables {
     litter: Vec<PathBuf>,
     /// How far each hook came.
     hooks: BTreeMap<String, Seq>,
+    /// Changes after the cursor of the hooks of tasks for which they have run.
+    hooks_ahead: BTreeSet<Seq>,
     /// It is recorded when a queue is empty.
     empties: bool,
     changes: Vec<Change>,
@@ -118,6 +120,7 @@ impl Default for Tables {
             unsettled: VecDeque::new(),
             litter: Vec::new(),
             hooks: BTreeMap::new(),
+            hooks_ahead: BTreeSet::new(),
             empties: false,
             changes: Vec::new(),
             last: Seq(0),
@@ -403,6 +406,10 @@ impl ScheduleStore for Memory {
 impl HookStore for Memory {
     fn hook_cursors(&self) -> Reply<'_, BTreeMap<String, Seq>> {
         self.call(|tables| Ok(tables.hooks.clone()))
+    }
+
+    fn hooks_ahead(&self) -> Reply<'_, BTreeSet<Seq>> {
+        self.call(|tables| Ok(tables.hooks_ahead.clone()))
     }
 
     fn set_hooks(&self, hooks: Vec<(String, bool)>) -> Reply<'_, BTreeMap<String, Seq>> {

@@ -7,7 +7,7 @@
 //!
 //! Opened only after the last fork: POSIX locks do not survive one. One store to a process.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 #[cfg(test)]
@@ -52,6 +52,7 @@ mod reserve;
 mod schedule;
 mod schema;
 mod sort;
+mod spec;
 mod stats;
 mod step;
 #[cfg(test)]
@@ -379,6 +380,10 @@ impl HookStore for Sqlite {
         self.read(read::hook_cursors)
     }
 
+    fn hooks_ahead(&self) -> Reply<'_, BTreeSet<Seq>> {
+        self.read(read::hooks_ahead)
+    }
+
     fn set_hooks(&self, hooks: Vec<(String, bool)>) -> Reply<'_, BTreeMap<String, Seq>> {
         self.write(move |part| part.set_hooks(&hooks))
     }
@@ -394,7 +399,7 @@ impl ChangeStore for Sqlite {
     }
 
     fn changes(&self, since: Seq, limit: usize) -> Reply<'_, Vec<Change>> {
-        self.read(move |db| read::changes(db, since, limit))
+        self.read(move |db| read::readable_changes(db, since, limit))
     }
 
     fn watch(&self) -> watch::Receiver<Seq> {

@@ -112,6 +112,52 @@ fn a_task_has_hooks_of_its_own() {
     assert!(twice.stderr.contains("two hooks for `success`"), "{twice:?}");
 }
 
+/// Row: hooks / before a task is removed
+#[test]
+fn a_task_is_not_removed_before_its_hooks_have_run() {
+    let world = World::started();
+    let hook = format!("end=echo >> begun; {UNTIL_GO}; cat >> told");
+    let id = world.add_with(&["--hook", &hook], "true");
+    world.ended(id);
+    eventually("its hook is under way", || world.path("begun").exists());
+    let named = id.to_string();
+    let refused = world.apex(["task", "rm", &named]).expect(1);
+    assert!(refused.stderr.contains("its hook for `end` has not run yet"), "{refused:?}");
+    assert!(refused.stderr.contains("hint: try again when it has run"), "{refused:?}");
+    world.apex(["task", "prune"]).expect(0);
+    assert_eq!(world.show(id)["state"], "succeeded");
+    go(&world);
+    assert_eq!(read_after(&world, "told", 1)[0]["task_details"]["id"], id);
+    // One that has just ended is waited for.
+    let quick = world.add_with(&["--hook", "end=cat >> told"], "true");
+    world.ended(quick);
+    world.apex(["task", "rm", &named, &quick.to_string()]).expect(0);
+    assert_eq!(read_after(&world, "told", 2)[1]["task_details"]["id"], quick);
+}
+
+/// Row: hooks / of different tasks
+#[test]
+fn a_slow_hook_of_one_task_delays_no_other_ones() {
+    let world = World::started();
+    let slow = world.add_with(&["--hook", &format!("end=echo >> begun; {UNTIL_GO}; cat >> told")], "true");
+    world.ended(slow);
+    eventually("it is under way", || world.path("begun").exists());
+    let quick = world.add_with(&["--hook", "start=cat >> told", "--hook", "end=cat >> told"], "true");
+    world.ended(quick);
+    let told = read_after(&world, "told", 2);
+    let of_quick: Vec<_> = told.iter().map(|event| (event["task"].clone(), event["on"].clone())).collect();
+    assert_eq!(of_quick, [(json!(quick), json!("start")), (json!(quick), json!("end"))]);
+    // What had run is not run again, although what came before it is.
+    world.apex(["task", "rm", &quick.to_string()]).expect(0);
+    signal(world.apexd_pid(), Signal::SIGKILL);
+    let begun = || std::fs::read_to_string(world.path("begun")).unwrap_or_default().lines().count();
+    eventually("it is under way once more", || begun() == 2);
+    go(&world);
+    assert_eq!(read_after(&world, "told", 3)[2]["task"], slow);
+    world.apex(["daemon", "stop"]).expect(0);
+    assert_eq!((read(&world.path("told")).len(), begun()), (3, 2));
+}
+
 /// Row: hooks / at least once
 #[test]
 fn a_kill_of_apexd_repeats_what_was_under_way_and_loses_nothing() {

@@ -85,3 +85,30 @@ fn a_wrong_window_is_named_by_file_line_and_key_and_nothing_changes() {
     world.apex(["daemon", "stop"]).expect(0);
     assert!(world.apex(["daemon", "start"]).expect(3).stderr.contains("line 10"));
 }
+
+/// Row: time windows / unknown queue
+#[test]
+fn a_queue_that_is_not_there_is_a_warning_and_no_error() {
+    let world = World::with_config("[queues.gpu]\nslots = 1\n");
+    let named = "[[windows]]\nname = \"day\"\npause = [\"gpuu\", \"gpu\"]\n[queues.gpu]\nslots = 1\n\
+        [[hooks]]\nname = \"tell\"\non = \"end\"\ncommand = \"true\"\nqueues = [\"nigth\"]\n";
+    let window = "window `day` pauses queue `gpuu`, which is not there; there are `default`, `gpu`";
+    let hook = "hook `tell` is for queue `nigth`, which is not there; there are `default`, `gpu`";
+    configure(&world, named);
+    // Without a daemon, and before there is anything else: the settings make `gpu`.
+    let check = world.apex(["config", "check"]).expect(0);
+    assert_eq!(check.stderr, format!("warning: {window}\nwarning: {hook}\n"));
+    assert!(check.stdout.starts_with("configuration is valid"), "{check:?}");
+    assert_eq!(world.apex(["config", "check", "--json"]).expect(0).json()["warnings"], json!([window, hook]));
+    world.apex(["daemon", "start"]).expect(0);
+    let reload = world.apex(["daemon", "reload", "--json"]).expect(0);
+    assert_eq!(reload.json()["warnings"], json!([window, hook]));
+    let doctor = world.apex(["-q", "doctor"]).expect(0).stdout;
+    for part in [window, hook, "`apex config edit`", "`apex queue add gpuu`"] {
+        assert!(doctor.contains(part), "{part}:\n{doctor}");
+    }
+    world.apex(["queue", "add", "gpuu"]).expect(0);
+    world.apex(["queue", "add", "nigth"]).expect(0);
+    assert_eq!(world.apex(["daemon", "reload"]).expect(0).stderr, "");
+    assert_eq!(world.apex(["config", "check"]).expect(0).stderr, "");
+}
