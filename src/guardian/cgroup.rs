@@ -276,7 +276,7 @@ mod tests {
             ("1073741824".into(), "0".into(), "1".into())
         );
         assert_eq!(group("cpu.max"), "150000 100000");
-        for (handed_on, taken_back) in [("cpu memory", "-cpu"), ("cpu", "-cpu"), ("memory pids", "-memory"), ("", "")] {
+        for (handed_on, taken_back) in [("cpu pids", "-cpu"), ("memory pids", "-memory"), ("pids", "pids"), ("", "")] {
             fs::write(given.join("cgroup.subtree_control"), handed_on).unwrap();
             groups.hand_back();
             assert_eq!(read("cgroup.subtree_control"), taken_back, "{handed_on}: only these two are ours");
