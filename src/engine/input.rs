@@ -4,7 +4,7 @@
 //! who sends waits for a task that reads nothing.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -14,12 +14,16 @@ use tracing::warn;
 use crate::domain::id::{AssignmentId, TaskId};
 use crate::domain::input::{Input, Size, Taken};
 use crate::domain::task::{State, Stdin, Task};
+use crate::engine::handle::Shared;
 use crate::engine::{Closing, Error, Handle};
 use crate::link::keeper::Feed;
-use crate::process::Keeper;
+use crate::process::{Found, Keeper};
 
 /// How long a keeper may take to keep what the task wrote last; one that was stopped would take for ever.
 const END_WITHIN: Duration = Duration::from_secs(5);
+
+/// How often is looked for a socket that is still to be made.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// When a keeper is told of the end once more that is still there.
 const AGAIN_AFTER: Duration = Duration::from_millis(100);
@@ -130,11 +134,10 @@ impl Handle {
     async fn keeper(&self, reading: &Reading, until: Instant) -> Result<Keeper, Error> {
         let (id, socket) = (reading.task.id, self.shared.outputs.keeper(reading.assignment));
         loop {
-            match Keeper::connect(&socket) {
-                Ok(Some(keeper)) => return Ok(keeper),
-                // On a disk that may not answer the keeper makes its socket itself, when the task may already run.
-                Ok(None) if reading.is_new && !self.shared.answers_at_once([socket.clone()]) => {}
-                Ok(None) => return Err(Error::InputClosed { id }),
+            match Keeper::find(&socket) {
+                Ok(Found::There(keeper)) => return Ok(keeper),
+                Ok(Found::Nothing) if reading.is_new && makes_its_socket(&self.shared, &socket) => {}
+                Ok(Found::Nothing | Found::Gone) => return Err(Error::InputClosed { id }),
                 // So many wait that no further one can.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(source) => return Err(Error::Keeper { id, source }),
@@ -159,26 +162,49 @@ impl Handle {
     }
 }
 
+/// On a disk that may not answer the keeper makes its socket itself, when the task may already run; and leaves it there if it goes
+/// before it is told of the end. So where there is none it is not there yet.
+fn makes_its_socket(shared: &Shared, socket: &Path) -> bool {
+    !shared.answers_at_once([socket.to_owned()])
+}
+
 /// Attempts have ended: what their terminals were written to last is kept, and nothing is left of the keepers. None waits for
 /// another one.
-pub(super) async fn end_all(sockets: impl IntoIterator<Item = PathBuf>) {
-    let mut ends: JoinSet<()> = sockets.into_iter().map(end).collect();
+pub(super) async fn end_all(shared: &Shared, attempts: impl IntoIterator<Item = AssignmentId>) {
+    let mut ends = JoinSet::new();
+    for attempt in attempts {
+        let socket = shared.outputs.keeper(attempt);
+        let is_awaited = makes_its_socket(shared, &socket);
+        ends.spawn(end_at(socket, is_awaited));
+    }
     while ends.join_next().await.is_some() {}
 }
 
 /// The same of one attempt.
-pub(super) async fn end(socket: PathBuf) {
+pub(super) async fn end(shared: &Shared, attempt: AssignmentId) {
+    let socket = shared.outputs.keeper(attempt);
+    let is_awaited = makes_its_socket(shared, &socket);
+    end_at(socket, is_awaited).await;
+}
+
+/// Ends the keeper at a socket, which may still be about to be made.
+async fn end_at(socket: PathBuf, is_awaited: bool) {
     let ended = timeout(END_WITHIN, async {
-        let mut keeper = Keeper::connect(&socket)?;
-        while let Some(asked) = keeper {
-            asked.end().await?;
-            keeper = Keeper::connect(&socket)?;
-            if keeper.is_some() {
-                // It is asked by too many at once, and has let go of this one.
-                sleep(AGAIN_AFTER).await;
+        let (mut was_there, mut was_asked) = (!is_awaited, false);
+        loop {
+            match Keeper::find(&socket)? {
+                Found::There(keeper) => {
+                    if was_asked {
+                        // It is asked by too many at once, and has let go of this one.
+                        sleep(AGAIN_AFTER).await;
+                    }
+                    (was_there, was_asked) = (true, true);
+                    keeper.end().await?;
+                }
+                Found::Nothing if !was_there => sleep(LOOK_EVERY).await,
+                Found::Nothing | Found::Gone => return Ok::<_, io::Error>(()),
             }
         }
-        Ok::<_, std::io::Error>(())
     });
     if let Err(error) = ended.await.unwrap_or_else(|late| Err(late.into())) {
         let socket = socket.display();
@@ -199,9 +225,30 @@ mod tests {
         // They let in, and say nothing.
         let _silent = sockets.clone().map(|socket| std::os::unix::net::UnixListener::bind(socket).unwrap());
         let began = Instant::now();
-        end_all(sockets).await;
+        let mut ends: JoinSet<()> = sockets.map(|socket| end_at(socket, false)).into_iter().collect();
+        while ends.join_next().await.is_some() {}
         assert!(began.elapsed() < 2 * END_WITHIN, "{:?}", began.elapsed());
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_is_still_to_be_made_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("socket");
+        end_at(socket.clone(), false).await;
+        let ends = tokio::spawn(end_at(socket.clone(), true));
+        tokio::task::yield_now().await;
+        let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let told = tokio::task::spawn_blocking(move || {
+            let mut bytes = [0; 64];
+            let count = std::io::Read::read(&mut listener.accept().unwrap().0, &mut bytes).unwrap();
+            bytes[..count].to_vec()
+        });
+        let mut end = Vec::new();
+        crate::link::codec::encode(&crate::link::keeper::Ask::End, &mut end).unwrap();
+        assert_eq!(told.await.unwrap(), end);
+        ends.await.unwrap();
+        assert!(!socket.exists());
     }
 
     #[tokio::test(start_paused = true)]

@@ -116,10 +116,10 @@ impl Engine {
         };
         let effects = engine.core.adopt(shared.world.time(), known);
         let kept = effects.iter().filter_map(|effect| match effect {
-            Effect::Past(Past::Ended(record)) if record.is_kept => Some(shared.outputs.keeper(record.assignment)),
+            Effect::Past(Past::Ended(record)) if record.is_kept => Some(record.assignment),
             _ => None,
         });
-        input::end_all(kept.collect::<Vec<_>>()).await;
+        input::end_all(&shared, kept).await;
         for effect in effects {
             crash_point("apexd.past.decided");
             match effect {

@@ -43,6 +43,9 @@ struct Keeper {
     gone_at: Option<Instant>,
     /// It was told that the task has ended.
     ended: bool,
+    /// Its socket is to be there as long as nobody has told it of the end: where it made the socket itself, that there is none means that
+    /// it is not there yet.
+    leaves_socket: bool,
 }
 
 impl Keeper {
@@ -56,13 +59,14 @@ impl Keeper {
         }
         ours.thread_block().ok()?;
         let signals = SignalFd::with_flags(&ours, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC).ok()?;
+        let leaves_socket = listener.is_none();
         let (listener, output) = opened_by(listener, opened.map(File::from), &socket, output.as_deref())?;
         let input = match output {
             Some(output) => Input::terminal(input, output),
             None => Input::pipe(input),
         };
         let door = Door::new(listener, socket);
-        Some(Self { door, feeds: Feeds::default(), input, signals, gone_at: None, ended: false })
+        Some(Self { door, feeds: Feeds::default(), input, signals, gone_at: None, ended: false, leaves_socket })
     }
 
     /// Keeps until it is over.
@@ -109,7 +113,7 @@ impl Keeper {
                 // Nobody asks that of a pipe.
                 None => self.door.close(asker),
             },
-            Ask::End => self.ended = true,
+            Ask::End => (self.ended, self.leaves_socket) = (true, false),
         }
     }
 
@@ -188,7 +192,9 @@ impl Keeper {
     /// Keeps what was written last. Whoever asked for the end is told by the end of this process.
     fn end(mut self) {
         self.input.drain();
-        self.door.remove();
+        if !self.leaves_socket {
+            self.door.remove();
+        }
     }
 }
 

@@ -29,6 +29,17 @@ pub struct Fed {
     pub ended: bool,
 }
 
+/// Whom one finds at a socket.
+#[derive(Debug)]
+pub enum Found {
+    /// The keeper.
+    There(Keeper),
+    /// Nobody listens any more.
+    Gone,
+    /// There is no socket: the keeper has ended, or, on a disk that may not answer, has not made it yet.
+    Nothing,
+}
+
 /// A connection to a keeper.
 #[derive(Debug)]
 pub struct Keeper {
@@ -37,29 +48,40 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Connects to the keeper that listens at `socket`; `None` if nobody does (any more).
+    /// Connects to the keeper that listens at `socket`; `None` if nobody does.
+    ///
+    /// Errors: as [`Self::find`].
+    pub fn connect(at: &Path) -> io::Result<Option<Self>> {
+        Ok(match Self::find(at)? {
+            Found::There(keeper) => Some(keeper),
+            Found::Gone | Found::Nothing => None,
+        })
+    }
+
+    /// Connects to the keeper that listens at `socket`, or tells why that cannot be.
     ///
     /// To be called inside a tokio runtime with its I/O driver on.
     ///
     /// Errors: it belongs to somebody else, or is asked by too many at once.
-    pub fn connect(at: &Path) -> io::Result<Option<Self>> {
+    pub fn find(at: &Path) -> io::Result<Found> {
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
         let descriptor = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
         let (address, _directory) = match address(at) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
             address => address?,
         };
         // A listener that has room in its backlog takes a connection at once: there is nothing to wait for.
         match connect(descriptor.as_raw_fd(), &UnixAddr::new(&address)?) {
             Ok(()) => {}
-            Err(Errno::ENOENT | Errno::ECONNREFUSED | Errno::ENOTDIR) => return Ok(None),
+            Err(Errno::ENOENT | Errno::ENOTDIR) => return Ok(Found::Nothing),
+            Err(Errno::ECONNREFUSED) => return Ok(Found::Gone),
             Err(errno) => return Err(errno.into()),
         }
         let stream = UnixStream::from_std(descriptor.into())?;
         if stream.peer_cred()?.uid() != nix::unistd::geteuid().as_raw() {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
-        Ok(Some(Self { stream, reader: Reader::default() }))
+        Ok(Found::There(Self { stream, reader: Reader::default() }))
     }
 
     /// Gives bytes to the task, and waits until it has taken them, until it takes none any more, or until that time. Returns

@@ -31,6 +31,7 @@ impl World {
             signals: SignalFd::with_flags(&SigSet::empty(), SfdFlags::SFD_NONBLOCK).unwrap(),
             gone_at: None,
             ended: false,
+            leaves_socket: false,
         };
         let keeper = std::thread::spawn(move || {
             keeper.keep();
