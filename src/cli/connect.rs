@@ -42,7 +42,7 @@ pub async fn connect(session: &Session, project: &Project) -> Result<Connection,
     if !may_start(session, project) {
         return Err(or_out_of_reach(not_running.into()));
     }
-    start(session, project)?;
+    start(session, project).inspect_err(|_| session.leave_to_start())?;
     let connection = if_running(session, project).await?.map_err(Failure::from)?;
     Ok(reviving(connection, session, project))
 }

@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt::Write as _;
 use std::io;
+use std::path::Path;
 
 use crate::config;
 use crate::domain::error::{ErrorKind, Problem};
@@ -159,7 +160,18 @@ impl From<paths::Error> for Failure {
 impl From<config::Error> for Failure {
     fn from(error: config::Error) -> Self {
         let is_flag = matches!(&error, config::Error::Value { place: config::Place::Flag(_), .. });
-        Self::of(&error, error.kind()).with_exit(if is_flag { Exit::Usage } else { Exit::Refused })
+        let mut failure = Self::of(&error, error.kind()).with_exit(if is_flag { Exit::Usage } else { Exit::Refused });
+        let is_project = |path: &Path| path.parent().and_then(Path::file_name) == Some(".apex".as_ref());
+        failure.problem.hint = match error.place() {
+            Some(config::Place::File { path, .. }) if is_project(path) => Some(
+                "mend it with `apex config edit`, then see whether all is right with `apex config check`".to_owned(),
+            ),
+            Some(config::Place::File { .. } | config::Place::Variable(_)) => {
+                Some("mend it there, then see whether all is right with `apex config check`".to_owned())
+            }
+            Some(config::Place::Flag(_)) | None => None,
+        };
+        failure
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a command works with: how it talks, where it is, and what it was told besides its own flags.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -26,6 +26,8 @@ pub struct Session {
     config: OnceCell<Config>,
     /// The daemon that was asked.
     daemon: OnceCell<Client>,
+    /// Why the settings cannot be used, until that is told.
+    unusable: RefCell<Option<String>>,
     has_told_of_older: Cell<bool>,
 }
 
@@ -37,6 +39,7 @@ impl Session {
             globals: globals.clone(),
             config: OnceCell::new(),
             daemon: OnceCell::new(),
+            unusable: RefCell::default(),
             has_told_of_older: Cell::new(false),
         }
     }
@@ -72,6 +75,19 @@ impl Session {
     /// Takes note of the daemon that is asked, so that it can be told afterwards whether it is an older one.
     pub fn asks(&self, daemon: &Client) {
         let _ = self.daemon.set(daemon.clone());
+        self.tell_if_unusable();
+    }
+
+    /// Says so if the settings cannot be used, and nobody has said so yet.
+    pub fn tell_if_unusable(&self) {
+        if let Some(why) = self.unusable.take() {
+            self.ui.warn(&format!("the configuration cannot be used: {why}; mend it with `apex config edit`"));
+        }
+    }
+
+    /// Takes note that whatever is wrong with the settings is told by a start that fails because of it.
+    pub fn leave_to_start(&self) {
+        self.unusable.take();
     }
 
     /// Says so if the daemon that was asked is of an older version than this program.
@@ -116,15 +132,19 @@ impl Session {
         Ok(project)
     }
 
-    /// Returns the settings for the command's project, read once; the defaults, with a warning, if they cannot be used:
-    /// whoever has a daemon needs little of them.
+    /// Returns the settings for the command's project, read once; the defaults if they cannot be used: whoever has a daemon needs
+    /// little of them. That is told as soon as there is one, or at the end.
     pub fn configuration(&self, project: &Project) -> &Config {
-        self.config.get_or_init(|| {
+        let config = self.config.get_or_init(|| {
             config::load(&project.config_file(), Overrides::default()).unwrap_or_else(|error| {
-                self.ui.warn(&format!("the configuration cannot be used: {error}"));
+                self.unusable.replace(Some(error.to_string()));
                 Config::default()
             })
-        })
+        });
+        if self.daemon.get().is_some() {
+            self.tell_if_unusable();
+        }
+        config
     }
 }
 

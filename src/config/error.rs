@@ -157,6 +157,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// Returns where it stands; `None` for a file that cannot be read.
+    pub fn place(&self) -> Option<&Place> {
+        match self {
+            Self::Read { .. } => None,
+            Self::Syntax { place, .. } | Self::Unknown { place, .. } | Self::Value { place, .. } => Some(place),
+        }
+    }
+
     /// Returns what sort of failure it is.
     pub fn kind(&self) -> ErrorKind {
         match self {

@@ -45,7 +45,9 @@ pub fn run(globals: &Globals, command: Command) -> Result<i32, Failure> {
     let session = Session::begin(globals);
     // There is nothing to replace after that.
     let ends_daemon = matches!(command, Command::DaemonStop(_));
-    let code = dispatch(&session, command)?;
+    let code = dispatch(&session, command);
+    session.tell_if_unusable();
+    let code = code?;
     if !ends_daemon {
         session.tell_if_older();
     }

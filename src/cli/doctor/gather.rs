@@ -218,7 +218,8 @@ fn database(project: &Project) -> Result<Option<Database>, store::Error> {
     let before_last = Seq(reader.last_seq()?.0.saturating_sub(1));
     let newest = reader.changes(before_last, 1)?.first().map(|change| change.at);
     let queues = reader.queues()?.into_iter().map(|queue| queue.name).collect();
-    Ok(Some(Database { newest, faults, queues }))
+    let failed_hooks = reader.failed_hooks()?;
+    Ok(Some(Database { newest, faults, queues, failed_hooks }))
 }
 
 fn space(dir: &Path) -> Option<Space> {

@@ -117,7 +117,7 @@ pub struct Facts {
 
 /// Returns what came of every check, in the order in which they are read; each has at least one finding.
 pub fn examine(facts: &Facts) -> Vec<Check> {
-    let checks: [fn(&Facts) -> Vec<Check>; 15] = [
+    let checks: [fn(&Facts) -> Vec<Check>; 16] = [
         files::permissions,
         files::places,
         machine::output,
@@ -126,6 +126,7 @@ pub fn examine(facts: &Facts) -> Vec<Check> {
         |facts| vec![daemon::version(facts)],
         |facts| vec![store::database(facts)],
         |facts| vec![store::trust(facts)],
+        store::hooks,
         machine::disk,
         |facts| vec![machine::filesystem(facts)],
         machine::limits,

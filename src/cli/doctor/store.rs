@@ -4,6 +4,7 @@ use crate::cli::doctor::files::away;
 use crate::cli::doctor::{Check, Facts, quoted};
 use crate::domain::time::Timestamp;
 use crate::store::Error;
+use crate::view::time::rfc3339;
 
 /// A database that could be opened.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub struct Database {
     pub faults: Vec<String>,
     /// The names of the queues.
     pub queues: Vec<String>,
+    /// The hooks that failed when they were run last: name, when, and what is told of it.
+    pub failed_hooks: Vec<(String, Timestamp, String)>,
 }
 
 pub(super) fn database(facts: &Facts) -> Check {
@@ -59,6 +62,27 @@ pub(super) fn database(facts: &Facts) -> Check {
             let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
             Check::wrong(NAME, format!("{error}{cause}"), "see what the daemon says about it with `apex daemon logs`")
         }
+    }
+}
+
+pub(super) fn hooks(facts: &Facts) -> Vec<Check> {
+    const NAME: &str = "hooks";
+    let failed = match &facts.database {
+        Ok(Some(database)) => &database.failed_hooks[..],
+        _ => &[],
+    };
+    let told = |(name, at, reason): &(String, Timestamp, String)| {
+        // Its name stands in front already, and the change tells nobody much.
+        let why = reason.split_once("): ").map_or(reason.as_str(), |(_, why)| why);
+        Check::warning(
+            NAME,
+            format!("hook `{name}` failed last time: {why} (at {})", rfc3339(*at)),
+            "mend what it runs; `apex events` tells for what it was run, `apex daemon logs` of each failure",
+        )
+    };
+    match failed {
+        [] => vec![Check::fine(NAME, "none failed when it was run last")],
+        failed => failed.iter().map(told).collect(),
     }
 }
 

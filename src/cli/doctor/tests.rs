@@ -96,6 +96,7 @@ fn where_all_is_well_every_check_says_so_once() {
             "version",
             "database",
             "trust",
+            "hooks",
             "disk",
             "filesystem",
             "limits",

@@ -132,6 +132,10 @@ fn queued(task: &Task, place: &Place, now: Timestamp) -> String {
     if let Some(never) = resource::waits(task, &status.resources, now).filter(|waits| waits.starts_with("can never")) {
         return never;
     }
+    // Nothing that would end makes room.
+    if let Some((window, 0)) = windows.tightest() {
+        return format!("waits for {}: nothing starts while it is open{then}", window::to_close(window, now));
+    }
     let holders = |in_queue: bool| {
         let of = |other: &&Task| !in_queue || other.spec.queue == task.spec.queue;
         let holding = place.active.iter().filter(of).filter(|other| !status.lending.contains(&other.id));
@@ -146,8 +150,8 @@ fn queued(task: &Task, place: &Place, now: Timestamp) -> String {
     }
     let lower = windows.tightest().filter(|(_, most)| *most < status.max_concurrent);
     if let Some((window, most)) = lower.filter(|(_, most)| status.used() >= *most) {
-        let (window, allows) = (window::to_close(window, now), window::allowance(most));
-        return format!("waits for {window}: {allows}{}{then}", holders(false));
+        let window = window::to_close(window, now);
+        return format!("waits for {window}: it allows {most} at a time{}{then}", holders(false));
     }
     if status.used() >= status.max_concurrent {
         return format!("waits for {} of the daemon{}{then}", one_of(status.max_concurrent), holders(false));

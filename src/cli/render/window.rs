@@ -51,11 +51,6 @@ pub fn to_close(window: &OpenWindow, now: Timestamp) -> String {
     }
 }
 
-/// Returns what a window says of how many tasks run: `it allows 1 at a time`.
-pub fn allowance(most: u32) -> String {
-    if most == 0 { "it lets nothing start".to_owned() } else { format!("it allows {most} at a time") }
-}
-
 fn what(window: &OpenWindow) -> String {
     let most = window.max_concurrent.map(|most| match most {
         0 => "nothing starts".to_owned(),

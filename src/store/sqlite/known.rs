@@ -1,7 +1,10 @@
 //! Names and labels that begin in some way, for whoever is typing them: each found by one step on an index from the one before,
-//! however many tasks have it.
+//! however many tasks have it. And what became of hooks, for whoever looks through everything.
 
 use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::domain::time::Timestamp;
+use crate::store::sqlite::code::Columns;
 
 /// Returns the names of tasks that begin so, in their order, at most `limit`.
 pub(super) fn names(db: &Connection, beginning: &str, limit: usize) -> rusqlite::Result<Vec<String>> {
@@ -56,3 +59,16 @@ pub(super) const NEXT_VALUE: &str =
 /// The first label with the next key.
 pub(super) const NEXT_KEY: &str =
     "SELECT key, value FROM label INDEXED BY label_value WHERE key > ?1 ORDER BY key, value LIMIT 1";
+
+/// Returns the last failure of each hook that has not been run since, by its name: when, and what is told of it. Goes through all changes.
+pub(super) fn failed_hooks(db: &Connection) -> rusqlite::Result<Vec<(String, Timestamp, String)>> {
+    // The cursor stands at the change it was run for last; that number is in what is told, behind the name.
+    let sql = "SELECT h.name, c.at, c.reason FROM hook h JOIN change c ON c.kind = 'hook.failed'
+        AND instr(c.reason, 'hook ' || h.name || ' on ') = 1 AND instr(c.reason, ' (change ' || h.cursor || '): ') > 0 ORDER BY h.name, c.seq";
+    let mut failed = db.prepare(sql)?;
+    let failed = failed.query_map([], |row| {
+        let mut c = Columns::new(row);
+        Ok((c.plain()?, c.cell()?, c.plain()?))
+    })?;
+    failed.collect()
+}

@@ -110,6 +110,11 @@ impl Reader {
         self.read(|db| known::labels(db, key, value, limit))
     }
 
+    /// Returns the hooks that failed when they were run last, by name: when, and what is told of it. Goes through all changes.
+    pub fn failed_hooks(&mut self) -> Result<Vec<(String, Timestamp, String)>, Error> {
+        self.read(known::failed_hooks)
+    }
+
     /// Returns the changes after `since`, oldest first, at most `limit`.
     pub fn changes(&mut self, since: Seq, limit: usize) -> Result<Vec<Change>, Error> {
         self.read(|db| read::changes(db, since, limit))

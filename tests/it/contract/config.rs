@@ -86,6 +86,36 @@ fn a_wrong_configuration_is_named_by_file_line_and_key() {
     assert!(run.stderr.contains("config.toml"), "{run:?}");
 }
 
+/// Row: configuration keys / wrong, no daemon
+#[test]
+fn what_is_wrong_is_said_once_with_what_to_do() {
+    let world = World::with_config("[daemon]\nmax_concurent = 3\n");
+    let commands: [(&[&str], i32); 6] = [
+        (&["ls"], 3),
+        (&["add", "true"], 3),
+        (&["run", "--", "true"], 125),
+        (&["daemon", "start"], 3),
+        (&["config", "check"], 1),
+        (&["status"], 0),
+    ];
+    for (args, code) in commands {
+        let told = world.apex(args).expect(code).stderr;
+        assert_eq!(
+            told.matches("config.toml`, line 2: unknown key `daemon.max_concurent`").count(),
+            1,
+            "{args:?}: {told}"
+        );
+        assert!(told.contains("`apex config edit`"), "{args:?}: {told}");
+    }
+    assert_eq!(world.processes(), [0; 0]);
+    // Said to be wrong where it stands.
+    std::fs::write(world.dot_apex().join("config.toml"), "").unwrap();
+    let mut start = world.command(["daemon", "start"]);
+    start.env("APEX_MAX_CONCURRENT", "many");
+    let told = run(start).expect(3).stderr;
+    assert!(told.contains("APEX_MAX_CONCURRENT") && told.contains("hint: mend it there"), "{told}");
+}
+
 /// Row: configuration keys / wrong
 #[test]
 fn unknown_keys_and_wrong_types_are_named_with_the_nearest_that_is_right() {

@@ -321,3 +321,19 @@ fn a_notification_goes_to_the_desktop_where_there_is_one() {
     let text = std::fs::read_to_string(&shown).unwrap();
     assert_eq!(text, "--app-name=apex\n--\ntask 1 failed\na&lt;b: exit code 3\n");
 }
+
+/// Row: hooks / failed, doctor
+#[test]
+fn a_hook_that_failed_last_is_told_by_doctor_until_it_succeeds() {
+    let world =
+        World::with_config("[[hooks]]\nname = \"tell\"\non = \"end\"\ncommand = \"cat >> told; exit $(cat code)\"\n");
+    std::fs::write(world.path("code"), "1").unwrap();
+    world.ended(world.add("true"));
+    eventually("it has failed", || failures(&world).len() == 1);
+    let doctor = || world.apex(["-q", "doctor"]).expect(0).stdout;
+    let told = doctor();
+    assert!(told.contains("warning: hook `tell` failed last time: it ended with exit code 1 (at 20"), "{told}");
+    std::fs::write(world.path("code"), "0").unwrap();
+    world.ended(world.add("true"));
+    eventually("it has succeeded since", || !doctor().contains("hook `tell`"));
+}

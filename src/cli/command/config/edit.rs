@@ -34,7 +34,9 @@ pub fn run(session: &Session) -> Result<i32, Failure> {
         match config::check_file(&draft.path) {
             Ok(()) => break,
             Err(error) => {
-                let failure = Failure::from(error).while_doing("the configuration was not changed");
+                let mut failure = Failure::from(error).while_doing("the configuration was not changed");
+                // What to do is what is being done.
+                failure.problem.hint = None;
                 if !session.ui.can_ask() {
                     return Err(draft.left(failure));
                 }

@@ -69,7 +69,7 @@ fn it_waits_for_a_window_to_close() {
         of_default(place);
         place.status.windows.open[0].max_concurrent = Some(0);
     });
-    insta::assert_snapshot!(nothing, @"task 12 waits for window `day` to close at 18:00 Europe/Vienna: it lets nothing start");
+    insta::assert_snapshot!(nothing, @"task 12 waits for window `day` to close at 18:00 Europe/Vienna: nothing starts while it is open");
     let other = why_queued(|place| {
         of_default(place);
         place.status.windows.open[0].max_concurrent = Some(9);
