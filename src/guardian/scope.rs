@@ -15,7 +15,8 @@ use nix::poll::{PollFd, PollFlags, poll};
 use crate::guardian::processes;
 
 /// How long the manager may take to answer, and then to move this process: nothing is started meanwhile.
-const ANSWER_WITHIN: Duration = Duration::from_millis(500);
+/// The bus may have to be started first, for which half a second did not suffice on a slow machine.
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 /// So often it is looked whether it has.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
