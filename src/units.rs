@@ -135,6 +135,14 @@ pub fn parse_size(text: &str) -> Result<u64, Error> {
     Ok(size)
 }
 
+/// Returns the size that may have been meant by a number with half a unit: `8GiB` for `8G` and `8gi`; `None` if nobody can know.
+pub fn meant_size(text: &str) -> Option<String> {
+    let (number, unit) = split_number(text.trim());
+    let letter = unit.trim_start().chars().next()?.to_ascii_uppercase();
+    let size = format!("{number}{letter}iB");
+    (matches!(letter, 'K' | 'M' | 'G' | 'T') && parse_size(&size).is_ok()).then_some(size)
+}
+
 /// Writes a size so that [`parse_size`] reads the same again: in the largest unit that leaves no fraction.
 pub fn format_size(bytes: u64) -> String {
     let fits = |unit: u64| bytes >= unit && bytes.is_multiple_of(unit);

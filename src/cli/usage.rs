@@ -124,9 +124,14 @@ fn hint(flag: &str, typed: &str, source: &(dyn StdError + 'static)) -> Option<St
         return match error {
             units::Error::DurationWithoutUnit(number) => like(&format!("{number}s")),
             units::Error::SizeWithoutUnit(number) => like(&format!("{number}MiB")),
-            units::Error::Size(_) | units::Error::SizeTooLarge(_) => like("10MiB"),
+            units::Error::Size(text) => like(units::meant_size(text).as_deref().unwrap_or("10MiB")),
+            units::Error::SizeTooLarge(_) => like("10MiB"),
             units::Error::Duration(_) | units::Error::DurationTooLong(_) => like("1h30m"),
         };
+    }
+    if let Some(value::InvalidNeed::Resource(_)) = source.downcast_ref() {
+        let (name, amount) = typed.split_once('=')?;
+        return like(&format!("{name}={}", units::meant_size(amount)?));
     }
     if let Some(error) = source.downcast_ref::<value::Error>() {
         return match error {
@@ -395,6 +400,26 @@ mod tests {
             let told = told(line);
             assert!(told.lines().next().unwrap_or_default().contains(part), "{told}");
             assert!(told.ends_with(&format!("\n  hint: see how it is used with `{command} --help`")), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_size_that_was_half_typed_is_named_as_a_whole_one() {
+        for (typed, meant) in [("mem=8G", "mem=8GiB"), ("mem=8gi", "mem=8GiB"), ("mem=1.5 t", "mem=1.5TiB")] {
+            assert!(told(&["add", "--need", typed, "x"]).ends_with(&format!("hint: write it like `--need {meant}`")));
+        }
+        assert!(told(&["add", "--memory", "512m", "x"]).ends_with("hint: write it like `--memory 512MiB`"));
+        assert!(told(&["add", "--memory", "many", "x"]).ends_with("hint: write it like `--memory 10MiB`"));
+    }
+
+    #[test]
+    fn what_is_missing_is_named_with_all_that_would_do() {
+        for (typed, choices) in [
+            (&["task", "move", "5"][..], "<--top|--before <ID>>"),
+            (&["queue", "set", "gpu"], "<--slots <N>|--weight <N>>"),
+        ] {
+            let told = told(typed);
+            assert!(told.contains(choices), "{told}");
         }
     }
 

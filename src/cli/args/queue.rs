@@ -32,18 +32,18 @@ pub struct Add {
 /// priority take turns, each as often as its weight says (1 where there is none); else the order is that of the tasks.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 #[command(
-    after_help = "Examples:\n  apex queue set gpu --slots 4\n  apex queue set nightly --weight 1\n  apex queue set urgent --weight 3"
+    after_help = "Examples:\n  apex queue set gpu --slots 4\n  apex queue set nightly --weight 1\n  apex queue set urgent --weight 3",
+    group = clap::ArgGroup::new("what").required(true).multiple(true)
 )]
 pub struct Set {
     /// The queue's name
     #[arg(value_name = "NAME")]
     pub name: String,
     /// How many of its tasks may run at once; 0 leaves that to the daemon's limit
-    #[arg(long, value_name = "N", required_unless_present = "weight",
-        value_parser = clap::value_parser!(u32).range(..=100_000))]
+    #[arg(long, value_name = "N", group = "what", value_parser = clap::value_parser!(u32).range(..=100_000))]
     pub slots: Option<u32>,
     /// Its share where queues take turns; 0 is none of its own
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(..=1_000))]
+    #[arg(long, value_name = "N", group = "what", value_parser = clap::value_parser!(u32).range(..=1_000))]
     pub weight: Option<u32>,
 }
 

@@ -122,16 +122,19 @@ pub struct Edit {
 ///
 /// Among those that wait in its queue with its priority; the others keep their order, and all keep their numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
-#[command(after_help = "Examples:\n  apex task move 12 --top\n  apex task move 12 --before 7")]
+#[command(
+    after_help = "Examples:\n  apex task move 12 --top\n  apex task move 12 --before 7",
+    group = clap::ArgGroup::new("place").required(true)
+)]
 pub struct Move {
     /// The task's number
     #[arg(value_name = "ID")]
     pub id: TaskId,
     /// In front of all others
-    #[arg(long, required_unless_present = "before", conflicts_with = "before")]
+    #[arg(long, group = "place")]
     pub top: bool,
     /// In front of this one
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", group = "place")]
     pub before: Option<TaskId>,
 }
 

@@ -288,7 +288,8 @@ pub struct Logs {
 ///
 /// With a single task this exits with the task's own code, with several with 0 if all succeeded and else with 1. Ranges, and
 /// tasks chosen by queue, label and name, are several, however many that are; those that have ended count like all others. If
-/// there are none it exits with 4.
+/// there are none it exits with 4. A single task that there is not is one of apex's own failures, which are 125 where the code of a
+/// task is passed on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 #[command(after_help = "\
 Examples:

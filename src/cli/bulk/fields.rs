@@ -98,17 +98,25 @@ impl<'a> Fields<'a> {
             let message = format!("not UTF-8 at column {}", error.valid_up_to() + 1);
             Failure::new(ErrorKind::Invalid, message)
         })?;
+        if !text.starts_with('{') {
+            let message = format!("no JSON object: found `{}` at column 1", beginning(text));
+            return Err(Failure::new(ErrorKind::Invalid, message).with_hint(A_LINE));
+        }
         serde_json::from_str(text).map_err(|error| {
             let words = error.to_string();
             // There is only one line, and its number is that of the file.
             let (what, column) = words.split_once(" at line 1 column ").unwrap_or((&words, ""));
             let column = column.split(' ').next().unwrap_or_default();
             let place = if column.is_empty() { String::new() } else { format!(" at column {column}") };
-            let message = match error.classify() {
-                serde_json::error::Category::Data => format!("{what}{place}"),
-                _ => format!("no JSON: {what}{place}"),
-            };
-            let failure = Failure::new(ErrorKind::Invalid, message);
+            let failure = |message| Failure::new(ErrorKind::Invalid, message);
+            // The field stands in front.
+            let (field, why) = what.rsplit_once("`: ").map_or(("", what), |(field, _)| what.split_at(field.len() + 3));
+            if error.classify() != serde_json::error::Category::Data || is_of_syntax(why) {
+                let found = column.parse().ok().and_then(|column: usize| text.get(column.checked_sub(1)?..));
+                let why = syntax(why, found.filter(|found| !found.is_empty()));
+                return failure(format!("no JSON: {field}{why}{place}")).with_hint(A_LINE);
+            }
+            let failure = failure(format!("{field}{}{place}", type_in_words(why)));
             match unknown_in(what).and_then(nearest) {
                 Some(name) => {
                     failure.with_hint(format!("there is `{name}`; see all of them with `apex task add --help`"))
@@ -117,6 +125,66 @@ impl<'a> Fields<'a> {
             }
         })
     }
+}
+
+/// What a line has to be.
+const A_LINE: &str = "a line is an object such as `{\"argv\":[\"cargo\",\"test\"]}`; see all that can be in it with `apex task add --help`";
+
+/// So many characters are shown of what was found.
+const FOUND_CHARS: usize = 20;
+
+/// Returns how what was found begins.
+fn beginning(text: &str) -> String {
+    let shown: String = text.chars().take(FOUND_CHARS).collect();
+    if shown.len() < text.len() { format!("{shown}…") } else { shown }
+}
+
+/// Returns whether the parser complains of signs, also where it was reading a field.
+fn is_of_syntax(why: &str) -> bool {
+    why.starts_with("EOF while") || why.starts_with("expected ") || why.starts_with("trailing ")
+}
+
+/// Returns in words of people what the parser says of signs; `found` is what stands there.
+fn syntax(why: &str, found: Option<&str>) -> String {
+    if let Some(what) = why.strip_prefix("EOF while parsing ") {
+        let what =
+            if what == "a value" { "a value is still to come" } else { return format!("the line ends within {what}") };
+        return format!("the line ends where {what}");
+    }
+    let expected = match why {
+        "expected value" => "expected a value",
+        "key must be a string" => "expected a key in double quotes",
+        "trailing characters" => "expected the end of the line",
+        "trailing comma" => "a comma stands in front of the end",
+        "invalid number" => "a number cannot be read",
+        why => why,
+    };
+    match found {
+        Some(found) => format!("{expected}, found `{}`", beginning(found)),
+        None => expected.to_owned(),
+    }
+}
+
+/// Returns in words of people what the parser says of a value of another type.
+fn type_in_words(why: &str) -> String {
+    let Some((found, expected)) = why.strip_prefix("invalid type: ").and_then(|types| types.split_once(", expected "))
+    else {
+        return why.to_owned();
+    };
+    let found = match found {
+        "sequence" => "a list",
+        "map" => "an object",
+        found => found.strip_prefix("string ").or_else(|| found.strip_prefix("boolean ")).unwrap_or(found),
+    };
+    let expected = match expected {
+        "a sequence" => "a list",
+        "a map" => "an object",
+        "a string" => "a text",
+        "a boolean" => "`true` or `false`",
+        "i32" | "u32" | "u64" | "i64" => "a whole number",
+        expected => expected,
+    };
+    format!("expected {expected}, found {found}")
 }
 
 /// Begins the message about a field that there is not.
@@ -299,18 +367,21 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named_by_its_field_and_column() {
         for (line, message) in [
-            ("[1]", "invalid type: sequence, expected an object at column 0"),
-            ("{", "no JSON: EOF while parsing an object at column 1"),
-            ("{} {}", "no JSON: trailing characters at column 4"),
-            ("{\"argv\":[\"a\" \"b\"]}", "`argv`: expected `,` or `]` at column 14"),
-            ("{\"argv\":\"a\"}", "`argv`: invalid type: string \"a\", expected a sequence at column 11"),
-            ("{\"priority\":\"high\"}", "`priority`: invalid type: string \"high\", expected i32 at column 18"),
+            ("[1]", "no JSON object: found `[1]` at column 1"),
+            ("hello, this is no JSON", "no JSON object: found `hello, this is no JS…` at column 1"),
+            ("{", "no JSON: the line ends within an object at column 1"),
+            ("{} {}", "no JSON: expected the end of the line, found `{}` at column 4"),
+            ("{argv:[]}", "no JSON: expected a key in double quotes, found `argv:[]}` at column 2"),
+            ("{\"argv\":[\"a\" \"b\"]}", "no JSON: `argv`: expected `,` or `]`, found `\"b\"]}` at column 14"),
+            ("{\"argv\":[\"a\"", "no JSON: `argv`: the line ends within a list at column 12"),
+            ("{\"argv\":\"a\"}", "`argv`: expected a list, found \"a\" at column 11"),
+            ("{\"priority\":\"high\"}", "`priority`: expected a whole number, found \"high\" at column 18"),
             ("{\"name\":\"a\",\"name\":\"b\"}", "field `name` is there twice at column 18"),
             ("{\"naem\":\"a\"}", "unknown field `naem` at column 7"),
         ] {
             let found = refused(line);
             assert_eq!(found.split(" at column").next(), message.split(" at column").next(), "{line}");
-            assert!(found.contains(" at column ") && !found.contains("line"), "{found}");
+            assert!(found.contains(" at column ") && !found.contains("line 1"), "{found}");
         }
         let unknown = Fields::read(b"{\"naem\":\"a\"}").unwrap_err();
         assert!(unknown.problem.hint.is_some_and(|hint| hint.contains("`name`")));

@@ -13,6 +13,7 @@ use crate::cli::command::{bulk, follow, terms, wait};
 use crate::cli::connect::{self, Connection};
 use crate::cli::environment::{self, Asked};
 use crate::cli::error::Failure;
+use crate::cli::render::understood;
 use crate::cli::session::{Session, block_on, now};
 use crate::config::{self, Config};
 use crate::domain::error::ErrorKind;
@@ -20,7 +21,7 @@ use crate::domain::hook::TaskHooks;
 use crate::domain::id::{TaskId, TaskUuid};
 use crate::domain::outcome::ReasonCode;
 use crate::domain::resource::Needs;
-use crate::domain::task::{Environment, InvalidSpec, Limit, NewTask, Stdin, Task, TaskSpec};
+use crate::domain::task::{Environment, InvalidSpec, Limit, NewTask, State, Stdin, Task, TaskSpec};
 use crate::exit::{self, Exit};
 use crate::paths::Project;
 use crate::view::task::TaskView;
@@ -44,11 +45,16 @@ fn added(session: &Session, args: &Add) -> Result<i32, Failure> {
         warn_if_untrusted(session, &sent.task);
         let said = sent.in_words();
         let task = sent.task;
+        // What was there already has its own time.
+        let starts = task.spec.run_at.filter(|_| !sent.is_other && task.state == State::Scheduled);
+        let starts = starts.map(|at| format!("it starts at {}", understood(at, now())));
         if !args.wait && !args.follow {
             told(session, &project, &task, &said)?;
+            starts.iter().for_each(|starts| session.ui.note(starts));
             return Ok(Exit::Done.code());
         }
         session.ui.note(&said);
+        starts.iter().for_each(|starts| session.ui.note(starts));
         let ended = if args.follow {
             follow::to_the_end(session, &connection.client, task.id).await?
         } else {

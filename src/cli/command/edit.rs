@@ -13,7 +13,8 @@ use crate::cli::connect;
 use crate::cli::edit::{self, Sheet};
 use crate::cli::editor;
 use crate::cli::error::Failure;
-use crate::cli::session::{Session, block_on};
+use crate::cli::render::understood;
+use crate::cli::session::{Session, block_on, now};
 use crate::domain::edit::Edit;
 use crate::domain::error::ErrorKind;
 use crate::domain::id::TaskId;
@@ -148,7 +149,9 @@ fn send(
     } else {
         task.clone()
     };
-    session.ui.note(&format!("task {} {}", task.id, if is_changed { "changed" } else { "unchanged" }));
+    let starts = task.spec.run_at.filter(|at| is_changed && Some(*at) != wish.base.run_at);
+    let starts = starts.map(|at| format!(", starts at {}", understood(at, now()))).unwrap_or_default();
+    session.ui.note(&format!("task {} {}{starts}", task.id, if is_changed { "changed" } else { "unchanged" }));
     if session.ui.json {
         session.ui.json(&TaskView::of(&task, project.data()))?;
     }

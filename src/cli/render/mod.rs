@@ -75,6 +75,15 @@ pub fn distance(at: Timestamp, now: Timestamp) -> String {
     if at > now { ahead(at, now) } else { ago(at, now) }
 }
 
+/// Returns an instant that is to come, on the clock of this machine, and how far it is from now: that is how one sees whether words such as
+/// `tomorrow 9am` were understood.
+pub fn understood(at: Timestamp, now: Timestamp) -> String {
+    let local = jiff::Timestamp::from_millisecond(at.0).map(|instant| instant.to_zoned(jiff::tz::TimeZone::system()));
+    let shown = local
+        .map_or_else(|_| crate::view::time::rfc3339(at), |local| local.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string());
+    format!("{shown} ({})", distance(at, now))
+}
+
 /// Returns a number of things: `1 task`, `2 tasks`.
 pub fn counted(count: u64, thing: &str) -> String {
     if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }

@@ -195,7 +195,8 @@ fn what_a_terminal_is_written_to_is_kept_to_the_last_byte() {
     client.feed(3, b"more\r", false);
     assert_eq!(client.fed(), (5, false), "a terminal is not closed by that");
     task.write_all(&b"0123456789".repeat(200)).unwrap();
-    let output = world.end();
+    // The terminal repeats what is typed when it comes to it.
+    let output = world.end().replacen("more\r\n", "", 1);
     assert!(output.starts_with("typed\r\n") && output.ends_with("0123456789"), "{output}");
 }
 

@@ -383,3 +383,21 @@ fn a_run_that_is_killed_leaves_the_task_running() {
     assert_eq!(world.ended(1)["state"], "succeeded");
     assert_eq!(output(&world, 1), "done\n");
 }
+
+/// Row: flags of task add / --at, as understood
+#[test]
+fn a_time_in_words_is_told_as_it_was_understood() {
+    let world = World::started();
+    let add = world.apex(["add", "--at", "2100-01-01T09:00:00+01:00", "--", "true"]).expect(0);
+    assert_eq!(add.stdout, "task 1 added\n");
+    assert!(add.stderr.starts_with("it starts at 2100-01-01T08:00:00+00:00 (in "), "{add:?}");
+    for quiet in ["-q", "--json"] {
+        assert_eq!(world.apex(["add", quiet, "--in", "1h", "--", "true"]).expect(0).stderr, "");
+    }
+    let edit = world.apex(["task", "edit", "1", "--set", "at=2101-01-01T00:00:00Z"]).expect(0);
+    assert!(edit.stderr.starts_with("task 1 changed, starts at 2101-01-01T00:00:00+00:00 (in "), "{edit:?}");
+    let same = world.apex(["task", "edit", "1", "--set", "priority=3"]).expect(0);
+    assert_eq!(same.stderr, "task 1 changed\n");
+    let pause = world.apex(["queue", "pause", "default", "--until", "2100-01-01T00:00:00Z"]).expect(0);
+    assert!(pause.stderr.starts_with("queue default paused until 2100-01-01T00:00:00+00:00 (in "), "{pause:?}");
+}
