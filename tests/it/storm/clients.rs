@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::storm::oracle::Loss;
 use crate::storm::probe::{self, Fate, Probe};
 use crate::storm::{Dice, Storm};
-use crate::support::{Run, Running};
+use crate::support::{Run, Running, eventually};
 
 /// Somebody who uses apex.
 pub struct Client<'a> {
@@ -48,7 +48,7 @@ impl Client<'_> {
         let endless = if self.may_lose { "2" } else { "1000" };
         self.names += 1;
         let plain = |end| Probe::new(name.clone(), end);
-        match self.dice.roll(16) {
+        match self.dice.roll(20) {
             0 => self.add(plain(0).retried(2, &[3, 3, 0])),
             1 => self.add(plain(0).retried(1, &[7, 7])),
             2 => {
@@ -72,6 +72,10 @@ impl Client<'_> {
                 let slow = Probe { nap: "0.4", lines: 60, ..plain(1) };
                 self.add(slow.flags(&["--on-interrupt", "rerun"]).terminal());
             }
+            15 => self.add_by_schedule(plain(5)),
+            16 => self.tell_progress(Probe { nap: "0.3", ..plain(0) }),
+            17 => self.add(Probe { nap: "0.05", ..plain(0) }.with_a_piece()),
+            18 => self.add(plain(3).retried(1, &[3, 3]).with_a_piece().terminal()),
             _ => self.add(Probe { lines: 30, ..plain(0) }),
         }
     }
@@ -106,6 +110,48 @@ impl Client<'_> {
         let is_to_succeed = probe.fate == Fate::ByItself && probe.end(probe.attempts()) == 0;
         let id = self.send(probe);
         self.last = Some((id, is_to_succeed));
+    }
+
+    /// Has one added by a schedule that is due once. If it fired twice there would be two of its name.
+    fn add_by_schedule(&mut self, mut probe: Probe) {
+        let id = loop {
+            self.storm.ledger.lock().unwrap().probes.insert(probe.name.clone(), probe.clone());
+            let words = probe.add();
+            let words = words.iter().map(String::as_str).skip_while(|word| *word != "--");
+            let words = ["schedule", "add", probe.name.as_str(), "--at", "in 100ms"].into_iter().chain(words);
+            let run = self.storm.world.apex(words);
+            // Nobody was there to take it in time; whether one who died had taken it already is not known.
+            let is_late = run.code == 1 && run.stderr.contains("has passed already");
+            let is_doubtful = run.code == 3 || (run.code == 1 && run.stderr.contains("is there already"));
+            if is_late || is_doubtful {
+                probe.name.push('x');
+                continue;
+            }
+            run.expect(0);
+            let mut id = None;
+            eventually("the schedule has fired", || {
+                let list = self.insist(&["task", "list", "--all", "-q", "--schedule", &probe.name]);
+                id = list.stdout.trim().parse().ok();
+                id.is_some()
+            });
+            break id.unwrap();
+        };
+        let is_to_succeed = probe.end(1) == 0;
+        self.storm.ledger.lock().unwrap().acknowledged.insert(id, probe.name);
+        self.last = Some((id, is_to_succeed));
+    }
+
+    /// Says of one how far it is, twice. What was acknowledged last is there in the end.
+    fn tell_progress(&mut self, probe: Probe) {
+        let id = self.send(probe);
+        for done in [1, 2] {
+            let run =
+                self.insist(&["progress", &done.to_string(), "--total", "9", "--task", &id.to_string(), "--wait"]);
+            // It may not have started yet, or have ended already.
+            if run.code == 0 {
+                self.storm.ledger.lock().unwrap().told.insert(id, done);
+            }
+        }
     }
 
     /// Adds one that depends on the last.

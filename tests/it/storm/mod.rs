@@ -24,7 +24,7 @@ const TASKS_PER_KILL: u32 = 4;
 /// So many clients work at once.
 const CLIENTS: u64 = 3;
 
-const CONFIG: &str = "[daemon]\nmax_concurrent = 4\n[queues.one]\nslots = 1\n[shutdown]\nkill_grace = \"200ms\"\n";
+const CONFIG: &str = "[daemon]\nmax_concurrent = 4\n[resources]\ngpu = [0, 1]\n[queues.one]\nslots = 1\n[shutdown]\nkill_grace = \"200ms\"\n";
 
 /// So often is somebody killed where the guardian is killed as well.
 const KILLS_OF_ALL: u32 = 15;

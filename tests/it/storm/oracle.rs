@@ -24,6 +24,9 @@ pub enum Loss {
     Everything,
 }
 
+/// So many pieces there are of what some probes need.
+const PIECES: usize = 2;
+
 /// What the clients of a world did and were told.
 #[derive(Debug, Default)]
 pub struct Ledger {
@@ -33,6 +36,8 @@ pub struct Ledger {
     pub acknowledged: BTreeMap<u64, String>,
     /// Waiting tasks whose cancel was acknowledged, and how long the effect log was then.
     pub cancelled: BTreeMap<u64, u64>,
+    /// How far tasks said they were, as was acknowledged.
+    pub told: BTreeMap<u64, u64>,
     /// Tasks that somebody interfered with: how they end depends on who came first.
     pub interfered: BTreeSet<u64>,
     pub may_lose: Loss,
@@ -115,6 +120,8 @@ impl Rest<'_> {
             if !task["ended_at"].is_string() {
                 wrong.push(format!("has not ended: {}", brief(task)));
             }
+            let told = self.ledger.told.get(id).filter(|told| task["progress"]["done"] != **told);
+            wrong.extend(told.map(|told| format!("{told} was told, not {}: {}", task["progress"], brief(task))));
             match self.probe(task) {
                 Some(probe) => wrong.extend(self.wrong_end(*id, task, probe)),
                 None => wrong.push(format!("was never sent: {}", brief(task))),
@@ -244,6 +251,8 @@ impl Rest<'_> {
             return;
         }
         let queue_of = |id: u64| self.tasks.get(&id).map(|task| text(task, "queue") == "one").unwrap_or_default();
+        let needs_a_piece =
+            |id: u64| self.tasks.get(&id).and_then(|task| self.probe(task)).is_some_and(Probe::needs_a_piece);
         let ended: BTreeSet<(u64, usize)> =
             self.effects.iter().filter(|effect| !effect.is_start).map(|effect| (effect.task, effect.attempt)).collect();
         let mut running = BTreeSet::new();
@@ -253,7 +262,8 @@ impl Rest<'_> {
             let key = (effect.task, effect.attempt);
             let _ = if effect.is_start { running.insert(key) } else { running.remove(&key) };
             let of_one = running.iter().filter(|(task, _)| queue_of(*task)).count();
-            if running.len() > all || of_one > one {
+            let pieces = running.iter().filter(|(task, _)| needs_a_piece(*task)).count();
+            if running.len() > all || of_one > one || pieces > PIECES {
                 wrong.push(format!("too many ran at once: {running:?}"));
             }
         }

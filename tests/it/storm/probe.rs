@@ -115,6 +115,15 @@ impl Probe {
         self.flags(&["--split-output"])
     }
 
+    /// Has it need a piece of the resource `gpu`.
+    pub fn with_a_piece(self) -> Probe {
+        self.flags(&["--need", "gpu=1"])
+    }
+
+    pub fn needs_a_piece(&self) -> bool {
+        self.flags.iter().any(|flag| flag == "gpu=1")
+    }
+
     /// Gives it a terminal.
     pub fn terminal(mut self) -> Probe {
         self.terminal = true;
