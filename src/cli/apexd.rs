@@ -38,7 +38,9 @@ pub fn dispatch(raw: &[OsString], serve: Serve) -> Option<i32> {
         return Some(guardian::resume(further(2), further(3)));
     }
     if word == keeper::WORD {
-        return Some(further(2).map_or(Exit::Config.code(), |socket| keeper::run(socket.into())));
+        return Some(
+            further(2).map_or(Exit::Config.code(), |socket| keeper::run(socket.into(), further(3).map(Into::into))),
+        );
     }
     if word == guardian::CHECK {
         return Some(guardian::check(further(2)));

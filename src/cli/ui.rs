@@ -87,6 +87,13 @@ impl Ui {
         asked.filter(|columns| *columns > 0).or_else(terminal_width)
     }
 
+    /// Returns how many lines the terminal shows that standard output is: `LINES`, else what it says itself; `None` for none.
+    pub fn rows(&self) -> Option<usize> {
+        let asked = std::env::var("LINES").ok().and_then(|lines| lines.trim().parse().ok());
+        let asked = asked.filter(|lines| *lines > 0);
+        asked.or_else(|| crate::cli::terminal::size().map(|size| usize::from(size.rows)))
+    }
+
     /// Prints data: text that may hold colours, without its last line end.
     pub fn data(&self, text: &str) -> Result<(), Failure> {
         self.line.clear();

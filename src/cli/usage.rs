@@ -31,6 +31,11 @@ pub fn failure(raw: &[OsString], error: &clap::Error) -> Failure {
         ErrorKind::InvalidValue => wrong_choice(error),
         ErrorKind::InvalidSubcommand => unknown_command(error, &command),
         ErrorKind::UnknownArgument => unknown_flag(raw, error),
+        ErrorKind::MissingRequiredArgument if texts(error, ContextKind::InvalidArg) == ["<ID>..."] => {
+            Some(Failure::usage("no task is named").with_hint(
+                "name some by their ids (`7`, `3-5,9`), or by what they have in common: `--queue`, `--label`, `--state`, `--name`, `--filter`",
+            ))
+        }
         ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             Some(Failure::usage("a command is missing"))
         }
@@ -375,6 +380,9 @@ mod tests {
             (&["restart"], "error: no command `restart`\n  hint: did you mean `apex daemon restart`"),
             (&["xyzzy"], "error: no command `xyzzy`\n  hint: see all commands with `apex --help`"),
             (&["ls", "--al"], "error: unexpected argument `--al`\n  hint: did you mean `--all`"),
+            (&["wait"], "error: no task is named\n  hint: name some by their ids (`7`, `3-5,9`), or by what"),
+            (&["logs", "-f"], "error: no task is named\n  hint: name some"),
+            (&["task", "show", "-v"], "error: no task is named\n  hint: name some"),
         ] {
             assert!(told(line).starts_with(expected), "{}", told(line));
         }
@@ -383,7 +391,7 @@ mod tests {
     #[test]
     fn whatever_else_is_wrong_leads_to_the_help_of_the_command() {
         for (line, part, command) in [
-            (&["task", "show"][..], "<ID>", "apex task show"),
+            (&["task", "edit"][..], "<ID>", "apex task edit"),
             (&["-C", "x", "add"], "<COMMAND>", "apex add"),
             (&["logs", "1", "--stdout", "--stderr"], "--stderr", "apex logs"),
             (&["task", "wait", "1", "--timeout"], "--timeout", "apex task wait"),

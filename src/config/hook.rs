@@ -1,29 +1,24 @@
 //! `[[hooks]]`: each is read whole.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::time::Duration;
 
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
-
-use crate::config::error::{Error, Fault, Place};
-use crate::config::layer::{Layered, in_order, named, read, unknown_key};
+use crate::config::Config;
+use crate::config::error::Fault;
+use crate::config::list::{self, Item, Refusal};
 use crate::config::schema::HOOKS;
 use crate::config::setting::Setting;
 use crate::config::value::{Given, Value, duration, flag, mismatch, text, texts};
-use crate::config::window::same_file;
 use crate::domain::hook::{DEFAULT_TIMEOUT, Deed, Hook, HookEvent, InvalidHook, TIMEOUT_MAX, check_hook_name};
 use crate::domain::queue::check_queue_name;
 use crate::units::format_duration;
 
-const KEYS: [&str; 6] = ["name", "on", "command", "notify", "queues", "timeout"];
 /// The words of all events.
 const EVENTS: &str = "`start`, `success`, `failure`, `retry`, `end`, `queue_empty`";
 
 /// A hook as far as it was read.
 #[derive(Default)]
-struct Draft {
+pub(super) struct Draft {
     name: Option<String>,
     on: Vec<HookEvent>,
     command: Option<Deed>,
@@ -32,68 +27,43 @@ struct Draft {
     timeout: Option<Duration>,
 }
 
-/// Puts the hooks of one file to those there are. One of the same name in a file before takes its place.
-pub(super) fn apply(
-    layered: &mut Layered,
-    content: &Spanned<DeValue<'_>>,
-    place: &impl Fn(usize) -> Place,
-) -> Result<(), Error> {
-    let refuse = |value: &Spanned<DeValue<'_>>| {
-        let expected = "hooks, each of them below a line `[[hooks]]`";
-        wrong(place(value.span().start), HOOKS.to_owned(), Fault::Type { expected, found: named(value.get_ref()) })
-    };
-    let DeValue::Array(items) = content.get_ref() else { return Err(refuse(content)) };
-    for item in items {
-        let Some(table) = item.get_ref().as_table() else { return Err(refuse(item)) };
-        apply_one(layered, table, &place(item.span().start), place)?;
-    }
-    Ok(())
-}
+impl Item for Hook {
+    const LIST: &'static str = HOOKS;
+    const EXPECTED: &'static str = "hooks, each of them below a line `[[hooks]]`";
+    const KEYS: &'static [&'static str] = &["name", "on", "command", "notify", "queues", "timeout"];
+    type Draft = Draft;
 
-fn apply_one(
-    layered: &mut Layered,
-    table: &DeTable<'_>,
-    here: &Place,
-    place: &impl Fn(usize) -> Place,
-) -> Result<(), Error> {
-    let mut draft = Draft::default();
-    let mut places = BTreeMap::new();
-    for (key, value) in in_order(table) {
-        let Some(known) = KEYS.into_iter().find(|known| *known == key.get_ref().as_ref()) else {
-            return Err(unknown_key(place(key.span().start), HOOKS, key.get_ref(), &KEYS));
+    fn set(draft: &mut Draft, key: &str, value: &Given) -> Result<(), Fault> {
+        draft.set(key, value)
+    }
+
+    fn whole(draft: Draft) -> Result<Self, Refusal> {
+        let refuse = |key, why| (key, Fault::Hook(why));
+        let name = draft.name.ok_or_else(|| refuse("name", InvalidHook::Nameless))?;
+        if draft.on.is_empty() {
+            return Err(refuse("on", InvalidHook::Never));
+        }
+        let deed = match (draft.command, draft.notify) {
+            (Some(_), true) => return Err(refuse("notify", InvalidHook::Both)),
+            (None, false) => return Err(refuse("command", InvalidHook::Nothing)),
+            (Some(deed), false) => deed,
+            (None, true) => Deed::Notify,
         };
-        let place = place(value.span().start);
-        draft.set(known, &read(value.get_ref())).map_err(|fault| wrong(place.clone(), key_of(known), fault))?;
-        places.insert(known, place);
+        let timeout = draft.timeout.unwrap_or(DEFAULT_TIMEOUT);
+        Ok(Self { name, on: draft.on, deed, queues: draft.queues, timeout })
     }
-    let refuse = |key: &'static str, why: InvalidHook| {
-        wrong(places.get(key).unwrap_or(here).clone(), key_of(key), Fault::Hook(why))
-    };
-    let name = draft.name.ok_or_else(|| refuse("name", InvalidHook::Nameless))?;
-    if draft.on.is_empty() {
-        return Err(refuse("on", InvalidHook::Never));
+
+    fn name(&self) -> &str {
+        &self.name
     }
-    let deed = match (draft.command, draft.notify) {
-        (Some(_), true) => return Err(refuse("notify", InvalidHook::Both)),
-        (None, false) => return Err(refuse("command", InvalidHook::Nothing)),
-        (Some(deed), false) => deed,
-        (None, true) => Deed::Notify,
-    };
-    let timeout = draft.timeout.unwrap_or(DEFAULT_TIMEOUT);
-    let hook = Hook { name, on: draft.on, deed, queues: draft.queues, timeout };
-    let before = layered.config.hooks.iter().position(|other| other.name == hook.name);
-    if before.is_some() && layered.origins.of(&full_key(&hook.name, "name")).is_some_and(|at| same_file(at, here)) {
-        return Err(refuse("name", InvalidHook::Twice(hook.name)));
+
+    fn twice(name: String) -> Fault {
+        Fault::Hook(InvalidHook::Twice(name))
     }
-    layered.origins.forget(&full_key(&hook.name, ""));
-    for (key, place) in places {
-        layered.origins.set(full_key(&hook.name, key), place);
+
+    fn list(config: &mut Config) -> &mut Vec<Self> {
+        &mut config.hooks
     }
-    match before {
-        Some(before) => layered.config.hooks[before] = hook,
-        None => layered.config.hooks.push(hook),
-    }
-    Ok(())
 }
 
 impl Draft {
@@ -146,18 +116,6 @@ fn command(value: &Given) -> Result<Deed, Fault> {
     }
 }
 
-fn wrong(place: Place, key: String, fault: Fault) -> Error {
-    Error::Value { place, key, fault: Box::new(fault) }
-}
-
-fn key_of(key: &str) -> String {
-    format!("{HOOKS}.{key}")
-}
-
-fn full_key(hook: &str, key: &str) -> String {
-    format!("{HOOKS}.{hook}.{key}")
-}
-
 /// Returns what a hook says, without its name.
 pub(super) fn settings(hook: &Hook) -> Vec<Setting> {
     let words = |words: &[String]| Some(Value::List(words.to_vec()));
@@ -174,9 +132,5 @@ pub(super) fn settings(hook: &Hook) -> Vec<Setting> {
         ("queues", words(&hook.queues).filter(|_| !hook.queues.is_empty())),
         ("timeout", Some(Value::Text(format_duration(hook.timeout)))),
     ];
-    let section = vec![HOOKS.to_owned(), hook.name.clone()];
-    let setting = |(name, value): (&str, Option<_>)| {
-        Some(Setting { section: section.clone(), name: name.to_owned(), value: value? })
-    };
-    said.into_iter().filter_map(setting).collect()
+    list::settings(hook, said)
 }

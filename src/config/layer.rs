@@ -11,8 +11,10 @@ use crate::config::error::{Error, Fault, Place};
 use crate::config::origin::Origins;
 use crate::config::schema::{self, Key};
 use crate::config::value::Given;
-use crate::config::{Config, Overrides, hook, window};
+use crate::config::{Config, Overrides, list};
+use crate::domain::hook::Hook;
 use crate::domain::resource::variable;
+use crate::domain::window::Window;
 
 /// Short names of variables that people set by hand.
 const SHORT: [(&str, &str, &str); 3] = [
@@ -73,11 +75,11 @@ fn apply_text(layered: &mut Layered, path: &Path, text: &str) -> Result<(), Erro
             return Err(unknown_section(here(), name, content));
         }
         if name == schema::WINDOWS {
-            window::apply(layered, content, &place)?;
+            list::apply::<Window>(layered, content, &place)?;
             continue;
         }
         if name == schema::HOOKS {
-            hook::apply(layered, content, &place)?;
+            list::apply::<Hook>(layered, content, &place)?;
             continue;
         }
         let table = as_table(content, name, &place)?;

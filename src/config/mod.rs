@@ -8,6 +8,7 @@ mod change;
 mod error;
 mod hook;
 mod layer;
+mod list;
 mod origin;
 mod queue;
 mod schema;

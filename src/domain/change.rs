@@ -218,7 +218,7 @@ pub struct Change {
     pub kind: ChangeKind,
     /// Of which task; `None` if it is about a queue or a schedule.
     pub task: Option<TaskId>,
-    /// Of which queue, if it is about one and not about a task.
+    /// Of which queue, if it is about one and not about a task; and where a task was that is gone.
     pub queue: Option<String>,
     /// Of which schedule, if it is about one and not about a task.
     pub schedule: Option<String>,

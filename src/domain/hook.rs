@@ -62,15 +62,20 @@ impl HookEvent {
 
     /// Returns whether a change is one of these.
     pub fn is(self, change: &Change) -> bool {
-        let ended = change.kind == ChangeKind::Ended;
+        self.is_of(change.kind, change.from, change.to)
+    }
+
+    /// Returns whether a change of this kind, from and to these states, is one of these.
+    pub fn is_of(self, kind: ChangeKind, from: Option<State>, to: Option<State>) -> bool {
+        let ended = kind == ChangeKind::Ended;
         let has_ended = |state: Option<State>| state.is_some_and(State::is_ended);
         match self {
-            Self::Start => change.kind == ChangeKind::Started,
-            Self::Success => ended && change.to == Some(State::Succeeded),
-            Self::Failure => ended && matches!(change.to, Some(State::Failed | State::TimedOut | State::Lost)),
-            Self::Retry => ended && change.to == Some(State::Retrying),
-            Self::End => has_ended(change.to) && !has_ended(change.from),
-            Self::QueueEmpty => change.kind == ChangeKind::QueueEmptied,
+            Self::Start => kind == ChangeKind::Started,
+            Self::Success => ended && to == Some(State::Succeeded),
+            Self::Failure => ended && matches!(to, Some(State::Failed | State::TimedOut | State::Lost)),
+            Self::Retry => ended && to == Some(State::Retrying),
+            Self::End => has_ended(to) && !has_ended(from),
+            Self::QueueEmpty => kind == ChangeKind::QueueEmptied,
         }
     }
 }
@@ -186,8 +191,10 @@ pub struct Occasion {
 pub struct HookRan {
     /// Which one, by the name in the store.
     pub hook: String,
-    /// Up to which change.
+    /// Up to which change all were.
     pub until: Seq,
+    /// One after that for which it was run as well, while one before it runs still.
+    pub ahead: Option<Seq>,
     /// What went wrong with the last one, if anything did.
     pub failed: Option<HookFailed>,
     /// When.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::domain::resource::Amount;
 use crate::domain::task::{OnInterrupt, State};
 use crate::domain::time::Timestamp;
 
@@ -207,7 +208,7 @@ impl Outcome {
     /// Returns the outcome of one that did, with no more than `limit` bytes to use.
     #[must_use]
     pub fn out_of_memory(self, limit: u64) -> Self {
-        let reason = Some(format!("out of memory: it may use {limit} bytes"));
+        let reason = Some(format!("out of memory: it may use {}", Amount::Bytes(limit)));
         Self { reason_code: Some(ReasonCode::Oom), reason, ..self }
     }
 
@@ -347,7 +348,7 @@ mod tests {
         let killed = of(ExitStatus::Signal(9), None);
         let oom = killed.clone().out_of_memory(1_048_576);
         assert_eq!((oom.state, oom.reason_code, oom.exit), (State::Failed, Some(ReasonCode::Oom), killed.exit));
-        assert_eq!(oom.reason.as_deref(), Some("out of memory: it may use 1048576 bytes"));
+        assert_eq!(oom.reason.as_deref(), Some("out of memory: it may use 1MiB"));
         assert!(killed.may_lack_memory() && of(ExitStatus::Code(1), None).may_lack_memory());
         for other in [of(ExitStatus::Code(0), None), of(ExitStatus::Signal(9), Some(StopCause::Cancel))] {
             assert!(!other.may_lack_memory(), "{other:?}");

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::condition::{Comparison, Condition, Term};
 use crate::domain::field::{Field, Sort, Value};
+use crate::domain::hook::HookEvent;
 use crate::domain::id::{AssignmentId, TaskId};
 use crate::domain::task::{State, Task};
 use crate::domain::time::Timestamp;
@@ -94,6 +95,8 @@ pub enum Refused {
     Forgotten(TaskId),
     /// Others that wait depend on it; this is the first of them.
     Needed(TaskId),
+    /// Its own hook for this has not run yet.
+    Hook(HookEvent),
     /// It is not, or not any more, one of those that were meant.
     NotMeant,
 }

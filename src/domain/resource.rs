@@ -241,6 +241,21 @@ impl Granted {
         self.0.is_empty()
     }
 
+    /// Returns what somebody holds at most who needs this, when nobody knows what he was granted: of pieces that are told apart it may
+    /// be any.
+    pub fn at_most(needs: &Needs, pools: &Pools) -> Self {
+        let grant = |(name, need): (&String, &Amount)| {
+            let grant = match pools.0.get(name).map(|pool| &pool.capacity) {
+                Some(Capacity::Indices(indices)) if !indices.is_empty() => {
+                    Grant::Indices(indices.iter().copied().collect())
+                }
+                _ => Grant::Amount(*need),
+            };
+            (name.clone(), grant)
+        };
+        Self(needs.0.iter().map(grant).collect())
+    }
+
     /// Reads what [`fmt::Display`] wrote; `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         let grant = |word: &str| {

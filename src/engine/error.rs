@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::domain::edit::NotEdited;
 use crate::domain::error::{ErrorKind, Problem};
+use crate::domain::hook::HookEvent;
 use crate::domain::id::{AttemptNumber, TaskId};
 use crate::domain::outcome::SignalName;
 use crate::domain::place::NotMoved;
@@ -83,6 +84,14 @@ pub enum Error {
         id: TaskId,
         /// One that waits.
         waiting: TaskId,
+    },
+    /// What a task has of hooks is forgotten with it, so each must have run before.
+    #[error("cannot remove task `{id}`: its hook for `{}` has not run yet", .event.as_str())]
+    HookToCome {
+        /// The task.
+        id: TaskId,
+        /// What it is for.
+        event: HookEvent,
     },
     /// A task can be changed only until it starts.
     #[error("cannot edit task `{}`: {}", .0.id, has_started(.0))]
@@ -213,6 +222,12 @@ pub enum Error {
         /// Which task.
         id: TaskId,
     },
+    /// A keeper lets in so many at a time.
+    #[error("cannot send anything to task `{id}`: too many others are sending to it at the moment")]
+    Crowded {
+        /// Which task.
+        id: TaskId,
+    },
     /// Only a terminal has a size, and can be attached to.
     #[error("task `{id}` has no terminal")]
     NoTerminal {
@@ -298,6 +313,7 @@ impl Error {
             | Self::WouldBeSkipped { .. }
             | Self::NeverToRun { .. }
             | Self::Needed { .. }
+            | Self::HookToCome { .. }
             | Self::Late { .. }
             | Self::NotBefore { .. }
             | Self::Started(_)
@@ -313,6 +329,9 @@ impl Error {
             | Self::InputClosed { .. }
             | Self::NoTerminal { .. }
             | Self::Outlived { .. } => ErrorKind::Conflict,
+            Self::Crowded { .. } => ErrorKind::Exhausted,
+            // It was stopped, or has no processor to run on.
+            Self::Keeper { source, .. } if source.kind() == io::ErrorKind::TimedOut => ErrorKind::Exhausted,
             Self::Signal { .. } | Self::Keeper { .. } => ErrorKind::Internal,
             Self::Configuration(problem) | Self::NotEntered(problem) => problem.kind,
             Self::Store(error) => error.kind(),
@@ -353,6 +372,9 @@ impl Error {
             Self::Needed { id, waiting } => {
                 problem.with_hint(format!("cancel that one first with `apex task cancel {waiting}`")).with_id(id)
             }
+            Self::HookToCome { id, .. } => problem
+                .with_hint("try again when it has run; in a project from elsewhere hooks run after `apex trust`")
+                .with_id(id),
             Self::NotBefore { id, before, .. } => {
                 problem.with_hint(format!("see how that one stands with `apex task show {}`", before.id)).with_id(id)
             }
@@ -428,6 +450,12 @@ impl Error {
             Self::NoTerminal { id } => problem
                 .with_hint(format!("see what it writes with `apex logs -f {id}`; add one with `--pty` to attach to it"))
                 .with_id(id),
+            Self::Crowded { id } => problem.with_hint("try again in a moment").with_id(id),
+            Self::Keeper { id, source } if source.kind() == io::ErrorKind::TimedOut => problem
+                .with_hint(
+                    "try again; if somebody has stopped its process, let it go on with `pkill -CONT apex-keeper`",
+                )
+                .with_id(id),
             Self::Signal { id, .. } | Self::Keeper { id, .. } => problem.with_id(id),
             Self::Unavailable(error) => problem.with_hint(error.hint()),
             Self::Draining => problem.with_hint("start it again with `apex daemon start` when it has stopped"),
@@ -487,6 +515,7 @@ impl Error {
             Refused::Dependency(on) => Self::WouldBeSkipped { id, on },
             Refused::Forgotten(on) => Self::NeverToRun { id, on },
             Refused::Needed(waiting) => Self::Needed { id, waiting },
+            Refused::Hook(event) => Self::HookToCome { id, event },
             Refused::NotMeant => Self::NotMeant(id),
         }
     }

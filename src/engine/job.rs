@@ -167,20 +167,25 @@ pub(super) async fn perform(shared: Arc<Shared>, job: Job) -> Vec<Done> {
     }]
 }
 
-/// Settles a piece of the past.
+/// Settles a piece of the past; of what ended, the keepers have ended.
 pub(super) async fn settle_past(shared: &Arc<Shared>, past: Past) -> Result<(), Error> {
     match past {
         Past::NeverStarted(unclaim) => shared.store.unclaim(unclaim).await?,
-        Past::Ended(record) => drop(finish(shared, *record).await?),
+        Past::Ended(record) => drop(record_end(shared, *record).await?),
     }
     Ok(())
 }
 
 async fn finish(shared: &Arc<Shared>, record: Record) -> Result<Finished, Error> {
-    let (id, number, split) = (record.id, record.number, record.split_output);
     if record.is_kept {
         input::end(shared, record.assignment).await;
     }
+    record_end(shared, record).await
+}
+
+/// Finishes the output of an attempt whose keeper has ended, and stores how it ended.
+async fn record_end(shared: &Arc<Shared>, record: Record) -> Result<Finished, Error> {
+    let (id, number, split) = (record.id, record.number, record.split_output);
     let outputs = on_disk(shared, move |shared| shared.outputs.seal(id, number, split)).await?;
     crash_point("apexd.output.sealed");
     let finished = shared.store.finish(record.into_finish(outputs, jitter())).await?;

@@ -56,6 +56,7 @@ mod retain;
 pub mod run;
 mod schedule;
 pub mod select;
+mod shared;
 mod spawn;
 mod steer;
 mod supervise;

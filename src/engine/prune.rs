@@ -21,7 +21,7 @@ const TIDY_PATIENCE: Duration = Duration::from_secs(1);
 
 impl Handle {
     /// Forgets tasks that have ended, with all they wrote, some hundred of them; its answer says where to go on. What something
-    /// that waits depends on stays.
+    /// that waits depends on stays, and what has hooks of its own that have not run yet.
     pub async fn prune(&self, mut prune: Prune, by: Actor) -> Result<Pruned, Error> {
         let mut pruned = Pruned::default();
         for _ in 0..PIECES_MAX {

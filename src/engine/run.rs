@@ -15,7 +15,8 @@ use crate::engine::adopt::Known;
 use crate::engine::asker::Askers;
 use crate::engine::core::{Answer, Core, Effect, Event, Now, Watched};
 use crate::engine::handle::{Closing, Command, Handle, Shared};
-use crate::engine::job::{self, Done, Job, Move, Preparation};
+use crate::engine::input;
+use crate::engine::job::{self, Done, Job, Move, Past, Preparation};
 use crate::engine::prepare::{self, Prepared};
 use crate::engine::{Error, Setup, World, turn};
 use crate::fault::{crash_point, is_sabotaged};
@@ -113,7 +114,13 @@ impl Engine {
             grace_until: guardian.grace_until,
             world: shared.world,
         };
-        for effect in engine.core.adopt(shared.world.time(), known) {
+        let effects = engine.core.adopt(shared.world.time(), known);
+        let kept = effects.iter().filter_map(|effect| match effect {
+            Effect::Past(Past::Ended(record)) if record.is_kept => Some(record.assignment),
+            _ => None,
+        });
+        input::end_all(&shared, kept).await;
+        for effect in effects {
             crash_point("apexd.past.decided");
             match effect {
                 Effect::Past(past) => job::settle_past(&shared, past).await?,

@@ -23,6 +23,8 @@ use crate::store::task as verb;
 const START_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a removal waits for the files to be deleted; well within a client's deadline.
 const TIDY_PATIENCE: Duration = Duration::from_secs(1);
+/// How long a removal waits for hooks of what has just ended; well within a client's deadline.
+const HOOK_PATIENCE: Duration = Duration::from_secs(2);
 /// How many tasks are begun anew in one transaction.
 const RETRY_MAX: u32 = 1_000;
 
@@ -143,9 +145,26 @@ impl Handle {
         self.shared.store.move_task(wish).await?.map_err(|refused| Error::not_moved(id, refused))
     }
 
-    /// Forgets tasks that have ended, with all they wrote.
+    /// Forgets tasks that have ended, with all they wrote. One that has just ended and has hooks of its own is waited for a moment.
     pub async fn remove(&self, named: impl Into<Named>, by: Actor) -> Result<PerTask<(), Error>, Error> {
-        let answers = self.shared.store.remove(self.steer(named.into(), by)).await?;
+        let Named { ids, only } = named.into();
+        let mut hooks_ran = self.shared.hooks_ran.subscribe();
+        let patience = Instant::now() + HOOK_PATIENCE;
+        let remove = |ids| self.shared.store.remove(self.steer(Named { ids, only: only.clone() }, by.clone()));
+        let mut answers = remove(ids).await?;
+        loop {
+            let waits = answers.iter().filter(|(_, answer)| matches!(answer, Err(Refused::Hook(_))));
+            let waits: Vec<TaskId> = waits.map(|(id, _)| *id).collect();
+            if waits.is_empty() || self.is_untrusted().await {
+                break;
+            }
+            if !matches!(timeout_at(patience, hooks_ran.changed()).await, Ok(Ok(()))) {
+                break;
+            }
+            let mut again = remove(waits).await?.into_iter();
+            let waits = answers.iter_mut().filter(|(_, answer)| matches!(answer, Err(Refused::Hook(_))));
+            waits.for_each(|waits| *waits = again.next().unwrap_or(waits.clone()));
+        }
         // It goes on if there is much to be deleted.
         let _ = timeout(TIDY_PATIENCE, run::tidy(&self.shared)).await;
         Ok(refusals(answers, "remove", "ended"))

@@ -98,6 +98,14 @@ impl Cgroups {
         self.group(assignment).is_some_and(|group| is_populated(&group))
     }
 
+    /// Takes the controllers back, at the guardian's end. What tasks that ended have left may live on in their groups, and
+    /// into a group that hands controllers on systemd before 254 can put no new guardian.
+    pub(super) fn hand_back(&self) {
+        if let Some(given) = self.own.get_or_init(given) {
+            hand_back(given);
+        }
+    }
+
     /// Removes the group of a task, or later, if something is left in it.
     pub(super) fn remove(&mut self, assignment: AssignmentId) {
         let Some(group) = self.group(assignment) else { return };
@@ -111,6 +119,13 @@ impl Cgroups {
                 self.left.push(group);
             }
         }
+    }
+}
+
+/// Takes back what is handed on.
+fn hand_back(given: &Path) {
+    for controller in ["memory", "cpu"].into_iter().filter(|controller| hands_on(given, controller)) {
+        let _ = fs::write(given.join("cgroup.subtree_control"), format!("-{controller}"));
     }
 }
 
@@ -261,6 +276,11 @@ mod tests {
             ("1073741824".into(), "0".into(), "1".into())
         );
         assert_eq!(group("cpu.max"), "150000 100000");
+        for (handed_on, taken_back) in [("cpu pids", "-cpu"), ("memory pids", "-memory"), ("pids", "pids"), ("", "")] {
+            fs::write(given.join("cgroup.subtree_control"), handed_on).unwrap();
+            groups.hand_back();
+            assert_eq!(read("cgroup.subtree_control"), taken_back, "{handed_on}: only these two are ours");
+        }
     }
 
     /// On the kernel's own tree, where there is one in which this user may make groups, with any controller at all.
@@ -279,6 +299,10 @@ mod tests {
             fs::write(given.join("cgroup.procs"), &pid).unwrap();
             let handed_on = hand_on(&given, controller).map_err(|error| error.to_string());
             let found = (handed_on, read("cgroup.procs"), read("apex/cgroup.procs"), hands_on(&given, controller));
+            // Nothing can be put into it again before that.
+            assert!(fs::write(given.join("cgroup.procs"), &pid).is_err());
+            let _ = fs::write(given.join("cgroup.subtree_control"), format!("-{controller}"));
+            fs::write(given.join("cgroup.procs"), &pid).unwrap();
             child.kill().unwrap();
             child.wait().unwrap();
             (found, (Ok(()), String::new(), format!("{pid}\n"), true))

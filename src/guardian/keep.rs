@@ -3,28 +3,24 @@
 //! The guardian keeps nothing of it open itself. What it must know about a keeper is only that this child of its own is no
 //! orphan of a task.
 
-use std::ffi::{CString, OsString};
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::libc;
-use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket};
-use nix::sys::stat::{Mode, fchmod};
+use nix::sys::stat::Mode;
 use nix::sys::termios::{InputFlags, SetArg, tcgetattr, tcsetattr};
 use nix::unistd::pipe2;
 
 use crate::guardian::Options;
 use crate::guardian::hold::lift;
-use crate::guardian::spawn::{Failed, Given, Plan, Spawner, Started, is_anothers};
-use crate::link::keeper::{INPUT_FD, LISTEN_FD, OUTPUT_FD, SIZE, WORD, address};
+use crate::guardian::spawn::{Failed, Given, Plan, Spawner, Started};
+use crate::link::keeper::{INPUT_FD, LISTEN_FD, OUTPUT_FD, SIZE, WORD, listen_at, open_output};
+use crate::link::mounts::Mounts;
 use crate::link::{Keep, Kept, SpawnStep};
-
-/// How many may ask a keeper at the same time before it lets the first one in.
-const BACKLOG: i32 = 64;
 
 /// A keeper that was started, and what its task gets.
 #[derive(Debug)]
@@ -45,16 +41,23 @@ impl Company {
 /// Makes what is to be kept, and starts the keeper. If the task is not started after all the keeper ends by itself, as soon
 /// as what is returned is dropped: nobody can read any more then.
 pub(super) fn start(spawner: &Spawner, keep: &Keep, output: &Path) -> Result<Company, Failed> {
-    let listener = make_listener(&keep.socket).map_err(failed(SpawnStep::Setup))?;
-    let made = begin(spawner, keep, output, &listener);
+    if Mounts::default().can_hang_at([keep.socket.clone(), output.to_owned()].into_iter()) {
+        return begin(spawner, keep, output, None);
+    }
+    // Before the keeper is there: whoever is told of the task's start can connect.
+    let listener = listen_at(&keep.socket).and_then(lift).map_err(failed(SpawnStep::Setup))?;
+    let made = begin(spawner, keep, output, Some(&listener));
     if made.is_err() {
         let _ = std::fs::remove_file(&keep.socket);
     }
     made
 }
 
-fn begin(spawner: &Spawner, keep: &Keep, output: &Path, listener: &OwnedFd) -> Result<Company, Failed> {
-    let mut fds: Vec<(RawFd, RawFd)> = vec![(listener.as_raw_fd(), LISTEN_FD)];
+/// Without a listener, the keeper makes its socket itself, and opens the output: they are on a file system that may not answer, and
+/// then it is the keeper that hangs, and not this process. It may be told of a task's start before the socket is there.
+fn begin(spawner: &Spawner, keep: &Keep, output: &Path, listener: Option<&OwnedFd>) -> Result<Company, Failed> {
+    let mut args = vec![OsString::from(WORD), keep.socket.clone().into()];
+    let mut fds: Vec<(RawFd, RawFd)> = listener.iter().map(|listener| (listener.as_raw_fd(), LISTEN_FD)).collect();
     let (ours, end, file) = match keep.kept {
         Kept::Pipe => {
             let (reading, writing) = pipe2(OFlag::O_CLOEXEC).map_err(|errno| of(SpawnStep::Fork, errno))?;
@@ -62,15 +65,23 @@ fn begin(spawner: &Spawner, keep: &Keep, output: &Path, listener: &OwnedFd) -> R
         }
         Kept::Terminal => {
             let (master, slave) = make_terminal().map_err(failed(SpawnStep::Terminal))?;
-            let file = open_output(output).map_err(failed(SpawnStep::Output))?;
-            (master, slave, Some(lift(file).map_err(failed(SpawnStep::Fork))?))
+            let file = match listener {
+                Some(_) => {
+                    let file = open_output(output).map_err(failed(SpawnStep::Output))?;
+                    Some(lift(file).map_err(failed(SpawnStep::Fork))?)
+                }
+                None => {
+                    args.push(output.into());
+                    None
+                }
+            };
+            (master, slave, file)
         }
     };
     // Above those that they become, there and in the task.
     let (ours, end) = (lift(ours).map_err(failed(SpawnStep::Fork))?, lift(end).map_err(failed(SpawnStep::Fork))?);
     fds.push((ours.as_raw_fd(), INPUT_FD));
     fds.extend(file.as_ref().map(|file| (file.as_raw_fd(), OUTPUT_FD)));
-    let args = [OsString::from(WORD), keep.socket.clone().into()];
     let plan = Plan::for_keeper(&Options::own_program(), &args, fds)?;
     let Started { pid, pidfd: _ } = spawner.start(&plan)?;
     Ok(Company { pid, end, is_terminal: keep.kept == Kept::Terminal })
@@ -82,17 +93,6 @@ fn failed(step: SpawnStep) -> impl Fn(io::Error) -> Failed {
 
 fn of(step: SpawnStep, errno: Errno) -> Failed {
     Failed { step, errno: errno as i32 }
-}
-
-/// Makes the socket before the keeper is there: whoever is told of the task's start can connect.
-fn make_listener(path: &Path) -> io::Result<OwnedFd> {
-    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-    let listener = lift(socket(AddressFamily::Unix, SockType::Stream, flags, None)?)?;
-    fchmod(&listener, Mode::S_IRUSR | Mode::S_IWUSR)?;
-    let (address, _directory) = address(path)?;
-    bind(listener.as_raw_fd(), &UnixAddr::new(&address)?)?;
-    listen(&listener, Backlog::new(BACKLOG)?)?;
-    Ok(listener)
 }
 
 /// Makes a terminal, and returns both ends of it: the master and what the task gets.
@@ -116,16 +116,4 @@ fn make_terminal() -> io::Result<(OwnedFd, OwnedFd)> {
         let _ = tcsetattr(&slave, SetArg::TCSANOW, &modes);
     }
     Ok((master, slave))
-}
-
-/// Opens the file that takes what the terminal is written to, as the task itself would.
-fn open_output(path: &Path) -> io::Result<OwnedFd> {
-    let name = CString::new(path.as_os_str().as_bytes())?;
-    let flags = OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let file =
-        nix::fcntl::open(name.as_c_str(), flags | OFlag::O_NONBLOCK | OFlag::O_NOCTTY, Mode::S_IRUSR | Mode::S_IWUSR)?;
-    if is_anothers(file.as_raw_fd()) {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(file)
 }

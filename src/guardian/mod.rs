@@ -104,6 +104,10 @@ impl Places {
     }
 }
 
+/// The variable by which a unit says, with the value `yes`, that its control group was delegated to it. It is for the
+/// guardian alone.
+pub const DELEGATED: &str = "APEX_DELEGATED";
+
 /// What the guardian is told once.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -124,6 +128,9 @@ pub struct Options {
     ///
     /// Source: sd_notify(3).
     pub notify: Option<OsString>,
+    /// The unit that started this very process says that its control group was delegated to it, see
+    /// [`DELEGATED`].
+    pub delegated: bool,
 }
 
 impl Options {
@@ -138,7 +145,16 @@ impl Options {
     pub fn new(places: Places) -> Self {
         let (binary, apexd_args, patience) = (Self::own_program(), Vec::new(), patience());
         let ready_within = READY_WITHIN;
-        Self { places, binary, apexd_args, ready_within, patience, leave_session: false, notify: None }
+        Self {
+            places,
+            binary,
+            apexd_args,
+            ready_within,
+            patience,
+            leave_session: false,
+            notify: None,
+            delegated: false,
+        }
     }
 }
 

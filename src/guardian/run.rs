@@ -27,6 +27,7 @@ use crate::guardian::succession::Check;
 use crate::guardian::supervisor::Supervisor;
 use crate::guardian::table::Table;
 use crate::guardian::{EXIT_GAVE_UP, Error, Options, processes, scope, signals};
+use crate::link::cgroup;
 use crate::link::machine::{Stat, boot_id, boottime_now, wall_now};
 
 /// How long the guardian leaves between SIGTERM and SIGKILL before apexd has told it.
@@ -177,12 +178,17 @@ impl Guardian {
         let mut guardian = Self::assemble(options, hold, signals, nofile, parts);
         guardian.log = Log::new(guardian.options.places.log.clone(), echo);
         // Before anything is started, which would be left behind.
-        if guardian.options.leave_session
-            && let Some(scope) = scope::enter()
+        let scope = if guardian.options.leave_session { scope::enter() } else { None };
+        if let Some(scope) = &scope {
+            let text = format!("in a scope of its own, apart from the login session scope={scope}");
+            guardian.log.line(Level::Info, &text);
+        }
+        // Such a scope is made with delegation.
+        if (guardian.options.delegated || scope.is_some())
+            && let Err(error) = cgroup::mark()
         {
-            guardian
-                .log
-                .line(Level::Info, &format!("in a scope of its own, apart from the login session scope={scope}"));
+            let text = format!("no memory or processor time can be limited: cannot mark the control group: {error}");
+            guardian.log.line(Level::Warn, &text);
         }
         Ok(guardian)
     }
@@ -234,6 +240,7 @@ impl Guardian {
             self.act_on_time(boottime_now());
             self.pump();
             if let Some(code) = self.end {
+                self.table.hand_back();
                 self.hold.release();
                 return Ok(code);
             }

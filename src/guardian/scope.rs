@@ -4,17 +4,21 @@
 //! This is a favour, never a condition: without a manager that answers at once the daemon stays where it is.
 
 use std::ffi::OsStr;
+use std::io;
 use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, poll};
 
 use crate::guardian::processes;
 
-/// How long the manager may take to answer: nothing is started meanwhile.
-const ANSWER_WITHIN: Duration = Duration::from_millis(500);
+/// How long the manager may take to answer, and then to move this process: nothing is started meanwhile.
+/// The bus may have to be started first, for which half a second did not suffice on a slow machine.
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+/// So often it is looked whether it has.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// Returns the arguments of busctl(1) that let the user's manager put process `pid` into a scope of its own, and the
 /// name of that scope; `None` if there is no need to or nobody to ask.
@@ -31,7 +35,7 @@ fn request(cgroup: &str, bus: bool, pid: u32) -> Option<(Vec<String>, String)> {
     let pid = pid.to_string();
     let manager = ["org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager"];
     let properties = [
-        "3",
+        "4",
         "PIDs",
         "au",
         "1",
@@ -42,6 +46,10 @@ fn request(cgroup: &str, bus: bool, pid: u32) -> Option<(Vec<String>, String)> {
         "CollectMode",
         "s",
         "inactive-or-failed",
+        // So that memory and processor time of tasks can be limited.
+        "Delegate",
+        "b",
+        "true",
     ];
     let words =
         ["--user", "--quiet", "call"].into_iter().chain(manager).chain(["StartTransientUnit", "ssa(sv)a(sa(sv))"]);
@@ -63,7 +71,23 @@ pub(super) fn enter() -> Option<String> {
         let _ = asked.kill();
     }
     let status = asked.wait().ok()?;
-    status.success().then_some(scope)
+    // The answer says only that it will be done: what is started before it is stays in the session, and ends with that.
+    (status.success() && await_move(&scope, || std::fs::read_to_string("/proc/self/cgroup"))).then_some(scope)
+}
+
+/// Waits until this process is in `scope`, and returns whether it is; `look` says what `/proc/self/cgroup` does.
+fn await_move(scope: &str, look: impl Fn() -> io::Result<String>) -> bool {
+    let by = Instant::now() + ANSWER_WITHIN;
+    let end = format!("/{scope}");
+    loop {
+        if look().is_ok_and(|cgroup| cgroup.lines().any(|line| line.ends_with(&end))) {
+            return true;
+        }
+        if Instant::now() >= by {
+            return false;
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
 }
 
 /// Returns whether the user's bus is there: without it busctl(1) would only find out more slowly.
@@ -99,10 +123,23 @@ mod tests {
         let (words, scope) = request(SESSION, true, 4711).unwrap();
         assert_eq!(scope, "apex-4711.scope");
         let expected = "--user --quiet call org.freedesktop.systemd1 /org/freedesktop/systemd1 \
-                        org.freedesktop.systemd1.Manager StartTransientUnit ssa(sv)a(sa(sv)) apex-4711.scope fail 3 \
-                        PIDs au 1 4711 Description s apex_task_daemon CollectMode s inactive-or-failed 0";
+                        org.freedesktop.systemd1.Manager StartTransientUnit ssa(sv)a(sa(sv)) apex-4711.scope fail 4 \
+                        PIDs au 1 4711 Description s apex_task_daemon CollectMode s inactive-or-failed \
+                        Delegate b true 0";
         let told: Vec<String> = words.iter().map(|word| word.replace(' ', "_")).collect();
         assert_eq!(told.join(" "), expected);
+    }
+
+    #[test]
+    fn it_is_there_when_the_kernel_says_so() {
+        let looks = std::cell::Cell::new(0);
+        let moved = await_move("apex-7.scope", || {
+            looks.set(looks.get() + 1);
+            let cgroup = if looks.get() < 3 { SESSION } else { "0::/user@1000.service/app.slice/apex-7.scope\n" };
+            Ok(cgroup.to_owned())
+        });
+        assert_eq!((moved, looks.get()), (true, 3));
+        assert!(!await_move("apex-7.scope", || Ok(SESSION.to_owned())), "it is not waited for for ever");
     }
 
     #[test]

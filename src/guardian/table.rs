@@ -193,6 +193,11 @@ impl Table {
         Ok(())
     }
 
+    /// It is over: see [`Cgroups::hand_back`].
+    pub(super) fn hand_back(&self) {
+        self.cgroups.hand_back();
+    }
+
     /// Takes up the descriptors that must be free, to be dropped as soon as the process runs: without any its start time
     /// could not be read, nor its session be found when it is to be ended.
     ///

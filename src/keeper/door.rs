@@ -14,6 +14,9 @@ use crate::link::keeper::{Ask, Told};
 /// So many may be connected; further ones are let go of at once.
 const CONNECTIONS_MAX: usize = 64;
 
+/// So many pieces are read of a connection in one turn.
+const PIECES_MAX: usize = 16;
+
 struct Connection {
     asker: Asker,
     stream: UnixStream,
@@ -104,7 +107,8 @@ impl Connection {
     /// Reads what has come; returns whether it goes on.
     fn hear(&mut self, asked: &mut Vec<(Asker, Ask)>) -> bool {
         let mut bytes = [0; 16 * 1024];
-        loop {
+        // Some pieces, so that others have a turn, however fast it sends. The rest is told of again.
+        for _ in 0..PIECES_MAX {
             match self.stream.read(&mut bytes) {
                 Ok(0) => return false,
                 Ok(count) => self.reader.feed(&bytes[..count]),
@@ -121,5 +125,6 @@ impl Connection {
                 }
             }
         }
+        true
     }
 }

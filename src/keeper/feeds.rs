@@ -119,6 +119,11 @@ impl Feeds {
         self.closed
     }
 
+    /// Returns whether somebody waits for an answer.
+    pub(super) fn waits(&self, asker: Asker) -> bool {
+        self.waiting.iter().any(|waiting| waiting.asker == asker)
+    }
+
     /// Somebody does not want to wait any longer.
     pub(super) fn enough(&mut self, asker: Asker) {
         let Self { waiting, answers, .. } = self;

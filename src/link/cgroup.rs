@@ -1,15 +1,17 @@
 //! Which control group is given to us, and what there is to be had in it: guardian and apexd look alike.
 //!
 //! Used only if this process finds itself in a group of version 2 that its supervisor has delegated to it and said so
-//! (`Delegate=` of systemd). Guardian and apexd may have moved into [`LEAF`], a group of their own below it: controllers
-//! can be handed on only by a group in which no process is.
+//! (`Delegate=` of systemd). systemd says so on the group only for units of the system: its user manager says it nowhere
+//! that a process could see (seen with 252 and 257). So a user's unit says it itself, and the guardian marks the group
+//! ([`mark`]). Guardian and apexd may be in [`LEAF`], a group of their own below it: controllers can be handed on only by a
+//! group in which no process is.
 //!
 //! Source: the kernel's `admin-guide/cgroup-v2`; systemd's `CGROUP_DELEGATION`.
 
 use std::ffi::{CStr, CString};
-use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use nix::libc;
 
@@ -24,8 +26,30 @@ pub const LEAF: &str = "apex";
 
 /// Returns the group that is given to this process, if one is.
 pub fn given() -> Option<PathBuf> {
+    given_of(&own()?, is_delegated)
+}
+
+/// Marks the group of this process as one that is given to it, as systemd does for units of the system. The mark goes with
+/// the group.
+///
+/// Errors: there is none of version 2, or a kernel before 5.7.
+pub fn mark() -> io::Result<()> {
+    let own = own().ok_or(io::ErrorKind::Unsupported)?;
+    let group = CString::new(to_mark(&own).as_os_str().as_bytes())?;
+    let [name, _] = DELEGATED;
+    // SAFETY: both are strings with an end, and the value has one byte.
+    let result = unsafe { libc::setxattr(group.as_ptr(), name.as_ptr(), c"1".as_ptr().cast(), 1, 0) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Whoever is started in the leaf (`DelegateSubgroup=`) is given the group above it.
+fn to_mark(own: &Path) -> &Path {
+    own.parent().filter(|_| own.file_name().is_some_and(|name| name == LEAF)).unwrap_or(own)
+}
+
+fn own() -> Option<PathBuf> {
     let (own, mounts) = (fs::read("/proc/self/cgroup").ok()?, fs::read("/proc/self/mountinfo").ok()?);
-    given_of(&place(&own, &mounts)?, is_delegated)
+    place(&own, &mounts)
 }
 
 fn given_of(own: &Path, is_delegated: impl Fn(&Path) -> bool) -> Option<PathBuf> {
@@ -121,6 +145,12 @@ mod tests {
         assert_eq!(given("/cg/x.service", "/cg"), None, "it may be somebody else's");
         let directory = tempfile::tempdir().unwrap();
         assert!(!is_delegated(directory.path()));
+    }
+
+    #[test]
+    fn the_group_that_is_marked_is_the_one_of_the_unit() {
+        assert_eq!(to_mark(Path::new("/cg/x.service")), Path::new("/cg/x.service"));
+        assert_eq!(to_mark(Path::new("/cg/x.service/apex")), Path::new("/cg/x.service"));
     }
 
     #[test]

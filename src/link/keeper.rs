@@ -4,24 +4,30 @@
 //! descriptors, and it listens on a socket in the project's directory. So what it keeps outlives apexd, and guardians too.
 //! It may be older than the apexd that talks to it, therefore frames are those of the link: they can be added to.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{OFlag, open};
-use nix::sys::stat::Mode;
+use nix::libc;
+use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen, socket};
+use nix::sys::stat::{Mode, fchmod};
+use nix::unistd::geteuid;
 use uuid::Uuid;
 
 use crate::domain::input::Size;
 
-/// The word by which a keeper is known: `apexd __keeper SOCKET`.
+/// The word by which a keeper is known: `apexd __keeper SOCKET [OUTPUT]`.
 pub const WORD: &str = "__keeper";
-/// The descriptor on which it listens.
+/// The descriptor on which it listens; closed if it is to make the socket itself.
 pub const LISTEN_FD: RawFd = 3;
 /// The descriptor into which input goes: the writing end of a pipe, or the master of a terminal.
 pub const INPUT_FD: RawFd = 4;
-/// The descriptor of the file into which goes what a terminal is written to; closed if there is no terminal.
+/// The descriptor of the file into which goes what a terminal is written to; closed if there is no terminal, or if the keeper is to
+/// open the file itself.
 pub const OUTPUT_FD: RawFd = 5;
 
 /// What apexd asks of a keeper. One thing at a time on each connection.
@@ -84,6 +90,33 @@ pub fn address(socket: &Path) -> io::Result<(PathBuf, Option<OwnedFd>)> {
     let path = Path::new("/proc/self/fd").join(directory.as_raw_fd().to_string()).join(name);
     Ok((path, Some(directory)))
 }
+
+/// Makes the socket on which a keeper listens. Nobody but its owner can connect.
+pub fn listen_at(path: &Path) -> io::Result<OwnedFd> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let listener = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+    fchmod(&listener, Mode::S_IRUSR | Mode::S_IWUSR)?;
+    let (address, _directory) = address(path)?;
+    bind(listener.as_raw_fd(), &UnixAddr::new(&address)?)?;
+    listen(&listener, Backlog::new(BACKLOG)?)?;
+    Ok(listener)
+}
+
+/// Opens the file that takes what a terminal is written to, as the task itself would.
+///
+/// Errors: `EPERM` if it belongs to somebody else, who would read it.
+pub fn open_output(path: &Path) -> io::Result<File> {
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
+    let file = File::options().append(true).create(true).mode(0o600).custom_flags(flags).open(path)?;
+    let found = file.metadata()?;
+    if found.is_file() && found.uid() != geteuid().as_raw() {
+        return Err(io::Error::from_raw_os_error(libc::EPERM));
+    }
+    Ok(file)
+}
+
+/// How many may ask a keeper at the same time before it lets the first one in.
+const BACKLOG: i32 = 64;
 
 /// Longest path that fits into a socket's address with its final NUL.
 const PATH_BYTES_MAX: usize = 107;

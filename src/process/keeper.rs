@@ -3,15 +3,20 @@
 use std::io;
 use std::os::fd::AsRawFd as _;
 use std::path::Path;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
+use tokio::time::{Instant, timeout_at};
 
 use crate::domain::input::Size;
 use crate::link::codec::{Message, Reader, encode};
 use crate::link::keeper::{Ask, Feed, Told, address};
+
+/// How long a keeper may take to answer at once; one that was stopped never would.
+const ANSWERS_WITHIN: Duration = Duration::from_millis(250);
 
 /// What came of a feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +29,17 @@ pub struct Fed {
     pub ended: bool,
 }
 
+/// Whom one finds at a socket.
+#[derive(Debug)]
+pub enum Found {
+    /// The keeper.
+    There(Keeper),
+    /// Nobody listens any more.
+    Gone,
+    /// There is no socket: the keeper has ended, or, on a disk that may not answer, has not made it yet.
+    Nothing,
+}
+
 /// A connection to a keeper.
 #[derive(Debug)]
 pub struct Keeper {
@@ -32,51 +48,61 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Connects to the keeper that listens at `socket`; `None` if nobody does (any more).
+    /// Connects to the keeper that listens at `socket`; `None` if nobody does.
+    ///
+    /// Errors: as [`Self::find`].
+    pub fn connect(at: &Path) -> io::Result<Option<Self>> {
+        Ok(match Self::find(at)? {
+            Found::There(keeper) => Some(keeper),
+            Found::Gone | Found::Nothing => None,
+        })
+    }
+
+    /// Connects to the keeper that listens at `socket`, or tells why that cannot be.
     ///
     /// To be called inside a tokio runtime with its I/O driver on.
     ///
     /// Errors: it belongs to somebody else, or is asked by too many at once.
-    pub fn connect(at: &Path) -> io::Result<Option<Self>> {
+    pub fn find(at: &Path) -> io::Result<Found> {
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
         let descriptor = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
         let (address, _directory) = match address(at) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
             address => address?,
         };
         // A listener that has room in its backlog takes a connection at once: there is nothing to wait for.
         match connect(descriptor.as_raw_fd(), &UnixAddr::new(&address)?) {
             Ok(()) => {}
-            Err(Errno::ENOENT | Errno::ECONNREFUSED | Errno::ENOTDIR) => return Ok(None),
+            Err(Errno::ENOENT | Errno::ENOTDIR) => return Ok(Found::Nothing),
+            Err(Errno::ECONNREFUSED) => return Ok(Found::Gone),
             Err(errno) => return Err(errno.into()),
         }
         let stream = UnixStream::from_std(descriptor.into())?;
         if stream.peer_cred()?.uid() != nix::unistd::geteuid().as_raw() {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
-        Ok(Some(Self { stream, reader: Reader::default() }))
+        Ok(Found::There(Self { stream, reader: Reader::default() }))
     }
 
-    /// Gives bytes to the task, and waits until it has taken them, until it takes none any more, or until `enough`. Returns
-    /// what was taken; `None` if the keeper has ended.
+    /// Gives bytes to the task, and waits until it has taken them, until it takes none any more, or until that time. Returns
+    /// what was taken; `None` if the keeper has ended, or is asked by too many at once.
+    ///
+    /// Errors: [`io::ErrorKind::TimedOut`] if the keeper does not answer, because somebody has stopped it.
     ///
     /// # Cancel safety
     /// None: how much was taken is not known then. It is when the same is fed once more.
-    pub async fn feed(&mut self, feed: Feed, enough: impl Future<Output = ()>) -> io::Result<Option<Fed>> {
-        if !self.ask(&Ask::Feed(feed)).await? {
+    pub async fn feed(&mut self, feed: Feed, until: Instant) -> io::Result<Option<Fed>> {
+        if !in_time(until, self.ask(&Ask::Feed(feed))).await? {
             return Ok(None);
         }
-        let told = {
-            let mut told = std::pin::pin!(self.told());
-            tokio::select! {
-                told = &mut told => Some(told?),
-                () = enough => None,
+        // So that the answer to that is there in time.
+        let enough_at = until - ANSWERS_WITHIN.min(until.saturating_duration_since(Instant::now()) / 4);
+        let told = match timeout_at(enough_at, self.told()).await {
+            Ok(told) => told?,
+            Err(_) => {
+                let enough = async { if self.ask(&Ask::Enough).await? { self.told().await } else { Ok(None) } };
+                in_time(until, enough).await?
             }
-        };
-        let told = match told {
-            Some(told) => told,
-            None if self.ask(&Ask::Enough).await? => self.told().await?,
-            None => None,
         };
         Ok(told.and_then(|told| match told {
             Told::Fed { taken, closed, ended } => Some(Fed { taken, closed, ended }),
@@ -84,12 +110,13 @@ impl Keeper {
         }))
     }
 
-    /// Gives the terminal another size and returns the one it had; `None` if the keeper has ended, or keeps no terminal.
-    pub async fn resize(&mut self, size: Size) -> io::Result<Option<Size>> {
-        if !self.ask(&Ask::Resize(size)).await? {
-            return Ok(None);
-        }
-        Ok(self.told().await?.and_then(|told| match told {
+    /// Gives the terminal another size and returns the one it had; `None` if the keeper has ended, is asked by too many at once, or
+    /// keeps no terminal.
+    ///
+    /// Errors: [`io::ErrorKind::TimedOut`] if the keeper does not answer until that time.
+    pub async fn resize(&mut self, size: Size, until: Instant) -> io::Result<Option<Size>> {
+        let resize = async { if self.ask(&Ask::Resize(size)).await? { self.told().await } else { Ok(None) } };
+        Ok(in_time(until, resize).await?.and_then(|told| match told {
             Told::Size(before) => Some(before),
             Told::Fed { .. } => None,
         }))
@@ -128,6 +155,14 @@ impl Keeper {
                 Err(error) => return Err(error),
             }
         }
+    }
+}
+
+/// Waits for the answer of a keeper until that time, and as long as an answer takes in any case.
+async fn in_time<T>(until: Instant, answer: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    match timeout_at(until.max(Instant::now() + ANSWERS_WITHIN), answer).await {
+        Ok(answer) => answer,
+        Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "what keeps it open does not answer")),
     }
 }
 

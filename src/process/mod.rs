@@ -32,7 +32,7 @@ pub use facts::{boot_id, is_alive, started};
 pub use helper::{Helper, HelperError, end_left};
 pub use heritage::Legacy;
 pub use inherited::{Inherited, inherited};
-pub use keeper::{Fed, Keeper};
+pub use keeper::{Fed, Found, Keeper};
 pub use link::{Held, Link, Orders, handshake};
 pub use lookup::{LookupError, candidates, lookup};
 pub use words::{forget_last_words, last_words};

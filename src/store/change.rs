@@ -9,7 +9,7 @@ use crate::store::Reply;
 /// The feed: every change, in order, read from a cursor of one's own. Nothing is pushed, so a slow reader misses
 /// nothing; [`ChangeStore::watch`] only says that there is more.
 pub trait ChangeStore {
-    /// Returns the changes after `since`, oldest first, at most `limit`.
+    /// Returns the changes after `since`, oldest first, at most `limit`. One that is damaged is passed over.
     fn changes(&self, since: Seq, limit: usize) -> Reply<'_, Vec<Change>>;
 
     /// Returns the number of the oldest change that is kept; `None` if there is none.

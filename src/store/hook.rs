@@ -1,6 +1,6 @@
 //! What a store promises about hooks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use crate::domain::hook::{HookFailed, HookRan};
 use crate::domain::id::Seq;
@@ -10,6 +10,9 @@ use crate::store::Reply;
 pub trait HookStore {
     /// Returns how far each hook came.
     fn hook_cursors(&self) -> Reply<'_, BTreeMap<String, Seq>>;
+
+    /// Returns the changes after the cursor of the hooks of tasks for which those have run, while one before is under way.
+    fn hooks_ahead(&self) -> Reply<'_, BTreeSet<Seq>>;
 
     /// Takes note of which hooks there are from now on, by name, and which of them are told when a queue is empty: that is recorded only
     /// if one is. One that is new begins after the last change; what is remembered of others is forgotten. Those of tasks

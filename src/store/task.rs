@@ -1,28 +1,32 @@
 //! What a store promises about tasks.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::io;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::domain::attempt::{Attempt, Output, Stream};
+use crate::domain::attempt::Stream;
 use crate::domain::change::Actor;
 pub use crate::domain::edit::{Edit, NotEdited};
 use crate::domain::id::{AssignmentId, TaskId, TaskUuid};
-use crate::domain::identity::{BootId, GuardianId, ProcessIdentity};
-use crate::domain::outcome::Outcome;
 pub use crate::domain::place::{NotMoved, Place};
 pub use crate::domain::progress::{NotTold, Progress, Tell};
 pub use crate::domain::prune::{Ended, Prune};
 pub use crate::domain::query::{Added, AddedMany, Cancelled, Counts, PerTask, Refused, TaskFilter, TaskPage};
-use crate::domain::resource::{Granted, Pools};
 use crate::domain::task::{BulkTask, Environment, NewTask, Task};
-use crate::domain::time::{Moment, Timestamp};
-use crate::store::{Error, Reply};
+use crate::domain::time::Timestamp;
+use crate::store::Reply;
+
+mod claim;
+mod steer;
+
+pub use claim::{
+    Claim, Claimed, Finish, Finished, Holdings, InFlight, RESERVE_AFTER, Renew, Start, Step, Stepped, Steps, Terms,
+    Unclaim,
+};
+pub use steer::{Cancel, EditTask, Move, Only, Pause, Steer, TellProgress};
 
 /// Adds a task.
 #[derive(Debug, Clone)]
@@ -60,231 +64,6 @@ pub struct AddMany {
     pub untrusted: bool,
 }
 
-/// Takes tasks that are ready.
-#[derive(Debug, Clone)]
-pub struct Claim {
-    /// Who claims.
-    pub owner: GuardianId,
-    /// The present run of the machine.
-    pub boot: BootId,
-    /// A fresh id for each task that may be claimed: at most so many are.
-    pub assignments: Vec<AssignmentId>,
-    /// Attempts that must have ended before: for each that has not, one task less is taken.
-    pub after: Vec<AssignmentId>,
-    /// Queues of which nothing is taken, paused or not. They need not be there.
-    pub shut: Vec<String>,
-    /// When.
-    pub now: Timestamp,
-    /// Until when the claims hold if nobody renews them.
-    pub lease_until: Timestamp,
-    /// What is to be divided up.
-    pub terms: Terms,
-}
-
-/// By what a claim goes besides the tasks and queues that are stored.
-#[derive(Debug, Clone)]
-pub struct Terms {
-    /// How many tasks may hold a slot at once.
-    pub slots: u32,
-    /// What there is of each resource.
-    pub pools: Arc<Pools>,
-    /// How long a task waits for a resource before it reserves.
-    pub reserve_after: Duration,
-    /// Attempts that wait for other tasks: what they hold is lent, their slots as well.
-    pub lent: Arc<HashSet<AssignmentId>>,
-}
-
-impl Default for Terms {
-    fn default() -> Self {
-        let (pools, lent) = (Arc::default(), Arc::default());
-        Self { slots: u32::MAX, pools, reserve_after: RESERVE_AFTER, lent }
-    }
-}
-
-/// How long a task waits for a resource before it reserves, unless something else was said.
-pub const RESERVE_AFTER: Duration = Duration::from_secs(30);
-
-/// Who holds what, and who waits for it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Holdings {
-    /// What attempts hold that have not ended, oldest claim first. Those that hold nothing are not among them.
-    pub held: Vec<(TaskId, AssignmentId, Granted)>,
-    /// Tasks that are ready and wait for a resource, and since when.
-    pub short: BTreeMap<TaskId, Timestamp>,
-}
-
-/// A task that was claimed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claimed {
-    /// The task, without its attempts; `state` is `starting`, `attempt` is the number of the new attempt, `slot` is set.
-    pub task: Task,
-    /// The new attempt.
-    pub attempt: Attempt,
-    /// The environment to run it in.
-    pub env: Arc<Environment>,
-}
-
-/// Records that the process of an attempt runs.
-#[derive(Debug, Clone)]
-pub struct Start {
-    /// The claim.
-    pub assignment: AssignmentId,
-    /// The process.
-    pub identity: ProcessIdentity,
-    /// When it started.
-    pub at: Timestamp,
-}
-
-/// Gives a claim back: nothing was started, and it was no attempt.
-#[derive(Debug, Clone)]
-pub struct Unclaim {
-    /// The claim.
-    pub assignment: AssignmentId,
-    /// Why, for people.
-    pub reason: String,
-    /// When.
-    pub now: Timestamp,
-}
-
-/// Records how an attempt ended, and moves its task on as [`crate::domain::outcome::next`] says.
-#[derive(Debug, Clone)]
-pub struct Finish {
-    /// The claim.
-    pub assignment: AssignmentId,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// What it wrote.
-    pub outputs: Vec<Output>,
-    /// Its process and when it started, if there was one: recorded here too, in case [`Start`] never came.
-    pub started: Option<(ProcessIdentity, Timestamp)>,
-    /// A factor in (0.5, 1.0] for the delay before a further attempt.
-    pub jitter: f64,
-    /// When this is recorded.
-    pub now: Timestamp,
-}
-
-/// What came of a [`Finish`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finished {
-    /// The task as it stands now, without its attempts.
-    pub task: Task,
-    /// Whether this call recorded the end; false if the same claim had ended already, which changes nothing.
-    pub recorded: bool,
-    /// Whether tasks that depend on others are still to be told: [`TaskStore::settle`] goes on with that.
-    pub unsettled: bool,
-}
-
-/// One of the verbs by which attempts go their way; for [`TaskStore::steps`].
-#[derive(Debug, Clone)]
-pub enum Step {
-    /// [`TaskStore::start`].
-    Start(Start),
-    /// [`TaskStore::unclaim`].
-    Unclaim(Unclaim),
-    /// [`TaskStore::finish`].
-    Finish(Box<Finish>),
-    /// [`TaskStore::claim`].
-    Claim(Claim),
-}
-
-/// What came of a [`Step`].
-#[derive(Debug)]
-pub enum Stepped {
-    /// Of [`Step::Start`].
-    Started(Result<(), Error>),
-    /// Of [`Step::Unclaim`].
-    Unclaimed(Result<(), Error>),
-    /// Of [`Step::Finish`].
-    Finished(Result<Box<Finished>, Error>),
-    /// Of [`Step::Claim`].
-    Claimed(Result<Vec<Claimed>, Error>),
-}
-
-/// The answers to [`TaskStore::steps`], when they are there: one for each.
-pub type Steps<'a> = Pin<Box<dyn Future<Output = Vec<Stepped>> + Send + 'a>>;
-
-/// What a task has to be for a verb to be done to it; every other one is refused as [`Refused::NotMeant`]. It is looked at in
-/// the transaction that does it.
-pub type Only = Option<Arc<TaskFilter>>;
-
-/// Asks for tasks to be cancelled.
-#[derive(Debug, Clone)]
-pub struct Cancel {
-    /// Which.
-    pub ids: Vec<TaskId>,
-    /// Of these, only those that match.
-    pub only: Only,
-    /// Why, for people.
-    pub reason: Option<String>,
-    /// Who asks.
-    pub by: Actor,
-    /// When.
-    pub now: Timestamp,
-}
-
-/// Names tasks for a verb that needs to know nothing more.
-#[derive(Debug, Clone)]
-pub struct Steer {
-    /// Which.
-    pub ids: Vec<TaskId>,
-    /// Of these, only those that match.
-    pub only: Only,
-    /// Who asks.
-    pub by: Actor,
-    /// When.
-    pub now: Timestamp,
-}
-
-/// Names running tasks that are to stand still, or paused ones that are to go on.
-#[derive(Debug, Clone)]
-pub struct Pause {
-    /// Which.
-    pub ids: Vec<TaskId>,
-    /// Of these, only those that match.
-    pub only: Only,
-    /// Who asks.
-    pub by: Actor,
-    /// When, for people.
-    pub now: Timestamp,
-    /// When, for what counts how long a process has run.
-    pub at: Moment,
-}
-
-/// Asks for a task to do something else, or in another way.
-#[derive(Debug, Clone)]
-pub struct EditTask {
-    /// What is to become of it.
-    pub edit: Edit,
-    /// Who asks.
-    pub by: Actor,
-    /// When.
-    pub now: Timestamp,
-}
-
-/// Asks for a task to be put to another place.
-#[derive(Debug, Clone)]
-pub struct Move {
-    /// Which.
-    pub id: TaskId,
-    /// Where to.
-    pub to: Place,
-    /// Who asks.
-    pub by: Actor,
-    /// When.
-    pub now: Timestamp,
-}
-
-/// Says how far a task is.
-#[derive(Debug, Clone)]
-pub struct TellProgress {
-    /// Of which task, and what.
-    pub tell: Tell,
-    /// Who says so.
-    pub by: Actor,
-    /// When.
-    pub at: Timestamp,
-}
-
 /// Says what is kept no longer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expire {
@@ -317,28 +96,6 @@ pub struct Due {
     pub next: Option<Timestamp>,
     /// When the first schedule is due, which is not among these; `None` if none is to come.
     pub schedule: Option<Timestamp>,
-}
-
-/// Says that claims still hold.
-#[derive(Debug, Clone)]
-pub struct Renew {
-    /// Whose.
-    pub owner: GuardianId,
-    /// When.
-    pub now: Timestamp,
-    /// Until when they hold now.
-    pub lease_until: Timestamp,
-}
-
-/// An attempt that was claimed and has not ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InFlight {
-    /// Its task, without its attempts.
-    pub task: Task,
-    /// The attempt.
-    pub attempt: Attempt,
-    /// The run of the machine in which it was claimed.
-    pub boot: BootId,
 }
 
 /// What a store does for tasks. Every verb that changes something is one transaction, and resolves when it is durable.

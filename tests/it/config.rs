@@ -68,7 +68,7 @@ fn a_check_names_the_files_or_what_is_wrong_with_them() {
     assert_eq!(checked.stdout, format!("configuration is valid (`{}`)\n", file(&world).display()));
     let user = write_user_file(&world, "[log]\nkeep = 1\n");
     let json = world.apex(["config", "check", "--json"]).expect(0).json();
-    assert_eq!(json, json!({"valid": true, "files": [user, file(&world)]}));
+    assert_eq!(json, json!({"valid": true, "files": [user, file(&world)], "warnings": []}));
 
     std::fs::write(&user, "[log]\n\nkeeep = 1\n").unwrap();
     let wrong = world.apex(["config", "check"]).expect(1);

@@ -230,7 +230,10 @@ fn systemd_finds_no_fault_with_the_unit() {
     verify.args(["--user", "--man=no", "verify"]).args(&units);
     verify.env_clear().envs(variables).env("XDG_RUNTIME_DIR", &runtime);
     let run = run(verify).expect(0);
-    assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", ""));
+    // Before 254 it passes over what it does not know, and says so.
+    let is_known = |line: &&str| !line.contains("Unknown key") || !line.contains("'DelegateSubgroup'");
+    let said: Vec<&str> = run.stderr.lines().filter(is_known).collect();
+    assert_eq!((run.stdout.as_str(), said), ("", vec![]));
 }
 
 /// Returns what the supervisor was told until something of it begins like this.

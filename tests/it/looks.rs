@@ -272,7 +272,8 @@ fn what_goes_wrong_often_comes_with_a_next_step() {
     hint(&["ls", "--label", "=x"], 2, "`--label team=core`");
     hint(&["task", "kill", "1", "--signal", "TREM"], 2, "`--signal TERM`");
     hint(&["show", "1"], 2, "`apex task show`");
-    hint(&["task", "show"], 2, "`apex task show --help`");
+    hint(&["task", "show"], 2, "by their ids");
+    hint(&["task", "edit"], 2, "`apex task edit --help`");
     let label = world.apex(["ls", "--label", "nobody-has-it"]).expect(0);
     assert!(label.stderr.contains("`apex ls --all`"), "{label:?}");
     world.apex(["daemon", "stop"]).expect(0);

@@ -136,7 +136,7 @@ fn the_daemon_leaves_the_login_session_where_the_users_manager_lets_it() {
     let asked = std::fs::read_to_string(world.path("runtime/asked")).unwrap_or_default();
     let pid = world.guardian_pid();
     let scope = format!("in a scope of its own, apart from the login session scope=apex-{pid}.scope");
-    assert!(is_managed || asked.contains(&format!(" apex-{pid}.scope fail 3 PIDs au 1 {pid} ")), "{asked:?}");
+    assert!(is_managed || asked.contains(&format!(" apex-{pid}.scope fail 4 PIDs au 1 {pid} ")), "{asked:?}");
     assert_eq!(world.log().contains(&scope), !is_managed, "{}", world.log());
 
     for script in ["exit 1", "exec sleep 1000", "kill -9 $$"] {

@@ -97,7 +97,16 @@ pub fn pause(session: &Session, args: &Pause) -> Result<i32, Failure> {
 /// Lets tasks of queues be started again.
 pub fn resume(session: &Session, args: &Resume) -> Result<i32, Failure> {
     let verb = async |client: &Client| Ok(client.resume_queues(&args.names).await?);
-    steer(session, &args.names, "resumed", verb, async |_, _| Ok(()))
+    steer(session, &args.names, "resumed", verb, async |client, names| {
+        // A person's pause is over, and a window's may not be.
+        for queue in client.queues().await?.iter().filter(|queue| names.contains(&queue.name)) {
+            if let Some(pause) = &queue.pause {
+                let (name, why) = (neutralize(&queue.name), render::queue::paused(pause, now()));
+                session.ui.remark(&format!("nothing of queue `{name}` is started all the same: it is {why}"));
+            }
+        }
+        Ok(())
+    })
 }
 
 /// Does something to the queues named, tells what came of it, does what is still to do for those for which it was done,

@@ -42,14 +42,18 @@ pub fn run(session: &Session, args: &Send) -> Result<i32, Failure> {
         let (id, bytes) = (args.id, sending.sent);
         session.ui.note(&match (&args.text, args.eof) {
             (None, _) => format!("the input of task {id} ends"),
-            (Some(_), true) => format!("{bytes} bytes sent to task {id}, whose input ends"),
-            (Some(_), false) => format!("{bytes} bytes sent to task {id}"),
+            (Some(_), true) => format!("{} sent to task {id}, whose input ends", in_bytes(bytes)),
+            (Some(_), false) => format!("{} sent to task {id}", in_bytes(bytes)),
         });
         if session.ui.json {
             session.ui.json(&SentView::of(id, bytes, args.eof))?;
         }
         Ok(Exit::Done.code())
     })
+}
+
+fn in_bytes(bytes: u64) -> String {
+    if bytes == 1 { "1 byte".to_owned() } else { format!("{bytes} bytes") }
 }
 
 /// One send, in pieces.
@@ -86,7 +90,7 @@ impl Sending<'_> {
         let (task, sent) = (self.task, self.sent);
         let what = if taken.closed { "its standard input was closed" } else { "it does not read its standard input" };
         let kind = if taken.closed { ErrorKind::Conflict } else { ErrorKind::Exhausted };
-        let problem = Problem::new(kind, format!("task `{task}` took no more than {sent} bytes: {what}"));
+        let problem = Problem::new(kind, format!("task `{task}` took no more than {}: {what}", in_bytes(sent)));
         let failure = Failure::from(problem.with_id(task));
         if taken.closed {
             failure.with_hint(format!("see how it stands with `apex task show {task}`"))

@@ -1,13 +1,17 @@
 //! `status`: the whole project on one screen. Never starts the daemon; without one it reads the store.
 
+use std::cmp::Reverse;
+
 use crate::cli::command::{daemon, schedule, trust};
 use crate::cli::connect;
 use crate::cli::error::Failure;
-use crate::cli::render::status::{SCHEDULES_MAX, SHOWN_MAX, Screen, screen};
+use crate::cli::render::room::QUEUES;
+use crate::cli::render::status::{SCHEDULES_MAX, Screen, screen};
 use crate::cli::session::{Session, block_on, now};
 use crate::config::Config;
 use crate::domain::error::ErrorKind;
-use crate::domain::query::{TaskFilter, TaskPage};
+use crate::domain::field::{Field, Sort};
+use crate::domain::query::{Counts, TaskFilter};
 use crate::domain::resource::Resources;
 use crate::domain::schedule::Schedule;
 use crate::domain::task::{State, Task};
@@ -20,6 +24,8 @@ use crate::view::status::StatusView;
 
 /// How many tasks of a kind are looked at to find those that are shown: lists come by id, not by what matters here.
 const LOOKED_AT: u32 = 50;
+/// Up to so many that wait for their time are put in the order of it: all of them are looked at.
+const SORTED_MAX: u64 = 2_000;
 
 /// Prints the screen.
 pub fn run(session: &Session) -> Result<i32, Failure> {
@@ -27,7 +33,7 @@ pub fn run(session: &Session) -> Result<i32, Failure> {
     // Here is where people look first.
     let config = session.configuration(&project);
     let told = block_on(ask(session, &project))?;
-    let told = match told {
+    let mut told = match told {
         Some(told) => told,
         None => {
             let mut screen = read(&project, config)?;
@@ -37,6 +43,8 @@ pub fn run(session: &Session) -> Result<i32, Failure> {
             Screen { out_of_reach: daemon::tell_out_of_reach(session, &project), ..screen }
         }
     };
+    let (width, rows) = (session.ui.width(), session.ui.rows());
+    told.fit(rows.filter(|_| !session.ui.json), &project, now(), width);
     if session.ui.json {
         let (socket, log_file) = (project.socket(), project.log_file());
         let places = Places { project: project.root(), socket: &socket, log_file: &log_file };
@@ -54,7 +62,7 @@ pub fn run(session: &Session) -> Result<i32, Failure> {
             .with_windows(&told.windows);
         session.ui.json(&view)?;
     } else {
-        session.ui.data(&screen(&told, &project, now(), session.ui.width()))?;
+        session.ui.data(&screen(&told, &project, now(), width))?;
     }
     if let Some(text) = left_out(&told) {
         session.ui.remark(&text);
@@ -85,19 +93,20 @@ fn left_out(told: &Screen) -> Option<String> {
 async fn ask(session: &Session, project: &Project) -> Result<Option<Screen>, Failure> {
     let Some(connection) = connect::if_reachable(session, project).await? else { return Ok(None) };
     let client = &connection.client;
-    let [running, queued, waiting, failed] = filters();
+    let status = client.status().await?;
+    session.tell_if_version_is_older(&status.version);
+    let filters = filters(&status.counts);
+    let [running, queued, due, others, failed] = &filters;
     // At the same time, on one connection.
-    let (status, queues, schedules, running, queued, waiting, failed) = tokio::join!(
-        client.status(),
+    let (queues, schedules, running, queued, due, others, failed) = tokio::join!(
         client.queues(),
         client.schedules(),
-        client.tasks(&running),
-        client.tasks(&queued),
-        client.tasks(&waiting),
-        client.tasks(&failed)
+        client.tasks(running),
+        client.tasks(queued),
+        client.tasks(due),
+        client.tasks(others),
+        client.tasks(failed)
     );
-    let status = status?;
-    session.tell_if_version_is_older(&status.version);
     let queues = match queues {
         // An older daemon has a single queue and no word for it.
         Err(error) if error.kind() == ErrorKind::Conflict => Vec::new(),
@@ -110,25 +119,24 @@ async fn ask(session: &Session, project: &Project) -> Result<Option<Screen>, Fai
     };
     let (counts, untrusted, windows) = (Some(status.counts.clone()), status.untrusted, status.windows.clone());
     let resources = status.resources.clone();
-    let lists = lists(running?, queued?, waiting?, failed?);
+    let lists = lists([running?, queued?, due?, others?, failed?].map(|page| page.tasks));
     Ok(Some(Screen { daemon: Some(status), counts, untrusted, queues, resources, schedules, windows, ..lists }))
 }
 
 /// Reads the store, which knows all but what runs.
 fn read(project: &Project, config: &Config) -> Result<Screen, Failure> {
-    let Some(mut store) = sqlite::open_reader(&project.database())? else {
-        return Ok(lists(TaskPage::default(), TaskPage::default(), TaskPage::default(), TaskPage::default()));
-    };
-    let [running, queued, waiting, failed] = filters();
-    let (counts, queues) = (Some(store.counts()?), store.queues()?);
+    let Some(mut store) = sqlite::open_reader(&project.database())? else { return Ok(lists(Default::default())) };
+    let (counts, queues) = (store.counts()?, store.queues()?);
     let schedules = due_next(store.schedules()?);
     let holdings = store.holdings()?;
     let (pools, reserve_after) = (config.pools(), config.daemon.reserve_after);
     let resources = Resources::of(&pools, &holdings.held, &holdings.short, reserve_after);
-    let (running, queued) = (store.tasks(&running)?, store.tasks(&queued)?);
-    let lists = lists(running, queued, store.tasks(&waiting)?, store.tasks(&failed)?);
+    let mut found: [Vec<Task>; 5] = Default::default();
+    for (found, filter) in found.iter_mut().zip(filters(&counts)) {
+        *found = store.tasks(&filter)?.tasks;
+    }
     let untrusted = trust::is_untrusted(project)?;
-    Ok(Screen { counts, untrusted, queues, resources, schedules, ..lists })
+    Ok(Screen { counts: Some(counts), untrusted, queues, resources, schedules, ..lists(found) })
 }
 
 /// Returns the schedules that are due next, the first one first.
@@ -139,41 +147,43 @@ fn due_next(schedules: Vec<Schedule>) -> Vec<Schedule> {
     due
 }
 
-/// Returns what to ask for: what runs, what is next, what waits for something else, what did not succeed.
-fn filters() -> [TaskFilter; 4] {
-    let of = |wanted: fn(State) -> bool, limit| TaskFilter {
+/// Returns what to ask for: what runs, what is next, what waits for its time, what waits for something else, what did not
+/// succeed.
+fn filters(counts: &Counts) -> [TaskFilter; 5] {
+    let of = |wanted: fn(State) -> bool| TaskFilter {
         states: State::ALL.into_iter().filter(|state| wanted(*state)).collect(),
-        limit,
+        limit: Some(LOOKED_AT),
         ..TaskFilter::default()
     };
-    let queued = of(|state| state == State::Queued, u32::try_from(SHOWN_MAX).ok());
+    let first_due = Sort { by: Field::Due, descending: false, at: now() };
     [
         // There are no more than slots.
-        of(State::is_active, None),
-        TaskFilter { next_first: true, ..queued },
-        of(State::is_waiting, Some(LOOKED_AT)),
-        of(has_failed, Some(LOOKED_AT)),
+        TaskFilter { limit: None, ..of(State::is_active) },
+        TaskFilter { next_first: true, ..of(|state| state == State::Queued) },
+        TaskFilter { sort: (counts.sum(is_due) <= SORTED_MAX).then_some(first_due), ..of(is_due) },
+        TaskFilter { oldest_first: true, ..of(|state| state.is_waiting() && !is_due(state)) },
+        of(has_failed),
     ]
+}
+
+fn is_due(state: State) -> bool {
+    matches!(state, State::Scheduled | State::Retrying)
 }
 
 fn has_failed(state: State) -> bool {
     matches!(state, State::Failed | State::TimedOut | State::Lost | State::Interrupted)
 }
 
-/// Returns the tasks that are shown of each kind, in the order in which they are: what ran longest first, what is next
-/// first, what failed last first.
-fn lists(running: TaskPage, queued: TaskPage, others: TaskPage, failed: TaskPage) -> Screen {
-    let first = |mut tasks: Vec<Task>| {
-        tasks.truncate(SHOWN_MAX);
-        tasks
-    };
-    let (mut running, mut waiting, mut failed) = (running.tasks, queued.tasks, failed.tasks);
-    waiting.extend(others.tasks);
+/// Returns the lists in the order in which they are shown: what ran longest first, what is next and then what is due first,
+/// what failed last first.
+fn lists([mut running, mut waiting, mut due, mut others, mut failed]: [Vec<Task>; 5]) -> Screen {
     running.sort_by_key(|task| (task.started_at, task.id));
-    waiting.sort_by_key(|task| {
-        (task.state != State::Queued, std::cmp::Reverse(task.spec.priority), task.position, task.id)
-    });
-    failed.sort_by_key(|task| std::cmp::Reverse((task.ended_at, task.id)));
+    waiting.sort_by_key(|task| (Reverse(task.spec.priority), task.position, task.id));
+    due.sort_by_key(|task| (task.spec.run_at, task.id));
+    others.sort_by_key(|task| task.id);
+    waiting.extend(due);
+    waiting.extend(others);
+    failed.sort_by_key(|task| Reverse((task.ended_at, task.id)));
     Screen {
         daemon: None,
         out_of_reach: None,
@@ -183,9 +193,10 @@ fn lists(running: TaskPage, queued: TaskPage, others: TaskPage, failed: TaskPage
         resources: Resources::default(),
         schedules: Vec::new(),
         windows: Standing::default(),
-        running: first(running),
-        waiting: first(waiting),
-        failed: first(failed),
+        running,
+        waiting,
+        failed,
+        queues_max: QUEUES,
     }
 }
 
@@ -196,35 +207,44 @@ mod tests {
 
     #[test]
     fn what_matters_most_comes_first() {
-        let page = |tasks: Vec<Task>| TaskPage { tasks, cut: false };
         let task = |id, change: fn(&mut Task)| {
             let mut task = samples::queued();
             task.id = samples::task_id(id);
             change(&mut task);
             task
         };
-        let mut waiting = vec![
-            task(2, |_| ()),
-            task(3, |task| task.spec.priority = 5),
-            task(4, |task| task.position = 0),
-            task(1, |task| task.state = State::Held),
-        ];
+        let queued = vec![task(2, |_| ()), task(3, |task| task.spec.priority = 5), task(4, |task| task.position = 0)];
+        let others = vec![task(8, |task| task.state = State::Held), task(1, |task| task.state = State::Blocked)];
+        let at = |seconds| Some(samples::NOW + std::time::Duration::from_secs(seconds));
+        let mut due = vec![task(7, |task| task.state = State::Scheduled), task(9, |task| task.state = State::Retrying)];
+        (due[0].spec.run_at, due[1].spec.run_at) = (at(9), at(1));
         let failed = vec![
             task(5, |task| task.ended_at = Some(samples::NOW + std::time::Duration::from_secs(9))),
             task(6, |task| task.ended_at = Some(samples::NOW)),
         ];
         let many = (10..40).map(|id| task(id, |_| ())).collect();
-        let held = waiting.split_off(3);
-        let screen = lists(page(many), page(waiting), page(held), page(failed));
+        let mut screen = lists([many, queued, due, others, failed]);
         let ids = |tasks: &[Task]| tasks.iter().map(|task| task.id.get()).collect::<Vec<_>>();
-        assert_eq!(ids(&screen.waiting), [3, 4, 2, 1]);
+        assert_eq!(ids(&screen.waiting), [3, 4, 2, 9, 7, 1, 8]);
         assert_eq!(ids(&screen.failed), [5, 6]);
-        assert_eq!(screen.running.len(), SHOWN_MAX);
+        let project = Project::new("/p");
+        let fit = |rows| {
+            let mut screen = screen.clone();
+            screen.fit(Some(rows), &project, samples::NOW, None);
+            let drawn = super::screen(&screen, &project, samples::NOW, None).lines().count();
+            (screen.running.len(), ids(&screen.waiting), screen.failed.len(), drawn)
+        };
+        assert_eq!(fit(60), (30, vec![3, 4, 2, 9, 7, 1, 8], 2, 44));
+        // With what is said below it, and the prompt; of those that are next as many as leave room for others.
+        assert_eq!(fit(18), (5, vec![3, 4, 2, 9], 2, 16));
+        assert_eq!(fit(5), (3, vec![3, 4, 9], 2, 13));
+        screen.fit(None, &project, samples::NOW, None);
+        assert_eq!(screen.running.len(), 10);
     }
 
     #[test]
     fn every_state_that_matters_is_asked_for_once() {
-        let filters = filters();
+        let filters = filters(&Counts::default());
         for state in State::ALL {
             let found = filters.iter().filter(|filter| filter.states.contains(&state)).count();
             let shown = !matches!(state, State::Succeeded | State::Cancelled | State::Skipped);

@@ -17,7 +17,7 @@ use crate::rpc::client::Client;
 use crate::view::why::WhyView;
 
 /// How many tasks of a queue are looked at to tell how many are ahead.
-const LOOKED_AT: u32 = 10_000;
+const LOOKED_AT: u32 = 1_000;
 
 /// Says what a task waits for.
 pub fn run(session: &Session, args: &Why) -> Result<i32, Failure> {

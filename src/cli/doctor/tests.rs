@@ -366,7 +366,7 @@ fn the_unit_in_words() {
     assert_eq!(unit(true, Some(("/bin/apex", true)), None), "");
     insta::assert_snapshot!(unit(true, Some(("/bin/apex", true)), Some(false)), @r"
     warn lingering: the daemon and its tasks end when you log out, and do not start at boot
-      let them with `loginctl enable-linger`
+      let them with `loginctl enable-linger`; where that is denied, root does it, with your name behind
     ");
     insta::assert_snapshot!(unit(false, Some(("/old/apex", false)), None), @r"
     fail unit: `/u/apex-p-0.service` starts `/old/apex`, which is not there

@@ -52,7 +52,7 @@ pub(super) fn lingering(facts: &Facts) -> Check {
         Some(Some(false)) => Check::warning(
             NAME,
             "the daemon and its tasks end when you log out, and do not start at boot",
-            "let them with `loginctl enable-linger`",
+            "let them with `loginctl enable-linger`; where that is denied, root does it, with your name behind",
         ),
     }
 }

@@ -13,6 +13,7 @@ pub mod progress;
 pub mod ps;
 pub mod queue;
 pub mod resource;
+pub mod room;
 pub mod schedule;
 pub mod sheet;
 pub mod stats;

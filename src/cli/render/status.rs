@@ -4,7 +4,7 @@ use crate::cli::render::sheet::Sheet;
 use crate::cli::render::table::{Align, Cell, Column, Table, cut};
 use crate::cli::render::task::{command, time_taken, waits_for};
 use crate::cli::render::{
-    UNTRUSTED, ago, progress, queue, resource, running_in_words, schedule, state_style, waiting_in_words, window,
+    UNTRUSTED, ago, progress, queue, resource, room, running_in_words, schedule, state_style, waiting_in_words, window,
 };
 use crate::domain::daemon::DaemonStatus;
 use crate::domain::query::Counts;
@@ -42,10 +42,36 @@ pub struct Screen {
     pub waiting: Vec<Task>,
     /// Tasks that did not succeed, the last one first.
     pub failed: Vec<Task>,
+    /// How many queues are shown.
+    pub queues_max: usize,
 }
 
-/// How many tasks of each kind are shown.
-pub const SHOWN_MAX: usize = 10;
+impl Screen {
+    /// Leaves out what there is no room for: on a terminal of so many rows if that is known, else beyond a few of each.
+    pub fn fit(&mut self, rows: Option<usize>, project: &Project, now: Timestamp, width: Option<usize>) {
+        self.queues_max = room::queues(rows);
+        let lists = [&mut self.running, &mut self.waiting, &mut self.failed].map(std::mem::take);
+        let wanted = [0, 1, 2].map(|list| lists[list].len());
+        let shown = match rows {
+            // One for what is said of what is left out, one for the prompt, and one for the heading of what failed.
+            Some(rows) => {
+                let others = screen(self, project, now, width).lines().count() + 3;
+                room::divide(rows.saturating_sub(others), wanted)
+            }
+            None => wanted.map(|wanted| wanted.min(room::SHOWN)),
+        };
+        let [mut running, mut waiting, mut failed] = lists;
+        running.truncate(shown[0]);
+        // Those that are next come first, and what waits for something else is not to be hidden by them.
+        let queued = waiting.iter().filter(|task| task.state == State::Queued).count();
+        let others = (waiting.len() - queued).min(shown[1] / 3);
+        waiting.drain(queued.min(shown[1].saturating_sub(others))..queued);
+        waiting.truncate(shown[1]);
+        failed.truncate(shown[2]);
+        (self.running, self.waiting, self.failed) = (running, waiting, failed);
+    }
+}
+
 /// How many schedules are shown.
 pub const SCHEDULES_MAX: usize = 5;
 /// Widest reason and widest name.
@@ -77,7 +103,7 @@ pub fn screen(screen: &Screen, project: &Project, now: Timestamp, width: Option<
         sheet.topic("windows", next);
         sheet.block(window::overview(&screen.windows, now, width));
     }
-    if let Some(overview) = queue::overview(&screen.queues, now, width) {
+    if let Some(overview) = queue::overview(&screen.queues, screen.queues_max, now, width) {
         sheet.topic("queues", "");
         sheet.block(Some(overview));
     }
@@ -148,7 +174,7 @@ fn table(
         Column::new("COMMAND", Align::Left),
     ])
     .indented(2);
-    for task in tasks.iter().take(SHOWN_MAX) {
+    for task in tasks {
         let state = task.state.shown();
         let short = |text: Option<String>| text.map(|text| cut(&text, short_width(width))).unwrap_or_default();
         table.push(vec![

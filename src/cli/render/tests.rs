@@ -105,6 +105,7 @@ fn nothing_a_user_wrote_steers_the_terminal() {
         running: vec![task.clone()],
         waiting: vec![task.clone()],
         failed: vec![task.clone()],
+        queues_max: 20,
     };
     for text in [
         task::list(std::slice::from_ref(&task), LATER(), None),
@@ -251,6 +252,7 @@ fn the_whole_project_on_one_screen() {
         running: vec![running(14, &["cargo", "test"], NOW)],
         waiting: vec![queued()],
         failed: vec![ended()],
+        queues_max: 20,
     };
     insta::assert_snapshot!(plain(&status::screen(&screen, &project, LATER(), Some(80))), @r#"
     project  /home/project
@@ -292,6 +294,7 @@ fn an_empty_project_on_one_screen() {
         running: vec![],
         waiting: vec![],
         failed: vec![],
+        queues_max: 20,
     };
     insta::assert_snapshot!(plain(&status::screen(&screen, &Project::new("/home/project"), NOW, None)), @r#"
     project  /home/project
@@ -317,6 +320,7 @@ fn queues_are_on_the_screen_where_they_say_something() {
         running: vec![],
         waiting: vec![],
         failed: vec![],
+        queues_max: 20,
     };
     insta::assert_snapshot!(plain(&status::screen(&screen, &Project::new("/home/project"), LATER(), None)), @r#"
     project  /home/project

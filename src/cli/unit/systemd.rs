@@ -139,7 +139,12 @@ mod tests {
         # What one task does must not end the daemon and the other tasks.
         OOMPolicy=continue
         TasksMax=infinity
+        # Each task has a control group of its own. systemd from 254 on starts the daemon beside these; an older one passes the
+        # line over, and starts no new daemon while tasks with a limit of memory or processor time outlive a killed one.
         Delegate=yes
+        DelegateSubgroup=apex
+        # A user's systemd says this nowhere else.
+        Environment=APEX_DELEGATED=yes
 
         [Install]
         WantedBy=default.target

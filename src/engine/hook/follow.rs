@@ -1,18 +1,21 @@
-//! One hook, which follows the feed by its cursor.
+//! One hook, which follows the feed by its cursor: the hooks of tasks count as one.
 
 use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use crate::domain::change::{Change, ChangePage};
+use crate::domain::change::{Change, ChangeKind, ChangePage};
 use crate::domain::hook::{DEFAULT_TIMEOUT, Deed, Hook, HookEvent, HookFailed, HookRan, OF_TASKS, Occasion};
-use crate::domain::id::Seq;
+use crate::domain::id::{Seq, TaskId};
 use crate::domain::queue::Queue;
 use crate::domain::task::Task;
+use crate::engine::hook::order::Order;
 use crate::engine::hook::{AGAIN_AFTER, HookWorld};
 use crate::engine::{Error, Handle};
 use crate::fault::crash_point;
@@ -45,109 +48,188 @@ struct Call {
 
 /// Follows the feed for one hook.
 pub(super) struct Follower {
+    pub(super) runner: Arc<Runner>,
+    /// Runs are under way as long as something has this.
+    pub(super) under_way: TaskTracker,
+    /// What is to be run, and how far that came.
+    pub(super) order: Order,
+    /// How far of that is stored.
+    pub(super) stored: Seq,
+}
+
+/// What is needed to run it.
+pub(super) struct Runner {
     pub(super) handle: Handle,
     pub(super) world: Arc<HookWorld>,
     /// As many may run as there is room for.
     pub(super) room: Arc<Semaphore>,
     pub(super) stop: CancellationToken,
     pub(super) what: What,
-    /// The last change that was looked at.
-    pub(super) cursor: Seq,
-    /// The last one of which that is stored.
-    pub(super) stored: Seq,
 }
 
+/// What came of running it for a change.
+enum Ran {
+    /// It was run, and this is what went wrong.
+    Run(Vec<String>),
+    /// There was nothing to run after all.
+    Nothing,
+    /// It was told to stop before.
+    Stopped,
+    /// What is needed for it could not be read.
+    Unread(Error),
+}
+
+/// Runs that are under way, each with the change that it is for.
+type Runs = JoinSet<(Change, Ran)>;
+
 impl Follower {
-    /// Runs the hook for one change after the other, until it is told to stop.
+    /// Runs the hook for the changes that are for it, until it is told to stop.
     pub(super) async fn follow(mut self) {
-        let mut changes = self.handle.changes();
-        loop {
+        let (mut changes, stop) = (self.runner.handle.changes(), self.runner.stop.clone());
+        let mut runs = Runs::new();
+        while !stop.is_cancelled() {
             changes.mark_unchanged();
-            match self.go_on().await {
+            match self.go_on(&mut runs).await {
                 Ok(true) => {}
-                Ok(false) => {
-                    let stopped = self.stop.cancelled();
-                    tokio::select! {
-                        () = stopped => return,
-                        changed = changes.changed() => if changed.is_err() { return },
-                    }
-                }
-                Err(error) => {
-                    if !matches!(error, Error::Store(store::Error::Closed)) {
-                        warn!(%error, "Cannot go on with hook {} at the moment", self.name());
-                    }
-                    tokio::select! {
-                        () = self.stop.cancelled() => return,
-                        () = tokio::time::sleep(AGAIN_AFTER) => {}
-                    }
-                }
+                Ok(false) => tokio::select! {
+                    () = stop.cancelled() => break,
+                    Some(ran) = runs.join_next() => self.note(ran).await,
+                    changed = changes.changed() => if changed.is_err() { break },
+                },
+                Err(error) => self.wait_after(&error).await,
             }
-            if self.stop.is_cancelled() {
-                return;
-            }
+        }
+        // Each comes to the end of what it does just now.
+        while let Some(ran) = runs.join_next().await {
+            self.note(ran).await;
         }
     }
 
-    /// Looks at the next changes; returns whether there may be more at once.
-    async fn go_on(&mut self) -> Result<bool, Error> {
-        let ChangePage { changes, gap } = self.handle.changes_after(self.cursor, PAGE).await?;
+    /// Says that it cannot go on, and waits before it is tried again.
+    async fn wait_after(&self, error: &Error) {
+        if !matches!(error, Error::Store(store::Error::Closed)) {
+            warn!(%error, "Cannot go on with hook {} at the moment", self.runner.name());
+        }
+        tokio::select! {
+            () = self.runner.stop.cancelled() => {}
+            () = tokio::time::sleep(AGAIN_AFTER) => {}
+        }
+    }
+
+    /// Looks at the next changes, and begins what may be begun; returns whether there may be more to look at.
+    async fn go_on(&mut self, runs: &mut Runs) -> Result<bool, Error> {
+        let is_more = self.order.has_room() && self.look_on().await?;
+        while let Some(change) = self.order.next() {
+            let runner = Arc::clone(&self.runner);
+            let run = async move {
+                let ran = runner.run_all(&change).await;
+                (change, ran)
+            };
+            runs.spawn(self.under_way.track_future(run));
+        }
+        Ok(is_more && self.order.has_room())
+    }
+
+    /// Looks at the next changes; returns whether there may be more.
+    async fn look_on(&mut self) -> Result<bool, Error> {
+        let ChangePage { changes, gap } = self.runner.handle.changes_after(self.order.looked_at(), PAGE).await?;
         if let Some(gap) = gap {
-            // Only what nobody has looked at for as long as things are kept.
-            info!("Hook {} goes on after change {}; those before are forgotten", self.name(), gap.0);
-            self.cursor = self.cursor.max(gap);
+            // Only what was forgotten before there was a hook to be kept for.
+            info!("Hook {} goes on after change {}; those before are forgotten", self.runner.name(), gap.0);
+            self.order.pass(gap);
         }
         let is_more = changes.len() == PAGE;
         for change in changes {
-            let seq = change.seq;
-            let calls = self.calls(&change).await?;
-            if !calls.is_empty() {
-                let mut failed = Vec::new();
-                for call in calls {
-                    let Ok(_room) = self.room.clone().acquire_owned().await else { return Ok(false) };
-                    if self.stop.is_cancelled() {
-                        return Ok(false);
-                    }
-                    failed.extend(self.run(call).await);
-                }
-                let failed = (!failed.is_empty()).then(|| HookFailed {
-                    task: change.task,
-                    queue: change.queue.clone(),
-                    attempt: change.attempt,
-                    reason: failed.join("; "),
-                });
-                self.store(seq, failed).await?;
-                crash_point("apexd.hook.committed");
+            if !self.order.has_room() {
+                return Ok(true);
             }
-            self.cursor = seq;
-            if self.stop.is_cancelled() {
-                return Ok(false);
+            if self.order.has_run(change.seq) || self.runner.calls(&change).await?.is_empty() {
+                self.order.pass(change.seq);
+            } else {
+                self.order.take_in(change);
             }
         }
-        if self.cursor.0 >= self.stored.0.saturating_add(STORE_EVERY) {
-            self.store(self.cursor, None).await?;
+        let until = self.order.until();
+        if until.0 >= self.stored.0.saturating_add(STORE_EVERY) {
+            self.store(until, None, None).await?;
         }
         Ok(is_more)
     }
 
+    /// Takes note of what came of a run.
+    async fn note(&mut self, ran: Result<(Change, Ran), JoinError>) {
+        let (change, ran) = match ran {
+            Ok(ran) => ran,
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            // Only with all of this.
+            Err(_) => return,
+        };
+        let failed = match ran {
+            Ran::Run(failed) => failed,
+            Ran::Nothing => {
+                self.order.ran(change.seq);
+                return;
+            }
+            Ran::Stopped => return self.order.put_back(change.seq),
+            Ran::Unread(error) => {
+                self.order.put_back(change.seq);
+                return self.wait_after(&error).await;
+            }
+        };
+        let failed = (!failed.is_empty()).then(|| HookFailed {
+            task: change.task,
+            queue: change.queue.clone(),
+            attempt: change.attempt,
+            reason: failed.join("; "),
+        });
+        let (until, ahead) = self.order.ran(change.seq);
+        // It fails only where all of this ends.
+        if self.store(until, ahead, failed).await.is_ok() {
+            crash_point("apexd.hook.committed");
+        }
+    }
+
     /// Stores how far it came. A disk that is full may be so for days: then it is tried again, and the hook not run once more.
-    async fn store(&mut self, until: Seq, failed: Option<HookFailed>) -> Result<(), Error> {
+    async fn store(&mut self, until: Seq, ahead: Option<Seq>, failed: Option<HookFailed>) -> Result<(), Error> {
+        let Runner { handle, stop, .. } = &*self.runner;
         loop {
-            let (hook, now) = (self.name().to_owned(), (self.handle.shared.world.now)());
-            let ran = HookRan { hook, until, failed: failed.clone(), now };
-            match self.handle.shared.store.hook_ran(ran).await {
+            let (hook, now) = (self.runner.name().to_owned(), (handle.shared.world.now)());
+            let ran = HookRan { hook, until, ahead, failed: failed.clone(), now };
+            match handle.shared.store.hook_ran(ran).await {
                 Ok(()) => break,
                 Err(error @ store::Error::Closed) => return Err(error.into()),
                 Err(error) => {
                     crate::engine::job::tell("Cannot keep how far a hook came", &error);
                     tokio::select! {
-                        () = self.stop.cancelled() => return Err(error.into()),
+                        () = stop.cancelled() => return Err(error.into()),
                         () = tokio::time::sleep(AGAIN_AFTER) => {}
                     }
                 }
             }
         }
-        (self.cursor, self.stored) = (until, until);
+        handle.shared.hooks_ran.send_replace(());
+        self.stored = until;
         Ok(())
+    }
+}
+
+impl Runner {
+    /// Runs all that is to be run because of a change, as it stands now.
+    async fn run_all(&self, change: &Change) -> Ran {
+        let calls = match self.calls(change).await {
+            Ok(calls) if calls.is_empty() => return Ran::Nothing,
+            Ok(calls) => calls,
+            Err(error) => return Ran::Unread(error),
+        };
+        let mut failed = Vec::new();
+        for call in calls {
+            let Ok(_room) = self.room.clone().acquire_owned().await else { return Ran::Stopped };
+            if self.stop.is_cancelled() {
+                return Ran::Stopped;
+            }
+            failed.extend(self.run(call).await);
+        }
+        Ran::Run(failed)
     }
 
     fn name(&self) -> &str {
@@ -162,7 +244,10 @@ impl Follower {
         match &self.what {
             What::Configured(hook) => {
                 let Some(event) = hook.event_of(change) else { return Ok(Vec::new()) };
-                let (task, queue) = self.look(change).await?;
+                let (task, mut queue) = self.look(change).await?;
+                if let (None, Some(id), false) = (&queue, change.task, hook.queues.is_empty()) {
+                    queue = self.queue_of_removed(id, change.seq).await?;
+                }
                 if !hook.is_for(queue.as_ref().map(|queue| queue.name.as_str())) {
                     return Ok(Vec::new());
                 }
@@ -202,6 +287,19 @@ impl Follower {
         let queues = self.unless_damaged(change, store.queues().await)?.unwrap_or_default();
         let queue = queues.into_iter().find(|queue| queue.name == name);
         Ok((None, Some(queue.unwrap_or(Queue { name, ..Queue::default() }))))
+    }
+
+    /// Returns the queue of a task that is gone: the change says so by which it went.
+    async fn queue_of_removed(&self, id: TaskId, mut since: Seq) -> Result<Option<Queue>, Error> {
+        loop {
+            let changes = self.handle.changes_after(since, PAGE).await?.changes;
+            let is_removal = |change: &&Change| change.kind == ChangeKind::Removed && change.task == Some(id);
+            if let Some(removal) = changes.iter().find(is_removal) {
+                return Ok(removal.queue.clone().map(|name| Queue { name, ..Queue::default() }));
+            }
+            let Some(last) = changes.last() else { return Ok(None) };
+            since = last.seq;
+        }
     }
 
     /// Returns what was read; `None` if it is damaged, and the log says so.

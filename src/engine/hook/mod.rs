@@ -1,34 +1,33 @@
 //! Hooks: what is run when something has happened.
 //!
-//! Each hook has a cursor of its own in the store and follows the feed by it: one change after the other, in their order. A hook is run,
-//! and that it was is stored together with the cursor's move; whatever dies in between, it is run again for the same change, and for no
-//! other. So every hook is run at least once, and a kill of apexd repeats at most the ones that were under way. It is told the change's
-//! number, by which it knows one that comes twice.
+//! Each hook of the configuration has a cursor of its own in the store and follows the feed by it: one change after the other, in their
+//! order. A hook is run, and that it was is stored together with the cursor's move; whatever dies in between, it is run again for the same
+//! change, and for no other. So every hook is run at least once, and a kill of apexd repeats at most the ones that were under way. It is
+//! told the change's number, by which it knows one that comes twice.
+//!
+//! The hooks that tasks have of their own share a cursor. Those of one task are run one after the other, those of different tasks beside one
+//! another, as many as may run at once: what has run while one before is under way is stored beside the cursor.
 //!
 //! Nothing waits for a hook: not the loop, not the store, not a drain. Where there is none, nobody follows the feed.
 //!
 //! apexd runs them itself and not the guardian ([`crate::process::Helper`]): what is repeated anyway needs nobody to keep it alive.
 //!
-//! Reading order: here (who follows, and when) → `follow` (one hook).
+//! Reading order: `keep` (who follows, and when) → `order` (what comes next) → `follow` (one hook).
 
 mod follow;
+mod keep;
+mod order;
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::watch;
 use tracing::warn;
 
-use crate::domain::hook::{Hook, HookEvent, OF_TASKS, Occasion};
-use crate::engine::handle::{Closing, Handle};
-use crate::engine::job::tell;
-use crate::link::{HOOK_MARK, MARK};
-use crate::process;
+use crate::domain::hook::{Hook, Occasion};
+use crate::engine::handle::Handle;
 
 /// So long after the engine's end hooks that are under way may take to come to theirs; then they are killed, and run again by the
 /// next apexd.
@@ -80,7 +79,7 @@ impl Running {
 impl Handle {
     /// Begins to run hooks, on the runtime that this is called on.
     pub fn run_hooks(&self, world: HookWorld) -> Running {
-        Running(tokio::spawn(keep(self.clone(), Arc::new(world))))
+        Running(tokio::spawn(keep::keep(self.clone(), Arc::new(world))))
     }
 
     /// Lets whoever runs hooks look again whether there are any.
@@ -94,114 +93,4 @@ impl Handle {
             self.hooks_changed();
         }
     }
-}
-
-/// Has the hooks followed that there are, anew whenever they are others, until the engine ends.
-async fn keep(handle: Handle, world: Arc<HookWorld>) {
-    let mut configured = world.hooks.clone();
-    let mut closing = handle.closing();
-    end_left_behind(&handle).await;
-    loop {
-        let hooks = Arc::clone(&configured.borrow_and_update());
-        let stop = CancellationToken::new();
-        let mut followers = follow_all(&handle, &world, &hooks, &stop).await;
-        let is_over = tokio::select! {
-            _ = closing.wait_for(|closing| *closing != Closing::Open) => true,
-            changed = configured.changed() => changed.is_err(),
-            () = handle.shared.hooks_changed.notified() => false,
-        };
-        // Each comes to the end of what it does just now.
-        stop.cancel();
-        // One may have an hour for that, and the engine may end before.
-        let is_over = is_over
-            || tokio::select! {
-                () = all_ended(&mut followers) => false,
-                _ = closing.wait_for(|closing| *closing != Closing::Open) => true,
-            };
-        if is_over {
-            if tokio::time::timeout(LINGER, all_ended(&mut followers)).await.is_err() {
-                followers.shutdown().await;
-            }
-            return;
-        }
-    }
-}
-
-/// Waits until nobody follows any more. May be dropped and called again.
-async fn all_ended(followers: &mut JoinSet<()>) {
-    while followers.join_next().await.is_some() {}
-}
-
-/// Ends what an apexd that was killed had under way: it is run again, and its time limit died with whoever watched it.
-async fn end_left_behind(handle: &Handle) {
-    let cursors = match handle.shared.store.hook_cursors().await {
-        Ok(cursors) if !cursors.is_empty() => cursors,
-        _ => return,
-    };
-    let (mark, project) = (HOOK_MARK.to_string(), handle.shared.project.to_string_lossy().into_owned());
-    let was_under_way = move |variable: &dyn Fn(&str) -> Option<String>| {
-        let is_ours = variable(MARK).is_some_and(|found| found == mark)
-            && variable("APEX_PROJECT_PATH").is_some_and(|found| found == project);
-        let name = variable("APEX_HOOK").filter(|_| is_ours);
-        let cursor =
-            name.and_then(|name| cursors.get(if name == follow::OF_A_TASK { OF_TASKS } else { &name }).copied());
-        // What it left behind in order, of an earlier change, lives on.
-        let seq = variable("APEX_EVENT_SEQ").and_then(|seq| seq.parse::<u64>().ok());
-        cursor.zip(seq).is_some_and(|(cursor, seq)| seq > cursor.0)
-    };
-    let ended = tokio::task::spawn_blocking(move || process::end_left(was_under_way)).await;
-    if let Err(panic) = ended {
-        std::panic::resume_unwind(panic.into_panic());
-    }
-}
-
-/// Begins to follow the feed for each hook.
-async fn follow_all(handle: &Handle, world: &Arc<HookWorld>, hooks: &Hooks, stop: &CancellationToken) -> JoinSet<()> {
-    let mut followers = JoinSet::new();
-    // What came with a project from elsewhere runs nothing.
-    if handle.is_untrusted().await {
-        return followers;
-    }
-    let cursors = loop {
-        // Where there is nothing to be remembered, and nothing to be forgotten, nothing is written.
-        let known = handle.shared.store.hook_cursors().await;
-        if hooks.hooks.is_empty() && known.is_ok_and(|known| known.is_empty()) {
-            return followers;
-        }
-        let names = hooks.hooks.iter().map(|hook| (hook.name.clone(), hook.on.contains(&HookEvent::QueueEmpty)));
-        // Before it is asked: whoever adds a task while those of tasks are forgotten has to say so.
-        handle.shared.follows_tasks.store(false, Ordering::Release);
-        match handle.shared.store.set_hooks(names.collect()).await {
-            Ok(cursors) => break cursors,
-            Err(error) => {
-                tell("Cannot tell how far the hooks came", &error);
-                let mut closing = handle.closing();
-                let closed = closing.wait_for(|closing| *closing != Closing::Open);
-                if tokio::time::timeout(AGAIN_AFTER, closed).await.is_ok() {
-                    return followers;
-                }
-            }
-        }
-    };
-    handle.shared.follows_tasks.store(cursors.contains_key(OF_TASKS), Ordering::Release);
-    let room = Arc::new(Semaphore::new(usize::try_from(hooks.at_once).unwrap_or(1).max(1)));
-    let named: BTreeMap<&str, &Hook> = hooks.hooks.iter().map(|hook| (hook.name.as_str(), hook)).collect();
-    for (name, cursor) in cursors {
-        let what = match named.get(name.as_str()) {
-            Some(hook) => follow::What::Configured((*hook).clone()),
-            None if name == OF_TASKS => follow::What::OfTasks,
-            None => continue,
-        };
-        let follower = follow::Follower {
-            handle: handle.clone(),
-            world: Arc::clone(world),
-            room: Arc::clone(&room),
-            stop: stop.clone(),
-            what,
-            cursor,
-            stored: cursor,
-        };
-        followers.spawn(follower.follow());
-    }
-    followers
 }

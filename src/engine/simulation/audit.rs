@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use nix::libc;
 
 use super::apexd::ready;
+use super::lenders::Lenders;
 use super::machine::{Machine, Process, now};
 use crate::domain::attempt::{Attempt, Leftovers};
 use crate::domain::change::{Actor, Change, ChangeKind};
@@ -30,9 +31,9 @@ macro_rules! hold {
 }
 
 /// Watches the history and the processes.
-#[derive(Debug)]
 pub(super) struct Audit {
     settings: Settings,
+    lenders: Lenders,
     seen: Seq,
     states: BTreeMap<TaskId, State>,
     /// The claims that have not ended, and whose they are.
@@ -58,9 +59,10 @@ pub(super) struct Audit {
 }
 
 impl Audit {
-    pub(super) fn new(settings: Settings) -> Self {
+    pub(super) fn new(settings: Settings, lenders: Lenders) -> Self {
         Self {
             settings,
+            lenders,
             seen: Seq(0),
             states: BTreeMap::new(),
             open: BTreeMap::new(),
@@ -179,10 +181,20 @@ impl Audit {
         Ok(())
     }
 
+    /// Returns the attempts that run, so that somebody may be inside.
+    pub(super) fn running(&self, machine: &Machine) -> Vec<AssignmentId> {
+        let runs = |claim: &&AssignmentId| machine.processes.get(claim).is_some_and(Process::is_alive);
+        self.open.keys().filter(runs).copied().collect()
+    }
+
     /// Never more than allowed.
-    fn count(&self, store: &Memory) -> Verdict {
+    pub(super) fn count(&self, store: &Memory) -> Verdict {
         let states = vec![State::Starting, State::Running, State::Paused];
-        let active = ready(store.tasks(TaskFilter { states, ..TaskFilter::default() })).unwrap().tasks;
+        let mut active = ready(store.tasks(TaskFilter { states, ..TaskFilter::default() })).unwrap().tasks;
+        // What the others have, apart from what those have lent who wait.
+        let lent: BTreeSet<TaskId> =
+            self.open.iter().filter(|(claim, _)| self.lenders.may_lend(**claim)).map(|(_, id)| *id).collect();
+        active.retain(|task| !lent.contains(&task.id));
         let max = self.settings.max_concurrent as usize;
         hold!(active.len() <= max, "{} tasks are active, {max} may be", active.len());
         for queue in ready(store.queues()).unwrap() {
@@ -192,7 +204,8 @@ impl Audit {
             let distinct: BTreeSet<_> = slots.iter().map(|task| task.slot).collect();
             hold!(distinct.len() == len && !distinct.contains(&None), "slots of {}: {distinct:?}", queue.name);
         }
-        let held = ready(store.holdings()).unwrap().held;
+        let mut held = ready(store.holdings()).unwrap().held;
+        held.retain(|(id, ..)| !lent.contains(id));
         let mut pieces = BTreeSet::new();
         for (name, pool) in &self.settings.pools.0 {
             let grants = || held.iter().filter_map(|(id, _, granted)| Some((id, granted.0.get(name)?)));
@@ -266,7 +279,8 @@ impl Audit {
                 let id = self.open.get(&claim).ok_or_else(|| format!("a start of {claim}, which is not current"))?;
                 let state = self.states.get(id);
                 hold!(state == Some(&State::Starting), "a start of task {id}, which is {state:?}");
-                let live = self.open.keys().filter_map(|claim| machine.processes.get(claim));
+                let holding = self.open.keys().filter(|claim| !self.lenders.may_lend(**claim));
+                let live = holding.filter_map(|claim| machine.processes.get(claim));
                 let live = live.filter(|process| process.is_alive()).count();
                 let max = self.settings.max_concurrent as usize;
                 hold!(live < max, "{live} processes run, {max} may");

@@ -17,6 +17,8 @@ use crate::domain::task::State;
 
 mod apexd;
 mod audit;
+mod hours;
+mod lenders;
 mod machine;
 mod peace;
 mod play;
@@ -49,16 +51,38 @@ enum Sabotage {
     WrongExit,
     /// What waits for its time is let go ten seconds early.
     TooEarly,
+    /// Claims know nothing of time windows.
+    NoWindows,
+    /// Whoever has lent something once is never counted again.
+    LentForEver,
+}
+
+/// What came about, so that it shows what was tried.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Attempts that ended, by how.
+    ends: BTreeMap<State, u64>,
+    /// Tasks that schedules have added.
+    fires: u64,
+    /// Waits inside tasks that ended with what was lent.
+    back: u64,
+}
+
+impl Seen {
+    fn add(&mut self, other: Seen) {
+        other.ends.into_iter().for_each(|(state, n)| *self.ends.entry(state).or_default() += n);
+        (self.fires, self.back) = (self.fires + other.fires, self.back + other.back);
+    }
 }
 
 /// Plays one seed. Errors: what was wrong.
-fn play(seed: u64, sabotage: Option<Sabotage>, tell: bool) -> Result<(BTreeMap<State, u64>, u64), String> {
+fn play(seed: u64, sabotage: Option<Sabotage>, tell: bool) -> Result<Seen, String> {
     let mut play = Play::new(seed, sabotage, tell);
     let verdict: Verdict = catch_unwind(AssertUnwindSafe(|| play.run())).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         Err(text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default())
     });
-    verdict.map(|()| (play.audit.ends, play.audit.fires))
+    verdict.map(|()| Seen { back: play.lenders.back(), ends: play.audit.ends, fires: play.audit.fires })
 }
 
 /// Timers exist, and never run out: the time that counts is played.
@@ -75,14 +99,13 @@ fn number(name: &str) -> Option<u64> {
 #[test]
 fn whatever_happens_what_must_hold_holds_and_everything_ends() {
     if let Some(seed) = number("APEX_SEED") {
-        let ends = with_timers(|| play(seed, None, true)).unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}"));
-        eprintln!("{ends:?}");
+        let seen = with_timers(|| play(seed, None, true)).unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}"));
+        eprintln!("{seen:?}");
         return;
     }
     let seeds = SEEDS * number("APEX_LONG").unwrap_or(1).max(1);
     let (next, stop) = (AtomicU64::new(0), AtomicBool::new(false));
-    let (wrong, ends) = (Mutex::new(Vec::new()), Mutex::new(BTreeMap::<State, u64>::new()));
-    let fires = AtomicU64::new(0);
+    let (wrong, seen) = (Mutex::new(Vec::new()), Mutex::new(Seen::default()));
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     let work = || {
         with_timers(|| {
@@ -92,11 +115,7 @@ fn whatever_happens_what_must_hold_holds_and_everything_ends() {
                     return;
                 }
                 match play(seed, None, false) {
-                    Ok((played, fired)) => {
-                        fires.fetch_add(fired, Ordering::Relaxed);
-                        let mut ends = ends.lock().unwrap_or_else(PoisonError::into_inner);
-                        played.into_iter().for_each(|(state, n)| *ends.entry(state).or_default() += n);
-                    }
+                    Ok(played) => seen.lock().unwrap_or_else(PoisonError::into_inner).add(played),
                     Err(what) => {
                         let mut wrong = wrong.lock().unwrap_or_else(PoisonError::into_inner);
                         wrong.push((seed, what));
@@ -113,12 +132,12 @@ fn whatever_happens_what_must_hold_holds_and_everything_ends() {
     }
     assert!(wrong.is_empty(), "play it again with APEX_SEED={}", wrong[0].0);
     // What never comes about is not tried.
-    let ends = ends.into_inner().unwrap();
+    let Seen { ends, fires, back } = seen.into_inner().unwrap();
     let all = [State::Succeeded, State::Failed, State::TimedOut, State::Cancelled, State::Interrupted, State::Lost];
     assert!(all.iter().all(|state| ends.get(state).is_some_and(|n| *n > 10)), "{ends:?}");
-    let fires = fires.into_inner();
     assert!(fires > 1_000, "schedules have added {fires} tasks");
-    eprintln!("{ends:?}, {fires} by schedules");
+    assert!(back > 300, "{back} had back what they lent");
+    eprintln!("{ends:?}, {fires} by schedules, {back} had back what they lent");
 }
 
 /// Seeds that found something that has been mended since.
@@ -142,6 +161,8 @@ fn a_missing_safeguard_is_found_soon() {
         Sabotage::NoLeftovers,
         Sabotage::WrongExit,
         Sabotage::TooEarly,
+        Sabotage::NoWindows,
+        Sabotage::LentForEver,
     ];
     for sabotage in all {
         let found = with_timers(|| (0..300).find_map(|seed| Some((seed, play(seed, Some(sabotage), false).err()?))));

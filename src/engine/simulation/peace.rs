@@ -29,7 +29,9 @@ impl Play {
             self.start_what_is_missing()?;
             let tasks = user::all_tasks(&self.store);
             let open: Vec<_> = tasks.into_iter().filter(|task| !task.state.is_ended()).collect();
-            if let Some(apexd) = self.apexd.as_mut().filter(|apexd| apexd.waiting.is_empty()) {
+            let lenders = &self.lenders;
+            if let Some(apexd) = self.apexd.as_mut().filter(|apexd| apexd.waiting.len() <= lenders.taking_back()) {
+                lenders.end_all(apexd);
                 user::let_everything_go(apexd, &open);
                 self.audit.read_history(&self.store, &self.machine)?;
             }

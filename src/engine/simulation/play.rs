@@ -6,6 +6,8 @@ use std::time::Duration;
 use super::Sabotage;
 use super::apexd::{Apexd, Hands, UnderWay, greeting, ready};
 use super::audit::{Audit, Verdict};
+use super::hours::{self, Hours};
+use super::lenders::Lenders;
 use super::machine::{Machine, WORLD, now};
 use super::random::Random;
 use super::user;
@@ -32,12 +34,15 @@ pub(super) struct Plan {
     pub(super) drains: bool,
     pub(super) slow: bool,
     pub(super) schedules: bool,
+    pub(super) lends: bool,
 }
 
 pub(super) struct Play {
     pub(super) random: Random,
     pub(super) plan: Plan,
     pub(super) settings: Settings,
+    pub(super) hours: Vec<Hours>,
+    pub(super) lenders: Lenders,
     pub(super) store: Arc<Memory>,
     pub(super) machine: Machine,
     pub(super) apexd: Option<Apexd>,
@@ -55,6 +60,7 @@ pub(super) struct Play {
 impl Play {
     pub(super) fn new(seed: u64, sabotage: Option<Sabotage>, tell: bool) -> Self {
         let mut random = Random::new(seed);
+        let (hours, lenders) = (hours::hours(seed), Lenders::default());
         let settings = Settings {
             max_concurrent: 1 + u32::try_from(random.below(4)).unwrap_or(0),
             poll_interval: Duration::from_millis(random.pick(&[1_000, 5_000, 600_000])),
@@ -65,7 +71,7 @@ impl Play {
             keep_for: None,
             pools: Arc::new(user::pools(seed)),
             reserve_after: Duration::from_secs(30),
-            windows: crate::domain::window::Windows::none(),
+            windows: hours::windows(&hours),
         };
         let plan = Plan {
             steps: 30 + random.below(170),
@@ -77,6 +83,7 @@ impl Play {
             slow: random.percent(20),
             // Drawn apart, so that nothing else changes where there are none.
             schedules: Random::new(seed ^ 0x5C4E_D01E).percent(20),
+            lends: Random::new(seed ^ 0x01E4_D5B4).percent(20),
         };
         let machine = Machine::new();
         let store = Arc::new(Memory::new());
@@ -86,11 +93,13 @@ impl Play {
         if sabotage == Some(Sabotage::OneTooMany) {
             engine.max_concurrent += 1;
         }
-        let audit = Audit::new(settings);
+        let audit = Audit::new(settings, lenders.clone());
         Self {
             random,
             plan,
             settings: engine,
+            hours,
+            lenders,
             store,
             machine,
             apexd: None,
@@ -264,7 +273,11 @@ impl Play {
     fn somebody_asks(&mut self) -> Verdict {
         let last = user::all_tasks(&self.store).last().map_or(0, |task| task.id.get());
         let Some(apexd) = self.apexd.as_mut().filter(|apexd| apexd.core.ended().is_none()) else { return Ok(()) };
-        let told = user::ask_for_something(apexd, last, self.plan.schedules, &mut self.random);
+        let told = if self.plan.lends && self.random.percent(30) {
+            self.lenders.ask_for_something(apexd, &self.audit.running(&self.machine), &mut self.random)
+        } else {
+            user::ask_for_something(apexd, last, self.plan.schedules, &mut self.random)
+        };
         self.note(|_| told);
         self.audit.read_history(&self.store, &self.machine)
     }
@@ -310,6 +323,7 @@ impl Play {
             _ => {}
         }
         self.note(|_| format!("apexd starts: {greeting:?}"));
+        self.lenders.are_forgotten();
         let mut apexd = Apexd::new(self.store.clone(), self.settings.clone(), greeting, self.trusted);
         let known = Known {
             in_flight: ready(self.store.in_flight()).unwrap(),
@@ -375,6 +389,7 @@ impl Play {
             }
             Effect::Job(mut job) => {
                 self.spoil(&mut job);
+                self.check_claim(&job)?;
                 if let Some(apexd) = &mut self.apexd {
                     apexd.jobs.push(UnderWay::Begun(job));
                 }
@@ -394,7 +409,11 @@ impl Play {
             }
             Effect::Reply(asker, answer) => {
                 if let Some(apexd) = &mut self.apexd {
+                    let back = self.lenders.back();
                     apexd.answer(asker, answer);
+                    if self.lenders.back() > back {
+                        self.audit.count(&self.store)?;
+                    }
                 }
                 self.audit.read_history(&self.store, &self.machine)?;
             }
@@ -417,9 +436,29 @@ impl Play {
                     outcome.exit = Some(ExitStatus::Code(0));
                 }
             }
+            (Some(Sabotage::NoWindows), Job::Move(Move::Claim { terms, shut, .. })) => {
+                shut.clear();
+                terms.slots = self.settings.max_concurrent;
+            }
+            (Some(Sabotage::LentForEver), Job::Move(Move::Claim { room, terms, .. })) => {
+                let back = self.lenders.have_lent().into_iter().filter(|attempt| !terms.lent.contains(attempt));
+                let back: Vec<_> = back.collect();
+                *room += back.len();
+                terms.lent = Arc::new(terms.lent.iter().copied().chain(back).collect());
+            }
             (Some(Sabotage::TooEarly), Job::Due { now, .. }) => *now = *now + Duration::from_secs(10),
             _ => {}
         }
+    }
+
+    /// A claim keeps to the windows, unless the loop has not heard yet that one opens or closes.
+    fn check_claim(&self, job: &Job) -> Verdict {
+        let (Job::Move(Move::Claim { terms, shut, .. }), Some(apexd)) = (job, &self.apexd) else { return Ok(()) };
+        let is_due = apexd.core.next_wake().is_some_and(|at| at <= now().moment);
+        if self.plan.clock || is_due {
+            return Ok(());
+        }
+        hours::check(&self.hours, terms.slots, self.settings.max_concurrent, shut, now().wall)
     }
 
     fn end_if_over(&mut self) -> Verdict {

@@ -1,6 +1,6 @@
 //! A store in memory that fails and waits on demand.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -323,6 +323,10 @@ impl ScheduleStore for Troubled {
 impl HookStore for Troubled {
     fn hook_cursors(&self) -> Reply<'_, BTreeMap<String, Seq>> {
         self.memory.hook_cursors()
+    }
+
+    fn hooks_ahead(&self) -> Reply<'_, BTreeSet<Seq>> {
+        self.memory.hooks_ahead()
     }
 
     fn set_hooks(&self, hooks: Vec<(String, bool)>) -> Reply<'_, BTreeMap<String, Seq>> {

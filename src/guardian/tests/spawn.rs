@@ -6,14 +6,16 @@ use nix::libc;
 use super::world::{World, id, number};
 use crate::domain::outcome::ExitStatus;
 use crate::domain::task::{Confinement, Limit, Resource};
+use crate::domain::time::Moment;
 use crate::guardian::processes;
 use crate::guardian::spawn::{Failed, Spawner};
+use crate::guardian::starting::{Progress, Starting};
 use crate::link::{MARK, Spawn, SpawnStep};
 
 /// Runs a task to its end, without a guardian.
 fn run(spawn: &Spawn) -> Result<ExitStatus, Failed> {
     let (started, news) = Spawner::new(None).unwrap().start_task(spawn, None, None)?;
-    assert!(news.is_none(), "nothing of it is on a mount that may hang");
+    assert!(news.is_none(), "nothing of it is on a mount that may hang, and it has no group with limits");
     super::world::await_end(&started.pidfd);
     Ok(processes::take(&started.pidfd).unwrap().unwrap().0)
 }
@@ -172,9 +174,13 @@ fn what_a_task_cannot_be_kept_to_fails_its_start() {
     let limits = Confinement::from_word("memory=1048576").unwrap();
     let spawn = Spawn { confinement: limits, ..world.shell(1, "true") };
     let nowhere = std::ffi::CString::new("/nowhere/cgroup.procs").unwrap();
-    let refused = Spawner::new(None).unwrap().start_task(&spawn, Some(nowhere), None).unwrap_err();
-    let expected = Failed { step: SpawnStep::Group, errno: libc::ENOENT };
-    assert_eq!(refused, expected, "outside of its group it has no limit");
+    // The guardian does not wait for it: its group may give it no processor time now.
+    let (started, news) = Spawner::new(None).unwrap().start_task(&spawn, Some(nowhere), None).unwrap();
+    super::world::await_end(&started.pidfd);
+    let refused = Progress::Failed(Failed { step: SpawnStep::Group, errno: libc::ENOENT });
+    let starting = Starting::new(news.unwrap(), Moment(0));
+    assert_eq!(starting.look(), refused, "outside of its group it has no limit");
+    processes::take(&started.pidfd).unwrap().unwrap();
     assert_eq!(processes::children(), [0_u32; 0]);
 }
 

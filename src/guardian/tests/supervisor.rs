@@ -5,6 +5,7 @@ use std::time::Duration;
 use nix::libc;
 
 use super::world::{World, await_file};
+use crate::guardian::DELEGATED;
 use crate::guardian::readiness::Answer;
 use crate::guardian::supervisor::VARIABLE;
 use crate::link::Order;
@@ -68,12 +69,14 @@ fn apexd_does_not_know_of_the_supervisor_and_that_it_is_given_up_is_told() {
         unsafe {
             std::env::set_var(VARIABLE, "/run/of/another");
             std::env::set_var("APEX_TEST", "1");
+            std::env::set_var(DELEGATED, "yes");
         }
     });
     assert!(matches!(world.answer(), Answer::Failed(_)));
     assert!(heard(&socket).starts_with("STATUS=gave up: apexd ended with exit code 78"));
     await_file(&environment);
     let environment = fs::read_to_string(environment).unwrap();
-    assert!(environment.contains("APEX_TEST=1") && !environment.contains(VARIABLE), "{environment}");
+    assert!(environment.contains("APEX_TEST=1"), "{environment}");
+    assert!(!environment.contains(VARIABLE) && !environment.contains(DELEGATED), "{environment}");
     assert_eq!(world.end(), 78);
 }

@@ -9,7 +9,7 @@ use crate::domain::task::State;
 use crate::store::conformance::schedule::{adding, new_schedule};
 use crate::store::conformance::world::{BY, World};
 use crate::store::hook::{HookFailed, HookRan};
-use crate::store::task::Steer;
+use crate::store::task::{Expire, Refused, Steer};
 
 async fn set(world: &World, hooks: &[(&str, bool)]) -> BTreeMap<String, Seq> {
     world.store.set_hooks(hooks.iter().map(|(name, empties)| ((*name).to_owned(), *empties)).collect()).await.unwrap()
@@ -20,7 +20,7 @@ fn last(world: &World) -> Seq {
 }
 
 fn ran(world: &World, hook: &str, until: Seq, failed: Option<HookFailed>) -> HookRan {
-    HookRan { hook: hook.to_owned(), until, failed, now: world.now() }
+    HookRan { hook: hook.to_owned(), until, ahead: None, failed, now: world.now() }
 }
 
 fn named(hooks: &[(&str, Seq)]) -> BTreeMap<String, Seq> {
@@ -55,6 +55,7 @@ pub(crate) async fn hooks_of_tasks_are_followed_from_the_first_that_has_some(wor
     assert_eq!(set(world, &[("a", false)]).await, named(&[(OF_TASKS, before), ("a", last(world))]));
     let ids: Vec<TaskId> = [2, 3].into_iter().filter_map(TaskId::new).collect();
     world.cancel(&ids, None).await;
+    world.store.hook_ran(ran(world, OF_TASKS, last(world), None)).await.unwrap();
     let remove = Steer { ids, only: None, by: BY, now: world.now() };
     world.store.remove(remove).await.unwrap();
     assert_eq!(set(world, &[]).await, named(&[]), "nobody has any");
@@ -64,6 +65,63 @@ pub(crate) async fn hooks_of_tasks_are_followed_from_the_first_that_has_some(wor
     let schedule = world.store.add_schedule(adding(new, world.now())).await.unwrap();
     assert_eq!(schedule.spec.hooks, hooks());
     assert_eq!(set(world, &[]).await, named(&[(OF_TASKS, before)]));
+}
+
+pub(crate) async fn a_task_stays_until_its_hooks_have_run(world: &World) {
+    let remove = async |id| {
+        let remove = Steer { ids: vec![id], only: None, by: BY, now: world.now() };
+        world.store.remove(remove).await.unwrap().remove(0).1
+    };
+    let expire = async || {
+        let now = world.now();
+        world.store.expire(Expire { until: now, now }).await.unwrap()
+    };
+    let on = |event| [(event, "./tell.sh".to_owned())].into();
+    let plain = world.queued_task().await;
+    let told = world.add(|task| task.spec.hooks = on(HookEvent::End)).await.id;
+    let other = world.add(|task| task.spec.hooks = on(HookEvent::Failure)).await.id;
+    for _ in 0..3 {
+        world.run(0).await;
+    }
+    let ended = last(world);
+    assert_eq!(remove(told).await, Err(Refused::Hook(HookEvent::End)));
+    assert_eq!(remove(other).await, Ok(()), "what it is for did not happen");
+    assert_eq!(expire().await.tasks, 1, "only the one without");
+    assert!(world.store.task(plain).await.unwrap().is_none());
+    let kept = world.changes().await;
+    assert!(kept.iter().any(|change| change.task == Some(told) && HookEvent::End.is(change)), "and what is to be told");
+    world.store.hook_ran(ran(world, OF_TASKS, ended, None)).await.unwrap();
+    let expired = expire().await;
+    assert_eq!((expired.tasks, world.store.task(told).await.unwrap()), (1, None));
+    assert!(expired.changes > 0 && world.changes().await[0].seq > ended, "up to where the hooks came");
+    let last_one = world.add(|task| task.spec.hooks = on(HookEvent::Success)).await.id;
+    world.run(0).await;
+    assert_eq!(remove(last_one).await, Err(Refused::Hook(HookEvent::Success)));
+    world.store.hook_ran(ran(world, OF_TASKS, last(world), None)).await.unwrap();
+    assert_eq!(remove(last_one).await, Ok(()));
+}
+
+pub(crate) async fn what_hooks_of_tasks_have_run_for_out_of_order_is_remembered(world: &World) {
+    let hooks = || [(HookEvent::End, "./tell.sh".to_owned())].into();
+    let before = last(world);
+    let ids =
+        [world.add(|task| task.spec.hooks = hooks()).await.id, world.add(|task| task.spec.hooks = hooks()).await.id];
+    world.cancel(&ids, None).await;
+    let ended = last(world);
+    let ahead = |until, ahead| HookRan { ahead: Some(ahead), ..ran(world, OF_TASKS, until, None) };
+    world.store.hook_ran(ahead(before, ended)).await.unwrap();
+    world.store.hook_ran(ahead(before, ended)).await.unwrap();
+    assert_eq!(world.store.hooks_ahead().await.unwrap(), [ended].into());
+    assert_eq!(world.store.hook_cursors().await.unwrap(), named(&[(OF_TASKS, before)]));
+    assert_eq!(set(world, &[]).await, named(&[(OF_TASKS, before)]), "nor is it taken for one that is gone");
+    assert_eq!(world.store.hooks_ahead().await.unwrap(), [ended].into());
+    let remove = Steer { ids: ids.to_vec(), only: None, by: BY, now: world.now() };
+    let removed: Vec<_> =
+        world.store.remove(remove.clone()).await.unwrap().into_iter().map(|(_, answer)| answer).collect();
+    assert_eq!(removed, [Err(Refused::Hook(HookEvent::End)), Ok(())], "that of the second has run");
+    world.store.hook_ran(ran(world, OF_TASKS, ended, None)).await.unwrap();
+    assert_eq!(world.store.hooks_ahead().await.unwrap(), [].into(), "all before it have run as well");
+    assert_eq!(world.store.remove(remove).await.unwrap()[0].1, Ok(()));
 }
 
 pub(crate) async fn a_queue_that_is_empty_is_told_only_if_a_hook_is_for_it(world: &World) {

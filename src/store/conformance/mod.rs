@@ -165,6 +165,8 @@ macro_rules! conformance {
                 lists_come_in_the_order_that_was_asked_for;
             hook: a_hook_begins_where_it_was_first_heard_of_and_goes_on_where_it_came_to,
                 hooks_of_tasks_are_followed_from_the_first_that_has_some,
+                a_task_stays_until_its_hooks_have_run,
+                what_hooks_of_tasks_have_run_for_out_of_order_is_remembered,
                 a_queue_that_is_empty_is_told_only_if_a_hook_is_for_it,
                 a_hook_that_failed_is_told_and_changes_nothing_else;
             change: every_verb_appends_its_changes,

@@ -217,6 +217,11 @@ pub(crate) async fn what_has_not_ended_or_is_waited_for_is_not_removed(world: &W
     assert_eq!(remove(waiting).await, Ok(()), "nothing waits for it any more");
     assert_eq!(world.run(0).await.id, blocked);
     assert_eq!(remove(failed).await, Ok(()));
+    let removal = world.changes().await.pop().unwrap();
+    assert_eq!(
+        (removal.kind, removal.task, removal.queue.as_deref()),
+        (ChangeKind::Removed, Some(failed), Some("default"))
+    );
     let skipped = world.add(|task| task.spec.priority = 0).await.id;
     assert_eq!(skipped.get(), 4);
     assert_eq!(world.task(blocked).await.spec.after, [waiting], "what it was is still told");

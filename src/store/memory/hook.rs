@@ -9,7 +9,7 @@ use crate::domain::task::TaskSpec;
 use crate::domain::time::Timestamp;
 use crate::store::hook::HookRan;
 use crate::store::memory::Tables;
-use crate::store::transition::{self, Note};
+use crate::store::transition::{self, Note, ToCome};
 
 impl Tables {
     pub(super) fn set_hooks(&mut self, hooks: &[(String, bool)]) -> BTreeMap<String, Seq> {
@@ -17,6 +17,9 @@ impl Tables {
         let has_own = tasks || self.schedules.values().any(|stored| !stored.schedule.spec.hooks.is_empty());
         let is_known = |name: &String| hooks.iter().any(|(known, _)| known == name);
         self.hooks.retain(|name, _| if name == OF_TASKS { has_own } else { is_known(name) });
+        if !has_own {
+            self.hooks_ahead.clear();
+        }
         for (name, _) in hooks {
             self.hooks.entry(name.clone()).or_insert(self.last);
         }
@@ -27,10 +30,26 @@ impl Tables {
     pub(super) fn hook_ran(&mut self, ran: &HookRan) {
         let Some(cursor) = self.hooks.get_mut(&ran.hook) else { return };
         *cursor = (*cursor).max(ran.until);
+        if ran.hook == OF_TASKS {
+            self.hooks_ahead.extend(ran.ahead);
+            self.hooks_ahead.retain(|seq| *seq > ran.until);
+        }
         if let Some(failed) = &ran.failed {
             let state = failed.task.and_then(|id| self.tasks.get(&id)).map(|entry| entry.task.state);
             self.note(transition::hook_failed(failed, state, ran.now));
         }
+    }
+
+    /// Returns what the hooks of tasks have not come to.
+    pub(super) fn hooks_to_come(&self) -> ToCome {
+        let mut to_come = ToCome::default();
+        let Some(cursor) = self.hooks.get(OF_TASKS) else { return to_come };
+        for change in self.changes.iter().rev().take_while(|change| change.seq > *cursor) {
+            if let Some(id) = change.task.filter(|_| !self.hooks_ahead.contains(&change.seq)) {
+                to_come.take_in(id, change.kind, change.from, change.to);
+            }
+        }
+        to_come
     }
 
     /// Remembers from where on the hooks of tasks are to be followed, if this is the first that has some.

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::domain::attempt::Attempt;
-use crate::domain::change::Actor;
+use crate::domain::change::{Actor, Change};
 use crate::domain::dependency::{Edge, Standing};
-use crate::domain::id::{AssignmentId, TaskId};
+use crate::domain::id::{AssignmentId, Seq, TaskId};
 use crate::domain::task::{State, Task};
 use crate::store::filter::is_meant;
 use crate::store::memory::{Entry, Tables};
@@ -144,6 +144,9 @@ impl Tables {
         if let Some(waiting) = self.first_waiting_for(id) {
             return Err(Refused::Needed(waiting));
         }
+        if let Some(event) = self.hooks_to_come().of(&entry.task) {
+            return Err(Refused::Hook(event));
+        }
         let Some(entry) = self.tasks.remove(&id) else { return Err(Refused::NotFound) };
         self.uuids.remove(&entry.task.uuid);
         self.unsettled.retain(|(other, _)| *other != id);
@@ -159,9 +162,11 @@ impl Tables {
         if self.settle(expire.now) {
             return Expired { more: true, ..Expired::default() };
         }
+        let to_come = self.hooks_to_come();
         let mut over: Vec<_> = self
             .tasks
             .values()
+            .filter(|entry| to_come.of(&entry.task).is_none())
             .filter_map(|entry| Some((entry.task.ended_at.filter(|at| *at <= expire.until)?, entry.task.id)))
             .filter(|(_, id)| self.first_waiting_for(*id).is_none())
             .collect();
@@ -169,7 +174,10 @@ impl Tables {
         over.truncate(EXPIRE_MAX);
         let steer = Steer { ids: Vec::new(), only: None, by: Actor::Daemon, now: expire.now };
         let tasks = over.iter().filter(|(_, id)| self.remove_one(*id, &steer).is_ok()).count();
-        let changes = self.changes.iter().take(FORGET_MAX).take_while(|change| change.at <= expire.until).count();
+        // What a hook has not come to is kept for it.
+        let seen = self.hooks.values().min().copied().unwrap_or(Seq(u64::MAX));
+        let is_over = |change: &&Change| change.at <= expire.until && change.seq <= seen;
+        let changes = self.changes.iter().take(FORGET_MAX).take_while(is_over).count();
         self.changes.drain(..changes);
         let more = over.len() == EXPIRE_MAX || changes == FORGET_MAX;
         let ended = self.tasks.values().filter_map(|entry| entry.task.ended_at);

@@ -34,18 +34,31 @@ pub(super) fn labels(
         Some(value) => found.0 == key && found.1.starts_with(value),
         None => found.0.starts_with(key),
     };
-    let first = "SELECT key, value FROM label INDEXED BY label_value WHERE (key, value) >= (?1, ?2) ORDER BY key, value LIMIT 1";
-    let next =
-        "SELECT key, value FROM label INDEXED BY label_value WHERE (key, value) > (?1, ?2) ORDER BY key, value LIMIT 1";
     let mut found = Vec::new();
-    let mut at = db.prepare(first)?.query_row(params![key, value.unwrap_or_default()], pair).optional()?;
-    let mut step = db.prepare(next)?;
+    let mut at = db.prepare(FIRST_LABEL)?.query_row(params![key, value.unwrap_or_default()], pair).optional()?;
+    let (mut value_after, mut key_after) = (db.prepare(NEXT_VALUE)?, db.prepare(NEXT_KEY)?);
     while let Some(label) = at.take().filter(|label| is_meant(label) && found.len() < limit) {
-        at = step.query_row(params![label.0, label.1], pair).optional()?;
+        at = value_after.query_row(params![label.0, label.1], pair).optional()?;
+        if at.is_none() {
+            at = key_after.query_row([&label.0], pair).optional()?;
+        }
         found.push(label);
     }
     Ok(found)
 }
+
+/// The first label from a key and a value on.
+const FIRST_LABEL: &str =
+    "SELECT key, value FROM label INDEXED BY label_value WHERE (key, value) >= (?1, ?2) ORDER BY key, value LIMIT 1";
+
+/// The label with the same key and the next value. Both at once, `(key, value) > (?1, ?2)`, would begin at the value itself,
+/// and go through all tasks that have it.
+pub(super) const NEXT_VALUE: &str =
+    "SELECT key, value FROM label INDEXED BY label_value WHERE key = ?1 AND value > ?2 ORDER BY value LIMIT 1";
+
+/// The first label with the next key.
+pub(super) const NEXT_KEY: &str =
+    "SELECT key, value FROM label INDEXED BY label_value WHERE key > ?1 ORDER BY key, value LIMIT 1";
 
 /// Returns the last failure of each hook that has not been run since, by its name: when, and what is told of it. Goes through all changes.
 pub(super) fn failed_hooks(db: &Connection) -> rusqlite::Result<Vec<(String, Timestamp, String)>> {

@@ -1,8 +1,8 @@
 //! Reading tasks, attempts and changes from a connection.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -16,19 +16,22 @@ use crate::domain::outcome::Usage;
 use crate::domain::progress;
 use crate::domain::queue::{Queue, QueuePause};
 use crate::domain::resource::Granted;
-use crate::domain::task::{Confinement, Environment, RetryPolicy, State, Stdin, Task, TaskSpec};
+use crate::domain::task::{Environment, State, Task, TaskSpec};
 use crate::domain::time::{Moment, Timestamp};
 use crate::store::queue::QueueCount;
 use crate::store::sqlite::code::{Columns, int};
+use crate::store::sqlite::{fault, spec};
 use crate::store::task::{Counts, Holdings, InFlight};
 
-const TASK: &str = "SELECT t.id, t.uuid, t.state, q.name, t.priority, t.position, t.attempt, t.failures, t.slot,
-    t.reason_code, t.reason, t.cancel_requested_at, t.cancel_reason, t.created_at, t.updated_at, t.started_at,
-    t.ended_at, t.exit_code, t.exit_signal, t.run_at, t.key, t.parent, t.name, t.argv, t.shell, t.cwd, e.names, t.umask,
-    t.limits, t.stdin, t.stdin_path, t.stdin_upload, t.split_output, t.max_attempts, t.retry_delay, t.retry_backoff,
-    t.retry_max_delay, t.retry_on_codes, t.on_interrupt, t.timeout, t.kill_signal, t.kill_grace,
-    t.output_limit, t.needs, t.hooks, t.confinement, t.schedule, t.progress
-    FROM task t JOIN queue q ON q.id = t.queue JOIN environment e ON e.id = t.environment WHERE t.id = ?1";
+static TASK: LazyLock<String> = LazyLock::new(|| {
+    let spec = spec::columns_of("t");
+    format!(
+        "SELECT t.id, t.uuid, t.state, q.name, t.priority, t.position, t.attempt, t.failures, t.slot, t.reason_code, t.reason,
+        t.cancel_requested_at, t.cancel_reason, t.created_at, t.updated_at, t.started_at, t.ended_at, t.exit_code,
+        t.exit_signal, t.run_at, t.key, t.parent, t.name, e.names, {spec}, t.schedule, t.progress
+        FROM task t JOIN queue q ON q.id = t.queue JOIN environment e ON e.id = t.environment WHERE t.id = ?1"
+    )
+});
 
 /// A task without its attempts, and what is stored beside it.
 pub(super) struct Stored {
@@ -46,7 +49,7 @@ pub(super) struct StoredAttempt {
 
 /// Returns a task without its attempts.
 pub(super) fn task(db: &Connection, id: TaskId) -> rusqlite::Result<Option<Stored>> {
-    let row = db.prepare_cached(TASK)?.query_row([id.as_i64()], task_of).optional()?;
+    let row = db.prepare_cached(&TASK)?.query_row([id.as_i64()], task_of).optional()?;
     let Some(mut stored) = row else { return Ok(None) };
     stored.task.spec.labels = labels(db, id)?;
     let mut waits = db.prepare_cached("SELECT kind, on_task FROM dependency WHERE task = ?1 ORDER BY kind, place")?;
@@ -125,7 +128,8 @@ fn task_of(row: &Row<'_>) -> rusqlite::Result<Stored> {
     spec.key = c.plain()?;
     let parent = c.maybe()?;
     spec.name = c.plain()?;
-    let env_names = rest_of_spec(&mut c, &mut spec)?;
+    let env_names = c.cell()?;
+    spec::read(&mut c, &mut spec)?;
     let schedule = c.plain()?;
     let told = c.maybe()?;
     let task = Task {
@@ -154,46 +158,6 @@ fn task_of(row: &Row<'_>) -> rusqlite::Result<Stored> {
         attempts: Vec::new(),
     };
     Ok(Stored { task, cancel_reason })
-}
-
-/// Reads the columns from `argv` to `confinement`, which tasks and schedules have in common, and returns the names of the
-/// variables among them.
-pub(super) fn rest_of_spec(c: &mut Columns<'_, '_>, spec: &mut TaskSpec) -> rusqlite::Result<Arc<[String]>> {
-    spec.argv = c.cell()?;
-    spec.shell = c.plain()?;
-    spec.cwd = c.cell()?;
-    let env_names = c.cell()?;
-    spec.umask = c.plain()?;
-    spec.limits = c.cell()?;
-    let stdin: String = c.plain()?;
-    let (file, upload) = (c.maybe()?, c.maybe()?);
-    spec.stdin = match (stdin.as_str(), file, upload) {
-        ("empty", ..) => Stdin::Empty,
-        ("open", ..) => Stdin::Open,
-        ("terminal", ..) => Stdin::Terminal,
-        ("file", Some(path), _) => Stdin::File(path),
-        ("upload", _, Some(upload)) => Stdin::Upload(upload),
-        _ => return Err(c.unreadable()),
-    };
-    spec.split_output = c.plain()?;
-    spec.retry = RetryPolicy {
-        max_attempts: c.plain()?,
-        delay: c.cell()?,
-        backoff: c.cell()?,
-        max_delay: c.cell()?,
-        on_codes: c.cell()?,
-        on_interrupt: c.cell()?,
-    };
-    spec.timeout = c.maybe()?;
-    spec.kill_signal = c.plain()?;
-    spec.kill_grace = c.maybe()?;
-    spec.output_limit = c.plain::<Option<u64>>()?;
-    spec.needs = c.cell()?;
-    spec.hooks = c.maybe()?.unwrap_or_default();
-    if let Some(word) = c.plain::<Option<String>>()? {
-        spec.confinement = Confinement::from_word(&word).ok_or_else(|| c.unreadable())?;
-    }
-    Ok(env_names)
 }
 
 const ATTEMPT: &str =
@@ -241,7 +205,8 @@ fn attempt_of(row: &Row<'_>) -> rusqlite::Result<StoredAttempt> {
     }
     attempt.paused_at = c.plain::<Option<u64>>()?.map(Moment);
     attempt.paused_for = c.cell()?;
-    attempt.granted = c.maybe()?.unwrap_or_default();
+    // What cannot be read must not keep the attempt from its end; the next claim sees to what it holds.
+    attempt.granted = granted(&mut c)?.unwrap_or_default();
     Ok(StoredAttempt { row, task, boot, attempt })
 }
 
@@ -286,16 +251,35 @@ pub(super) fn in_flight(db: &Connection) -> rusqlite::Result<Vec<InFlight>> {
     Ok(flights)
 }
 
+/// What an attempt holds.
+pub(super) struct Held {
+    pub(super) row: i64,
+    pub(super) task: TaskId,
+    pub(super) assignment: AssignmentId,
+    /// `None` if that cannot be read.
+    pub(super) granted: Option<Granted>,
+}
+
 /// Returns what attempts hold that have not ended, oldest claim first.
-pub(super) fn held(db: &Connection) -> rusqlite::Result<Vec<(TaskId, AssignmentId, Granted)>> {
+pub(super) fn held(db: &Connection) -> rusqlite::Result<Vec<Held>> {
     let sql =
-        "SELECT task, assignment, granted FROM attempt WHERE granted IS NOT NULL AND ended_at IS NULL ORDER BY id";
+        "SELECT id, task, assignment, granted FROM attempt WHERE granted IS NOT NULL AND ended_at IS NULL ORDER BY id";
     let mut held = db.prepare_cached(sql)?;
     let held = held.query_map([], |row| {
         let mut c = Columns::new(row);
-        Ok((c.cell()?, AssignmentId(c.cell()?), c.cell()?))
+        let (row, task, assignment) = (c.plain()?, c.cell()?, AssignmentId(c.cell()?));
+        Ok(Held { row, task, assignment, granted: granted(&mut c)? })
     })?;
     held.collect()
+}
+
+/// Returns what stands in the next column of what was granted; `None` if that cannot be read.
+fn granted(c: &mut Columns<'_, '_>) -> rusqlite::Result<Option<Granted>> {
+    match c.maybe() {
+        Ok(granted) => Ok(Some(granted.unwrap_or_default())),
+        Err(error) if fault::is_unreadable(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Since when tasks wait for a resource, and which were taken for such that do not any more: what changed since then tells.
@@ -322,7 +306,8 @@ pub(super) fn short(db: &Connection) -> rusqlite::Result<Short> {
 
 /// Returns who holds what, and who waits for it.
 pub(super) fn holdings(db: &Connection) -> rusqlite::Result<Holdings> {
-    Ok(Holdings { held: held(db)?, short: short(db)?.0 })
+    let held = held(db)?.into_iter().filter_map(|held| Some((held.task, held.assignment, held.granted?)));
+    Ok(Holdings { held: held.collect(), short: short(db)?.0 })
 }
 
 pub(super) fn in_flight_sql() -> String {
@@ -352,32 +337,53 @@ pub(super) fn counts(db: &Connection) -> rusqlite::Result<Counts> {
     })
 }
 
+/// The changes after one, oldest first.
+const CHANGES: &str = "SELECT seq, at, kind, task, queue, attempt, from_state, to_state, by, reason, schedule, progress
+    FROM change WHERE seq > ?1 ORDER BY seq";
+
 /// Returns the changes after `since`, oldest first, at most `limit`.
 pub(super) fn changes(db: &Connection, since: Seq, limit: usize) -> rusqlite::Result<Vec<Change>> {
-    let mut changes = db.prepare_cached(
-        "SELECT seq, at, kind, task, queue, attempt, from_state, to_state, by, reason, schedule, progress FROM change
-        WHERE seq > ?1 ORDER BY seq LIMIT ?2",
-    )?;
-    let since = i64::try_from(since.0).unwrap_or(i64::MAX);
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let change = |row: &Row<'_>| {
-        let mut c = Columns::new(row);
-        Ok(Change {
-            seq: Seq(c.plain()?),
-            at: c.cell()?,
-            kind: c.cell()?,
-            task: c.maybe()?,
-            queue: c.plain()?,
-            attempt: c.plain()?,
-            from: c.maybe()?,
-            to: c.maybe()?,
-            by: c.cell()?,
-            reason: c.plain()?,
-            schedule: c.plain()?,
-            progress: c.maybe()?,
-        })
-    };
-    changes.query_map(params![since, limit], change)?.collect()
+    let mut changes = db.prepare_cached(CHANGES)?;
+    changes.query_map([int(since.0)], change_of)?.take(limit).collect()
+}
+
+/// Returns the same, but for those that cannot be read, of which the log tells: one would keep everybody who follows from
+/// coming further, for ever.
+pub(super) fn readable_changes(db: &Connection, since: Seq, limit: usize) -> rusqlite::Result<Vec<Change>> {
+    let mut changes = db.prepare_cached(CHANGES)?;
+    let mut rows = changes.query([int(since.0)])?;
+    let mut found = Vec::new();
+    while found.len() < limit
+        && let Some(row) = rows.next()?
+    {
+        match change_of(row) {
+            Ok(change) => found.push(change),
+            Err(error) if fault::is_unreadable(&error) => {
+                let seq: i64 = row.get(0)?;
+                tracing::error!(seq, "A change cannot be read, and is passed over: {error}");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
+}
+
+fn change_of(row: &Row<'_>) -> rusqlite::Result<Change> {
+    let mut c = Columns::new(row);
+    Ok(Change {
+        seq: Seq(c.plain()?),
+        at: c.cell()?,
+        kind: c.cell()?,
+        task: c.maybe()?,
+        queue: c.plain()?,
+        attempt: c.plain()?,
+        from: c.maybe()?,
+        to: c.maybe()?,
+        by: c.cell()?,
+        reason: c.plain()?,
+        schedule: c.plain()?,
+        progress: c.maybe()?,
+    })
 }
 
 /// Returns the number of the oldest change.
@@ -465,8 +471,15 @@ pub(super) fn last_seq(db: &Connection) -> rusqlite::Result<Seq> {
 
 /// Returns how far each hook came.
 pub(super) fn hook_cursors(db: &Connection) -> rusqlite::Result<BTreeMap<String, Seq>> {
-    let mut cursors = db.prepare_cached("SELECT name, cursor FROM hook")?;
-    cursors.query_map([], |row| Ok((row.get(0)?, Seq(row.get(1)?))))?.collect()
+    let sql = "SELECT name, cursor FROM hook WHERE NOT (name > '*tasks:' AND name < '*tasks;')";
+    db.prepare_cached(sql)?.query_map([], |row| Ok((row.get(0)?, Seq(row.get(1)?))))?.collect()
+}
+
+/// Returns the changes after the cursor of the hooks of tasks for which they have run. Each is a row that is named by it, as
+/// `*tasks:4711`; no hook can have such a name.
+pub(super) fn hooks_ahead(db: &Connection) -> rusqlite::Result<BTreeSet<Seq>> {
+    let sql = "SELECT cursor FROM hook WHERE name > '*tasks:' AND name < '*tasks;'";
+    db.prepare_cached(sql)?.query_map([], |row| Ok(Seq(row.get(0)?)))?.collect()
 }
 
 /// Returns whether a hook is told when a queue is empty.

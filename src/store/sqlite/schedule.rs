@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,30 +12,33 @@ use crate::domain::schedule::{Cron, Schedule, SchedulePause, When};
 use crate::domain::task::TaskSpec;
 use crate::domain::time::Timestamp;
 use crate::store::schedule::AddSchedule;
-use crate::store::sqlite::code::{Columns, backoff_word, codes, hooks, int, join, limits, ms, on_interrupt_word};
-use crate::store::sqlite::{read, write};
+use crate::store::sqlite::code::{Columns, join, limits, ms};
+use crate::store::sqlite::spec::{self, Values};
 
-const SCHEDULE: &str = "SELECT s.name, s.created_at, s.cron, s.every, s.at, s.time_zone, s.missed, s.overlap, s.paused_at,
-    s.paused_reason, s.next_at, s.last_at, s.last_task, q.name, s.priority, s.key, s.task_name, s.labels, s.argv, s.shell,
-    s.cwd, e.names, s.umask, s.limits, s.stdin, s.stdin_path, s.stdin_upload, s.split_output, s.max_attempts, s.retry_delay,
-    s.retry_backoff, s.retry_max_delay, s.retry_on_codes, s.on_interrupt, s.timeout, s.kill_signal, s.kill_grace,
-    s.output_limit, s.needs, s.hooks, s.confinement
-    FROM schedule s JOIN queue q ON q.id = s.queue JOIN environment e ON e.id = s.environment";
+/// The statement that reads schedules, with what comes after it.
+fn select(rest: &str) -> String {
+    let spec = spec::columns_of("s");
+    format!(
+        "SELECT s.name, s.created_at, s.cron, s.every, s.at, s.time_zone, s.missed, s.overlap, s.paused_at, s.paused_reason,
+        s.next_at, s.last_at, s.last_task, q.name, s.priority, s.key, s.task_name, s.labels, e.names, {spec}
+        FROM schedule s JOIN queue q ON q.id = s.queue JOIN environment e ON e.id = s.environment {rest}"
+    )
+}
 
 /// Returns all schedules, by name.
 pub(super) fn all(db: &Connection) -> rusqlite::Result<Vec<Schedule>> {
-    let mut all = db.prepare_cached(&format!("{SCHEDULE} ORDER BY s.name"))?;
+    let mut all = db.prepare_cached(&select("ORDER BY s.name"))?;
     all.query_map([], schedule_of)?.collect()
 }
 
 /// Returns a schedule.
 pub(super) fn named(db: &Connection, name: &str) -> rusqlite::Result<Option<Schedule>> {
-    db.prepare_cached(&format!("{SCHEDULE} WHERE s.name = ?1"))?.query_row([name], schedule_of).optional()
+    db.prepare_cached(&select("WHERE s.name = ?1"))?.query_row([name], schedule_of).optional()
 }
 
 /// Returns the schedule in a row.
 pub(super) fn in_row(db: &Connection, row: i64) -> rusqlite::Result<Option<Schedule>> {
-    db.prepare_cached(&format!("{SCHEDULE} WHERE s.id = ?1"))?.query_row([row], schedule_of).optional()
+    db.prepare_cached(&select("WHERE s.id = ?1"))?.query_row([row], schedule_of).optional()
 }
 
 /// Returns each schedule, as far as it can be read.
@@ -72,7 +74,8 @@ fn schedule_of(row: &Row<'_>) -> rusqlite::Result<Schedule> {
     spec.key = c.plain()?;
     spec.name = c.plain()?;
     spec.labels = c.cell::<BTreeMap<String, String>>()?;
-    let env_names = read::rest_of_spec(&mut c, &mut spec)?;
+    let env_names = c.cell()?;
+    spec::read(&mut c, &mut spec)?;
     let pause = paused_at.map(|at| SchedulePause { at, reason });
     Ok(Schedule {
         name,
@@ -98,58 +101,47 @@ pub(super) fn insert(db: &Connection, add: &AddSchedule, queue: i64, environment
         When::Every(every) => (None, Some(ms(*every)), None),
         When::At(at) => (None, None, Some(at.0)),
     };
-    let (stdin, path, upload) = write::stdin(&spec.stdin);
     let labels = spec.labels.iter().flat_map(|(key, value)| [OsStr::new(key), OsStr::new(value)]);
-    let retry = &spec.retry;
-    db.prepare_cached(
-        "INSERT INTO schedule (name, created_at, cron, every, at, time_zone, missed, overlap, next_at, queue, priority, key,
-        task_name, labels, argv, shell, cwd, environment, umask, limits, stdin, stdin_path, stdin_upload, split_output,
-        max_attempts, retry_delay, retry_backoff, retry_max_delay, retry_on_codes, on_interrupt, timeout, kill_signal,
-        kill_grace, output_limit, needs, hooks, confinement, paused_at, after_task)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
-        ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38,
-        (SELECT ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'task'))",
-    )?
-    .execute(params![
-        new.name,
-        add.now.0,
-        cron,
-        every,
-        at,
-        new.time_zone,
-        new.missed.as_str(),
-        new.overlap.as_str(),
-        Some(add.next_at.0).filter(|_| !new.paused),
-        queue,
-        spec.priority,
-        spec.key,
-        spec.name,
-        join(labels),
-        join(spec.argv.iter().map(|arg| arg.as_os_str())),
-        spec.shell,
-        spec.cwd.as_os_str().as_bytes(),
-        environment,
-        spec.umask,
-        limits(&spec.limits),
-        stdin,
-        path,
-        upload,
-        spec.split_output,
-        retry.max_attempts,
-        ms(retry.delay),
-        backoff_word(retry.backoff),
-        ms(retry.max_delay),
-        codes(&retry.on_codes),
-        on_interrupt_word(retry.on_interrupt),
-        spec.timeout.map(ms),
-        spec.kill_signal,
-        spec.kill_grace.map(ms),
-        spec.output_limit.map(int),
-        spec.needs.to_string(),
-        hooks(&spec.hooks),
-        write::confinement(&spec.confinement),
-        new.paused.then_some(add.now.0),
-    ])?;
+    let columns = [
+        "name",
+        "created_at",
+        "cron",
+        "every",
+        "at",
+        "time_zone",
+        "missed",
+        "overlap",
+        "next_at",
+        "paused_at",
+        "queue",
+        "priority",
+        "key",
+        "task_name",
+        "labels",
+        "environment",
+    ];
+    let after = ("after_task", "(SELECT ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'task')");
+    let mut statement = db.prepare_cached(&spec::insert("schedule", &columns, &[after]))?;
+    let mut values = Values::of(&mut statement);
+    values
+        .bind(&new.name)?
+        .bind(add.now.0)?
+        .bind(cron)?
+        .bind(every)?
+        .bind(at)?
+        .bind(&new.time_zone)?
+        .bind(new.missed.as_str())?
+        .bind(new.overlap.as_str())?
+        .bind(Some(add.next_at.0).filter(|_| !new.paused))?
+        .bind(new.paused.then_some(add.now.0))?
+        .bind(queue)?
+        .bind(spec.priority)?
+        .bind(&spec.key)?
+        .bind(&spec.name)?
+        .bind(join(labels))?
+        .bind(environment)?;
+    spec::bind(&mut values, spec, &limits(&spec.limits))?;
+    values.execute()?;
     Ok(())
 }
 

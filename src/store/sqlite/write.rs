@@ -1,6 +1,7 @@
 //! Writing rows.
 
 use std::os::unix::ffi::OsStrExt;
+use std::sync::LazyLock;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
@@ -9,10 +10,9 @@ use crate::domain::attempt::{Attempt, Output, Stream};
 use crate::domain::dependency::Want;
 use crate::domain::id::{Seq, TaskId};
 use crate::domain::identity::BootId;
-use crate::domain::task::{Confinement, Environment, Stdin, Task};
-use crate::store::sqlite::code::{
-    backoff_word, codes, exit, hooks, int, join, limits, ms, on_interrupt_word, progress,
-};
+use crate::domain::task::{Environment, Task};
+use crate::store::sqlite::code::{exit, int, join, limits, ms, progress};
+use crate::store::sqlite::spec::{self, Values};
 use crate::store::sqlite::verb::StoredEdge;
 use crate::store::transition::{Note, Subject};
 
@@ -38,14 +38,28 @@ pub(super) fn new_task(db: &Connection, task: &Task, queue: i64, environment: i6
 
 /// Returns the statement for [`insert`].
 pub(super) fn inserting(db: &Connection) -> rusqlite::Result<CachedStatement<'_>> {
-    db.prepare_cached(
-        "INSERT INTO task (id, uuid, state, queue, priority, position, attempt, failures, created_at, updated_at, run_at,
-        key, parent, name, argv, shell, cwd, environment, umask, limits, stdin, stdin_path, stdin_upload, split_output,
-        max_attempts, retry_delay, retry_backoff, retry_max_delay, retry_on_codes, on_interrupt, timeout, kill_signal,
-        kill_grace, output_limit, schedule, needs, hooks, confinement)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
-        ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38)",
-    )
+    static SQL: LazyLock<String> = LazyLock::new(|| {
+        let columns = [
+            "id",
+            "uuid",
+            "state",
+            "queue",
+            "priority",
+            "position",
+            "attempt",
+            "failures",
+            "created_at",
+            "updated_at",
+            "run_at",
+            "key",
+            "parent",
+            "name",
+            "environment",
+            "schedule",
+        ];
+        spec::insert("task", &columns, &[])
+    });
+    db.prepare_cached(&SQL)
 }
 
 /// Stores a task that is not there yet, without its labels. `limits` are its soft limits, as [`limits()`] writes them.
@@ -57,65 +71,27 @@ pub(super) fn insert(
     limits: &str,
 ) -> rusqlite::Result<()> {
     let spec = &task.spec;
-    let (stdin, path, upload) = stdin(&spec.stdin);
-    let retry = &spec.retry;
-    statement.execute(params![
-        task.id.as_i64(),
-        task.uuid.0.as_bytes(),
-        task.state.as_str(),
-        queue,
-        spec.priority,
-        task.position,
-        task.attempt,
-        task.failures,
-        task.created_at.0,
-        task.updated_at.0,
-        spec.run_at.map(|at| at.0),
-        spec.key,
-        task.parent.map(TaskId::as_i64),
-        spec.name,
-        join(spec.argv.iter().map(|arg| arg.as_os_str())),
-        spec.shell,
-        spec.cwd.as_os_str().as_bytes(),
-        environment,
-        spec.umask,
-        limits,
-        stdin,
-        path,
-        upload,
-        spec.split_output,
-        retry.max_attempts,
-        ms(retry.delay),
-        backoff_word(retry.backoff),
-        ms(retry.max_delay),
-        codes(&retry.on_codes),
-        on_interrupt_word(retry.on_interrupt),
-        spec.timeout.map(ms),
-        spec.kill_signal,
-        spec.kill_grace.map(ms),
-        spec.output_limit.map(int),
-        task.schedule,
-        spec.needs.to_string(),
-        hooks(&spec.hooks),
-        confinement(&spec.confinement),
-    ])?;
+    let mut values = Values::of(statement);
+    values
+        .bind(task.id.as_i64())?
+        .bind(task.uuid.0.as_bytes())?
+        .bind(task.state.as_str())?
+        .bind(queue)?
+        .bind(spec.priority)?
+        .bind(task.position)?
+        .bind(task.attempt)?
+        .bind(task.failures)?
+        .bind(task.created_at.0)?
+        .bind(task.updated_at.0)?
+        .bind(spec.run_at.map(|at| at.0))?
+        .bind(&spec.key)?
+        .bind(task.parent.map(TaskId::as_i64))?
+        .bind(&spec.name)?
+        .bind(environment)?
+        .bind(&task.schedule)?;
+    spec::bind(&mut values, spec, limits)?;
+    values.execute()?;
     Ok(())
-}
-
-/// Returns the word of an input, its path and its upload, of which at most one is there.
-pub(super) fn stdin(stdin: &Stdin) -> (&'static str, Option<&[u8]>, Option<[u8; 16]>) {
-    match stdin {
-        Stdin::Empty => ("empty", None, None),
-        Stdin::File(path) => ("file", Some(path.as_os_str().as_bytes()), None),
-        Stdin::Upload(upload) => ("upload", None, Some(*upload.as_bytes())),
-        Stdin::Open => ("open", None, None),
-        Stdin::Terminal => ("terminal", None, None),
-    }
-}
-
-/// Returns how much of the machine a task may use; nothing for most.
-pub(super) fn confinement(confinement: &Confinement) -> Option<String> {
-    (!confinement.is_empty()).then(|| confinement.to_word())
 }
 
 /// Stores the labels of a task that was just stored.
@@ -144,43 +120,14 @@ pub(super) fn edges(db: &Connection, task: TaskId, edges: &[StoredEdge]) -> rusq
 
 /// Writes what a task is to do, which changes only before it has started; without its queue, labels, dependencies and time.
 pub(super) fn spec(db: &Connection, task: &Task) -> rusqlite::Result<()> {
+    static SQL: LazyLock<String> = LazyLock::new(|| spec::update("task", &["priority", "key", "name"]));
     let spec = &task.spec;
-    let (stdin, path, upload) = stdin(&spec.stdin);
-    let retry = &spec.retry;
-    db.prepare_cached(
-        "UPDATE task SET priority = ?2, key = ?3, name = ?4, argv = ?5, shell = ?6, cwd = ?7, umask = ?8, limits = ?9,
-        stdin = ?10, stdin_path = ?11, stdin_upload = ?12, split_output = ?13, max_attempts = ?14, retry_delay = ?15,
-        retry_backoff = ?16, retry_max_delay = ?17, retry_on_codes = ?18, on_interrupt = ?19, timeout = ?20,
-        kill_signal = ?21, kill_grace = ?22, output_limit = ?23, needs = ?24, hooks = ?25, confinement = ?26 WHERE id = ?1",
-    )?
-    .execute(params![
-        task.id.as_i64(),
-        spec.priority,
-        spec.key,
-        spec.name,
-        join(spec.argv.iter().map(|arg| arg.as_os_str())),
-        spec.shell,
-        spec.cwd.as_os_str().as_bytes(),
-        spec.umask,
-        limits(&spec.limits),
-        stdin,
-        path,
-        upload,
-        spec.split_output,
-        retry.max_attempts,
-        ms(retry.delay),
-        backoff_word(retry.backoff),
-        ms(retry.max_delay),
-        codes(&retry.on_codes),
-        on_interrupt_word(retry.on_interrupt),
-        spec.timeout.map(ms),
-        spec.kill_signal,
-        spec.kill_grace.map(ms),
-        spec.output_limit.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX)),
-        spec.needs.to_string(),
-        hooks(&spec.hooks),
-        confinement(&spec.confinement),
-    ])?;
+    let mut statement = db.prepare_cached(&SQL)?;
+    let mut values = Values::of(&mut statement);
+    values.bind(spec.priority)?.bind(&spec.key)?.bind(&spec.name)?;
+    spec::bind(&mut values, spec, &limits(&spec.limits))?;
+    values.bind(task.id.as_i64())?;
+    values.execute()?;
     Ok(())
 }
 
@@ -294,6 +241,7 @@ pub(super) fn hash(db: &Connection, attempt: i64, stream: Stream, sha256: &[u8; 
 pub(super) fn change(db: &Connection, note: &Note) -> rusqlite::Result<Seq> {
     let (task, queue, schedule) = match &note.subject {
         Subject::Task(id) => (Some(id.as_i64()), None, None),
+        Subject::Removed(id, queue) => (Some(id.as_i64()), Some(queue), None),
         Subject::Queue(name) => (None, Some(name), None),
         Subject::Schedule(name) => (None, None, Some(name)),
     };

@@ -23,7 +23,7 @@ mod table;
 mod wait;
 
 pub(super) use edit::edited;
-pub(super) use hook::hook_failed;
+pub(super) use hook::{ToCome, hook_failed};
 pub(super) use place::{may_move, moved};
 pub(super) use progress::progressed;
 pub(super) use run::{Adding, add_note, added, claim, finish, hashed, made, start, unclaim};
@@ -35,6 +35,8 @@ pub(super) use wait::{DISTRUSTED, EXPIRE_MAX, FORGET_MAX, SETTLE_MAX, distrust, 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Subject {
     Task(TaskId),
+    /// A task that is gone with this, and its queue, which nobody could look up any more.
+    Removed(TaskId, String),
     Queue(String),
     Schedule(String),
 }
@@ -96,6 +98,7 @@ impl Note {
         let Self { at, kind, subject, attempt, from, to, by, reason, progress } = self;
         let (task, queue, schedule) = match subject {
             Subject::Task(id) => (Some(id), None, None),
+            Subject::Removed(id, queue) => (Some(id), Some(queue), None),
             Subject::Queue(name) => (None, Some(name), None),
             Subject::Schedule(name) => (None, None, Some(name)),
         };

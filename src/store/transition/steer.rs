@@ -168,7 +168,7 @@ pub(in crate::store) fn removed(task: &Task, steer: &Steer) -> Result<Note, Refu
         return Err(refused(task));
     }
     let (from, by) = (Some(task.state), steer.by.clone());
-    let (kind, subject) = (ChangeKind::Removed, Subject::Task(task.id));
+    let (kind, subject) = (ChangeKind::Removed, Subject::Removed(task.id, task.spec.queue.clone()));
     Ok(Note { at: steer.now, kind, subject, attempt: None, from, to: None, by, reason: None, progress: None })
 }
 

@@ -76,6 +76,30 @@ fn an_empty_queue_is_told_to_those_that_are_for_it() {
     assert_eq!(kinds, ["end", "queue_empty"], "and nothing of another queue");
 }
 
+/// Row: hooks / of what was removed
+#[test]
+fn what_was_removed_meanwhile_is_told_to_those_that_are_for_its_queue() {
+    let config = format!(
+        "[queues.gpu]\nslots = 1\n[[hooks]]\nname = \"one\"\non = \"end\"\nqueues = [\"gpu\"]\n\
+        command = \"echo >> begun; {UNTIL_GO}; cat >> told; echo $APEX_EVENT_QUEUE >> queues\"\n"
+    );
+    let world = World::with_config(&config);
+    world.ended(world.add_with(&["-Q", "gpu"], "true"));
+    eventually("the first one is told", || world.path("begun").exists());
+    world.ended(world.add_with(&["-Q", "gpu"], "true"));
+    world.ended(world.add("true"));
+    world.apex(["task", "rm", "2", "3"]).expect(0);
+    world.ended(world.add_with(&["-Q", "gpu"], "true"));
+    go(&world);
+    let told = read_after(&world, "told", 3);
+    let tasks: Vec<&Value> = told.iter().map(|event| &event["task"]).collect();
+    assert_eq!(tasks, [1, 2, 4], "and not the one of another queue");
+    assert_eq!(told[1]["task_details"], Value::Null);
+    eventually("all is written", || {
+        std::fs::read_to_string(world.path("queues")).unwrap_or_default() == "gpu\n".repeat(3)
+    });
+}
+
 /// Row: hooks / of a task
 /// Row: flags of task add / --hook
 /// Row: flags of task add / --on-success
@@ -110,6 +134,52 @@ fn a_task_has_hooks_of_its_own() {
     }
     let twice = world.apex(["add", "--hook", "success=a", "--on-success", "b", "true"]).expect(2);
     assert!(twice.stderr.contains("two hooks for `success`"), "{twice:?}");
+}
+
+/// Row: hooks / before a task is removed
+#[test]
+fn a_task_is_not_removed_before_its_hooks_have_run() {
+    let world = World::started();
+    let hook = format!("end=echo >> begun; {UNTIL_GO}; cat >> told");
+    let id = world.add_with(&["--hook", &hook], "true");
+    world.ended(id);
+    eventually("its hook is under way", || world.path("begun").exists());
+    let named = id.to_string();
+    let refused = world.apex(["task", "rm", &named]).expect(1);
+    assert!(refused.stderr.contains("its hook for `end` has not run yet"), "{refused:?}");
+    assert!(refused.stderr.contains("hint: try again when it has run"), "{refused:?}");
+    world.apex(["task", "prune"]).expect(0);
+    assert_eq!(world.show(id)["state"], "succeeded");
+    go(&world);
+    assert_eq!(read_after(&world, "told", 1)[0]["task_details"]["id"], id);
+    // One that has just ended is waited for.
+    let quick = world.add_with(&["--hook", "end=cat >> told"], "true");
+    world.ended(quick);
+    world.apex(["task", "rm", &named, &quick.to_string()]).expect(0);
+    assert_eq!(read_after(&world, "told", 2)[1]["task_details"]["id"], quick);
+}
+
+/// Row: hooks / of different tasks
+#[test]
+fn a_slow_hook_of_one_task_delays_no_other_ones() {
+    let world = World::started();
+    let slow = world.add_with(&["--hook", &format!("end=echo >> begun; {UNTIL_GO}; cat >> told")], "true");
+    world.ended(slow);
+    eventually("it is under way", || world.path("begun").exists());
+    let quick = world.add_with(&["--hook", "start=cat >> told", "--hook", "end=cat >> told"], "true");
+    world.ended(quick);
+    let told = read_after(&world, "told", 2);
+    let of_quick: Vec<_> = told.iter().map(|event| (event["task"].clone(), event["on"].clone())).collect();
+    assert_eq!(of_quick, [(json!(quick), json!("start")), (json!(quick), json!("end"))]);
+    // What had run is not run again, although what came before it is.
+    world.apex(["task", "rm", &quick.to_string()]).expect(0);
+    signal(world.apexd_pid(), Signal::SIGKILL);
+    let begun = || std::fs::read_to_string(world.path("begun")).unwrap_or_default().lines().count();
+    eventually("it is under way once more", || begun() == 2);
+    go(&world);
+    assert_eq!(read_after(&world, "told", 3)[2]["task"], slow);
+    world.apex(["daemon", "stop"]).expect(0);
+    assert_eq!((read(&world.path("told")).len(), begun()), (3, 2));
 }
 
 /// Row: hooks / at least once

@@ -1,6 +1,8 @@
 //! Input to running tasks.
 
 use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
 use std::process::Stdio;
 
 use nix::sys::signal::{Signal, kill};
@@ -19,6 +21,24 @@ fn reader(world: &World, line: &str) -> u64 {
 
 fn send(world: &World, id: u64, args: &[&str]) -> Run {
     world.apex([&["task", "send", &id.to_string()][..], args].concat())
+}
+
+/// Returns where the keeper of a running task listens.
+fn keeper_socket(world: &World, id: u64) -> PathBuf {
+    let assignment = world.show(id)["attempts"][0]["assignment_id"].as_str().unwrap().to_owned();
+    world.dot_apex().join("keepers").join(assignment)
+}
+
+/// Returns the pid of the keeper of a running task.
+fn keeper_of(world: &World, id: u64) -> i32 {
+    let socket = keeper_socket(world, id);
+    let is_keeper = |pid: &i32| {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        line.split(|byte| *byte == 0).any(|word| word == socket.as_os_str().as_bytes())
+    };
+    let pids =
+        std::fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.into_iter().find(is_keeper).expect("its keeper runs")
 }
 
 /// Sends what is read on standard input.
@@ -117,6 +137,41 @@ fn what_is_not_read_holds_up_only_who_sends_it() {
     waiting.wait().expect(0);
     assert_eq!(world.ended(id)["state"], "succeeded");
     assert_eq!(output(&world, id).trim(), (65536 + "more\n".len()).to_string());
+}
+
+/// Row: commands on tasks / task send, stopped keeper
+#[test]
+fn a_keeper_that_stands_still_is_told_of() {
+    let world = World::started();
+    let id = reader(&world, "exec cat");
+    let keeper = Pid::from_raw(keeper_of(&world, id));
+    kill(keeper, Signal::SIGSTOP).unwrap();
+    let refused = send(&world, id, &["x", "--deadline", "2s", "--json"]).expect(1).error();
+    assert_eq!((&refused["kind"], &refused["id"]), (&json!("exhausted"), &json!(id.to_string())));
+    assert!(refused["message"].as_str().unwrap().contains("does not answer"), "{refused}");
+    let other = reader(&world, "exec cat");
+    send(&world, other, &["quick", "--eof"]).expect(0);
+    world.ended(other);
+    kill(keeper, Signal::SIGCONT).unwrap();
+    send(&world, id, &["y", "--eof"]).expect(0);
+    world.ended(id);
+    assert!(output(&world, id).ends_with("y\n"), "{}", output(&world, id));
+}
+
+/// Row: commands on tasks / task send, many at once
+#[test]
+fn one_sender_too_many_is_told_so() {
+    let world = World::started();
+    let id = reader(&world, "exec cat");
+    let socket = keeper_socket(&world, id);
+    let others: Vec<_> = (0..64).map(|_| std::os::unix::net::UnixStream::connect(&socket).unwrap()).collect();
+    let refused = send(&world, id, &["x", "--deadline", "2s", "--json"]).expect(1).error();
+    assert_eq!((&refused["kind"], &refused["hint"]), (&json!("exhausted"), &json!("try again in a moment")));
+    assert!(refused["message"].as_str().unwrap().contains("too many others"), "{refused}");
+    drop(others);
+    send(&world, id, &["x", "--eof"]).expect(0);
+    world.ended(id);
+    assert_eq!(output(&world, id), "x\n");
 }
 
 /// Row: commands on tasks / task send, survives

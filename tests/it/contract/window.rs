@@ -45,7 +45,9 @@ fn an_open_window_lets_less_start_and_is_named() {
     assert_eq!(status["windows"]["next_change"], json!(null));
     let queues = world.apex(["queue", "list", "--json"]).expect(0).json();
     assert_eq!(queues[1]["paused_reason"], "window `quiet`", "{queues}");
-    world.apex(["queue", "resume", "gpu"]).expect(0);
+    let resumed = world.apex(["queue", "resume", "gpu"]).expect(0);
+    let remark = "nothing of queue `gpu` is started all the same: it is paused: window `quiet`\n";
+    assert_eq!(resumed.stderr, format!("queue gpu resumed\n{remark}"));
     assert_eq!(world.state(gpu), "queued", "paused if anything says so");
     go(&world);
     running.iter().for_each(|id| assert_eq!(world.ended(*id)["state"], "succeeded"));

@@ -86,7 +86,13 @@ fn start(session: &Session, supervisor: Supervisor, unit: &Unit, project: &Proje
     // One that runs is left alone by systemd, and one that is just ending is followed by another.
     if !is_ours || supervisor == Supervisor::Systemd {
         supervisor.ask(Ask::Start, unit).map_err(|error| {
-            refused(format!("cannot start `{}`", unit.name), error).with_hint("see why with `apex daemon logs`")
+            let journal = match supervisor {
+                // What is wrong before there is a log, such as the configuration.
+                Supervisor::Systemd => format!(", or `journalctl --user -u {}`", unit.name),
+                Supervisor::Launchd => String::new(),
+            };
+            refused(format!("cannot start `{}`", unit.name), error)
+                .with_hint(format!("see why with `apex daemon logs`{journal}"))
         })?;
     }
     say(session, if is_ours { "the daemon runs as this service" } else { "daemon started" })

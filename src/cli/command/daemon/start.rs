@@ -145,6 +145,7 @@ pub fn in_foreground(session: &Session, args: &Run) -> Result<i32, Failure> {
     let project = session.project().map_err(|failure| failure.with_exit(Exit::Config))?;
     let mut options = options(session, &project, &args.overrides).map_err(|failure| failure.with_exit(Exit::Config))?;
     options.notify = std::env::var_os("NOTIFY_SOCKET");
+    options.delegated = std::env::var_os(guardian::DELEGATED).is_some_and(|told| told == "yes");
     match guardian::run_foreground(options) {
         Ok(code) => Ok(code),
         Err(error) => {

@@ -100,6 +100,7 @@ fn screen(width: Option<usize>) -> String {
         running,
         waiting,
         failed,
+        queues_max: 20,
     };
     fits(&status::screen(&screen, &project(), LATER(), width), width.unwrap_or(usize::MAX))
 }

@@ -2,13 +2,17 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
+use crate::domain::id::Seq;
+use crate::domain::resource::Needs;
 use crate::domain::schedule::Overlap;
 use crate::domain::task::State;
 use crate::domain::time::Timestamp;
+use crate::store::conformance::resource::pools;
 use crate::store::conformance::schedule::{adding, new_schedule};
 use crate::store::sqlite::tests::{NOW, Place};
 use crate::store::sqlite::{SCHEMA, open, open_reader};
-use crate::store::{Error, ScheduleStore, Store, TaskStore};
+use crate::store::task::{Claim, Terms};
+use crate::store::{ChangeStore, Error, ScheduleStore, Store, TaskStore};
 
 /// Spoils a database, and expects that it is refused and left as it was, by the daemon and by a reader.
 async fn refused(spoil: impl FnOnce(&Path)) -> Error {
@@ -234,5 +238,53 @@ async fn a_schedule_that_is_paused_and_due_is_put_aside_and_stands_in_nobodys_wa
         (aside.next_at, aside.pause.unwrap().reason.as_deref()),
         (None, Some("what is stored about it cannot be read"))
     );
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_change_that_cannot_be_read_keeps_nobody_from_what_comes_after() {
+    let place = Place::new();
+    let (store, world) = place.open();
+    world.queued_task().await;
+    world.run(0).await;
+    let all = world.changes().await;
+    assert_eq!(all.len(), 4);
+    for (column, nonsense) in [("kind", "'nonsense'"), ("task", "-1"), ("by", "''")] {
+        let spoil = format!("UPDATE change SET {column} = {nonsense} WHERE seq = 2");
+        store.on_writer(move |db| db.execute(&spoil, []).unwrap()).await;
+        let seqs: Vec<u64> = store.changes(Seq(0), 2).await.unwrap().iter().map(|change| change.seq.0).collect();
+        assert_eq!(seqs, [1, 3], "{column}: as many as were asked for");
+        assert_eq!(store.changes(Seq(1), 9).await.unwrap(), all[2..]);
+    }
+    store.on_writer(|db| db.execute("UPDATE change SET kind = 'nonsense' WHERE seq = 4", []).unwrap()).await;
+    assert_eq!(store.changes(Seq(3), 9).await.unwrap(), []);
+    let next = world.queued_task().await;
+    assert_eq!(store.changes(Seq(3), 9).await.unwrap()[0].task, Some(next));
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_an_attempt_holds_that_cannot_be_read_holds_no_other_task_up_and_is_not_granted_twice() {
+    let place = Place::new();
+    let (store, world) = place.open();
+    let claim = async |most: usize| {
+        let terms = Terms { pools: pools(), ..Terms::default() };
+        store.claim(Claim { terms, ..world.claim_of(most) }).await.unwrap()
+    };
+    let add = async |needs: &str| world.add(|task| task.spec.needs = Needs::parse(needs).unwrap()).await.id;
+    let damaged = add("gpu=1,mem=3B").await;
+    let first = claim(1).await.remove(0).attempt;
+    assert_eq!(first.granted.to_string(), "gpu=#0,mem=3B");
+    store.on_writer(|db| db.execute("UPDATE attempt SET granted = 'nonsense'", []).unwrap()).await;
+    assert_eq!(store.holdings().await.unwrap().held, [], "nobody knows");
+    assert_eq!(store.in_flight().await.unwrap().len(), 1);
+    let (gpu, mem, plain) = (add("gpu=1").await, add("mem=7B").await, world.queued_task().await);
+    let claimed: Vec<_> = claim(9).await.into_iter().map(|claimed| claimed.task.id).collect();
+    assert_eq!(claimed, [mem, plain], "which piece it has is not known");
+    assert_eq!(store.holdings().await.unwrap().held[0].2.to_string(), "gpu=#0+1,mem=3B");
+    world.start(first.assignment).await;
+    world.finish(first.assignment, world.code(0)).await;
+    assert_eq!(world.state(damaged).await, State::Succeeded);
+    assert_eq!(claim(9).await[0].task.id, gpu);
     store.close().await.unwrap();
 }

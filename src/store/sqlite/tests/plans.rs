@@ -1,7 +1,7 @@
 use crate::domain::task::State;
 use crate::store::Store;
 use crate::store::sqlite::tests::Place;
-use crate::store::sqlite::{list, read, verb};
+use crate::store::sqlite::{known, list, read, verb};
 use crate::store::task::TaskFilter;
 
 /// How SQLite would go about a query.
@@ -26,7 +26,7 @@ async fn a_claim_reads_the_partial_index_and_sorts_nothing() {
     let ready = plan(&store, verb::READY).await;
     assert_eq!(ready, "SEARCH task USING COVERING INDEX task_ready (queue=?)");
     let next = plan(&store, verb::NEXT_NEEDS).await;
-    assert_eq!(next, "SEARCH task USING COVERING INDEX task_needs ((queue,needs)>(?,?))");
+    assert_eq!(next, "SEARCH task USING COVERING INDEX task_needs (queue=? AND needs>?)");
     let needy = plan(&store, verb::NEEDY).await;
     assert_eq!(needy, "SEARCH task USING COVERING INDEX task_needs (queue=? AND needs=?)");
     let slots = plan(&store, verb::SLOTS).await;
@@ -57,6 +57,9 @@ async fn a_claim_reads_the_partial_index_and_sorts_nothing() {
         let ended = plan(&store, &list::ended_sql(states)).await;
         assert!(ended.contains("INDEX task_ended (") && !ended.contains("TEMP B-TREE"), "{ended}");
     }
+    let to_come = plan(&store, verb::TO_COME).await;
+    assert!(to_come.starts_with("SEARCH change USING INTEGER PRIMARY KEY (rowid>?)"), "{to_come}");
+    assert!(to_come.contains("USING INDEX task_hooks (id=?") && !to_come.contains("SCAN"), "{to_come}");
     let open = plan(&store, &read::in_flight_sql()).await;
     assert_eq!(open, "SCAN attempt USING INDEX attempt_open");
     store.close().await.unwrap();
@@ -175,4 +178,29 @@ async fn a_label_or_a_name_that_few_have_leads() {
         }
     }
     store.close().await.unwrap();
+}
+
+#[test]
+fn a_step_to_the_next_one_goes_over_no_more_where_thousands_are_the_same() {
+    let db = rusqlite::Connection::open_in_memory().unwrap();
+    db.execute_batch(
+        "CREATE TABLE label (task, key, value);
+        CREATE INDEX label_value ON label (key, value, task);
+        CREATE TABLE task (id, queue, needs, state, priority, position);
+        CREATE INDEX task_needs ON task (queue, needs, priority DESC, position, id) WHERE state = 'queued' AND needs > '';
+        CREATE TABLE n AS WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n LIMIT 3000) SELECT n FROM n;
+        INSERT INTO label SELECT n, 'team', iif(n < 2999, 'x', 'y') FROM n;
+        INSERT INTO task SELECT n, 1, iif(n < 2999, 'gpu=1', 'gpu=2'), 'queued', 0, n FROM n;",
+    )
+    .unwrap();
+    let steps = |sql: &str, values: &[&dyn rusqlite::ToSql]| {
+        let mut step = db.prepare(sql).unwrap();
+        let last = step.column_count() - 1;
+        let found: String = step.query_row(values, |row| row.get(last)).unwrap();
+        (found, step.get_status(rusqlite::StatementStatus::VmStep))
+    };
+    let (value, value_steps) = steps(known::NEXT_VALUE, &[&"team", &"x"]);
+    let (needs, needs_steps) = steps(verb::NEXT_NEEDS, &[&1, &"gpu=1"]);
+    assert_eq!((value.as_str(), needs.as_str()), ("y", "gpu=2"));
+    assert!(value_steps < 100 && needs_steps < 100, "{value_steps}, {needs_steps}");
 }

@@ -12,12 +12,12 @@ use rusqlite::{OptionalExtension, params};
 use crate::domain::dispatch::{Lane, Line, Rank, Room, Runner, choose, reserves_at};
 use crate::domain::id::{AssignmentId, TaskId};
 use crate::domain::queue::{free_in_queue, lowest_free_slot};
-use crate::domain::resource::{Free, Granted, Needs};
+use crate::domain::resource::{Free, Granted, Needs, Pools};
 use crate::domain::task::State;
 use crate::domain::time::Timestamp;
 use crate::fault::crash_point;
 use crate::store::sqlite::code::Columns;
-use crate::store::sqlite::read::{self, Stored};
+use crate::store::sqlite::read::{self, Held, Stored};
 use crate::store::sqlite::verb::{Part, Undone};
 use crate::store::sqlite::write;
 use crate::store::task::{Claim, Claimed};
@@ -45,9 +45,9 @@ impl Part<'_> {
         let terms = &claim.terms;
         if !terms.pools.is_empty() {
             short = self.waiting_for_resources(claim.now)?;
-            let held = read::held(self.db)?;
-            let held = held.iter().filter(|(_, attempt, _)| !terms.lent.contains(attempt));
-            free = Free::of(&terms.pools, held.map(|(.., granted)| granted));
+            let held = self.held(&terms.pools)?;
+            let held = held.iter().filter(|(attempt, _)| !terms.lent.contains(attempt));
+            free = Free::of(&terms.pools, held.map(|(_, granted)| granted));
             let reserves = |since: &Timestamp| reserves_at(*since, terms.reserve_after) <= claim.now;
             let reserving: Vec<TaskId> = short.iter().filter(|(_, since)| reserves(since)).map(|(id, _)| *id).collect();
             lines.extend(self.needy(&open, most, claim, &free, &reserving)?);
@@ -158,34 +158,59 @@ impl Part<'_> {
             let (rank, line) = task.query_row([id.as_i64()], |row| Ok((rank(row)?, (row.get(3)?, row.get(4)?))))?;
             reserved.entry(line).or_default().push(rank);
         }
-        let lanes: HashMap<i64, usize> = open.iter().enumerate().map(|(lane, open)| (open.queue, lane)).collect();
         let mut lines = Vec::new();
-        let mut last: (i64, String) = (i64::MIN, String::new());
-        loop {
-            let mut next = self.db.prepare_cached(NEXT_NEEDS)?;
-            let next = next.query_row(params![last.0, last.1], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-            let Some((queue, text)) = next else { return Ok(lines) };
-            last = (queue, text);
-            let (queue, text) = &last;
-            let Some(lane) = lanes.get(queue).copied() else { continue };
-            let Lane { slots, active, .. } = open[lane].lane;
-            // One that cannot be understood is told by whoever reads the task.
-            let Some(needs) = Needs::parse(text) else { continue };
-            if most == 0 || claim.terms.pools.check(&needs).is_err() {
-                continue;
+        let (mut next, mut first) = (self.db.prepare_cached(NEXT_NEEDS)?, self.db.prepare_cached(NEEDY)?);
+        for (lane, Open { queue, lane: Lane { slots, active, .. } }) in open.iter().enumerate() {
+            let mut last = String::new();
+            while most > 0
+                && let Some(text) = next.query_row(params![queue, last], |row| row.get::<_, String>(0)).optional()?
+            {
+                last.clone_from(&text);
+                // One that cannot be understood is told by whoever reads the task.
+                let Some(needs) = Needs::parse(&text) else { continue };
+                if claim.terms.pools.check(&needs).is_err() {
+                    continue;
+                }
+                // Where there is not enough for one, or no room, only the first matters, which may begin to wait.
+                let most = if free.fits(&needs) { free_in_queue(*slots, *active).clamp(1, most) } else { 1 };
+                let tasks = first.query_map(params![queue, text, i64::try_from(most).unwrap_or(i64::MAX)], rank)?;
+                let mut tasks: Vec<Rank> = tasks.collect::<Result<_, _>>()?;
+                if let Some(reserved) = reserved.remove(&(*queue, text)) {
+                    tasks.extend(reserved);
+                    tasks.sort_unstable();
+                    tasks.dedup();
+                }
+                lines.push(Line { lane, needs, tasks });
             }
-            // Where there is not enough for one, or no room, only the first matters, which may begin to wait.
-            let most = if free.fits(&needs) { free_in_queue(slots, active).clamp(1, most) } else { 1 };
-            let mut first = self.db.prepare_cached(NEEDY)?;
-            let first = first.query_map(params![queue, text, i64::try_from(most).unwrap_or(i64::MAX)], rank)?;
-            let mut tasks: Vec<Rank> = first.collect::<Result<_, _>>()?;
-            if let Some(reserved) = reserved.get(&last) {
-                tasks.extend(reserved);
-                tasks.sort_unstable();
-                tasks.dedup();
-            }
-            lines.push(Line { lane, needs, tasks });
         }
+        Ok(lines)
+    }
+
+    /// Returns what attempts hold that have not ended. Where that cannot be read it is written anew, as what the task may hold at most,
+    /// and the log says so: one row that is damaged must not keep all others from starting, and nothing is to be granted twice.
+    fn held(&self, pools: &Pools) -> Result<Vec<(AssignmentId, Granted)>, Undone> {
+        let mut held = Vec::new();
+        for Held { row, task, assignment, granted } in read::held(self.db)? {
+            let granted = match granted {
+                Some(granted) => granted,
+                None => {
+                    let sql = "SELECT needs FROM task WHERE id = ?1";
+                    let needs = self.db.prepare_cached(sql)?.query_row([task.as_i64()], |row| row.get::<_, String>(0));
+                    let needs = needs.ok().and_then(|needs| Needs::parse(&needs)).unwrap_or_default();
+                    let granted = Granted::at_most(&needs, pools);
+                    let sql = "UPDATE attempt SET granted = ?2 WHERE id = ?1";
+                    let text = (!granted.is_empty()).then(|| granted.to_string());
+                    self.db.prepare_cached(sql)?.execute(params![row, text])?;
+                    tracing::error!(
+                        "What task {task} was granted of resources cannot be read; until it ends it counts as holding {}",
+                        text.as_deref().unwrap_or("nothing")
+                    );
+                    granted
+                }
+            };
+            held.push((assignment, granted));
+        }
+        Ok(held)
     }
 
     /// Returns since when tasks wait for a resource, and forgets those that do not any more.
@@ -258,9 +283,11 @@ pub(in crate::store::sqlite) const READY: &str =
     "SELECT priority, position, id FROM task WHERE queue = ?1 AND state = 'queued' AND needs = ''
     ORDER BY priority DESC, position, id LIMIT ?2";
 
-/// The queue and the needs that come after others, of which there are tasks.
-pub(in crate::store::sqlite) const NEXT_NEEDS: &str = "SELECT queue, needs FROM task INDEXED BY task_needs
-    WHERE state = 'queued' AND needs > '' AND (queue, needs) > (?1, ?2) ORDER BY queue, needs LIMIT 1";
+/// The needs that come after others, of which there are tasks in a queue. Not by both at once, `(queue, needs) > (?1, ?2)`: of a
+/// comparison of rows SQLite begins at the row itself, and would go through all that need the same. So it would with the condition
+/// of the index first, which it then begins at.
+pub(in crate::store::sqlite) const NEXT_NEEDS: &str = "SELECT needs FROM task INDEXED BY task_needs
+    WHERE queue = ?1 AND needs > ?2 AND state = 'queued' AND needs > '' ORDER BY needs LIMIT 1";
 
 /// The first tasks that are ready in a queue and need just this.
 pub(in crate::store::sqlite) const NEEDY: &str = "SELECT priority, position, id FROM task INDEXED BY task_needs

@@ -17,35 +17,49 @@ impl Part<'_> {
         if self.settle(expire.now)? {
             return Ok(Expired { more: true, ..Expired::default() });
         }
+        let to_come = self.hooks_to_come()?;
+        // Those that stay for their hooks must not stand in front of the others for ever.
+        let most = EXPIRE_MAX + to_come.tasks();
         let mut over = self.db.prepare_cached(EXPIRED)?;
-        let over = over.query_map(params![expire.until.0, int(EXPIRE_MAX as u64)], |row| Columns::new(row).cell())?;
+        let over = over.query_map(params![expire.until.0, int(most as u64)], |row| Columns::new(row).cell())?;
         let over: Vec<TaskId> = over.collect::<Result<_, _>>()?;
         let steer = Steer { ids: Vec::new(), only: None, by: Actor::Daemon, now: expire.now };
-        let mut tasks = 0;
+        let (mut tasks, mut left) = (0, EXPIRE_MAX);
         for id in &over {
             let stored = read::task(self.db, *id)?.ok_or_else(|| self.damaged("index `task_ended`"))?;
+            if to_come.of(&stored.task).is_some() {
+                continue;
+            }
             // One of them may be waited for by another one of them only as long as that one waits.
             if let Ok(note) = transition::removed(&stored.task, &steer) {
                 self.forget(*id, note)?;
                 tasks += 1;
             }
+            left -= 1;
+            if left == 0 {
+                break;
+            }
         }
         let changes = self.forget_changes(expire.until)?;
-        let more = over.len() == EXPIRE_MAX || changes == FORGET_MAX;
+        let more = left == 0 || changes == FORGET_MAX;
         let sql = "SELECT min(at) FROM (SELECT min(ended_at) AS at FROM task WHERE ended_at IS NOT NULL
             UNION ALL SELECT at FROM (SELECT at FROM change ORDER BY seq LIMIT 1))";
         let oldest = self.db.prepare_cached(sql)?.query_row([], |row| Columns::new(row).maybe())?;
         Ok(Expired { tasks, changes, more, oldest })
     }
 
-    /// Forgets the oldest changes up to the first that is kept, so that none is missing in between.
+    /// Forgets the oldest changes up to the first that is kept, so that none is missing in between. What a hook has not come to is kept
+    /// for it.
     fn forget_changes(&self, until: Timestamp) -> rusqlite::Result<usize> {
+        let seen: Option<i64> =
+            self.db.prepare_cached("SELECT min(cursor) FROM hook")?.query_row([], |row| row.get(0))?;
+        let seen = seen.unwrap_or(i64::MAX);
         let mut first = self.db.prepare_cached("SELECT seq, at FROM change ORDER BY seq LIMIT ?1")?;
         let mut rows = first.query([int(FORGET_MAX as u64)])?;
         let mut last = None;
         while let Some(row) = rows.next()? {
             let (seq, at): (i64, i64) = (row.get(0)?, row.get(1)?);
-            if at > until.0 {
+            if at > until.0 || seq > seen {
                 break;
             }
             last = Some(seq);

@@ -12,10 +12,10 @@ use crate::domain::task::TaskSpec;
 use crate::domain::time::Timestamp;
 use crate::fault::crash_point;
 use crate::store::hook::HookRan;
-use crate::store::sqlite::code::int;
+use crate::store::sqlite::code::{Columns, int};
 use crate::store::sqlite::verb::{Part, Undone};
-use crate::store::sqlite::{read, write};
-use crate::store::transition::{self, Note};
+use crate::store::sqlite::{fault, read, write};
+use crate::store::transition::{self, Note, ToCome};
 
 impl Part<'_> {
     pub(in crate::store::sqlite) fn set_hooks(
@@ -30,7 +30,9 @@ impl Part<'_> {
         }
         let of_tasks = "DELETE FROM hook WHERE name = ?1 AND NOT EXISTS (SELECT 1 FROM task WHERE hooks IS NOT NULL)
             AND NOT EXISTS (SELECT 1 FROM schedule WHERE hooks IS NOT NULL)";
-        self.db.prepare_cached(of_tasks)?.execute([OF_TASKS])?;
+        if self.db.prepare_cached(of_tasks)?.execute([OF_TASKS])? > 0 {
+            self.forget_hooks_ahead(i64::MAX)?;
+        }
         for (name, empties) in hooks {
             let sql = "INSERT INTO hook (name, cursor, empties) VALUES (?1, ?2, ?3)
                 ON CONFLICT (name) DO UPDATE SET empties = ?3";
@@ -45,11 +47,18 @@ impl Part<'_> {
         if self.db.prepare_cached(sql)?.execute(params![ran.hook, int(ran.until.0)])? == 0 {
             return Ok(());
         }
+        if ran.hook == OF_TASKS {
+            if let Some(ahead) = ran.ahead {
+                let sql = "INSERT OR IGNORE INTO hook (name, cursor, empties) VALUES (?1 || ':' || ?2, ?2, 0)";
+                self.db.prepare_cached(sql)?.execute(params![OF_TASKS, int(ahead.0)])?;
+            }
+            self.forget_hooks_ahead(int(ran.until.0))?;
+        }
         if let Some(failed) = &ran.failed {
             let state = match failed.task {
                 // One that cannot be read is not told; the hook goes on all the same.
                 Some(id) => match read::state(self.db, id) {
-                    Err(error) if is_unreadable(&error) => None,
+                    Err(error) if fault::is_unreadable(&error) => None,
                     state => state?,
                 },
                 None => None,
@@ -58,6 +67,35 @@ impl Part<'_> {
         }
         crash_point("apexd.hook.written");
         Ok(())
+    }
+
+    /// Forgets that hooks of tasks have run for changes up to one, which all have now.
+    fn forget_hooks_ahead(&self, until: i64) -> rusqlite::Result<()> {
+        let sql = "DELETE FROM hook WHERE name > '*tasks:' AND name < '*tasks;' AND cursor <= ?1";
+        self.db.prepare_cached(sql)?.execute([until])?;
+        Ok(())
+    }
+
+    /// Returns what the hooks of tasks have not come to.
+    pub(super) fn hooks_to_come(&self) -> rusqlite::Result<ToCome> {
+        let mut to_come = ToCome::default();
+        let sql = "SELECT cursor FROM hook WHERE name = ?1";
+        let cursor: Option<i64> = self.db.prepare_cached(sql)?.query_row([OF_TASKS], |row| row.get(0)).optional()?;
+        let Some(cursor) = cursor else { return Ok(to_come) };
+        let ahead = read::hooks_ahead(self.db)?;
+        let mut changes = self.db.prepare_cached(TO_COME)?;
+        let mut rows = changes.query([cursor])?;
+        while let Some(row) = rows.next()? {
+            let mut c = Columns::new(row);
+            if ahead.contains(&Seq(c.plain()?)) {
+                continue;
+            }
+            // One that cannot be read is none that a hook could be run for.
+            if let (Ok(id), Ok(kind), Ok(from), Ok(to)) = (c.cell(), c.cell(), c.maybe(), c.maybe()) {
+                to_come.take_in(id, kind, from, to);
+            }
+        }
+        Ok(to_come)
     }
 
     /// Remembers from where on the hooks of tasks are to be followed, if this is the first that has some.
@@ -84,8 +122,6 @@ impl Part<'_> {
     }
 }
 
-/// Returns whether a value was there and made no sense.
-fn is_unreadable(error: &rusqlite::Error) -> bool {
-    use rusqlite::Error as E;
-    matches!(error, E::FromSqlConversionFailure(..) | E::IntegralValueOutOfRange(..) | E::InvalidColumnType(..))
-}
+/// The changes after a cursor to tasks that have hooks.
+pub(in crate::store::sqlite) const TO_COME: &str = "SELECT seq, task, kind, from_state, to_state FROM change
+    WHERE seq > ?1 AND EXISTS (SELECT 1 FROM task t INDEXED BY task_hooks WHERE t.id = change.task AND t.hooks IS NOT NULL)";

@@ -11,7 +11,7 @@ use crate::store::sqlite::read::{self, Stored};
 use crate::store::sqlite::verb::{Part, Undone};
 use crate::store::sqlite::write;
 use crate::store::task::{Cancel, Cancelled, Pause, PerTask, Refused, Steer};
-use crate::store::transition::{self, Note};
+use crate::store::transition::{self, Note, ToCome};
 
 /// What a pause or a resume makes of a task and its attempt.
 type PauseOf = fn(&mut Task, Option<&mut Attempt>, &Pause) -> Result<(AssignmentId, Option<Note>), Refused>;
@@ -115,6 +115,8 @@ impl Part<'_> {
     pub(in crate::store::sqlite) fn remove(&mut self, remove: &Steer) -> Result<PerTask<()>, Undone> {
         // Whoever depends on one of them is to know how it ended before it is forgotten.
         while self.settle(remove.now)? {}
+        // Looked up once, and only if one of them has hooks.
+        let mut to_come: Option<ToCome> = None;
         self.each(&remove.ids, &remove.only, |part, Stored { task, .. }| {
             let note = match transition::removed(&task, remove) {
                 Ok(note) => note,
@@ -122,6 +124,15 @@ impl Part<'_> {
             };
             if let Some(waiting) = read::first_waiting_for(part.db, task.id)? {
                 return Ok(Err(Refused::Needed(waiting)));
+            }
+            if !task.spec.hooks.is_empty() {
+                let to_come = match &mut to_come {
+                    Some(known) => known,
+                    unknown => unknown.insert(part.hooks_to_come()?),
+                };
+                if let Some(event) = to_come.of(&task) {
+                    return Ok(Err(Refused::Hook(event)));
+                }
             }
             part.forget(task.id, note)?;
             Ok(Ok(()))

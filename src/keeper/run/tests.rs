@@ -2,7 +2,8 @@
 
 use std::io::{Read as _, Write as _};
 use std::os::fd::{AsRawFd as _, FromRawFd as _};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::thread::JoinHandle;
 
@@ -22,14 +23,15 @@ impl World {
     fn new(input: impl FnOnce(&Path) -> Input) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let socket = dir.path().join("socket");
-        let listener = UnixListener::bind(&socket).unwrap();
+        let (listener, _) = opened_by(None, None, &socket, None).unwrap();
         let mut keeper = Keeper {
-            door: Door::new(listener.into(), socket),
+            door: Door::new(listener, socket),
             feeds: Feeds::default(),
             input: input(dir.path()),
             signals: SignalFd::with_flags(&SigSet::empty(), SfdFlags::SFD_NONBLOCK).unwrap(),
             gone_at: None,
             ended: false,
+            leaves_socket: false,
         };
         let keeper = std::thread::spawn(move || {
             keeper.keep();
@@ -193,7 +195,8 @@ fn what_a_terminal_is_written_to_is_kept_to_the_last_byte() {
     client.feed(3, b"more\r", false);
     assert_eq!(client.fed(), (5, false), "a terminal is not closed by that");
     task.write_all(&b"0123456789".repeat(200)).unwrap();
-    let output = world.end();
+    // The terminal repeats what is typed when it comes to it.
+    let output = world.end().replacen("more\r\n", "", 1);
     assert!(output.starts_with("typed\r\n") && output.ends_with("0123456789"), "{output}");
 }
 
@@ -219,6 +222,36 @@ fn who_is_one_too_many_is_let_go_of() {
     assert_eq!(clients[0].fed(), (1, false));
     clients[63].ask(&Ask::End);
     assert_eq!(clients[63].told(), None);
+}
+
+#[test]
+fn who_sends_without_waiting_is_let_go_of() {
+    let (world, task) = World::pipe();
+    let (mut hasty, mut patient) = (world.client(), world.client());
+    hasty.feed(1, &vec![b'x'; 1 << 20], false);
+    hasty.feed(2, b"y", false);
+    assert_eq!(hasty.told(), None);
+    drop(task);
+    patient.feed(3, b"z", false);
+    assert_eq!(patient.fed(), (0, true));
+    world.end();
+}
+
+#[test]
+fn what_the_guardian_did_not_open_is_opened_here() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let (_listener, output) = opened_by(None, None, &at("socket"), Some(&at("output"))).unwrap();
+    output.unwrap().write_all(b"kept").unwrap();
+    let modes = ["socket", "output"].map(|name| std::fs::metadata(at(name)).unwrap().permissions().mode() & 0o777);
+    assert_eq!(modes, [0o600, 0o600]);
+    UnixStream::connect(at("socket")).unwrap();
+    let (listener, output) = (File::open(at("output")).unwrap().into(), File::open(at("output")).unwrap());
+    let opened = opened_by(Some(listener), Some(output), &at("none"), Some(&at("none"))).unwrap();
+    assert!(opened.1.is_some() && !at("none").exists(), "what is open is not opened again");
+    assert!(opened_by(None, None, &at("socket"), None).is_none(), "something is there");
+    symlink(at("output"), at("link")).unwrap();
+    assert!(opened_by(None, None, &at("other"), Some(&at("link"))).is_none());
 }
 
 #[test]
