@@ -184,7 +184,7 @@ pub struct Run {
 ///
 /// With --watch a terminal shows nothing else meanwhile; elsewhere the list is printed anew each time that it is another one.
 ///
-/// Columns are the fields but age, and exit, when, command, labels, cwd, after and uuid.
+/// Columns are the fields, and exit, when, command, needs, labels, cwd, after and uuid.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 #[command(after_help = "\
 Examples:

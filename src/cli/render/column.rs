@@ -19,8 +19,12 @@ pub enum Column {
     Exit,
     /// When it ended, else when it started, else when it was added.
     When,
+    /// How long ago it was added.
+    Age,
     /// What it runs.
     Command,
+    /// What it needs of each resource.
+    Needs,
     /// All its labels.
     Labels,
     /// The directory it runs in.
@@ -32,8 +36,17 @@ pub enum Column {
 }
 
 /// Those that are no field.
-const OTHERS: [Column; 7] =
-    [Column::Exit, Column::When, Column::Command, Column::Labels, Column::Cwd, Column::After, Column::Uuid];
+const OTHERS: [Column; 9] = [
+    Column::Exit,
+    Column::When,
+    Column::Age,
+    Column::Command,
+    Column::Needs,
+    Column::Labels,
+    Column::Cwd,
+    Column::After,
+    Column::Uuid,
+];
 
 /// Returns the words for all columns.
 pub fn words() -> Vec<&'static str> {
@@ -54,7 +67,9 @@ impl Column {
             Self::Of(field) => field.word(),
             Self::Exit => "exit",
             Self::When => "when",
+            Self::Age => "age",
             Self::Command => "command",
+            Self::Needs => "needs",
             Self::Labels => "labels",
             Self::Cwd => "cwd",
             Self::After => "after",
@@ -64,7 +79,7 @@ impl Column {
 
     fn heading(&self) -> table::Column {
         let align = match self {
-            Self::When => Align::Right,
+            Self::When | Self::Age => Align::Right,
             Self::Of(field) => match field.kind() {
                 Kind::Number | Kind::Instant | Kind::Length => Align::Right,
                 Kind::Text | Kind::State | Kind::Signal => Align::Left,
@@ -88,7 +103,12 @@ impl Column {
             Self::Of(field) => field.of(task, now).map(|value| text(field, &value, now)),
             Self::Exit => Some(short_exit(task)),
             Self::When => Some(ago(task.ended_at.or(task.started_at).unwrap_or(task.created_at), now)),
+            Self::Age => Some(format_elapsed(now.since(task.created_at))),
             Self::Command => Some(command(task)),
+            Self::Needs => {
+                let needs = task.spec.needs.0.iter().map(|(name, amount)| format!("{}={amount}", neutralize(name)));
+                Some(needs.collect::<Vec<_>>().join(","))
+            }
             Self::Labels => {
                 let labels: Vec<String> = task.spec.labels.iter().map(|(key, value)| label(key, value)).collect();
                 Some(labels.join(","))
@@ -134,6 +154,7 @@ pub fn list(tasks: &[Task], columns: &[Column], now: Timestamp, width: Option<us
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::resource::{Amount, Needs};
     use crate::view::samples::{NOW, ended};
 
     const LATER: Timestamp = Timestamp(NOW.0 + 185_000);
@@ -164,6 +185,14 @@ mod tests {
         COMMAND             STATE   ID   TIME  TEAM  SLOT
         make && make check  failed  13  40.3s  core     0
         ");
+        insta::assert_snapshot!(list("id,age,needs", None), @r"
+        ID    AGE  NEEDS
+        13  3m05s  -
+        ");
+        let mut needy = ended();
+        needy.spec.needs =
+            Needs::of([("mem".to_owned(), Amount::Bytes(8 << 30)), ("gpu".to_owned(), Amount::Count(1))]).unwrap();
+        assert!(plain(&super::list(&[needy], &columns("needs"), LATER, None)).ends_with("gpu=1,mem=8GiB"));
         insta::assert_snapshot!(list("command,state,id,exit,ended", Some(40)), @r"
         COMMAND      STATE   ID  EXIT      ENDED
         make && ma…  failed  13  3     2m24s ago
