@@ -109,6 +109,8 @@ pub enum ChangeKind {
     SchedulePaused,
     /// A schedule adds tasks again.
     ScheduleResumed,
+    /// A schedule is due at other times than before, or its tasks do something else.
+    ScheduleEdited,
     /// A schedule is gone.
     ScheduleRemoved,
     /// A hook that was run for a task or a queue failed.
@@ -117,7 +119,7 @@ pub enum ChangeKind {
 
 impl ChangeKind {
     /// Every kind.
-    pub const ALL: [ChangeKind; 33] = [
+    pub const ALL: [ChangeKind; 34] = [
         Self::Added,
         Self::Released,
         Self::Held,
@@ -149,6 +151,7 @@ impl ChangeKind {
         Self::ScheduleSkipped,
         Self::SchedulePaused,
         Self::ScheduleResumed,
+        Self::ScheduleEdited,
         Self::ScheduleRemoved,
         Self::HookFailed,
     ];
@@ -187,6 +190,7 @@ impl ChangeKind {
             Self::ScheduleSkipped => "schedule.skipped",
             Self::SchedulePaused => "schedule.paused",
             Self::ScheduleResumed => "schedule.resumed",
+            Self::ScheduleEdited => "schedule.edited",
             Self::ScheduleRemoved => "schedule.removed",
             Self::HookFailed => "hook.failed",
         }

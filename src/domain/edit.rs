@@ -60,10 +60,15 @@ impl Edit {
 
     /// Returns the environment that comes of one.
     pub fn environment(&self, env: &Environment) -> Environment {
-        let mut env = env.with(&self.set_env);
-        env.0.retain(|(name, _)| !self.unset_env.contains(name));
-        env
+        environment_of(env, &self.set_env, &self.unset_env)
     }
+}
+
+/// Returns an environment with variables set over it and others taken out.
+pub(in crate::domain) fn environment_of(env: &Environment, set: &Environment, unset: &[OsString]) -> Environment {
+    let mut env = env.with(set);
+    env.0.retain(|(name, _)| !unset.contains(name));
+    env
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Schedules: when tasks are added by themselves, and what becomes of times at which nobody was there.
 //!
 //! Reading order: here (what a schedule is) → [`Cron`] (a cron line) → [`Timetable`] (when it is due, on the clock of a
-//! time zone) → [`Look`] (what follows when somebody looks, perhaps late).
+//! time zone) → [`Look`] (what follows when somebody looks, perhaps late) → [`ScheduleEdit`] (changing one).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,10 +11,12 @@ use crate::domain::task::{Environment, InvalidSpec, TaskSpec};
 use crate::domain::time::Timestamp;
 
 mod cron;
+mod edit;
 mod look;
 mod timetable;
 
 pub use cron::{Cron, Field, InvalidCron};
+pub use edit::{ScheduleEdit, ScheduleNotEdited, Terms};
 pub use look::{LATE_AFTER, Look, MISSED_MAX};
 pub use timetable::Timetable;
 
@@ -138,6 +140,8 @@ pub struct Schedule {
     pub last_at: Option<Timestamp>,
     /// That task. It may be gone since.
     pub last_task: Option<TaskId>,
+    /// The newest of its tasks that is there, also one that somebody had it add at once.
+    pub newest_task: Option<TaskId>,
     /// When it was added.
     pub created_at: Timestamp,
 }
@@ -167,25 +171,37 @@ pub fn check_schedule_name(name: &str) -> Result<(), InvalidSchedule> {
     if good { Ok(()) } else { Err(InvalidSchedule::Name(name.to_owned())) }
 }
 
+impl Schedule {
+    /// Returns the last task that it added, by itself or because somebody asked for one. It may be gone since.
+    pub fn latest_task(&self) -> Option<TaskId> {
+        self.last_task.max(self.newest_task)
+    }
+}
+
 impl NewSchedule {
     /// Checks what can be checked without a clock and without the zone. Client and daemon both do, in the same words.
     pub fn check(&self) -> Result<(), InvalidSchedule> {
         check_schedule_name(&self.name)?;
-        if let When::Every(every) = self.when
-            && every < EVERY_MIN
-        {
-            return Err(InvalidSchedule::Every(every));
-        }
-        self.spec.check()?;
-        self.env.check()?;
-        if self.spec.run_at.is_some() || !self.spec.after.is_empty() || !self.spec.after_any.is_empty() {
-            return Err(InvalidSchedule::Waits);
-        }
-        if self.overlap == Overlap::CancelRunning && self.spec.key.is_some() {
-            return Err(InvalidSchedule::KeyHolds);
-        }
-        Ok(())
+        check_terms(&self.when, self.overlap, &self.spec)?;
+        Ok(self.env.check()?)
     }
+}
+
+/// Checks what schedules can do, new ones and those that are changed.
+fn check_terms(when: &When, overlap: Overlap, spec: &TaskSpec) -> Result<(), InvalidSchedule> {
+    if let When::Every(every) = when
+        && *every < EVERY_MIN
+    {
+        return Err(InvalidSchedule::Every(*every));
+    }
+    spec.check()?;
+    if spec.run_at.is_some() || !spec.after.is_empty() || !spec.after_any.is_empty() {
+        return Err(InvalidSchedule::Waits);
+    }
+    if overlap == Overlap::CancelRunning && spec.key.is_some() {
+        return Err(InvalidSchedule::KeyHolds);
+    }
+    Ok(())
 }
 
 /// Why something cannot be a schedule.

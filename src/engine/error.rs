@@ -159,6 +159,9 @@ pub enum Error {
     /// The schedule makes no sense.
     #[error(transparent)]
     Schedule(#[from] InvalidSchedule),
+    /// Somebody else was faster.
+    #[error("cannot edit schedule `{0}`: somebody else has changed it in the meantime")]
+    ScheduleEditedMeanwhile(String),
     /// There is no such schedule.
     #[error("no schedule `{name}`")]
     NoSuchSchedule {
@@ -318,6 +321,7 @@ impl Error {
             | Self::NotBefore { .. }
             | Self::Started(_)
             | Self::EditedMeanwhile(_)
+            | Self::ScheduleEditedMeanwhile(_)
             | Self::KeyTaken { .. }
             | Self::Untrusted
             | Self::QueueInUse { .. }
@@ -398,6 +402,9 @@ impl Error {
             }
             Self::QueueScheduled { name, schedule } => {
                 problem.with_hint(format!("remove that one first with `apex schedule rm {schedule}`")).with_id(name)
+            }
+            Self::ScheduleEditedMeanwhile(name) => {
+                problem.with_hint(format!("look at it once more with `apex schedule edit {name}`")).with_id(name)
             }
             Self::NoSuchSchedule { name, nearest: Some(nearest) } => {
                 problem.with_hint(format!("did you mean `{nearest}`?")).with_id(name)

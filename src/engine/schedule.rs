@@ -14,7 +14,9 @@ use uuid::Uuid;
 use crate::domain::change::Actor;
 use crate::domain::id::{AssignmentId, TaskUuid};
 use crate::domain::query::{Added, PerSchedule};
-use crate::domain::schedule::{InvalidSchedule, Look, NewSchedule, Overlap, Schedule, Timetable};
+use crate::domain::schedule::{
+    InvalidSchedule, Look, NewSchedule, Overlap, Schedule, ScheduleEdit, ScheduleNotEdited, Timetable, When,
+};
 use crate::domain::task::{State, Stdin};
 use crate::domain::time::Timestamp;
 use crate::engine::handle::{Shared, refuse_what_cannot_be_had};
@@ -78,7 +80,7 @@ pub(super) async fn look(store: &dyn Store, now: Timestamp, fires: impl Fn() -> 
 
 /// What was due, and how many tasks that added.
 struct FiredAll {
-    due: Vec<(Which, Option<Timestamp>)>,
+    due: Vec<(Which, Option<Timestamp>, (When, String))>,
     added: usize,
 }
 
@@ -86,7 +88,8 @@ struct FiredAll {
 async fn fire(store: &dyn Store, now: Timestamp, looked: &mut Looked) -> Result<FiredAll, store::Error> {
     let mut fires = Vec::new();
     let schedules = store.due_schedules(now, FIRE_MAX).await?;
-    let due = schedules.iter().map(|schedule| (Which::of(schedule), schedule.next_at)).collect();
+    let rule = |schedule: &Schedule| (schedule.when.clone(), schedule.time_zone.clone());
+    let due = schedules.iter().map(|schedule| (Which::of(schedule), schedule.next_at, rule(schedule))).collect();
     for schedule in schedules {
         let Some(cursor) = schedule.next_at else { continue };
         let table = match timetable(&schedule) {
@@ -102,7 +105,7 @@ async fn fire(store: &dyn Store, now: Timestamp, looked: &mut Looked) -> Result<
         let Look { fire, left_out, next } = table.look(schedule.missed, cursor, now);
         looked.unsettled |= schedule.overlap == Overlap::CancelRunning;
         let times = fire.into_iter().map(|at| (at, TaskUuid(Uuid::now_v7()))).collect();
-        fires.push(Fire { schedule: Which::of(&schedule), cursor, times, left_out, next });
+        fires.push(Fire { schedule: Which::of(&schedule), cursor, rule: rule(&schedule), times, left_out, next });
     }
     if fires.is_empty() {
         return Ok(FiredAll { due, added: 0 });
@@ -125,6 +128,14 @@ async fn fire(store: &dyn Store, now: Timestamp, looked: &mut Looked) -> Result<
 fn timetable(schedule: &Schedule) -> Result<Timetable, InvalidSchedule> {
     let zone = zone(&schedule.time_zone)?;
     Ok(Timetable { when: schedule.when.clone(), zone, since: schedule.created_at })
+}
+
+/// Returns after when the next time of a schedule is to be that a person lets go on.
+fn to_come(schedule: &Schedule, now: Timestamp) -> Timestamp {
+    // A clock that was set back brings no time again for which there was a task already.
+    // One that was far ahead is not waited for: whoever asks wants it to go on.
+    let last = schedule.last_at.filter(|last| last.since(now) < BACK_MAX);
+    last.map_or(now, |last| last.max(now))
 }
 
 fn zone(name: &str) -> Result<TimeZone, InvalidSchedule> {
@@ -215,11 +226,7 @@ impl Handle {
             };
             match timetable(&schedule) {
                 Ok(table) => {
-                    // A clock that was set back brings no time again for which there was a task already.
-                    // One that was far ahead is not waited for: whoever resumes it wants it to go on.
-                    let last = schedule.last_at.filter(|last| last.since(now) < BACK_MAX);
-                    let from = last.map_or(now, |last| last.max(now));
-                    schedules.push((Which::of(&schedule), table.next(from)));
+                    schedules.push((Which::of(&schedule), table.next(to_come(&schedule, now))));
                     results.push((name, Ok(())));
                 }
                 Err(wrong) => results.push((name, Err(wrong.into()))),
@@ -233,6 +240,56 @@ impl Handle {
             }
         }
         Ok(results)
+    }
+
+    /// Changes a schedule. If its times are others than before, it is due next at the first of them that comes after now.
+    ///
+    /// Errors: [`Error::Schedule`], also if it would never be due; [`Error::ScheduleEditedMeanwhile`], [`Error::NoSuchSchedule`];
+    /// what its tasks need or are given cannot be had.
+    pub async fn edit_schedule(&self, mut edit: ScheduleEdit, by: Actor) -> Result<Schedule, Error> {
+        edit.set_env.0.retain(|(name, _)| !(self.is_kept_out)(name));
+        edit.terms.check()?;
+        edit.set_env.check()?;
+        let (old, new) = (&edit.base.spec, &edit.terms.spec);
+        if new.needs != old.needs {
+            self.refuse_what_never_fits(new)?;
+        }
+        if new.confinement != old.confinement {
+            refuse_what_cannot_be_had(new)?;
+        }
+        if let Stdin::Upload(upload) = new.stdin
+            && new.stdin != old.stdin
+        {
+            self.shared.outputs.check_upload(upload)?;
+        }
+        let has_hooks = !new.hooks.is_empty();
+        loop {
+            let now = (self.shared.world.now)();
+            let next = self.next_by(&edit, now).await?;
+            let wish = verb::EditSchedule { edit: edit.clone(), next, by: by.clone(), now };
+            let schedule = match self.shared.store.edit_schedule(wish).await? {
+                Ok(schedule) => schedule,
+                Err(ScheduleNotEdited::NotFound) => return Err(self.no_such_schedule(&edit.name).await),
+                Err(ScheduleNotEdited::Changed) => return Err(Error::ScheduleEditedMeanwhile(edit.name)),
+                // It has fired, or was paused or resumed, in between.
+                Err(ScheduleNotEdited::Moved) => continue,
+            };
+            self.follow_tasks(has_hooks);
+            self.clock_changed();
+            return Ok(schedule);
+        }
+    }
+
+    /// Returns when a schedule is due by other times; `None` if they stay what they are.
+    async fn next_by(&self, edit: &ScheduleEdit, now: Timestamp) -> Result<Option<verb::NextByEdit>, Error> {
+        if !edit.terms.has_other_times(&edit.base) {
+            return Ok(None);
+        }
+        let schedule = self.schedule(&edit.name).await?;
+        let zone = zone(&edit.terms.time_zone)?;
+        let table = Timetable { when: edit.terms.when.clone(), zone, since: schedule.created_at };
+        let at = schedule.next_by(&table, to_come(&schedule, now), now)?;
+        Ok(Some(verb::NextByEdit { cursor: schedule.next_at, at }))
     }
 
     /// Removes schedules. Their tasks stay, those that wait as well.

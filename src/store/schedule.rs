@@ -3,7 +3,8 @@
 use crate::domain::change::Actor;
 use crate::domain::id::{AssignmentId, TaskId, TaskUuid};
 pub use crate::domain::query::{NoSuchSchedule, PerSchedule};
-use crate::domain::schedule::{NewSchedule, Schedule};
+use crate::domain::schedule::{NewSchedule, Schedule, When};
+pub use crate::domain::schedule::{ScheduleEdit, ScheduleNotEdited};
 use crate::domain::time::Timestamp;
 use crate::store::Reply;
 use crate::store::task::Added;
@@ -44,6 +45,8 @@ pub struct Fire {
     pub schedule: Which,
     /// The time that it was to be due next when that was looked at. If it is not any more, nothing is done.
     pub cursor: Timestamp,
+    /// By what rule, and on whose clock, the other times here were found. If there is another one by now, nothing is done.
+    pub rule: (When, String),
     /// The times for each of which a task is added, in order, and the names of these tasks.
     pub times: Vec<(Timestamp, TaskUuid)>,
     /// Times for which none is: the first and the last of them.
@@ -100,6 +103,28 @@ pub struct ResumeSchedules {
     pub now: Timestamp,
 }
 
+/// Asks for a schedule to be due at other times, or for its tasks to do something else.
+#[derive(Debug, Clone)]
+pub struct EditSchedule {
+    /// What is to become of it, checked.
+    pub edit: ScheduleEdit,
+    /// When it is due by other times; `None` if they stay what they are.
+    pub next: Option<NextByEdit>,
+    /// Who asks.
+    pub by: Actor,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// When a schedule is due by other times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NextByEdit {
+    /// When it was to be due when that was worked out. If it is not any more, nothing is done.
+    pub cursor: Option<Timestamp>,
+    /// When it is due next, unless it is paused.
+    pub at: Timestamp,
+}
+
 /// Names schedules that are to go.
 #[derive(Debug, Clone)]
 pub struct RemoveSchedules {
@@ -140,6 +165,10 @@ pub trait ScheduleStore {
     /// Lets paused schedules add tasks again, for the times that are named and those after them. Nothing changes for those
     /// that are not paused.
     fn resume_schedules(&self, resume: ResumeSchedules) -> Reply<'_, PerSchedule>;
+
+    /// Changes a schedule. The tasks it has added stay what they are, one that is paused stays paused, and the last time for which it
+    /// added a task stays as well. Errors: [`super::Error::NoSuchQueue`].
+    fn edit_schedule(&self, wish: EditSchedule) -> Reply<'_, Result<Schedule, ScheduleNotEdited>>;
 
     /// Removes schedules, and their environment with the last that has it. Their tasks stay.
     fn remove_schedules(&self, remove: RemoveSchedules) -> Reply<'_, PerSchedule>;

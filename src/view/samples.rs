@@ -157,6 +157,7 @@ pub(crate) fn schedule() -> Schedule {
         next_at: Some(NOW),
         last_at: Some(day_ago),
         last_task: Some(task_id(12)),
+        newest_task: Some(task_id(12)),
         created_at: day_ago,
     }
 }
@@ -174,6 +175,7 @@ pub(crate) fn paused_schedule() -> Schedule {
         next_at: None,
         last_at: None,
         last_task: None,
+        newest_task: None,
         ..schedule()
     }
 }

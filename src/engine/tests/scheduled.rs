@@ -4,7 +4,10 @@ use std::cell::Cell;
 
 use super::troubled::Verb;
 use super::*;
-use crate::domain::schedule::{Cron, Missed, NewSchedule, Overlap, When};
+use crate::domain::error::ErrorKind;
+use crate::domain::schedule::{
+    Cron, InvalidSchedule, Missed, NewSchedule, Overlap, Schedule, ScheduleEdit, Terms, When,
+};
 use crate::store::ScheduleStore;
 use crate::store::schedule::AddSchedule;
 
@@ -55,6 +58,17 @@ impl Stage {
 
     async fn next_at(&self) -> Option<Timestamp> {
         self.handle.schedule("poll").await.unwrap().next_at
+    }
+
+    /// Changes the schedule as it stands.
+    async fn edit(&self, change: impl FnOnce(&mut Terms)) -> Result<Schedule, Error> {
+        let stands = self.handle.schedule("poll").await.unwrap();
+        let (name, created_at, base) = (stands.name.clone(), stands.created_at, Terms::of(&stands));
+        let mut terms = base.clone();
+        change(&mut terms);
+        let (set_env, unset_env) = (Environment::default(), Vec::new());
+        let edit = ScheduleEdit { name, created_at, base, terms, set_env, unset_env };
+        self.handle.edit_schedule(edit, BY).await
     }
 
     async fn added(&self) -> u64 {
@@ -259,4 +273,71 @@ async fn a_task_can_be_had_at_once_also_of_a_paused_schedule() {
         stage.spawn_order().await;
     }
     assert_eq!(stage.next_at().await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_schedule_goes_on_by_its_new_times_and_with_its_new_task() {
+    let mut stage = Stage::new(3).await;
+    let hour = Duration::from_secs(3600);
+    stage.schedule(every(hour, Missed::Once, Overlap::Queue)).await;
+    let before = stage.next_at().await;
+    let edited = stage.edit(|terms| terms.spec.argv = vec!["/bin/echo".into()]).await.unwrap();
+    assert_eq!(edited.next_at, before, "its times are what they were");
+    stage.edit(|terms| terms.when = When::Every(MINUTE)).await.unwrap();
+    let (assignment, waited) = stage.fires().await;
+    assert!((59_000..60_100).contains(&waited), "{waited}");
+    let task = stage.task(TaskId::new(1).unwrap()).await;
+    assert_eq!(task.spec.argv, ["/bin/echo"]);
+    stage.ends(assignment).await;
+    let fired = stage.handle.schedule("poll").await.unwrap().last_at;
+    let edited = stage.edit(|terms| terms.when = When::Every(MINUTE / 2)).await.unwrap();
+    assert!(edited.last_at == fired && edited.next_at > fired, "what has fired does not fire again: {edited:?}");
+    stage.handle.pause_schedules(vec!["poll".to_owned()], BY).await.unwrap();
+    let paused = stage.edit(|terms| terms.when = When::Every(MINUTE)).await.unwrap();
+    assert!(paused.pause.is_some() && paused.next_at.is_none(), "{paused:?}");
+    stage.nothing_for(MINUTE * 3).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_schedule_is_changed_as_a_whole_or_not_at_all() {
+    let stage = Stage::new(3).await;
+    stage.schedule(minutes(Missed::Once)).await;
+    let before = stage.handle.schedule("poll").await.unwrap();
+    let never = Cron::parse("0 0 30 2 *").unwrap();
+    let refused = stage.edit(|terms| (terms.spec.priority, terms.when) = (7, When::Cron(never))).await;
+    assert!(matches!(refused, Err(Error::Schedule(InvalidSchedule::Never(_)))), "{refused:?}");
+    let refused = stage.edit(|terms| (terms.spec.priority, terms.time_zone) = (7, "Mars".to_owned())).await;
+    assert!(matches!(refused, Err(Error::Schedule(InvalidSchedule::TimeZone(_)))), "{refused:?}");
+    let refused = stage.edit(|terms| terms.spec.after = vec![TaskId::new(1).unwrap()]).await;
+    assert!(matches!(refused, Err(Error::Schedule(InvalidSchedule::Waits))), "{refused:?}");
+    let refused = stage.edit(|terms| terms.spec.queue = "nowhere".to_owned()).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::NotFound);
+    assert_eq!(stage.handle.schedule("poll").await.unwrap(), before);
+    let (name, created_at, base) = ("poll".to_owned(), before.created_at, Terms::of(&before));
+    let (terms, nothing) = (Terms { missed: Missed::All, ..base.clone() }, Environment::default());
+    let late = ScheduleEdit { name, created_at, base, terms, set_env: nothing, unset_env: Vec::new() };
+    stage.edit(|terms| terms.overlap = Overlap::Skip).await.unwrap();
+    let refused = stage.handle.edit_schedule(late.clone(), BY).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Conflict);
+    let unknown = stage.handle.edit_schedule(ScheduleEdit { name: "pol".to_owned(), ..late }, BY).await.unwrap_err();
+    assert!(unknown.problem().hint.is_some_and(|hint| hint.contains("`poll`")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_time_that_has_come_fires_though_the_times_are_changed() {
+    let dir = Arc::new(tempfile::tempdir().unwrap());
+    let world = World { now, moment, is_alive: |_| false, started };
+    let store = Arc::new(Troubled::new());
+    // Nobody has looked yet: nothing fires in a foreign project.
+    let mut stage = Stage::in_world(store, dir, guardian(1), Vec::new(), 3, world, false).await;
+    stage.schedule(minutes(Missed::Once)).await;
+    stage.nothing_for(MINUTE + MINUTE / 2).await;
+    let due = stage.next_at().await;
+    let hourly = stage.edit(|terms| terms.when = When::Every(MINUTE * 60)).await.unwrap();
+    assert_eq!(hourly.next_at, due);
+    stage.handle.trust().await.unwrap();
+    let (_, waited) = stage.fires().await;
+    assert!(waited < 1_000, "{waited}");
+    let stands = stage.handle.schedule("poll").await.unwrap();
+    assert_eq!((stands.last_at, stands.next_at), (due, Some(stands.created_at + MINUTE * 60)));
 }

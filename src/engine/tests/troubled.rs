@@ -19,7 +19,8 @@ use crate::store::hook::HookRan;
 use crate::store::memory::Memory;
 use crate::store::queue::{PauseQueues, PerQueue, QueueCount, SetQueue, SteerQueues, WeighQueue};
 use crate::store::schedule::{
-    AddSchedule, Fire, Fired, PauseSchedules, PerSchedule, RemoveSchedules, ResumeSchedules, RunSchedule,
+    AddSchedule, EditSchedule, Fire, Fired, PauseSchedules, PerSchedule, RemoveSchedules, ResumeSchedules, RunSchedule,
+    ScheduleNotEdited,
 };
 use crate::store::task::{
     Add, AddMany, Added, AddedMany, Cancel, Cancelled, Claim, Claimed, Counts, Due, EditTask, Ended, Expire, Expired,
@@ -313,6 +314,10 @@ impl ScheduleStore for Troubled {
 
     fn resume_schedules(&self, resume: ResumeSchedules) -> Reply<'_, PerSchedule> {
         self.memory.resume_schedules(resume)
+    }
+
+    fn edit_schedule(&self, wish: EditSchedule) -> Reply<'_, Result<Schedule, ScheduleNotEdited>> {
+        self.memory.edit_schedule(wish)
     }
 
     fn remove_schedules(&self, remove: RemoveSchedules) -> Reply<'_, PerSchedule> {

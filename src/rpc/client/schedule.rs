@@ -3,7 +3,7 @@
 use crate::domain::error::Problem;
 use crate::domain::id::TaskUuid;
 use crate::domain::query::{Added, PerSchedule};
-use crate::domain::schedule::{NewSchedule, Schedule};
+use crate::domain::schedule::{NewSchedule, Schedule, ScheduleEdit};
 use crate::rpc::client::version::Noting;
 use crate::rpc::client::{ANSWER_BYTES_MAX, Client, Error, Repeat, within};
 use crate::rpc::convert::{schedule, task};
@@ -74,6 +74,16 @@ impl Client {
             async move { service.resume_schedules(request).await }
         });
         Ok(schedule::results_from_proto(response.await?))
+    }
+
+    /// Changes a schedule. Not repeated when the connection breaks: what was changed already is not what it was.
+    pub async fn edit_schedule(&self, wish: &ScheduleEdit) -> Result<Schedule, Error> {
+        let response = self.call(Repeat::Never, |allowed| {
+            let mut service = self.schedule_service();
+            let request = within(allowed, schedule::edit_to_proto(wish.clone()));
+            async move { service.edit_schedule(request).await }
+        });
+        Ok(schedule::required(response.await?.schedule)?)
     }
 
     /// Removes schedules. Not repeated when the connection breaks: one that is gone is not found any more.

@@ -25,7 +25,7 @@ use crate::domain::progress::Progress;
 use crate::domain::query::{Counts, PerQueue, PerSchedule, PerTask, TaskFilter, TaskPage};
 use crate::domain::queue::{Queue, QueuePause};
 use crate::domain::resource::{Amount, Grant, Granted, Needs, ResourceState, ResourceWait, Resources};
-use crate::domain::schedule::{Cron, Missed, NewSchedule, Overlap, Schedule, SchedulePause, When};
+use crate::domain::schedule::{Cron, Missed, NewSchedule, Overlap, Schedule, ScheduleEdit, SchedulePause, Terms, When};
 use crate::domain::selection::{Deed, Selection, Span};
 use crate::domain::setting::ChangedSetting;
 use crate::domain::task::{
@@ -430,10 +430,10 @@ pub(in crate::rpc) fn new_schedule() -> impl Strategy<Value = NewSchedule> {
 
 pub(in crate::rpc) fn schedule() -> impl Strategy<Value = Schedule> {
     let pause = of((timestamp(), of(text())).prop_map(|(at, reason)| SchedulePause { at, reason }));
-    let times = (of(timestamp()), of(timestamp()), of(id()), timestamp());
+    let times = (of(timestamp()), of(timestamp()), of(id()), of(id()), timestamp());
     (text(), when(), text(), policies(), spec(), vec(text(), 0..3), pause, times).prop_map(
         |(name, when, time_zone, (missed, overlap), spec, env_names, pause, times)| {
-            let (next_at, last_at, last_task, created_at) = times;
+            let (next_at, last_at, last_task, newest_task, created_at) = times;
             let env_names = env_names.into();
             Schedule {
                 name,
@@ -447,10 +447,27 @@ pub(in crate::rpc) fn schedule() -> impl Strategy<Value = Schedule> {
                 next_at,
                 last_at,
                 last_task,
+                newest_task,
                 created_at,
             }
         },
     )
+}
+
+pub(in crate::rpc) fn schedule_edit() -> impl Strategy<Value = ScheduleEdit> {
+    let terms = || {
+        (when(), text(), policies(), spec()).prop_map(|(when, time_zone, (missed, overlap), spec)| Terms {
+            when,
+            time_zone,
+            missed,
+            overlap,
+            spec,
+        })
+    };
+    (text(), timestamp(), terms(), terms(), env(), env()).prop_map(|(name, created_at, base, terms, set_env, unset)| {
+        let unset_env = unset.0.into_iter().map(|(name, _)| name).collect();
+        ScheduleEdit { name, created_at, base, terms, set_env, unset_env }
+    })
 }
 
 pub(in crate::rpc) fn schedule_results() -> impl Strategy<Value = PerSchedule<Problem>> {

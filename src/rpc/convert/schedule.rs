@@ -1,11 +1,13 @@
 //! Schedules, and what came of commands for them.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
 use std::time::Duration;
 
 use crate::domain::error::Problem;
 use crate::domain::id::TaskId;
 use crate::domain::query::PerSchedule;
-use crate::domain::schedule::{Cron, Missed, NewSchedule, Overlap, Schedule, SchedulePause, When};
+use crate::domain::schedule::{Cron, Missed, NewSchedule, Overlap, Schedule, ScheduleEdit, SchedulePause, Terms, When};
 use crate::domain::time::Timestamp;
 use crate::rpc::convert::query::{problem_from_proto, problem_to_proto};
 use crate::rpc::convert::task::{env_from_proto, env_to_proto, spec_from_proto, spec_to_proto};
@@ -41,6 +43,48 @@ pub(in crate::rpc) fn new_from_proto(request: proto::AddScheduleRequest) -> Resu
     Ok(new)
 }
 
+pub(in crate::rpc) fn edit_to_proto(edit: ScheduleEdit) -> proto::EditScheduleRequest {
+    proto::EditScheduleRequest {
+        name: edit.name,
+        created_at_ms: edit.created_at.0,
+        base: Some(terms_to_proto(edit.base)),
+        terms: Some(terms_to_proto(edit.terms)),
+        set_env: env_to_proto(edit.set_env),
+        unset_env: edit.unset_env.into_iter().map(OsString::into_vec).collect(),
+    }
+}
+
+pub(in crate::rpc) fn edit_from_proto(request: proto::EditScheduleRequest) -> Result<ScheduleEdit> {
+    Ok(ScheduleEdit {
+        name: request.name,
+        created_at: Timestamp(request.created_at_ms),
+        base: terms_from_proto(request.base.ok_or(Error::Missing("base"))?)?,
+        terms: terms_from_proto(request.terms.ok_or(Error::Missing("terms"))?)?,
+        set_env: env_from_proto(request.set_env),
+        unset_env: request.unset_env.into_iter().map(OsString::from_vec).collect(),
+    })
+}
+
+fn terms_to_proto(terms: Terms) -> proto::ScheduleTerms {
+    proto::ScheduleTerms {
+        times: Some(times_to_proto(&terms.when)),
+        time_zone: terms.time_zone,
+        missed: missed_to_proto(terms.missed).into(),
+        overlap: overlap_to_proto(terms.overlap).into(),
+        spec: Some(spec_to_proto(terms.spec)),
+    }
+}
+
+fn terms_from_proto(terms: proto::ScheduleTerms) -> Result<Terms> {
+    Ok(Terms {
+        when: times_from_proto(terms.times)?,
+        time_zone: terms.time_zone,
+        missed: missed_from_proto(terms.missed)?,
+        overlap: overlap_from_proto(terms.overlap)?,
+        spec: spec_from_proto(terms.spec.ok_or(Error::Missing("terms.spec"))?)?,
+    })
+}
+
 pub(in crate::rpc) fn to_proto(schedule: Schedule) -> proto::Schedule {
     proto::Schedule {
         name: schedule.name,
@@ -54,6 +98,7 @@ pub(in crate::rpc) fn to_proto(schedule: Schedule) -> proto::Schedule {
         next_at_ms: schedule.next_at.map(|at| at.0),
         last_at_ms: schedule.last_at.map(|at| at.0),
         last_task: schedule.last_task.map(TaskId::get),
+        newest_task: schedule.newest_task.map(TaskId::get),
         created_at_ms: schedule.created_at.0,
     }
 }
@@ -72,6 +117,7 @@ pub(in crate::rpc) fn from_proto(schedule: proto::Schedule) -> Result<Schedule> 
         next_at: schedule.next_at_ms.map(Timestamp),
         last_at: schedule.last_at_ms.map(Timestamp),
         last_task: schedule.last_task.map(task_id).transpose()?,
+        newest_task: schedule.newest_task.map(task_id).transpose()?,
         created_at: Timestamp(schedule.created_at_ms),
     })
 }

@@ -99,6 +99,11 @@ proptest! {
     }
 
     #[test]
+    fn edits_of_schedules_survive_the_wire(edit in samples::schedule_edit()) {
+        prop_assert_eq!(schedule::edit_from_proto(wire(&schedule::edit_to_proto(edit.clone()))), Ok(edit));
+    }
+
+    #[test]
     fn new_schedules_survive_the_wire(new in samples::new_schedule()) {
         prop_assert_eq!(schedule::new_from_proto(wire(&schedule::new_to_proto(new.clone()))), Ok(new));
     }

@@ -9,9 +9,9 @@ use crate::engine;
 use crate::rpc::convert::{schedule, task, uuid};
 use crate::rpc::proto::schedule_service_server::ScheduleService;
 use crate::rpc::proto::{
-    AddScheduleRequest, AddScheduleResponse, AddTaskResponse, GetScheduleRequest, GetScheduleResponse,
-    ListSchedulesRequest, ListSchedulesResponse, PauseSchedulesRequest, RemoveSchedulesRequest, ResumeSchedulesRequest,
-    RunScheduleRequest, ScheduleResults,
+    AddScheduleRequest, AddScheduleResponse, AddTaskResponse, EditScheduleRequest, EditScheduleResponse,
+    GetScheduleRequest, GetScheduleResponse, ListSchedulesRequest, ListSchedulesResponse, PauseSchedulesRequest,
+    RemoveSchedulesRequest, ResumeSchedulesRequest, RunScheduleRequest, ScheduleResults,
 };
 use crate::rpc::server::{Service, caller, malformed, once};
 use crate::rpc::status;
@@ -74,6 +74,17 @@ impl ScheduleService for Service {
         let (names, handle) = (named(request.into_inner().names)?, self.handle.clone());
         let results = self.whole(async move { handle.resume_schedules(names, by).await }).await?;
         Ok(told(results))
+    }
+
+    async fn edit_schedule(
+        &self,
+        request: Request<EditScheduleRequest>,
+    ) -> Result<Response<EditScheduleResponse>, Status> {
+        let by = caller(&request);
+        let wish = schedule::edit_from_proto(request.into_inner()).map_err(malformed)?;
+        let handle = self.handle.clone();
+        let edited = self.whole(async move { handle.edit_schedule(wish, by).await }).await?;
+        Ok(Response::new(EditScheduleResponse { schedule: Some(schedule::to_proto(edited)) }))
     }
 
     async fn remove_schedules(

@@ -19,6 +19,7 @@ pub(crate) mod resource;
 pub(crate) mod schedule;
 pub(crate) mod steer;
 pub(crate) mod task;
+pub(crate) mod terms;
 pub(crate) mod wait;
 pub(crate) mod world;
 
@@ -161,6 +162,11 @@ macro_rules! conformance {
                 what_a_schedule_needs_is_kept_for_it,
                 a_queue_that_a_schedule_adds_to_is_not_removed,
                 tasks_of_no_schedule_are_of_none;
+            terms: all_of_a_schedule_but_its_name_can_be_changed,
+                a_schedule_is_due_anew_only_by_other_times,
+                a_paused_schedule_that_is_changed_stays_paused,
+                a_schedule_that_is_not_what_it_was_is_not_changed,
+                the_environment_of_tasks_to_come_is_changed;
             condition: lists_are_of_what_a_condition_holds_for,
                 lists_come_in_the_order_that_was_asked_for;
             hook: a_hook_begins_where_it_was_first_heard_of_and_goes_on_where_it_came_to,

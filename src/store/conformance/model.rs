@@ -13,15 +13,18 @@ use crate::domain::id::{AssignmentId, Seq, TaskId, TaskUuid};
 use crate::domain::identity::GuardianId;
 use crate::domain::outcome::{Outcome, ReasonCode, StopCause};
 use crate::domain::resource::Needs;
-use crate::domain::schedule::{Overlap, Schedule};
+use crate::domain::schedule::{Overlap, Schedule, When};
 use crate::domain::task::{Environment, OnInterrupt, RetryPolicy, State, Stdin, TaskSpec};
 use crate::domain::time::{Moment, Timestamp};
 use crate::store::conformance::progress::telling;
 use crate::store::conformance::resource::pools;
 use crate::store::conformance::schedule::{adding, new_schedule};
+use crate::store::conformance::terms::edit_of;
 use crate::store::conformance::world::{BY, OWNER, World};
 use crate::store::queue::{PauseQueues, SetQueue, SteerQueues, WeighQueue};
-use crate::store::schedule::{AddSchedule, Fire, PauseSchedules, RemoveSchedules, ResumeSchedules, RunSchedule, Which};
+use crate::store::schedule::{
+    AddSchedule, EditSchedule, Fire, NextByEdit, PauseSchedules, RemoveSchedules, ResumeSchedules, RunSchedule, Which,
+};
 use crate::store::task::{
     Add, Cancel, Edit, EditTask, Expire, Expired, Move, Pause, Place, Prune, Renew, Steer, TaskFilter, Terms,
 };
@@ -162,7 +165,7 @@ pub(crate) fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::Settle),
         1 => any::<bool>().prop_map(|trust| Act::Trust { trust }),
         2 => (0_u8..3, 0_u8..11).prop_map(|(name, how)| Act::Queue { name, how }),
-        3 => (0_u8..3, 0_u8..9).prop_map(|(name, how)| Act::Schedule { name, how }),
+        3 => (0_u8..3, 0_u8..12).prop_map(|(name, how)| Act::Schedule { name, how }),
         3 => (0_u8..4).prop_map(|hours| Act::FireSchedules { hours }),
         1 => any::<bool>().prop_map(|late| Act::Renew { late }),
         1 => (0_u8..12).prop_map(|claim| Act::Hash { claim }),
@@ -461,12 +464,33 @@ async fn steer_schedule(world: &World, name: &str, how: u8, now: Timestamp) -> S
             tell(world.store.resume_schedules(ResumeSchedules { schedules, by, now }).await)
         }
         6 => tell(world.store.remove_schedules(RemoveSchedules { names, by, now }).await),
+        9.. => match world.store.schedule(name.to_owned()).await {
+            Ok(Some(known)) => tell(world.store.edit_schedule(edit_schedule(&known, how, next, now)).await),
+            other => tell(other),
+        },
         _ => {
             let uuid = TaskUuid(Uuid::from_u128(u128::from(now.0.unsigned_abs()) << 32));
             let run = RunSchedule { name: name.to_owned(), uuid, by, now, untrusted: how == 7 };
             tell(world.store.run_schedule(run).await)
         }
     }
+}
+
+fn edit_schedule(known: &Schedule, how: u8, at: Timestamp, now: Timestamp) -> EditSchedule {
+    let mut edit = edit_of(known);
+    let mut next = None;
+    match how {
+        9 => edit.terms.spec.queue = "gpu".to_owned(),
+        10 => {
+            edit.set_env = Environment(vec![("DAY".into(), "1".into())]);
+            edit.terms.spec.labels.clear();
+        }
+        _ => {
+            edit.terms.when = When::At(at);
+            next = Some(NextByEdit { cursor: known.next_at, at });
+        }
+    }
+    EditSchedule { edit, next, by: BY, now }
 }
 
 async fn fire_schedules(world: &World, hours: u8, now: Timestamp) -> String {
@@ -483,7 +507,9 @@ async fn fire_schedules(world: &World, hours: u8, now: Timestamp) -> String {
         let left_out = (hours == 0).then_some((cursor, cursor));
         // One that somebody has looked at before it went on.
         let cursor = if hours == 3 && place == 1 { at(1) } else { cursor };
-        Fire { schedule: Which::of(schedule), cursor, times, left_out, next: Some(at(hours + 1)).filter(|_| hours < 3) }
+        let rule = (schedule.when.clone(), schedule.time_zone.clone());
+        let next = Some(at(hours + 1)).filter(|_| hours < 3);
+        Fire { schedule: Which::of(schedule), cursor, rule, times, left_out, next }
     };
     let fires = (0..).zip(&due).map(fire).collect();
     tell(world.store.fire(fires, until).await)

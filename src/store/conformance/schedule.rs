@@ -21,8 +21,8 @@ use crate::store::schedule::{
 use crate::store::task::{Add, Edit, EditTask, Steer};
 
 /// When the schedules here are due first.
-const FIRST: Timestamp = Timestamp(2_000_000_000_000);
-const HOUR: Duration = Duration::from_secs(3600);
+pub(super) const FIRST: Timestamp = Timestamp(2_000_000_000_000);
+pub(super) const HOUR: Duration = Duration::from_secs(3600);
 
 pub(crate) fn new_schedule(name: &str, overlap: Overlap) -> NewSchedule {
     NewSchedule {
@@ -41,23 +41,24 @@ pub(crate) fn adding(schedule: NewSchedule, now: Timestamp) -> AddSchedule {
     AddSchedule { schedule, next_at: FIRST, by: BY, now }
 }
 
-async fn added(world: &World, name: &str, overlap: Overlap) -> Schedule {
+pub(super) async fn added(world: &World, name: &str, overlap: Overlap) -> Schedule {
     world.store.add_schedule(adding(new_schedule(name, overlap), world.now())).await.unwrap()
 }
 
-async fn schedule(world: &World, name: &str) -> Schedule {
+pub(super) async fn schedule(world: &World, name: &str) -> Schedule {
     world.store.schedule(name.to_owned()).await.unwrap().expect("the schedule is there")
 }
 
 /// A fire of the next time of a schedule, after which the one an hour later is next.
-fn fire_of(world: &World, schedule: &Schedule) -> Fire {
+pub(super) fn fire_of(world: &World, schedule: &Schedule) -> Fire {
     let cursor = schedule.next_at.unwrap();
     let uuid = TaskUuid(Uuid::from_u128(u128::from(world.now().0.unsigned_abs()) << 64));
     let (times, next) = (vec![(cursor, uuid)], Some(cursor + HOUR));
-    Fire { schedule: Which::of(schedule), cursor, times, left_out: None, next }
+    let rule = (schedule.when.clone(), schedule.time_zone.clone());
+    Fire { schedule: Which::of(schedule), cursor, rule, times, left_out: None, next }
 }
 
-async fn fire(world: &World, name: &str) -> Fired {
+pub(super) async fn fire(world: &World, name: &str) -> Fired {
     let fire = fire_of(world, &schedule(world, name).await);
     let now = fire.cursor;
     world.store.fire(vec![fire], now).await.unwrap().pop().unwrap()
@@ -91,6 +92,7 @@ pub(crate) async fn an_added_schedule_is_there_as_it_was_given(world: &World) {
             next_at: Some(FIRST),
             last_at: None,
             last_task: None,
+            newest_task: None,
             created_at: now,
         };
         assert_eq!(known, expected);
@@ -130,6 +132,7 @@ pub(crate) async fn a_fire_adds_a_task_and_moves_the_cursor(world: &World) {
     assert_eq!((change.kind, change.by), (ChangeKind::Added, Actor::Schedule("a".to_owned())));
     let after = schedule(world, "a").await;
     assert_eq!((after.next_at, after.last_at, after.last_task), (Some(FIRST + HOUR), Some(FIRST), Some(id)));
+    assert_eq!((after.newest_task, after.latest_task()), (Some(id), Some(id)));
     assert_eq!(world.claimed().await.task.schedule.as_deref(), Some("a"));
     let of = |name: &str| TaskFilter { schedule: Some(name.to_owned()), ..TaskFilter::default() };
     world.queued_task().await;
@@ -287,7 +290,11 @@ pub(crate) async fn a_task_can_be_added_at_once(world: &World) {
     assert_eq!(world.changes().await.pop().unwrap().by, BY);
     let held = world.store.run_schedule(run(2, true)).await.unwrap();
     assert_eq!(held.task.state, State::Held);
-    assert_eq!(schedule(world, "a").await, known, "its times stay as they are");
+    let newest_task = Some(held.task.id);
+    assert_eq!(schedule(world, "a").await, Schedule { newest_task, ..known }, "its times stay as they are");
+    remove(world, "a").await;
+    let again = added(world, "a", Overlap::Skip).await;
+    assert_eq!(again.newest_task, None, "those of an earlier one are none of its own");
     let unknown = RunSchedule { name: "b".to_owned(), ..run(3, false) };
     assert!(matches!(world.store.run_schedule(unknown).await, Err(Error::NoSuchSchedule(name)) if name == "b"));
 }
@@ -365,7 +372,7 @@ pub(crate) async fn a_schedule_can_be_added_paused(world: &World) {
     assert_eq!(schedule(world, "nightly").await.next_at, Some(FIRST));
 }
 
-async fn remove(world: &World, name: &str) {
+pub(super) async fn remove(world: &World, name: &str) {
     let names = vec![name.to_owned()];
     let removed = world.store.remove_schedules(RemoveSchedules { names, by: BY, now: world.now() }).await.unwrap();
     assert_eq!(removed[0].1, Ok(()));

@@ -8,8 +8,8 @@ use crate::domain::time::Timestamp;
 use crate::store::Error;
 use crate::store::memory::Tables;
 use crate::store::schedule::{
-    AddSchedule, Fire, Fired, NoSuchSchedule, PauseSchedules, PerSchedule, RemoveSchedules, ResumeSchedules,
-    RunSchedule, Which,
+    AddSchedule, EditSchedule, Fire, Fired, NoSuchSchedule, PauseSchedules, PerSchedule, RemoveSchedules,
+    ResumeSchedules, RunSchedule, ScheduleNotEdited, Which,
 };
 use crate::store::task::{Added, Cancelled};
 use crate::store::transition::{self, Note};
@@ -25,12 +25,27 @@ pub(super) struct Stored {
 
 impl Tables {
     pub(super) fn all_schedules(&self) -> Vec<Schedule> {
-        self.schedules.values().map(|stored| stored.schedule.clone()).collect()
+        self.schedules.values().map(|stored| self.told(stored)).collect()
+    }
+
+    pub(super) fn schedule_named(&self, name: &str) -> Option<Schedule> {
+        self.schedules.get(name).map(|stored| self.told(stored))
+    }
+
+    /// Returns a schedule with the newest of its tasks.
+    fn told(&self, stored: &Stored) -> Schedule {
+        let newest_task = self.tasks_of(stored).last();
+        Schedule { newest_task, ..stored.schedule.clone() }
+    }
+
+    fn tasks_of(&self, stored: &Stored) -> impl Iterator<Item = TaskId> {
+        let tasks = self.tasks.values().map(|entry| &entry.task).filter(|task| task.id.get() > stored.after);
+        tasks.filter(|task| task.schedule.as_ref() == Some(&stored.schedule.name)).map(|task| task.id)
     }
 
     pub(super) fn due_schedules(&self, now: Timestamp, limit: usize) -> Vec<Schedule> {
         let at = |stored: &&Stored| stored.schedule.next_at.filter(|at| *at <= now).is_some();
-        let mut due: Vec<Schedule> = self.schedules.values().filter(at).map(|stored| stored.schedule.clone()).collect();
+        let mut due: Vec<Schedule> = self.schedules.values().filter(at).map(|stored| self.told(stored)).collect();
         due.sort_by_key(|schedule| schedule.next_at);
         due.truncate(limit);
         due
@@ -56,6 +71,7 @@ impl Tables {
             next_at: Some(add.next_at).filter(|_| !new.paused),
             last_at: None,
             last_task: None,
+            newest_task: None,
             created_at: add.now,
         };
         let stored = Stored { schedule: schedule.clone(), env: new.env.clone(), after: self.added };
@@ -72,7 +88,9 @@ impl Tables {
     fn fire_one(&mut self, fire: &Fire, now: Timestamp) -> Fired {
         let Which { name, created_at } = &fire.schedule;
         let meant = |stored: &&Stored| {
-            stored.schedule.created_at == *created_at && stored.schedule.next_at == Some(fire.cursor)
+            let schedule = &stored.schedule;
+            let is_same = schedule.created_at == *created_at && schedule.next_at == Some(fire.cursor);
+            is_same && (&schedule.when, &schedule.time_zone) == (&fire.rule.0, &fire.rule.1)
         };
         let Some(Stored { schedule, env, .. }) = self.schedules.get(name).filter(meant).cloned() else {
             return Fired::default();
@@ -125,10 +143,8 @@ impl Tables {
     }
 
     fn unended_of(&self, name: &str) -> Vec<TaskId> {
-        let after = self.schedules.get(name).map_or(0, |stored| stored.after);
-        let tasks = self.tasks.values().map(|entry| &entry.task).filter(|task| task.id.get() > after);
-        let unended = tasks.filter(|task| task.schedule.as_deref() == Some(name) && !task.state.is_ended());
-        unended.map(|task| task.id).collect()
+        let tasks = self.schedules.get(name).into_iter().flat_map(|stored| self.tasks_of(stored));
+        tasks.filter(|id| self.tasks.get(id).is_some_and(|entry| !entry.task.state.is_ended())).collect()
     }
 
     pub(super) fn run_schedule(&mut self, run: &RunSchedule) -> Result<Added, Error> {
@@ -172,6 +188,29 @@ impl Tables {
             answers.push((name.clone(), Ok(())));
         }
         answers
+    }
+
+    pub(super) fn edit_schedule(&mut self, wish: &EditSchedule) -> Result<Result<Schedule, ScheduleNotEdited>, Error> {
+        let edit = &wish.edit;
+        let Some(stored) = self.schedules.get(&edit.name) else { return Ok(Err(ScheduleNotEdited::NotFound)) };
+        let next_at = match transition::edit_of_schedule(wish, &stored.schedule) {
+            Ok(next_at) => next_at,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        if !edit.is_empty() {
+            let queue = &edit.terms.spec.queue;
+            if *queue != edit.base.spec.queue && !self.queues.contains_key(queue) {
+                return Err(Error::NoSuchQueue(queue.clone()));
+            }
+            self.follow_hooks_of(&edit.terms.spec);
+            if let Some(Stored { schedule, env, .. }) = self.schedules.get_mut(&edit.name) {
+                *env = edit.environment(env);
+                let env_names = env.names().into();
+                transition::edited_schedule(schedule, &edit.terms, env_names, next_at);
+            }
+            self.note(Note::of_schedule(&edit.name, ChangeKind::ScheduleEdited, wish.now, wish.by.clone()));
+        }
+        Ok(self.schedule_named(&edit.name).ok_or(ScheduleNotEdited::NotFound))
     }
 
     pub(super) fn remove_schedules(&mut self, remove: &RemoveSchedules) -> PerSchedule {

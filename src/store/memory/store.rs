@@ -17,7 +17,8 @@ use crate::store::hook::HookRan;
 use crate::store::memory::{Entry, Memory};
 use crate::store::queue::{PauseQueues, PerQueue, QueueCount, SetQueue, SteerQueues, WeighQueue};
 use crate::store::schedule::{
-    AddSchedule, Fire, Fired, PauseSchedules, PerSchedule, RemoveSchedules, ResumeSchedules, RunSchedule,
+    AddSchedule, EditSchedule, Fire, Fired, PauseSchedules, PerSchedule, RemoveSchedules, ResumeSchedules, RunSchedule,
+    ScheduleNotEdited,
 };
 use crate::store::task::{
     Add, AddMany, Added, AddedMany, Cancel, Cancelled, Claim, Claimed, Counts, Due, EditTask, Ended, Expire, Expired,
@@ -224,7 +225,7 @@ impl ScheduleStore for Memory {
     }
 
     fn schedule(&self, name: String) -> Reply<'_, Option<Schedule>> {
-        self.call(move |tables| Ok(tables.schedules.get(&name).map(|stored| stored.schedule.clone())))
+        self.call(move |tables| Ok(tables.schedule_named(&name)))
     }
 
     fn due_schedules(&self, now: Timestamp, limit: usize) -> Reply<'_, Vec<Schedule>> {
@@ -249,6 +250,10 @@ impl ScheduleStore for Memory {
 
     fn resume_schedules(&self, resume: ResumeSchedules) -> Reply<'_, PerSchedule> {
         self.call(move |tables| Ok(tables.resume_schedules(&resume)))
+    }
+
+    fn edit_schedule(&self, wish: EditSchedule) -> Reply<'_, Result<Schedule, ScheduleNotEdited>> {
+        self.call(move |tables| tables.edit_schedule(&wish))
     }
 
     fn remove_schedules(&self, remove: RemoveSchedules) -> Reply<'_, PerSchedule> {

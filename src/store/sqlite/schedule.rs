@@ -15,12 +15,15 @@ use crate::store::schedule::AddSchedule;
 use crate::store::sqlite::code::{Columns, join, limits, ms};
 use crate::store::sqlite::spec::{self, Values};
 
+/// Looks up the newest task of a schedule; those of an earlier one of its name are none of its own.
+const NEWEST: &str = "SELECT max(t.id) FROM task t WHERE t.schedule = s.name AND t.id > s.after_task";
+
 /// The statement that reads schedules, with what comes after it.
-fn select(rest: &str) -> String {
+pub(super) fn select(rest: &str) -> String {
     let spec = spec::columns_of("s");
     format!(
         "SELECT s.name, s.created_at, s.cron, s.every, s.at, s.time_zone, s.missed, s.overlap, s.paused_at, s.paused_reason,
-        s.next_at, s.last_at, s.last_task, q.name, s.priority, s.key, s.task_name, s.labels, e.names, {spec}
+        s.next_at, s.last_at, s.last_task, ({NEWEST}), q.name, s.priority, s.key, s.task_name, s.labels, e.names, {spec}
         FROM schedule s JOIN queue q ON q.id = s.queue JOIN environment e ON e.id = s.environment {rest}"
     )
 }
@@ -67,7 +70,8 @@ fn schedule_of(row: &Row<'_>) -> rusqlite::Result<Schedule> {
     let time_zone = c.plain()?;
     let (missed, overlap) = (c.cell()?, c.cell()?);
     let (paused_at, reason) = (c.maybe()?, c.plain()?);
-    let (next_at, last_at, last_task) = (c.maybe()?, c.maybe()?, c.maybe()?);
+    let (next_at, last_at) = (c.maybe()?, c.maybe()?);
+    let (last_task, newest_task) = (c.maybe()?, c.maybe()?);
     let mut spec = TaskSpec::command(Vec::new(), PathBuf::new());
     spec.queue = c.plain()?;
     spec.priority = c.plain()?;
@@ -89,6 +93,7 @@ fn schedule_of(row: &Row<'_>) -> rusqlite::Result<Schedule> {
         next_at,
         last_at,
         last_task,
+        newest_task,
         created_at,
     })
 }
@@ -96,12 +101,7 @@ fn schedule_of(row: &Row<'_>) -> rusqlite::Result<Schedule> {
 /// Stores a schedule that is not there yet.
 pub(super) fn insert(db: &Connection, add: &AddSchedule, queue: i64, environment: i64) -> rusqlite::Result<()> {
     let (new, spec) = (&add.schedule, &add.schedule.spec);
-    let (cron, every, at) = match &new.when {
-        When::Cron(cron) => (Some(cron.as_str()), None, None),
-        When::Every(every) => (None, Some(ms(*every)), None),
-        When::At(at) => (None, None, Some(at.0)),
-    };
-    let labels = spec.labels.iter().flat_map(|(key, value)| [OsStr::new(key), OsStr::new(value)]);
+    let (cron, every, at) = times(&new.when);
     let columns = [
         "name",
         "created_at",
@@ -138,11 +138,63 @@ pub(super) fn insert(db: &Connection, add: &AddSchedule, queue: i64, environment
         .bind(spec.priority)?
         .bind(&spec.key)?
         .bind(&spec.name)?
-        .bind(join(labels))?
+        .bind(labels(spec))?
         .bind(environment)?;
     spec::bind(&mut values, spec, &limits(&spec.limits))?;
     values.execute()?;
     Ok(())
+}
+
+/// Stores what was changed of a schedule, whose queue is in the row `queue`. When it fired last stays.
+pub(super) fn change(db: &Connection, row: i64, schedule: &Schedule, queue: i64) -> rusqlite::Result<()> {
+    let spec = &schedule.spec;
+    let (cron, every, at) = times(&schedule.when);
+    let columns = [
+        "cron",
+        "every",
+        "at",
+        "time_zone",
+        "missed",
+        "overlap",
+        "next_at",
+        "queue",
+        "priority",
+        "key",
+        "task_name",
+        "labels",
+    ];
+    let mut statement = db.prepare_cached(&spec::update("schedule", &columns))?;
+    let mut values = Values::of(&mut statement);
+    values
+        .bind(cron)?
+        .bind(every)?
+        .bind(at)?
+        .bind(&schedule.time_zone)?
+        .bind(schedule.missed.as_str())?
+        .bind(schedule.overlap.as_str())?
+        .bind(schedule.next_at.map(|at| at.0))?
+        .bind(queue)?
+        .bind(spec.priority)?
+        .bind(&spec.key)?
+        .bind(&spec.name)?
+        .bind(labels(spec))?;
+    spec::bind(&mut values, spec, &limits(&spec.limits))?;
+    values.bind(row)?;
+    values.execute()?;
+    Ok(())
+}
+
+/// Returns the cells of `cron`, `every` and `at`.
+fn times(when: &When) -> (Option<&str>, Option<i64>, Option<i64>) {
+    match when {
+        When::Cron(cron) => (Some(cron.as_str()), None, None),
+        When::Every(every) => (None, Some(ms(*every)), None),
+        When::At(at) => (None, None, Some(at.0)),
+    }
+}
+
+fn labels(spec: &TaskSpec) -> Vec<u8> {
+    join(spec.labels.iter().flat_map(|(key, value)| [OsStr::new(key), OsStr::new(value)]))
 }
 
 /// Moves the cursor of a schedule on; `fired` is the last time for which it added a task, and that task.

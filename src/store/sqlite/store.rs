@@ -17,7 +17,8 @@ use crate::domain::time::Timestamp;
 use crate::store::hook::HookRan;
 use crate::store::queue::{PauseQueues, PerQueue, QueueCount, SetQueue, SteerQueues, WeighQueue};
 use crate::store::schedule::{
-    AddSchedule, Fire, Fired, PauseSchedules, PerSchedule, RemoveSchedules, ResumeSchedules, RunSchedule,
+    AddSchedule, EditSchedule, Fire, Fired, PauseSchedules, PerSchedule, RemoveSchedules, ResumeSchedules, RunSchedule,
+    ScheduleNotEdited,
 };
 use crate::store::sqlite::writer::{Closed, Message};
 use crate::store::sqlite::{Sqlite, fault, list, read, schedule, step, verb};
@@ -252,6 +253,10 @@ impl ScheduleStore for Sqlite {
 
     fn resume_schedules(&self, resume: ResumeSchedules) -> Reply<'_, PerSchedule> {
         self.write(move |part| part.resume_schedules(&resume))
+    }
+
+    fn edit_schedule(&self, wish: EditSchedule) -> Reply<'_, Result<Schedule, ScheduleNotEdited>> {
+        self.take_on(move |part| part.edit_schedule(&wish))
     }
 
     fn remove_schedules(&self, remove: RemoveSchedules) -> Reply<'_, PerSchedule> {

@@ -27,7 +27,9 @@ pub(super) use hook::{ToCome, hook_failed};
 pub(super) use place::{may_move, moved};
 pub(super) use progress::progressed;
 pub(super) use run::{Adding, add_note, added, claim, finish, hashed, made, start, unclaim};
-pub(super) use schedule::{ASIDE, cancel_of, missed, schedule_note, task_of, waits_for};
+pub(super) use schedule::{
+    ASIDE, cancel_of, edit_of_schedule, edited_schedule, missed, schedule_note, task_of, waits_for,
+};
 pub(super) use steer::{cancel, causes_first, hold, in_order_of, pause, release, removed, resume, retry};
 pub(super) use wait::{DISTRUSTED, EXPIRE_MAX, FORGET_MAX, SETTLE_MAX, distrust, due, settle, trust};
 

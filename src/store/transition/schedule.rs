@@ -1,10 +1,13 @@
 //! What a schedule makes of its tasks.
 
+use std::sync::Arc;
+
 use crate::domain::change::{Actor, ChangeKind};
 use crate::domain::id::{TaskId, TaskUuid};
-use crate::domain::schedule::Schedule;
+use crate::domain::schedule::{Schedule, Terms};
 use crate::domain::task::{Environment, NewTask};
 use crate::domain::time::Timestamp;
+use crate::store::schedule::{EditSchedule, ScheduleNotEdited};
 use crate::store::task::{Add, Cancel};
 use crate::store::transition::Note;
 
@@ -23,6 +26,31 @@ pub(in crate::store) fn task_of(
     let mut spec = schedule.spec.clone();
     spec.after_any = after_any;
     Add { task: NewTask { uuid, spec, env, hold: false, parent: None }, by, now, untrusted: false }
+}
+
+/// Returns when a schedule is due next after an edit.
+pub(in crate::store) fn edit_of_schedule(
+    wish: &EditSchedule,
+    schedule: &Schedule,
+) -> Result<Option<Timestamp>, ScheduleNotEdited> {
+    wish.edit.check(schedule)?;
+    match wish.next {
+        Some(next) if schedule.next_at != next.cursor => Err(ScheduleNotEdited::Moved),
+        Some(next) => Ok(Some(next.at).filter(|_| schedule.pause.is_none())),
+        None => Ok(schedule.next_at),
+    }
+}
+
+/// Makes of a schedule what was asked for.
+pub(in crate::store) fn edited_schedule(
+    schedule: &mut Schedule,
+    terms: &Terms,
+    env_names: Arc<[String]>,
+    next_at: Option<Timestamp>,
+) {
+    let Terms { when, time_zone, missed, overlap, spec } = terms.clone();
+    (schedule.when, schedule.time_zone, schedule.missed, schedule.overlap) = (when, time_zone, missed, overlap);
+    (schedule.spec, schedule.env_names, schedule.next_at) = (spec, env_names, next_at);
 }
 
 /// Makes the cancel of tasks of a schedule that is due again.

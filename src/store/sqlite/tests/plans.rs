@@ -1,7 +1,7 @@
 use crate::domain::task::State;
 use crate::store::Store;
 use crate::store::sqlite::tests::Place;
-use crate::store::sqlite::{known, list, read, verb};
+use crate::store::sqlite::{known, list, read, schedule, verb};
 use crate::store::task::TaskFilter;
 
 /// How SQLite would go about a query.
@@ -49,6 +49,8 @@ async fn a_claim_reads_the_partial_index_and_sorts_nothing() {
     assert!(!overlap.contains("SCAN") && !overlap.contains("TEMP B-TREE"), "{overlap}");
     let next = plan(&store, verb::NEXT_SCHEDULE).await;
     assert_eq!(next, "SEARCH schedule USING COVERING INDEX schedule_due (next_at>?)");
+    let newest = plan(&store, &schedule::select("WHERE s.name = ?1")).await;
+    assert!(newest.contains("SEARCH t USING COVERING INDEX task_schedule (schedule=? AND id>?)"), "{newest}");
     let moved = plan(&store, verb::LAST).await;
     assert_eq!(moved, "SEARCH task USING INDEX task_moved (queue=? AND priority=? AND position>? AND position<?)");
     let runs = plan(&store, read::RUNS).await;

@@ -10,8 +10,8 @@ use crate::domain::time::Timestamp;
 use crate::fault::crash_point;
 use crate::store::Error;
 use crate::store::schedule::{
-    AddSchedule, Fire, Fired, NoSuchSchedule, PauseSchedules, PerSchedule, RemoveSchedules, ResumeSchedules,
-    RunSchedule, Which,
+    AddSchedule, EditSchedule, Fire, Fired, NoSuchSchedule, PauseSchedules, PerSchedule, RemoveSchedules,
+    ResumeSchedules, RunSchedule, ScheduleNotEdited, Which,
 };
 use crate::store::sqlite::code::{Columns, int};
 use crate::store::sqlite::verb::{Part, Undone};
@@ -84,6 +84,9 @@ impl Part<'_> {
             return Ok(Fired::default());
         }
         let schedule = self.schedule(name)?;
+        if (&schedule.when, &schedule.time_zone) != (&fire.rule.0, &fire.rule.1) {
+            return Ok(Fired::default());
+        }
         let skipped = |part: &mut Self, reason| {
             part.note(transition::schedule_note(name, ChangeKind::ScheduleSkipped, now, reason))
         };
@@ -174,6 +177,39 @@ impl Part<'_> {
             answers.push((name.clone(), Ok(())));
         }
         Ok(answers)
+    }
+
+    pub(in crate::store::sqlite) fn edit_schedule(
+        &mut self,
+        wish: &EditSchedule,
+    ) -> Result<Result<Schedule, ScheduleNotEdited>, Undone> {
+        let edit = &wish.edit;
+        let Some(row) = self.row_of(&edit.name)? else { return Ok(Err(ScheduleNotEdited::NotFound)) };
+        let mut schedule = self.schedule(&edit.name)?;
+        let next_at = match transition::edit_of_schedule(wish, &schedule) {
+            Ok(next_at) => next_at,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        if edit.is_empty() {
+            return Ok(Ok(schedule));
+        }
+        let queue = self.queue_of(&edit.terms.spec.queue)?;
+        let mut env_names = schedule.env_names.clone();
+        if !edit.set_env.0.is_empty() || !edit.unset_env.is_empty() {
+            let env = edit.environment(&self.environment_of(&edit.name)?);
+            env_names = env.names().into();
+            let new = write::environment(self.db, &env)?;
+            let sql = "SELECT environment FROM schedule WHERE id = ?1";
+            let old: i64 = self.db.prepare_cached(sql)?.query_row([row], |row| row.get(0))?;
+            let sql = "UPDATE schedule SET environment = ?2 WHERE id = ?1";
+            self.db.prepare_cached(sql)?.execute(params![row, new])?;
+            self.forget_environment(old)?;
+        }
+        transition::edited_schedule(&mut schedule, &edit.terms, env_names, next_at);
+        schedule::change(self.db, row, &schedule, queue)?;
+        self.follow_hooks_of(&schedule.spec)?;
+        self.note(Note::of_schedule(&edit.name, ChangeKind::ScheduleEdited, wish.now, wish.by.clone()))?;
+        Ok(Ok(schedule))
     }
 
     pub(in crate::store::sqlite) fn remove_schedules(
