@@ -123,7 +123,10 @@ pub fn running_in_words(status: &DaemonStatus) -> String {
     let draining = if status.draining { ", draining" } else { "" };
     let lent = u32::try_from(status.lending.len()).unwrap_or(u32::MAX);
     let lent = if lent > 0 { format!(", {lent} lent") } else { String::new() };
-    let slots = format!("{} of {} slots used{by}{lent}", status.used(), status.slots());
+    let slots = match lower {
+        Some((_, 0)) => format!("{} used, nothing starts{by}{lent}", counted(status.used().into(), "slot")),
+        _ => format!("{} of {} slots used{by}{lent}", status.used(), status.slots()),
+    };
     format!("running{draining} (pid {}), up {}, {slots}", status.guardian_pid, format_elapsed(status.uptime))
 }
 

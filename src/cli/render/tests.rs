@@ -238,6 +238,15 @@ fn a_daemon_that_runs_and_one_that_does_not() {
 }
 
 #[test]
+fn a_window_in_which_nothing_starts_says_so() {
+    let mut windows = crate::view::samples::windows();
+    let said = |windows: &Standing| running_in_words(&DaemonStatus { windows: windows.clone(), ..daemon() });
+    assert!(said(&windows).ends_with("up 1h00m, 1 of 1 slots used (window `day`)"), "{}", said(&windows));
+    windows.open[0].max_concurrent = Some(0);
+    assert!(said(&windows).ends_with("up 1h00m, 1 slot used, nothing starts (window `day`)"), "{}", said(&windows));
+}
+
+#[test]
 fn the_whole_project_on_one_screen() {
     let project = Project::new("/home/project");
     let mut screen = Screen {

@@ -49,6 +49,12 @@ fn an_open_window_lets_less_start_and_is_named() {
     let remark = "nothing of queue `gpu` is started all the same: it is paused: window `quiet`\n";
     assert_eq!(resumed.stderr, format!("queue gpu resumed\n{remark}"));
     assert_eq!(world.state(gpu), "queued", "paused if anything says so");
+    configure(&world, &QUIET.replace("max_concurrent = 1", "max_concurrent = 0"));
+    world.apex(["daemon", "reload"]).expect(0);
+    let text = world.apex(["status"]).expect(0).stdout;
+    assert!(text.contains("2 slots used, nothing starts (window `quiet`)"), "{text}");
+    configure(&world, QUIET);
+    world.apex(["daemon", "reload"]).expect(0);
     go(&world);
     running.iter().for_each(|id| assert_eq!(world.ended(*id)["state"], "succeeded"));
     world.ended(third);
