@@ -149,7 +149,8 @@ fn is_far(word: &str) -> bool {
     year.is_some_and(|year| year >= 9999)
 }
 
-fn timestamp(at: &Zoned) -> Timestamp {
+/// Returns an instant as the daemon is told it.
+pub fn timestamp(at: &Zoned) -> Timestamp {
     Timestamp(at.timestamp().as_millisecond())
 }
 

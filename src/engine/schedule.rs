@@ -282,11 +282,15 @@ impl Handle {
 
     /// Returns when a schedule is due by other times; `None` if they stay what they are.
     async fn next_by(&self, edit: &ScheduleEdit, now: Timestamp) -> Result<Option<verb::NextByEdit>, Error> {
-        if !edit.terms.has_other_times(&edit.base) {
+        let has_other_times = edit.terms.has_other_times(&edit.base);
+        if !has_other_times && edit.terms.time_zone == edit.base.time_zone {
+            return Ok(None);
+        }
+        let zone = zone(&edit.terms.time_zone)?;
+        if !has_other_times {
             return Ok(None);
         }
         let schedule = self.schedule(&edit.name).await?;
-        let zone = zone(&edit.terms.time_zone)?;
         let table = Timetable { when: edit.terms.when.clone(), zone, since: schedule.created_at };
         let at = schedule.next_by(&table, to_come(&schedule, now), now)?;
         Ok(Some(verb::NextByEdit { cursor: schedule.next_at, at }))

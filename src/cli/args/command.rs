@@ -91,6 +91,8 @@ pub enum Command {
     SchedulePause(schedule::Pause),
     /// `schedule resume`
     ScheduleResume(schedule::Resume),
+    /// `schedule edit`
+    ScheduleEdit(schedule::Edit),
     /// `schedule rm`
     ScheduleRemove(schedule::Remove),
     /// `progress`

@@ -199,6 +199,37 @@ pub struct Resume {
     pub names: Vec<String>,
 }
 
+/// Changes a schedule.
+///
+/// In the editor that VISUAL or EDITOR names, or key by key. The keys are `cron`, `every` or `at`, which is one of three; `tz`,
+/// `missed`, `overlap`; and of its tasks those of `apex task edit` but for what a task waits for: `argv` or `shell`, `cwd`, `name`,
+/// `labels`, `queue`, `priority`, `retries`, `retry_delay`, `retry_backoff`, `retry_max_delay`, `retry_on`, `on_interrupt`, `timeout`,
+/// `output_limit`, `nice`, `cpus`, `rlimits`, `memory`, `cpu_limit`, `kill_signal`, `kill_grace`, `stdin`, `split_output`, `key`, `needs`,
+/// `hooks`; with --set and --unset also `labels.NAME`, `needs.NAME`, `hooks.EVENT` and `env.NAME`. Values of the environment are in no
+/// file.
+///
+/// The tasks it has added stay what they are. If its times are changed it goes on with the first of the new ones that is to come: a
+/// time that has fired does not fire again, and `every` counts from when the schedule was added. One that is paused stays paused. If anything
+/// is wrong, or somebody else has changed it meanwhile, nothing is changed.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(after_help = "\
+Examples:
+  apex schedule edit nightly
+  apex schedule edit nightly --set 'cron=30 4 * * *' --set tz=Europe/Vienna
+  apex schedule edit poll --set every=5m --set missed=skip --set priority=5
+  apex schedule edit poll --set 'argv=[\"./poll.sh\", \"--all\"]' --unset timeout --set env.RUST_LOG=debug")]
+pub struct Edit {
+    /// The schedule's name
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Set this, without an editor
+    #[arg(long, value_name = "KEY=VALUE", value_parser = value::setting)]
+    pub set: Vec<(String, String)>,
+    /// Take this away, without an editor
+    #[arg(long, value_name = "KEY")]
+    pub unset: Vec<String>,
+}
+
 /// Removes schedules.
 ///
 /// Their tasks stay, also those that wait.

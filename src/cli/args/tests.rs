@@ -372,6 +372,14 @@ fn every_flag_of_the_other_commands_is_read() {
         })
     );
     assert_eq!(
+        command_of(&["schedule", "edit", "poll", "--set", "cron=*/5 9,17 * * *", "--unset", "timeout"]),
+        Command::ScheduleEdit(schedule::Edit {
+            name: "poll".to_owned(),
+            set: vec![set("cron", "*/5 9,17 * * *")],
+            unset: vec!["timeout".to_owned()],
+        })
+    );
+    assert_eq!(
         command_of(&["task", "move", "1", "--before", "7"]),
         Command::Move(steer::Move { id: ids(&[1])[0], top: false, before: Some(ids(&[7])[0]) })
     );

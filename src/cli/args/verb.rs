@@ -310,7 +310,7 @@ const QUEUE: [Verb; 6] = [
 ];
 
 /// Commands that begin with `schedule`.
-const SCHEDULE: [Verb; 7] = [
+const SCHEDULE: [Verb; 8] = [
     Verb {
         word: "add",
         about: "Adds a schedule, which adds tasks by itself",
@@ -350,6 +350,12 @@ const SCHEDULE: [Verb; 7] = [
         about: "Lets paused schedules add tasks again",
         build: schedule::Resume::augment_args,
         read: |matches, _| schedule::Resume::from_arg_matches_mut(matches).map(Command::ScheduleResume),
+    },
+    Verb {
+        word: "edit",
+        about: "Changes a schedule",
+        build: schedule::Edit::augment_args,
+        read: |matches, _| schedule::Edit::from_arg_matches_mut(matches).map(Command::ScheduleEdit),
     },
     Verb {
         word: "rm",

@@ -1,4 +1,4 @@
-//! `schedule add`, `list`, `show`, `run-now`, `pause`, `resume`, `rm`.
+//! `schedule add`, `list`, `show`, `run-now`, `pause`, `resume`, `rm`. `edit` stands beside that of tasks.
 
 use jiff::Zoned;
 use jiff::tz::TimeZone;

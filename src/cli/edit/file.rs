@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fmt::Write as _;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::cli::edit::{KEYS, Kind, Sheet, Value, find, invalid};
+use crate::cli::edit::{Keys, Kind, Sheet, Value, find, invalid};
 use crate::cli::error::Failure;
 use crate::domain::id::TaskId;
 use crate::domain::task::{Stdin, TaskSpec};
@@ -16,19 +17,44 @@ use crate::exit::Exit;
 /// On which line of a file each key stands.
 pub type Lines = BTreeMap<&'static str, usize>;
 
+/// Whose sheet it is.
+#[derive(Debug, Clone, Copy)]
+pub enum Head<'a> {
+    /// That of a task.
+    Task(TaskId),
+    /// That of the schedule of a name.
+    Schedule(&'a str),
+}
+
+impl fmt::Display for Head<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let command = match self {
+            Self::Task(id) => {
+                writeln!(f, "# What task {id} is to do, as long as it has not started.")?;
+                format!("task edit {id}")
+            }
+            Self::Schedule(name) => {
+                writeln!(
+                    f,
+                    "# When schedule {name} adds tasks (by `cron`, `every` or `at`), and what they are to do."
+                )?;
+                format!("schedule edit {name}")
+            }
+        };
+        writeln!(f, "# What is taken away, or begins with `#`, is not set. Variables are changed with")?;
+        writeln!(f, "# `apex {command} --set env.NAME=VALUE`: their values are in no file.\n")
+    }
+}
+
 /// Writes a sheet.
-pub fn text(id: TaskId, spec: &TaskSpec, sheet: &Sheet) -> String {
-    let mut text = format!(
-        "# What task {id} is to do, as long as it has not started.\n\
-         # What is taken away, or begins with `#`, is not set. Variables are changed with\n\
-         # `apex task edit {id} --set env.NAME=VALUE`: their values are in no file.\n\n"
-    );
-    for (key, _, example) in KEYS {
+pub fn text(head: Head<'_>, spec: &TaskSpec, sheet: &Sheet) -> String {
+    let mut text = head.to_string();
+    for (key, _, example) in sheet.keys.iter().copied().flatten().copied() {
         // Writing to a string does not fail.
-        let _ = match sheet.0.get(key) {
+        let _ = match sheet.values.get(key) {
             Some(value) => writeln!(text, "{key} = {}", written(key, value)),
-            None if key == "argv" && sheet.0.contains_key("shell") => Ok(()),
-            None if key == "shell" && sheet.0.contains_key("argv") => Ok(()),
+            None if key == "argv" && sheet.values.contains_key("shell") => Ok(()),
+            None if key == "shell" && sheet.values.contains_key("argv") => Ok(()),
             None if key == "stdin" && spec.stdin != Stdin::Empty => {
                 writeln!(text, "# stdin stays what it is, unless a file is named here")
             }
@@ -87,7 +113,7 @@ fn escaped(text: &str) -> String {
 /// Reads a sheet.
 ///
 /// Errors: it is no TOML, has a key that there is not, or what no key can be; the line is named.
-pub fn parse(text: &str) -> Result<(Sheet, Lines), Failure> {
+pub fn parse(keys: Keys, text: &str) -> Result<(Sheet, Lines), Failure> {
     let line = |offset: usize| 1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count();
     let document = DeTable::parse(text).map_err(|error| {
         let at = error.span().map_or(0, |span| span.start);
@@ -95,15 +121,15 @@ pub fn parse(text: &str) -> Result<(Sheet, Lines), Failure> {
     })?;
     let mut entries: Vec<(&Spanned<Cow<'_, str>>, &Spanned<DeValue<'_>>)> = document.get_ref().iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start);
-    let (mut sheet, mut lines) = (Sheet::default(), Lines::new());
+    let (mut sheet, mut lines) = (Sheet { keys, values: BTreeMap::new() }, Lines::new());
     for (name, value) in entries {
         let line = line(name.span().start);
-        let (key, kind, example) = find(name.get_ref()).map_err(|failure| at_line(line, failure))?;
+        let (key, kind, example) = find(keys, name.get_ref()).map_err(|failure| at_line(line, failure))?;
         let value = read(value.get_ref(), kind).ok_or_else(|| {
             let failure = invalid(format!("`{key}` is not {}", wanted(kind)));
             at_line(line, failure.with_hint(format!("write it like `{key} = {example}`")))
         })?;
-        sheet.0.insert(key, value);
+        sheet.values.insert(key, value);
         lines.insert(key, line);
     }
     Ok((sheet, lines))

@@ -1,10 +1,11 @@
-//! What a task is to do, as a sheet that people change: in a file, or key by key.
+//! What a task is to do, or a schedule is, as a sheet that people change: in a file, or key by key.
 //!
 //! The words are those of the lines of `task add --from`. Only what was changed on the sheet is read again, so that everything
 //! else stays exactly as it was, also what cannot be written on a sheet: arguments that are not UTF-8, an input that was handed over.
 //! Values of the environment are never on it.
 //!
-//! Reading order: here (the sheet) → `file` (as TOML) → `spec` (what a changed sheet makes of a task).
+//! Reading order: here (the sheet) → `file` (as TOML) → `spec` (what a changed sheet makes of a task) → `schedule` (and of a
+//! schedule) → `wish` (what is typed key by key) → `draft` (a sheet in an editor).
 
 use std::collections::BTreeMap;
 
@@ -18,11 +19,19 @@ use crate::domain::task::{Backoff, OnInterrupt, Stdin, TaskSpec};
 use crate::units::{format_duration, format_size};
 use crate::view::time::rfc3339;
 
+mod draft;
 mod file;
+mod schedule;
 mod spec;
+mod wish;
 
-pub use file::{at_line, parse, text};
-pub use spec::changed;
+pub use draft::in_editor;
+pub use file::{Head, text};
+pub use schedule::changed as changed_schedule;
+pub use spec::{Wrong, changed};
+pub use wish::{Variables, Wishes};
+
+use file::{at_line, parse};
 
 /// What sort of value a key has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,8 +48,20 @@ pub enum Kind {
     Labels,
 }
 
-/// The keys of a sheet in their order, what sort of value each has, and an example.
-pub const KEYS: [(&str, Kind, &str); 30] = [
+/// A key of a sheet, what sort of value it has, and an example.
+pub type Key = (&'static str, Kind, &'static str);
+
+/// The keys of a sheet in their order.
+pub type Keys = &'static [&'static [Key]];
+
+/// The keys of a task.
+pub const TASK: Keys = &[&WHAT, &WAITS, &HOW];
+
+/// The keys of a schedule; it decides itself when its tasks run.
+pub const SCHEDULE: Keys = &[&TIMES, &WHAT, &HOW];
+
+/// What is run.
+const WHAT: [Key; 7] = [
     ("argv", Kind::List, "[\"cargo\", \"test\"]"),
     ("shell", Kind::Text, "\"make && make check\""),
     ("cwd", Kind::Text, "\"/srv/app\""),
@@ -48,9 +69,14 @@ pub const KEYS: [(&str, Kind, &str); 30] = [
     ("labels", Kind::Labels, "{ team = \"core\" }"),
     ("queue", Kind::Text, "\"default\""),
     ("priority", Kind::Number, "0"),
-    ("at", Kind::Text, "\"tomorrow 9am\""),
-    ("after", Kind::List, "[3, 4]"),
-    ("after_any", Kind::List, "[3, 4]"),
+];
+
+/// What a task waits for.
+const WAITS: [Key; 3] =
+    [("at", Kind::Text, "\"tomorrow 9am\""), ("after", Kind::List, "[3, 4]"), ("after_any", Kind::List, "[3, 4]")];
+
+/// How it is run.
+const HOW: [Key; 20] = [
     ("retries", Kind::Number, "3"),
     ("retry_delay", Kind::Text, "\"1s\""),
     ("retry_backoff", Kind::Text, "\"exponential\""),
@@ -73,6 +99,19 @@ pub const KEYS: [(&str, Kind, &str); 30] = [
     ("hooks", Kind::Labels, "{ failure = \"./tell.sh\" }"),
 ];
 
+/// When a schedule adds tasks.
+const TIMES: [Key; 6] = [
+    ("cron", Kind::Text, "\"30 3 * * *\""),
+    ("every", Kind::Text, "\"10m\""),
+    ("at", Kind::Text, "\"tomorrow 9am\""),
+    ("tz", Kind::Text, "\"Europe/Vienna\""),
+    ("missed", Kind::Text, "\"once\""),
+    ("overlap", Kind::Text, "\"skip\""),
+];
+
+/// Of these one says when a schedule is due.
+const RULES: [&str; 3] = ["cron", "every", "at"];
+
 /// A value on a sheet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
@@ -89,8 +128,13 @@ pub enum Value {
 }
 
 /// What stands on a sheet.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Sheet(pub BTreeMap<&'static str, Value>);
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sheet {
+    /// What may stand there.
+    pub keys: Keys,
+    /// What does.
+    pub values: BTreeMap<&'static str, Value>,
+}
 
 impl Sheet {
     /// Writes down what a task is to do.
@@ -149,7 +193,7 @@ impl Sheet {
         let hooks: BTreeMap<String, String> =
             spec.hooks.iter().map(|(event, line)| (event.as_str().to_owned(), line.clone())).collect();
         put("hooks", Some(hooks).filter(|hooks| !hooks.is_empty()).map(Value::Labels));
-        Self(values)
+        Self { keys: TASK, values }
     }
 
     /// Sets a key, as `--set` names it: `KEY=VALUE`, `labels.NAME=VALUE` or `needs.NAME=AMOUNT`.
@@ -157,10 +201,10 @@ impl Sheet {
         if let Some((table, name)) = entry(key) {
             let mut entries = self.table(table);
             entries.insert(name.to_owned(), typed.to_owned());
-            self.0.insert(table, Value::Labels(entries));
+            self.values.insert(table, Value::Labels(entries));
             return Ok(());
         }
-        let (key, kind, example) = find(key)?;
+        let (key, kind, example) = find(self.keys, key)?;
         let like = || {
             Failure::usage(format!("invalid value `{typed}` for `{key}`"))
                 .with_hint(format!("write it like `--set '{key}={example}'`"))
@@ -183,11 +227,14 @@ impl Sheet {
         };
         // Either is the command.
         match key {
-            "argv" => self.0.remove("shell"),
-            "shell" => self.0.remove("argv"),
+            "argv" => self.values.remove("shell"),
+            "shell" => self.values.remove("argv"),
             _ => None,
         };
-        self.0.insert(key, value);
+        if RULES.contains(&key) {
+            self.values.retain(|known, _| !RULES.contains(known));
+        }
+        self.values.insert(key, value);
         Ok(())
     }
 
@@ -196,19 +243,19 @@ impl Sheet {
         if let Some((table, name)) = entry(key) {
             let mut entries = self.table(table);
             entries.remove(name);
-            self.0.remove(table);
+            self.values.remove(table);
             if !entries.is_empty() {
-                self.0.insert(table, Value::Labels(entries));
+                self.values.insert(table, Value::Labels(entries));
             }
             return Ok(());
         }
-        let (key, ..) = find(key)?;
-        self.0.remove(key);
+        let (key, ..) = find(self.keys, key)?;
+        self.values.remove(key);
         Ok(())
     }
 
     fn table(&self, key: &str) -> BTreeMap<String, String> {
-        match self.0.get(key) {
+        match self.values.get(key) {
             Some(Value::Labels(labels)) => labels.clone(),
             _ => BTreeMap::new(),
         }
@@ -226,8 +273,9 @@ pub fn entry(key: &str) -> Option<(&'static str, &str)> {
 const ALIKE_MIN: f64 = 0.75;
 
 /// Returns what is known of a key.
-pub fn find(key: &str) -> Result<(&'static str, Kind, &'static str), Failure> {
-    if let Some(known) = KEYS.into_iter().find(|(known, ..)| *known == key) {
+pub fn find(keys: Keys, key: &str) -> Result<Key, Failure> {
+    let all = || keys.iter().copied().flatten().copied();
+    if let Some(known) = all().find(|(known, ..)| *known == key) {
         return Ok(known);
     }
     let failure = Failure::usage(format!("unknown key `{key}`"));
@@ -235,11 +283,11 @@ pub fn find(key: &str) -> Result<(&'static str, Kind, &'static str), Failure> {
         return Err(failure.with_hint("set a variable with `--set env.NAME=VALUE`; values are in no file"));
     }
     let alike = |known: &str| strsim::jaro_winkler(key, known);
-    let nearest = KEYS.into_iter().map(|(known, ..)| known).max_by(|a, b| alike(a).total_cmp(&alike(b)));
+    let nearest = all().map(|(known, ..)| known).max_by(|a, b| alike(a).total_cmp(&alike(b)));
     Err(match nearest.filter(|nearest| alike(nearest) >= ALIKE_MIN) {
         Some(nearest) => failure.with_hint(format!("there is `{nearest}`")),
         None => {
-            let all: Vec<&str> = KEYS.into_iter().map(|(known, ..)| known).collect();
+            let all: Vec<&str> = all().map(|(known, ..)| known).collect();
             failure.with_hint(format!("there are {}", all.join(", ")))
         }
     })

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::cli::args::value;
 use crate::cli::command::add::{OPEN, TERMINAL};
-use crate::cli::edit::{KEYS, Sheet, Value, invalid};
+use crate::cli::edit::{Sheet, TASK, Value, invalid};
 use crate::cli::error::Failure;
 use crate::cli::usage;
 use crate::domain::hook::TaskHooks;
@@ -26,14 +26,14 @@ const RETRIES_MAX: i64 = 1_000_000;
 /// Errors: the first key whose value cannot be.
 pub fn changed(spec: &TaskSpec, before: &Sheet, after: &Sheet) -> Result<TaskSpec, Wrong> {
     let mut spec = spec.clone();
-    for (key, ..) in KEYS {
-        let new = after.0.get(key);
-        if before.0.get(key) != new {
+    for (key, ..) in TASK.iter().copied().flatten().copied() {
+        let new = after.values.get(key);
+        if before.values.get(key) != new {
             set(&mut spec, key, new).map_err(|failure| Box::new((key, failure)))?;
         }
     }
     command(&mut spec, before, after)?;
-    let is_new = |key: &str| after.0.contains_key(key) && before.0.get(key) != after.0.get(key);
+    let is_new = |key: &str| after.values.contains_key(key) && before.values.get(key) != after.values.get(key);
     let how = ["retry_delay", "retry_backoff", "retry_max_delay", "retry_on"].into_iter().find(|key| is_new(key));
     if let Some(key) = how.filter(|_| spec.retry.max_attempts == 1) {
         let failure = invalid(format!("`{key}` is of no use to a task that is tried once"));
@@ -51,7 +51,7 @@ pub fn changed(spec: &TaskSpec, before: &Sheet, after: &Sheet) -> Result<TaskSpe
 
 /// Sets the command, which is one of two keys.
 fn command(spec: &mut TaskSpec, before: &Sheet, after: &Sheet) -> Result<(), Wrong> {
-    let of = |sheet: &Sheet| (sheet.0.get("argv").cloned(), sheet.0.get("shell").cloned());
+    let of = |sheet: &Sheet| (sheet.values.get("argv").cloned(), sheet.values.get("shell").cloned());
     if of(before) == of(after) {
         return Ok(());
     }
@@ -129,7 +129,7 @@ fn needs(value: Option<&Value>) -> Result<Needs, Failure> {
     Needs::of(needs).map_err(|error| invalid(error.to_string()))
 }
 
-fn as_text(value: &Value) -> Option<&str> {
+pub(super) fn as_text(value: &Value) -> Option<&str> {
     match value {
         Value::Text(text) => Some(text),
         _ => None,
@@ -144,7 +144,7 @@ fn texts(value: Option<&Value>) -> &[String] {
 }
 
 /// Reads a value as that of the flag is read.
-fn read<T, E>(key: &str, text: Option<&str>, parse: fn(&str) -> Result<T, E>) -> Result<Option<T>, Failure>
+pub(super) fn read<T, E>(key: &str, text: Option<&str>, parse: fn(&str) -> Result<T, E>) -> Result<Option<T>, Failure>
 where
     E: StdError + 'static,
 {

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::domain::id::TaskId;
+use crate::domain::schedule::{Missed, Overlap, Schedule, Terms, When};
 use crate::domain::task::Confinement;
 use crate::domain::time::Timestamp;
 use crate::view::samples;
@@ -16,7 +17,7 @@ fn plain() -> TaskSpec {
 
 fn edited(spec: &TaskSpec, change: impl FnOnce(String) -> String) -> Result<TaskSpec, Failure> {
     let before = Sheet::of(spec);
-    let (after, lines) = parse(&change(text(id(12), spec, &before)))?;
+    let (after, lines) = parse(TASK, &change(text(Head::Task(id(12)), spec, &before)))?;
     changed(spec, &before, &after).map_err(|wrong| match (lines.get(wrong.0), wrong.1) {
         (Some(line), failure) => at_line(*line, failure),
         (None, failure) => failure,
@@ -26,7 +27,7 @@ fn edited(spec: &TaskSpec, change: impl FnOnce(String) -> String) -> Result<Task
 #[test]
 fn a_plain_task_is_a_short_sheet_with_examples() {
     let spec = plain();
-    insta::assert_snapshot!(text(id(12), &spec, &Sheet::of(&spec)), @r##"
+    insta::assert_snapshot!(text(Head::Task(id(12)), &spec, &Sheet::of(&spec)), @r##"
     # What task 12 is to do, as long as it has not started.
     # What is taken away, or begins with `#`, is not set. Variables are changed with
     # `apex task edit 12 --set env.NAME=VALUE`: their values are in no file.
@@ -86,7 +87,7 @@ fn what_is_not_touched_stays_exactly_as_it_is() {
     let odd = TaskSpec { argv: vec![std::ffi::OsString::from_vec(vec![0xff])], ..plain() };
     let handed = TaskSpec { stdin: Stdin::Upload(uuid::Uuid::nil()), ..plain() };
     for spec in [plain(), full, odd, handed] {
-        let (after, _) = parse(&text(id(12), &spec, &Sheet::of(&spec))).unwrap();
+        let (after, _) = parse(TASK, &text(Head::Task(id(12)), &spec, &Sheet::of(&spec))).unwrap();
         assert_eq!(after, Sheet::of(&spec));
         assert_eq!(edited(&spec, |text| text), Ok(spec));
     }
@@ -158,9 +159,112 @@ fn what_is_wrong_is_named_with_its_line() {
         let failure = failure.expect_err(to);
         assert!(failure.problem.message.contains(part), "{to}: {failure:?}");
     }
-    let mut sheet = Sheet::default();
+    let mut sheet = Sheet::of(&spec);
     for (key, typed) in [("naem", "x"), ("priority", "high"), ("argv", "cargo test"), ("env", "x")] {
         let failure = sheet.set(key, typed).unwrap_err();
         assert!(failure.problem.hint.is_some() && failure.exit == crate::exit::Exit::Usage, "{failure:?}");
+    }
+}
+
+/// A schedule every ten minutes, added at noon of a day, which has fired.
+fn poll() -> Schedule {
+    let when = When::Every(Duration::from_secs(600));
+    Schedule { when, time_zone: "UTC".to_owned(), ..samples::schedule() }
+}
+
+fn noon() -> jiff::Zoned {
+    "2026-01-15T12:00:00+00:00[UTC]".parse().unwrap()
+}
+
+fn edited_schedule(schedule: &Schedule, change: impl FnOnce(String) -> String) -> Result<Terms, Failure> {
+    let before = Sheet::of_schedule(schedule);
+    let text = text(Head::Schedule(&schedule.name), &schedule.spec, &before);
+    let (after, lines) = parse(SCHEDULE, &change(text))?;
+    changed_schedule(schedule, &before, &after, &noon()).map_err(|wrong| match (lines.get(wrong.0), wrong.1) {
+        (Some(line), failure) => at_line(*line, failure),
+        (None, failure) => failure,
+    })
+}
+
+#[test]
+fn a_schedule_is_its_times_and_what_its_tasks_are_to_do() {
+    let schedule = samples::schedule();
+    let sheet = text(Head::Schedule("nightly"), &schedule.spec, &Sheet::of_schedule(&schedule));
+    let head: Vec<&str> = sheet.lines().take(14).collect();
+    insta::assert_snapshot!(head.join("\n"), @r##"
+    # When schedule nightly adds tasks (by `cron`, `every` or `at`), and what they are to do.
+    # What is taken away, or begins with `#`, is not set. Variables are changed with
+    # `apex schedule edit nightly --set env.NAME=VALUE`: their values are in no file.
+
+    cron = "30 11 * * *"
+    #every = "10m"
+    #at = "tomorrow 9am"
+    tz = "Europe/Vienna"
+    missed = "once"
+    overlap = "skip"
+    argv = ["./backup.sh", "--all"]
+    cwd = "/home/project"
+    name = "nightly"
+    #labels = { team = "core" }
+    "##);
+    assert!(!sheet.contains("after") && sheet.matches("at = ").count() == 1, "{sheet}");
+    let once = Schedule { when: When::At(Timestamp(1_000)), ..schedule.clone() };
+    for schedule in [schedule, poll(), once, samples::paused_schedule()] {
+        assert_eq!(edited_schedule(&schedule, |text| text), Ok(Terms::of(&schedule)), "what is not touched stays");
+    }
+}
+
+#[test]
+fn keys_of_a_schedule_are_set_and_taken_away() {
+    let schedule = poll();
+    let before = Sheet::of_schedule(&schedule);
+    let after = |settings: &[(&str, &str)]| {
+        let mut sheet = before.clone();
+        settings.iter().for_each(|(key, typed)| sheet.set(key, typed).unwrap());
+        sheet
+    };
+    let terms = |sheet: &Sheet| changed_schedule(&schedule, &before, sheet, &noon());
+    let all = [("cron", "@daily"), ("missed", "all"), ("overlap", "queue"), ("priority", "7"), ("needs", "gpu")];
+    let new = terms(&after(&all)).unwrap();
+    assert!(matches!(&new.when, When::Cron(cron) if cron.as_str() == "@daily"), "one takes the place of the other");
+    assert_eq!((new.missed, new.overlap, new.spec.priority), (Missed::All, Overlap::Queue, 7));
+    assert_eq!(new.spec.needs.to_string(), "gpu=1");
+    let mut at = after(&[("at", "17:30")]);
+    assert_eq!(terms(&at).unwrap().when, When::At(Timestamp(1_768_498_200_000)));
+    at.unset("at").unwrap();
+    for wrong in [at, after(&[("tz", "Mars/Olympus")]), after(&[("cron", "0 0 30 2 *")]), after(&[("at", "today 9am")])]
+    {
+        let failure = terms(&wrong).unwrap_err().1;
+        assert_eq!(failure.problem.kind, ErrorKind::Invalid, "{failure:?}");
+    }
+    let mut unset = before.clone();
+    unset.set("name", "other").unwrap();
+    unset.unset("name").unwrap();
+    assert_eq!(terms(&unset).unwrap().spec.name.as_deref(), Some("nightly"), "as the schedule is named");
+    let failure = before.clone().set("after", "3").unwrap_err();
+    assert!(failure.problem.message.contains("unknown key `after`"), "{failure:?}");
+}
+
+#[test]
+fn what_is_wrong_with_a_schedule_is_named_with_its_line() {
+    for (from, to, part) in [
+        ("every = \"10m\"", "every = \"10ms\"", "line 6: a schedule can be due every `1s` at most"),
+        ("every = \"10m\"", "every = \"10\"", "line 6: invalid value `10` for `every`"),
+        ("every = \"10m\"", "", "one of `cron`, `every` and `at` is needed"),
+        ("#at = \"tomorrow 9am\"", "at = \"tomorrow 9am\"", "line 7: `every` and `at` cannot both be there"),
+        ("#cron = \"30 3 * * *\"\nevery = \"10m\"", "cron = \"61 * * * *\"", "line 5: invalid value"),
+        ("#cron = \"30 3 * * *\"\nevery = \"10m\"", "cron = \"0 0 30 2 *\"", "line 5: cron line `0 0 30 2 *` never"),
+        ("tz = \"UTC\"", "tz = \"Mars\"", "line 8: no time zone `Mars` is known here"),
+        ("tz = \"UTC\"", "", "`tz` is missing"),
+        ("missed = \"once\"", "missed = \"often\"", "line 9: invalid value `often` for `missed`"),
+        ("priority = 0", "priority = \"high\"", "`priority` is not a whole number"),
+        ("priority = 0", "after = [3]", "unknown key `after`"),
+    ] {
+        let failure = edited_schedule(&poll(), |text| {
+            assert!(text.contains(from), "{from}: {text}");
+            text.replacen(from, to, 1)
+        });
+        let failure = failure.expect_err(to);
+        assert!(failure.problem.message.contains(part), "{to}: {failure:?}");
     }
 }

@@ -29,7 +29,7 @@ pub fn list(schedules: &[Schedule], now: Timestamp, width: Option<usize>) -> Str
             Cell::new(cut(&neutralize(&schedule.name), NAME_WIDTH_MAX)),
             Cell::new(next(schedule, now)),
             Cell::new(cut(&times(schedule), TIMES_WIDTH_MAX)),
-            Cell::new(schedule.last_task.map_or_else(|| "-".to_owned(), |task| format!("task {task}"))),
+            Cell::new(schedule.latest_task().map_or_else(|| "-".to_owned(), |task| format!("task {task}"))),
             Cell::new(neutralize(&schedule.spec.command_line())),
         ]);
     }
@@ -111,6 +111,9 @@ pub fn details(schedule: &Schedule, upcoming: &[Timestamp], now: Timestamp, widt
         let task = schedule.last_task.map(|task| format!(", task {task}")).unwrap_or_default();
         fact("last", format!("{} ({}){task}", local(schedule, at), distance(at, now)));
     }
+    if let Some(task) = schedule.newest_task.filter(|newest| schedule.last_task < Some(*newest)) {
+        fact("run now", format!("task {task}"));
+    }
     for (place, at) in upcoming.iter().enumerate() {
         fact(if place == 0 { "next" } else { "" }, format!("{} ({})", local(schedule, *at), distance(*at, now)));
     }
@@ -119,11 +122,13 @@ pub fn details(schedule: &Schedule, upcoming: &[Timestamp], now: Timestamp, widt
 
 /// Says that a schedule was added, and when it is due.
 pub fn added(schedule: &Schedule, now: Timestamp) -> String {
-    let name = neutralize(&schedule.name);
-    match schedule.next_at {
-        Some(at) => format!("schedule {name} added, due {} ({})", ahead(at, now), local(schedule, at)),
-        None => format!("schedule {name} added"),
-    }
+    done(schedule, "added", schedule.next_at, now)
+}
+
+/// Says what was done to a schedule, and when it is due if that is to be told.
+pub fn done(schedule: &Schedule, did: &str, due: Option<Timestamp>, now: Timestamp) -> String {
+    let due = due.map(|at| format!(", due {} ({})", ahead(at, now), local(schedule, at))).unwrap_or_default();
+    format!("schedule {} {did}{due}", neutralize(&schedule.name))
 }
 
 /// Returns when a schedule is due next, in few words.
@@ -208,6 +213,11 @@ mod tests {
           next         2026-01-15T10:30:00+00:00 (in 1h00m)
                        2026-01-16T10:30:00+00:00 (in 1d01h)
         ");
+        let by_hand = Schedule { newest_task: Some("15".parse().unwrap()), ..in_utc() };
+        let shown = plain(&details(&by_hand, &[], later(), None));
+        assert!(shown.contains("ago), task 12\n  run now      task 15"), "{shown}");
+        let listed = plain(&list(&[by_hand], later(), None));
+        assert!(listed.contains("task 15") && !listed.contains("task 12"), "{listed}");
         let paused = plain(&details(&paused_schedule(), &[], NOW, None));
         let first = paused.lines().next();
         assert_eq!(first, Some("schedule poll  paused just now: no time zone `UTC` is known here"), "{paused}");

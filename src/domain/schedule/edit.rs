@@ -67,9 +67,10 @@ impl Terms {
         check_terms(&self.when, self.overlap, &self.spec)
     }
 
-    /// Returns whether the times are by another rule, or on another clock.
+    /// Returns whether the times are others: by another rule, or on another clock where one counts.
     pub fn has_other_times(&self, than: &Self) -> bool {
-        (&self.when, &self.time_zone) != (&than.when, &than.time_zone)
+        let has_other_clock = matches!(self.when, When::Cron(_)) && self.time_zone != than.time_zone;
+        self.when != than.when || has_other_clock
     }
 }
 

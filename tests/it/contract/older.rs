@@ -123,6 +123,8 @@ fn an_older_daemon_is_named_once_and_what_it_does_not_know_is_1() {
     let version = checks.as_array().unwrap().iter().find(|check| check["name"] == "version").unwrap();
     assert_eq!(version["status"], "warn", "{version}");
     assert!(version["hint"].as_str().unwrap().contains("apex daemon restart"), "{version}");
-    let show = world.apex(["--json", "task", "show", "1"]).expect(1);
-    assert!(show.error()["hint"].as_str().unwrap().contains("apex daemon restart"), "{show:?}");
+    for args in [&["task", "show", "1"][..], &["schedule", "edit", "nightly", "--set", "every=1h"]] {
+        let unknown = world.apex([&["--json"], args].concat()).expect(1);
+        assert!(unknown.error()["hint"].as_str().unwrap().contains("apex daemon restart"), "{unknown:?}");
+    }
 }
