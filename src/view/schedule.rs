@@ -8,7 +8,7 @@ use crate::domain::id::TaskId;
 use crate::domain::schedule::{Schedule, When};
 use crate::domain::time::Timestamp;
 use crate::view::confine::ConfinementView;
-use crate::view::task::{instant, lossy, millis};
+use crate::view::task::{instant, lossy, millis, stdin};
 use crate::view::time::rfc3339;
 
 /// A schedule as programs see it.
@@ -26,6 +26,7 @@ pub struct ScheduleView {
     next_at: Option<String>,
     last_at: Option<String>,
     last_task: Option<u64>,
+    newest_task: Option<u64>,
     created_at: String,
     task: ScheduledTaskView,
     next: Vec<String>,
@@ -42,6 +43,7 @@ pub struct ScheduledTaskView {
     argv: Vec<String>,
     shell: bool,
     cwd: String,
+    stdin: &'static str,
     env_names: Vec<String>,
     key: Option<String>,
     max_attempts: u32,
@@ -50,6 +52,7 @@ pub struct ScheduledTaskView {
     needs: BTreeMap<String, u64>,
     #[serde(flatten)]
     confinement: ConfinementView,
+    hooks: BTreeMap<&'static str, String>,
 }
 
 impl ScheduleView {
@@ -74,6 +77,7 @@ impl ScheduleView {
             next_at: instant(schedule.next_at),
             last_at: instant(schedule.last_at),
             last_task: schedule.last_task.map(TaskId::get),
+            newest_task: schedule.newest_task.map(TaskId::get),
             created_at: rfc3339(schedule.created_at),
             task: ScheduledTaskView {
                 name: spec.name.clone(),
@@ -84,6 +88,7 @@ impl ScheduleView {
                 argv: spec.argv.iter().map(|word| word.to_string_lossy().into_owned()).collect(),
                 shell: spec.shell,
                 cwd: lossy(&spec.cwd),
+                stdin: stdin(&spec.stdin),
                 env_names: schedule.env_names.to_vec(),
                 key: spec.key.clone(),
                 max_attempts: spec.retry.max_attempts,
@@ -91,6 +96,7 @@ impl ScheduleView {
                 output_limit: spec.output_limit,
                 needs: spec.needs.0.iter().map(|(name, amount)| (name.clone(), amount.get())).collect(),
                 confinement: ConfinementView::of(&spec.confinement),
+                hooks: spec.hooks.iter().map(|(event, line)| (event.as_str(), line.clone())).collect(),
             },
             next: next.iter().copied().map(rfc3339).collect(),
         }
@@ -100,13 +106,25 @@ impl ScheduleView {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::hook::HookEvent;
+    use crate::domain::resource::{Amount, Needs};
     use crate::view::samples::{NOW, paused_schedule, schedule};
     use crate::view::{json, samples};
 
     #[test]
     fn one_that_goes_on_and_one_that_is_paused() {
+        let needy = |schedule: Schedule| {
+            let mut schedule = schedule;
+            let (gpu, mem) = (("gpu".to_owned(), Amount::new(1, false)), ("mem".to_owned(), Amount::new(2_048, true)));
+            schedule.spec.needs = Needs::of([gpu, mem]).unwrap();
+            schedule.spec.hooks = [(HookEvent::Failure, "./tell.sh".to_owned())].into();
+            serde_json::to_value(ScheduleView::of(&schedule, &[])).unwrap()
+        };
+        let task = &needy(schedule())["task"];
+        assert_eq!(task["needs"], serde_json::json!({"gpu": 1, "mem": 2048}));
+        assert_eq!(task["hooks"], serde_json::json!({"failure": "./tell.sh"}));
         let next = [NOW, samples::NOW + std::time::Duration::from_secs(86_400)];
-        insta::assert_snapshot!(json::line(&ScheduleView::of(&schedule(), &next)).unwrap(), @r#"{"name":"nightly","cron":"30 11 * * *","every_ms":null,"at":null,"time_zone":"Europe/Vienna","missed":"once","overlap":"skip","paused":false,"paused_reason":null,"next_at":"2026-01-15T10:30:00.000Z","last_at":"2026-01-14T10:30:00.000Z","last_task":12,"created_at":"2026-01-14T10:30:00.000Z","task":{"name":"nightly","labels":{},"queue":"default","priority":0,"command":"./backup.sh --all","argv":["./backup.sh","--all"],"shell":false,"cwd":"/home/project","env_names":["PATH"],"key":null,"max_attempts":1,"timeout_ms":null,"output_limit":null,"needs":{},"nice":null,"cpus":null,"rlimits":{},"memory":null,"cpu_limit":null},"next":["2026-01-15T10:30:00.000Z","2026-01-16T10:30:00.000Z"]}"#);
-        insta::assert_snapshot!(json::line(&ScheduleView::of(&paused_schedule(), &[])).unwrap(), @r#"{"name":"poll","cron":null,"every_ms":600000,"at":null,"time_zone":"UTC","missed":"all","overlap":"cancel-running","paused":true,"paused_reason":"no time zone `UTC` is known here","next_at":null,"last_at":null,"last_task":null,"created_at":"2026-01-14T10:30:00.000Z","task":{"name":"nightly","labels":{},"queue":"default","priority":0,"command":"./backup.sh --all","argv":["./backup.sh","--all"],"shell":false,"cwd":"/home/project","env_names":["PATH"],"key":null,"max_attempts":1,"timeout_ms":null,"output_limit":null,"needs":{},"nice":null,"cpus":null,"rlimits":{},"memory":null,"cpu_limit":null},"next":[]}"#);
+        insta::assert_snapshot!(json::line(&ScheduleView::of(&schedule(), &next)).unwrap(), @r#"{"name":"nightly","cron":"30 11 * * *","every_ms":null,"at":null,"time_zone":"Europe/Vienna","missed":"once","overlap":"skip","paused":false,"paused_reason":null,"next_at":"2026-01-15T10:30:00.000Z","last_at":"2026-01-14T10:30:00.000Z","last_task":12,"newest_task":12,"created_at":"2026-01-14T10:30:00.000Z","task":{"name":"nightly","labels":{},"queue":"default","priority":0,"command":"./backup.sh --all","argv":["./backup.sh","--all"],"shell":false,"cwd":"/home/project","stdin":"empty","env_names":["PATH"],"key":null,"max_attempts":1,"timeout_ms":null,"output_limit":null,"needs":{},"nice":null,"cpus":null,"rlimits":{},"memory":null,"cpu_limit":null,"hooks":{}},"next":["2026-01-15T10:30:00.000Z","2026-01-16T10:30:00.000Z"]}"#);
+        insta::assert_snapshot!(json::line(&ScheduleView::of(&paused_schedule(), &[])).unwrap(), @r#"{"name":"poll","cron":null,"every_ms":600000,"at":null,"time_zone":"UTC","missed":"all","overlap":"cancel-running","paused":true,"paused_reason":"no time zone `UTC` is known here","next_at":null,"last_at":null,"last_task":null,"newest_task":null,"created_at":"2026-01-14T10:30:00.000Z","task":{"name":"nightly","labels":{},"queue":"default","priority":0,"command":"./backup.sh --all","argv":["./backup.sh","--all"],"shell":false,"cwd":"/home/project","stdin":"empty","env_names":["PATH"],"key":null,"max_attempts":1,"timeout_ms":null,"output_limit":null,"needs":{},"nice":null,"cpus":null,"rlimits":{},"memory":null,"cpu_limit":null,"hooks":{}},"next":[]}"#);
     }
 }

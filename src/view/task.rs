@@ -216,7 +216,7 @@ impl OutputView {
 }
 
 /// Where its input comes from; the name of a file is not for everybody who sees a list.
-fn stdin(stdin: &Stdin) -> &'static str {
+pub(super) fn stdin(stdin: &Stdin) -> &'static str {
     match stdin {
         Stdin::Empty => "empty",
         Stdin::File(_) => "file",

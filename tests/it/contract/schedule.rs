@@ -33,10 +33,11 @@ fn knows_zones() -> bool {
 /// Row: schedules / schedule pause
 #[test]
 fn a_schedule_has_these_keys() {
-    let world = World::started();
+    let world = World::with_config("[resources]\nseat = 1\n");
     let flags =
         ["--every", "10m", "-l", "kind=test", "--clean-env", "--env", "A=b", "--retries", "2", "--timeout", "5m"];
-    add(&world, "poll", &flags, "true").expect(0);
+    let more = ["--need", "seat=1", "--on-failure", "./tell.sh"];
+    add(&world, "poll", &[&flags[..], &more].concat(), "true").expect(0);
     let before = schedule(&world, "poll");
     assert_eq!(before["next"][0], before["next_at"]);
     assert_eq!(before["next"].as_array().unwrap().len(), 5);
@@ -56,6 +57,7 @@ fn a_schedule_has_these_keys() {
       next_at: null
       last_at: null
       last_task: null
+      newest_task: null
       created_at: <string>
       task: {
         name: "poll"
@@ -68,17 +70,23 @@ fn a_schedule_has_these_keys() {
         argv: ["sh", "-c", "true"]
         shell: false
         cwd: <string>
+        stdin: "empty"
         env_names: ["A"]
         key: null
         max_attempts: 3
         timeout_ms: 300000
         output_limit: null
-        needs: {}
+        needs: {
+          seat: 1
+        }
         nice: null
         cpus: null
         rlimits: {}
         memory: null
         cpu_limit: null
+        hooks: {
+          failure: "./tell.sh"
+        }
       }
       next: []
     }
@@ -266,7 +274,19 @@ fn a_task_can_be_had_at_once() {
     assert_eq!((&task["id"], &task["schedule"]), (&json!(3), &json!("nightly")));
     world.ended(3);
     world.apex(["schedule", "resume", "nightly"]).expect(0);
-    assert_eq!(schedule(&world, "nightly"), before);
+    let after = schedule(&world, "nightly");
+    assert_eq!(
+        (&after["last_at"], &after["last_task"], &after["newest_task"]),
+        (&json!(null), &json!(null), &json!(3))
+    );
+    assert_eq!(Value::Null, before["newest_task"]);
+    for key in ["next_at", "next", "task", "created_at"] {
+        assert_eq!(after[key], before[key], "its times stay as they are");
+    }
+    let list = world.apex(["schedule", "list"]).expect(0).stdout;
+    assert!(list.contains("task 3"), "{list}");
+    let shown = world.apex(["schedule", "show", "nightly"]).expect(0).stdout;
+    assert!(shown.contains("run now") && shown.contains("task 3"), "{shown}");
 }
 
 /// Row: schedules / schedule resume
@@ -300,7 +320,7 @@ fn names_that_are_taken_or_unknown_are_refused() {
     let taken = add(&world, "nightly", &["--every", "1m", "--json"], "false").expect(1);
     assert_eq!((&taken.error()["kind"], &taken.error()["id"]), (&json!("conflict"), &json!("nightly")));
     assert_eq!(schedule(&world, "nightly")["cron"], "@yearly", "nothing was changed");
-    for verb in ["show", "run-now", "pause", "resume", "rm"] {
+    for verb in ["show", "run-now", "pause", "resume", "edit", "rm"] {
         let unknown = world.apex(["schedule", verb, "nightyl", "--json"]).expect(4);
         assert_eq!(unknown.error()["kind"], "not_found", "{verb}");
         assert!(unknown.error()["hint"].as_str().unwrap().contains("`nightly`"), "{verb}: {unknown:?}");
