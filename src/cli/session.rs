@@ -27,7 +27,7 @@ pub struct Session {
     /// The daemon that was asked.
     daemon: OnceCell<Client>,
     /// Why the settings cannot be used, until that is told.
-    unusable: RefCell<Option<String>>,
+    unusable: RefCell<Option<(String, Option<String>)>>,
     has_told_of_older: Cell<bool>,
 }
 
@@ -80,8 +80,9 @@ impl Session {
 
     /// Says so if the settings cannot be used, and nobody has said so yet.
     pub fn tell_if_unusable(&self) {
-        if let Some(why) = self.unusable.take() {
-            self.ui.warn(&format!("the configuration cannot be used: {why}; mend it with `apex config edit`"));
+        if let Some((why, hint)) = self.unusable.take() {
+            let hint = hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+            self.ui.warn(&format!("the configuration cannot be used: {why}{hint}"));
         }
     }
 
@@ -137,7 +138,8 @@ impl Session {
     pub fn configuration(&self, project: &Project) -> &Config {
         let config = self.config.get_or_init(|| {
             config::load(&project.config_file(), Overrides::default()).unwrap_or_else(|error| {
-                self.unusable.replace(Some(error.to_string()));
+                let why = error.to_string();
+                self.unusable.replace(Some((why, Failure::from(error).problem.hint)));
                 Config::default()
             })
         });

@@ -89,6 +89,9 @@ impl Ui {
 
     /// Returns how many lines the terminal shows that standard output is: `LINES`, else what it says itself; `None` for none.
     pub fn rows(&self) -> Option<usize> {
+        if !Target::Stdout.is_terminal() {
+            return None;
+        }
         let asked = std::env::var("LINES").ok().and_then(|lines| lines.trim().parse().ok());
         let asked = asked.filter(|lines| *lines > 0);
         asked.or_else(|| crate::cli::terminal::size().map(|size| usize::from(size.rows)))

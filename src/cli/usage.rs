@@ -32,9 +32,7 @@ pub fn failure(raw: &[OsString], error: &clap::Error) -> Failure {
         ErrorKind::InvalidSubcommand => unknown_command(error, &command),
         ErrorKind::UnknownArgument => unknown_flag(raw, error),
         ErrorKind::MissingRequiredArgument if texts(error, ContextKind::InvalidArg) == ["<ID>..."] => {
-            Some(Failure::usage("no task is named").with_hint(
-                "name some by their ids (`7`, `3-5,9`), or by what they have in common: `--queue`, `--label`, `--state`, `--name`, `--filter`",
-            ))
+            Some(Failure::usage("no task is named").with_hint(selectors(&command)))
         }
         ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             Some(Failure::usage("a command is missing"))
@@ -46,6 +44,18 @@ pub fn failure(raw: &[OsString], error: &clap::Error) -> Failure {
         return failure;
     }
     failure.with_hint(format!("see how it is used with `{command} --help`"))
+}
+
+/// Returns what tasks can be named by where a command wants some.
+fn selectors(command: &str) -> String {
+    let state = match command.split(' ').next_back() {
+        // There it is what is waited for.
+        Some("wait") => "",
+        Some("retry") => "`--failed`, `--state`, ",
+        _ => "`--state`, ",
+    };
+    let flags = format!("`--queue`, `--label`, {state}`--name`, `--filter`");
+    format!("name some by their ids (`7`, `3-5,9`), or by what they have in common: {flags}")
 }
 
 /// Returns the command that was typed, as far as there is one: `apex task wait`.
@@ -380,7 +390,11 @@ mod tests {
             (&["restart"], "error: no command `restart`\n  hint: did you mean `apex daemon restart`"),
             (&["xyzzy"], "error: no command `xyzzy`\n  hint: see all commands with `apex --help`"),
             (&["ls", "--al"], "error: unexpected argument `--al`\n  hint: did you mean `--all`"),
-            (&["wait"], "error: no task is named\n  hint: name some by their ids (`7`, `3-5,9`), or by what"),
+            (
+                &["wait"],
+                "error: no task is named\n  hint: name some by their ids (`7`, `3-5,9`), or by what they have in common: \
+                 `--queue`, `--label`, `--name`, `--filter`",
+            ),
             (&["logs", "-f"], "error: no task is named\n  hint: name some"),
             (&["task", "show", "-v"], "error: no task is named\n  hint: name some"),
         ] {

@@ -15,6 +15,7 @@ use crate::domain::id::{AssignmentId, TaskId};
 use crate::domain::input::{Input, Size, Taken};
 use crate::domain::task::{State, Stdin, Task};
 use crate::engine::handle::Shared;
+use crate::engine::job::Record;
 use crate::engine::{Closing, Error, Handle};
 use crate::link::keeper::Feed;
 use crate::process::{Found, Keeper};
@@ -170,21 +171,21 @@ fn makes_its_socket(shared: &Shared, socket: &Path) -> bool {
 
 /// Attempts have ended: what their terminals were written to last is kept, and nothing is left of the keepers. None waits for
 /// another one.
-pub(super) async fn end_all(shared: &Shared, attempts: impl IntoIterator<Item = AssignmentId>) {
-    let mut ends = JoinSet::new();
-    for attempt in attempts {
-        let socket = shared.outputs.keeper(attempt);
-        let is_awaited = makes_its_socket(shared, &socket);
-        ends.spawn(end_at(socket, is_awaited));
-    }
+pub(super) async fn end_all(shared: &Shared, ended: impl IntoIterator<Item = &Record>) {
+    let mut ends: JoinSet<()> = ended.into_iter().map(|record| end_of(shared, record)).collect();
     while ends.join_next().await.is_some() {}
 }
 
 /// The same of one attempt.
-pub(super) async fn end(shared: &Shared, attempt: AssignmentId) {
-    let socket = shared.outputs.keeper(attempt);
-    let is_awaited = makes_its_socket(shared, &socket);
-    end_at(socket, is_awaited).await;
+pub(super) async fn end(shared: &Shared, ended: &Record) {
+    end_of(shared, ended).await;
+}
+
+fn end_of(shared: &Shared, ended: &Record) -> impl Future<Output = ()> + Send + use<> {
+    let socket = shared.outputs.keeper(ended.assignment);
+    // Of one that was never started nothing is to come.
+    let is_awaited = ended.started.is_some() && makes_its_socket(shared, &socket);
+    end_at(socket, is_awaited)
 }
 
 /// Ends the keeper at a socket, which may still be about to be made.

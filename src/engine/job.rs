@@ -149,7 +149,7 @@ pub(super) async fn perform(shared: Arc<Shared>, job: Job) -> Vec<Done> {
     vec![match job {
         Job::Move(one) => return turn::perform(shared, vec![one]).await,
         Job::Last(record) => {
-            input::end(&shared, record.assignment).await;
+            input::end(&shared, &record).await;
             return turn::perform(shared, vec![Move::Record(record)]).await;
         }
         Job::Prepare(preparation) => on_disk(&shared, move |shared| prepare::one(shared, &preparation)).await,
@@ -178,7 +178,7 @@ pub(super) async fn settle_past(shared: &Arc<Shared>, past: Past) -> Result<(), 
 
 async fn finish(shared: &Arc<Shared>, record: Record) -> Result<Finished, Error> {
     if record.is_kept {
-        input::end(shared, record.assignment).await;
+        input::end(shared, &record).await;
     }
     record_end(shared, record).await
 }

@@ -116,7 +116,7 @@ impl Engine {
         };
         let effects = engine.core.adopt(shared.world.time(), known);
         let kept = effects.iter().filter_map(|effect| match effect {
-            Effect::Past(Past::Ended(record)) if record.is_kept => Some(record.assignment),
+            Effect::Past(Past::Ended(record)) if record.is_kept => Some(&**record),
             _ => None,
         });
         input::end_all(&shared, kept).await;

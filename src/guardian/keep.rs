@@ -45,8 +45,9 @@ pub(super) fn start(spawner: &Spawner, keep: &Keep, output: &Path) -> Result<Com
         return begin(spawner, keep, output, None);
     }
     // Before the keeper is there: whoever is told of the task's start can connect.
-    let listener = listen_at(&keep.socket).and_then(lift).map_err(failed(SpawnStep::Setup))?;
-    let made = begin(spawner, keep, output, Some(&listener));
+    let listener = listen_at(&keep.socket).map_err(failed(SpawnStep::Setup))?;
+    let lifted = lift(listener).map_err(failed(SpawnStep::Setup));
+    let made = lifted.and_then(|listener| begin(spawner, keep, output, Some(&listener)));
     if made.is_err() {
         let _ = std::fs::remove_file(&keep.socket);
     }

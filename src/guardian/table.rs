@@ -334,7 +334,10 @@ impl Table {
                 self.by_pid.remove(&pid);
                 self.unwatched.retain(|unwatched| *unwatched != pid);
                 self.running -= 1;
-                processes::reap_ending(pid);
+                // One that is throttled may take its time to end, and nobody waits for that: then it is reaped like an orphan.
+                if !processes::reap(pid) {
+                    held.pidfd.as_ref().map(|pidfd| processes::send(pidfd, libc::SIGKILL));
+                }
                 self.cgroups.remove(assignment);
                 Some((assignment, failed))
             }

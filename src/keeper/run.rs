@@ -10,6 +10,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::socket::{getsockopt, sockopt};
 
 use crate::keeper::door::Door;
 use crate::keeper::feeds::{self, Feeds, Next};
@@ -52,6 +53,8 @@ impl Keeper {
     fn begin(socket: PathBuf, output: Option<PathBuf>) -> Option<Self> {
         // Before anything is opened, which would get the next free number.
         let (listener, input, opened) = (inherited(LISTEN_FD), inherited(INPUT_FD)?, inherited(OUTPUT_FD));
+        // Where none was given, whoever started the guardian may have left it a descriptor of that number.
+        let listener = listener.filter(|fd| getsockopt(fd, sockopt::AcceptConn) == Ok(true));
         // SIGTERM comes from a guardian that ends without an apexd. The others are for whoever has a terminal.
         let mut ours = SigSet::empty();
         for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {

@@ -6,12 +6,12 @@ use crate::cli::command::{daemon, schedule, trust};
 use crate::cli::connect;
 use crate::cli::error::Failure;
 use crate::cli::render::room::QUEUES;
-use crate::cli::render::status::{SCHEDULES_MAX, Screen, screen};
+use crate::cli::render::status::{Screen, is_timed, screen};
 use crate::cli::session::{Session, block_on, now};
 use crate::config::Config;
 use crate::domain::error::ErrorKind;
 use crate::domain::field::{Field, Sort};
-use crate::domain::query::{Counts, TaskFilter};
+use crate::domain::query::TaskFilter;
 use crate::domain::resource::Resources;
 use crate::domain::schedule::Schedule;
 use crate::domain::task::{State, Task};
@@ -24,8 +24,6 @@ use crate::view::status::StatusView;
 
 /// How many tasks of a kind are looked at to find those that are shown: lists come by id, not by what matters here.
 const LOOKED_AT: u32 = 50;
-/// Up to so many that wait for their time are put in the order of it: all of them are looked at.
-const SORTED_MAX: u64 = 2_000;
 
 /// Prints the screen.
 pub fn run(session: &Session) -> Result<i32, Failure> {
@@ -44,6 +42,7 @@ pub fn run(session: &Session) -> Result<i32, Failure> {
         }
     };
     let (width, rows) = (session.ui.width(), session.ui.rows());
+    let schedules = told.schedules.len();
     told.fit(rows.filter(|_| !session.ui.json), &project, now(), width);
     if session.ui.json {
         let (socket, log_file) = (project.socket(), project.log_file());
@@ -64,15 +63,16 @@ pub fn run(session: &Session) -> Result<i32, Failure> {
     } else {
         session.ui.data(&screen(&told, &project, now(), width))?;
     }
-    if let Some(text) = left_out(&told) {
+    if let Some(text) = left_out(&told, schedules) {
         session.ui.remark(&text);
     }
     Ok(Exit::Done.code())
 }
 
-/// Returns what the lists leave out; `None` if they are whole.
-fn left_out(told: &Screen) -> Option<String> {
+/// Returns what the lists leave out, given how many schedules there are; `None` if they are whole.
+fn left_out(told: &Screen, schedules: usize) -> Option<String> {
     let counts = told.counts.as_ref()?;
+    let schedules = schedules - told.schedules.len();
     let waits = |state: State| state.is_waiting() || state == State::Queued;
     let parts: Vec<String> = [
         (counts.sum(State::is_active), told.running.len(), "running"),
@@ -85,20 +85,25 @@ fn left_out(told: &Screen) -> Option<String> {
         (more > 0).then(|| format!("{more} {what}"))
     })
     .collect();
-    let what = parts.join(", ");
-    (!parts.is_empty()).then(|| format!("not shown here: {what}; see all with `apex ls --all`"))
+    let others = match schedules {
+        0 => None,
+        1 => Some("1 schedule (`apex schedule list`)".to_owned()),
+        more => Some(format!("{more} schedules (`apex schedule list`)")),
+    };
+    let tasks = (!parts.is_empty()).then(|| format!("{} (`apex ls --all`)", parts.join(", ")));
+    let told: Vec<String> = tasks.into_iter().chain(others).collect();
+    (!told.is_empty()).then(|| format!("not shown here: {}", told.join("; ")))
 }
 
 /// Asks the daemon; `None` if none runs.
 async fn ask(session: &Session, project: &Project) -> Result<Option<Screen>, Failure> {
     let Some(connection) = connect::if_reachable(session, project).await? else { return Ok(None) };
     let client = &connection.client;
-    let status = client.status().await?;
-    session.tell_if_version_is_older(&status.version);
-    let filters = filters(&status.counts);
+    let filters = filters();
     let [running, queued, due, others, failed] = &filters;
     // At the same time, on one connection.
-    let (queues, schedules, running, queued, due, others, failed) = tokio::join!(
+    let (status, queues, schedules, running, queued, due, others, failed) = tokio::join!(
+        client.status(),
         client.queues(),
         client.schedules(),
         client.tasks(running),
@@ -107,6 +112,8 @@ async fn ask(session: &Session, project: &Project) -> Result<Option<Screen>, Fai
         client.tasks(others),
         client.tasks(failed)
     );
+    let status = status?;
+    session.tell_if_version_is_older(&status.version);
     let queues = match queues {
         // An older daemon has a single queue and no word for it.
         Err(error) if error.kind() == ErrorKind::Conflict => Vec::new(),
@@ -132,7 +139,7 @@ fn read(project: &Project, config: &Config) -> Result<Screen, Failure> {
     let (pools, reserve_after) = (config.pools(), config.daemon.reserve_after);
     let resources = Resources::of(&pools, &holdings.held, &holdings.short, reserve_after);
     let mut found: [Vec<Task>; 5] = Default::default();
-    for (found, filter) in found.iter_mut().zip(filters(&counts)) {
+    for (found, filter) in found.iter_mut().zip(filters()) {
         *found = store.tasks(&filter)?.tasks;
     }
     let untrusted = trust::is_untrusted(project)?;
@@ -143,13 +150,12 @@ fn read(project: &Project, config: &Config) -> Result<Screen, Failure> {
 fn due_next(schedules: Vec<Schedule>) -> Vec<Schedule> {
     let mut due: Vec<Schedule> = schedules.into_iter().filter(|schedule| schedule.next_at.is_some()).collect();
     due.sort_by_key(|schedule| schedule.next_at);
-    due.truncate(SCHEDULES_MAX);
     due
 }
 
 /// Returns what to ask for: what runs, what is next, what waits for its time, what waits for something else, what did not
 /// succeed.
-fn filters(counts: &Counts) -> [TaskFilter; 5] {
+fn filters() -> [TaskFilter; 5] {
     let of = |wanted: fn(State) -> bool| TaskFilter {
         states: State::ALL.into_iter().filter(|state| wanted(*state)).collect(),
         limit: Some(LOOKED_AT),
@@ -160,14 +166,10 @@ fn filters(counts: &Counts) -> [TaskFilter; 5] {
         // There are no more than slots.
         TaskFilter { limit: None, ..of(State::is_active) },
         TaskFilter { next_first: true, ..of(|state| state == State::Queued) },
-        TaskFilter { sort: (counts.sum(is_due) <= SORTED_MAX).then_some(first_due), ..of(is_due) },
-        TaskFilter { oldest_first: true, ..of(|state| state.is_waiting() && !is_due(state)) },
+        TaskFilter { sort: Some(first_due), ..of(is_timed) },
+        TaskFilter { oldest_first: true, ..of(|state| state.is_waiting() && !is_timed(state)) },
         of(has_failed),
     ]
-}
-
-fn is_due(state: State) -> bool {
-    matches!(state, State::Scheduled | State::Retrying)
 }
 
 fn has_failed(state: State) -> bool {
@@ -235,16 +237,16 @@ mod tests {
             (screen.running.len(), ids(&screen.waiting), screen.failed.len(), drawn)
         };
         assert_eq!(fit(60), (30, vec![3, 4, 2, 9, 7, 1, 8], 2, 44));
-        // With what is said below it, and the prompt; of those that are next as many as leave room for others.
-        assert_eq!(fit(18), (5, vec![3, 4, 2, 9], 2, 16));
-        assert_eq!(fit(5), (3, vec![3, 4, 9], 2, 13));
+        // With what is said below it, and the prompt; none of the three kinds that wait hides the others.
+        assert_eq!(fit(18), (5, vec![3, 4, 9, 1], 2, 16));
+        assert_eq!(fit(5), (2, vec![3, 9], 2, 11));
         screen.fit(None, &project, samples::NOW, None);
         assert_eq!(screen.running.len(), 10);
     }
 
     #[test]
     fn every_state_that_matters_is_asked_for_once() {
-        let filters = filters(&Counts::default());
+        let filters = filters();
         for state in State::ALL {
             let found = filters.iter().filter(|filter| filter.states.contains(&state)).count();
             let shown = !matches!(state, State::Succeeded | State::Cancelled | State::Skipped);

@@ -3,16 +3,16 @@
 /// How many tasks of a kind are shown where nobody knows how high the terminal is.
 pub const SHOWN: usize = 10;
 /// So many of each are shown on any terminal.
-const SHOWN_MIN: usize = 3;
+pub const SHOWN_MIN: usize = 2;
 /// How many queues are shown where nobody knows how high the terminal is.
 pub const QUEUES: usize = 20;
 /// So many queues are shown on any terminal.
 const QUEUES_MIN: usize = 4;
 
-/// Divides the lines that are left on a terminal among lists that have so many lines each: a few for every list, then one
-/// after the other one more, those first that come first.
-pub fn divide<const N: usize>(lines: usize, wanted: [usize; N]) -> [usize; N] {
-    let mut shown = wanted.map(|wanted| wanted.min(SHOWN_MIN));
+/// Divides lines among lists that have so many lines each: `least` for every list, then one after the other one more, those first
+/// that come first.
+pub fn divide<const N: usize>(lines: usize, wanted: [usize; N], least: usize) -> [usize; N] {
+    let mut shown = wanted.map(|wanted| wanted.min(least));
     let mut left = lines.saturating_sub(shown.iter().sum());
     while left > 0 {
         let before = left;
@@ -28,9 +28,9 @@ pub fn divide<const N: usize>(lines: usize, wanted: [usize; N]) -> [usize; N] {
     shown
 }
 
-/// Returns how many queues are shown on a terminal of so many lines: a quarter of it is theirs.
+/// Returns how many queues are shown on a terminal of so many lines: a sixth of it is theirs.
 pub fn queues(rows: Option<usize>) -> usize {
-    rows.map_or(QUEUES, |rows| (rows / 4).max(QUEUES_MIN))
+    rows.map_or(QUEUES, |rows| (rows / 6).max(QUEUES_MIN))
 }
 
 #[cfg(test)]
@@ -39,9 +39,10 @@ mod tests {
 
     #[test]
     fn every_list_has_a_few_lines_and_then_one_after_the_other_one_more() {
-        assert_eq!(divide(12, [30, 2, 40]), [5, 2, 5]);
-        assert_eq!(divide(0, [30, 2, 40]), [3, 2, 3]);
-        assert_eq!(divide(50, [3, 2, 1]), [3, 2, 1]);
-        assert_eq!((queues(Some(24)), queues(Some(60)), queues(Some(1)), queues(None)), (6, 15, 4, 20));
+        assert_eq!(divide(12, [30, 2, 40], 3), [5, 2, 5]);
+        assert_eq!(divide(0, [30, 2, 40], 3), [3, 2, 3]);
+        assert_eq!(divide(50, [3, 2, 1], 3), [3, 2, 1]);
+        assert_eq!(divide(5, [9, 0, 9], 0), [3, 0, 2]);
+        assert_eq!((queues(Some(24)), queues(Some(60)), queues(Some(1)), queues(None)), (4, 10, 4, 20));
     }
 }

@@ -50,32 +50,46 @@ impl Screen {
     /// Leaves out what there is no room for: on a terminal of so many rows if that is known, else beyond a few of each.
     pub fn fit(&mut self, rows: Option<usize>, project: &Project, now: Timestamp, width: Option<usize>) {
         self.queues_max = room::queues(rows);
-        let lists = [&mut self.running, &mut self.waiting, &mut self.failed].map(std::mem::take);
-        let wanted = [0, 1, 2].map(|list| lists[list].len());
+        let [mut running, waiting, mut failed] =
+            [&mut self.running, &mut self.waiting, &mut self.failed].map(std::mem::take);
+        let mut schedules = std::mem::take(&mut self.schedules);
+        schedules.truncate(SCHEDULES_MAX);
+        let wanted = [running.len(), waiting.len(), failed.len(), schedules.len()];
         let shown = match rows {
-            // One for what is said of what is left out, one for the prompt, and one for the heading of what failed.
             Some(rows) => {
-                let others = screen(self, project, now, width).lines().count() + 3;
-                room::divide(rows.saturating_sub(others), wanted)
+                let headings = usize::from(wanted[2] > 0) + usize::from(wanted[3] > 0);
+                // One for what is said of what is left out, and one for the prompt.
+                let others = screen(self, project, now, width).lines().count() + headings + 2;
+                room::divide(rows.saturating_sub(others), wanted, room::SHOWN_MIN)
             }
             None => wanted.map(|wanted| wanted.min(room::SHOWN)),
         };
-        let [mut running, mut waiting, mut failed] = lists;
         running.truncate(shown[0]);
-        // Those that are next come first, and what waits for something else is not to be hidden by them.
-        let queued = waiting.iter().filter(|task| task.state == State::Queued).count();
-        let others = (waiting.len() - queued).min(shown[1] / 3);
-        waiting.drain(queued.min(shown[1].saturating_sub(others))..queued);
-        waiting.truncate(shown[1]);
         failed.truncate(shown[2]);
+        schedules.truncate(shown[3]);
+        // Of what is next, of what waits for its time and of what waits for somebody or something else none hides the others.
+        let kinds: [fn(State) -> bool; 3] = [is_next, is_timed, |state| !is_next(state) && !is_timed(state)];
+        let kinds = kinds.map(|is| waiting.iter().filter(|task| is(task.state)).cloned().collect::<Vec<Task>>());
+        let shares = room::divide(shown[1], kinds.each_ref().map(Vec::len), 0);
+        let waiting = kinds.into_iter().zip(shares).flat_map(|(tasks, share)| tasks.into_iter().take(share)).collect();
+        self.schedules = schedules;
         (self.running, self.waiting, self.failed) = (running, waiting, failed);
     }
 }
 
 /// How many schedules are shown.
-pub const SCHEDULES_MAX: usize = 5;
+const SCHEDULES_MAX: usize = 5;
 /// Widest reason and widest name.
 const SHORT_WIDTH_MAX: usize = 32;
+
+fn is_next(state: State) -> bool {
+    state == State::Queued
+}
+
+/// It waits for a time.
+pub fn is_timed(state: State) -> bool {
+    matches!(state, State::Scheduled | State::Retrying)
+}
 
 /// Returns the lines of the screen, none wider than `width`.
 pub fn screen(screen: &Screen, project: &Project, now: Timestamp, width: Option<usize>) -> String {

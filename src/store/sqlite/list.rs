@@ -163,6 +163,9 @@ pub(super) fn queries(filter: &TaskFilter, lead: Option<&Lead>) -> Vec<Query> {
     let sorted_by = filter.sort.as_ref().map(|sort| &sort.by);
     match (filter.states.as_slice(), filter.recent) {
         _ if filter.next_first && sorted_by.is_none() => vec![next_first(filter, limit)],
+        (states, _) if lead.is_none() && sorted_by == Some(&Field::Due) && are_timed(states) => {
+            vec![by_time(filter, limit)]
+        }
         ([], None) if lead.is_none() && sorted_by == Some(&Field::State) => of_states(filter, &State::ALL, lead, limit),
         ([], None) if lead.is_none() && sorted_by == Some(&Field::Ended) => {
             let mut queries = of_states(filter, &open(), lead, limit);
@@ -249,6 +252,20 @@ fn by_end(filter: &TaskFilter, most: Option<usize>) -> Query {
     let direction = if filter.sort.as_ref().is_some_and(|sort| sort.descending) { "DESC" } else { "ASC" };
     let query = Query::new("SELECT t.id FROM task t WHERE t.ended_at IS NOT NULL", most).queued_in(filter);
     query.narrowed(filter).ordered(&Piece::from(format!("t.ended_at {direction}, t.id {direction}").as_str()))
+}
+
+/// Waits for a time: there is an index of those.
+fn are_timed(states: &[State]) -> bool {
+    !states.is_empty() && states.iter().all(|state| matches!(state, State::Scheduled | State::Retrying))
+}
+
+/// Those that wait for a time, in the order of it, or the other way round.
+fn by_time(filter: &TaskFilter, most: Option<usize>) -> Query {
+    let direction = if filter.sort.as_ref().is_some_and(|sort| sort.descending) { "DESC" } else { "ASC" };
+    // Word for word the condition of the index.
+    let sql = "SELECT t.id FROM task t INDEXED BY task_due WHERE t.state IN ('scheduled', 'retrying')";
+    let query = Query::new(sql, most).of_any(&filter.states).queued_in(filter).narrowed(filter);
+    query.ordered(&Piece::from(format!("t.run_at {direction}, t.id {direction}").as_str()))
 }
 
 /// Those that are started first.

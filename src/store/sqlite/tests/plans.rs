@@ -153,6 +153,12 @@ async fn a_condition_looks_at_tasks_on_the_way_and_changes_no_walk() {
         let plan = walk(&store, &list::queries(&recent, None)[0]).await;
         assert!(plan.contains("INDEX task_ended") && !plan.contains("TEMP B-TREE"), "{plan}");
     }
+    for descending in [false, true] {
+        let sort = Some(Sort { by: Field::Due, descending, at: Timestamp(0) });
+        let timed = TaskFilter { sort, states: vec![State::Scheduled, State::Retrying], ..all.clone() };
+        let plan = walk(&store, &list::queries(&timed, None)[0]).await;
+        assert!(plan.contains("INDEX task_due") && !plan.contains("TEMP B-TREE"), "{plan}");
+    }
     for (by, descending) in [(Field::Id, true), (Field::State, false), (Field::Ended, true), (Field::Ended, false)] {
         let sorted = TaskFilter { sort: Some(Sort { by, descending, at: Timestamp(0) }), ..all.clone() };
         for query in list::queries(&sorted, None) {
