@@ -88,6 +88,10 @@ impl Follower {
         let (mut changes, stop) = (self.runner.handle.changes(), self.runner.stop.clone());
         let mut runs = Runs::new();
         while !stop.is_cancelled() {
+            // Also while there is much to look at: others wait for what has ended.
+            while let Some(ran) = runs.try_join_next() {
+                self.note(ran).await;
+            }
             changes.mark_unchanged();
             match self.go_on(&mut runs).await {
                 Ok(true) => {}

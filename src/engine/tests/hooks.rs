@@ -1,0 +1,60 @@
+//! Who follows the feed for hooks, and what waits for them.
+
+use std::sync::atomic::Ordering;
+
+use tokio::sync::watch;
+
+use super::*;
+use crate::domain::hook::{Deed, Hook, HookEvent};
+use crate::domain::id::Seq;
+use crate::store::HookStore;
+
+/// How long what these tests wait for may take: it comes at once, or never.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Of a world with one hook, which runs a program; keep it as long as the hook is to be followed.
+fn world_of(event: HookEvent, program: &str) -> (watch::Sender<Arc<Hooks>>, HookWorld) {
+    let hook = Hook {
+        name: "tell".to_owned(),
+        on: vec![event],
+        deed: Deed::Run(vec![program.into()]),
+        queues: Vec::new(),
+        timeout: PATIENCE,
+    };
+    let (sender, hooks) = watch::channel(Arc::new(Hooks { hooks: vec![hook], at_once: 1 }));
+    let world = HookWorld { hooks, describe: Box::new(|_| Vec::new()), notify: Box::new(|_| None), env: Vec::new() };
+    (sender, world)
+}
+
+impl Stage {
+    /// Waits until a hook came so far.
+    async fn until_hook(&self, name: &str, seq: Seq) {
+        let mut ran = self.handle.shared.hooks_ran.subscribe();
+        let came = async {
+            while self.store.hook_cursors().await.unwrap().get(name).is_none_or(|cursor| *cursor < seq) {
+                ran.changed().await.unwrap();
+            }
+        };
+        tokio::time::timeout(PATIENCE, came).await.expect("the hook comes so far");
+    }
+
+    /// Waits until it is known from where a hook is followed.
+    async fn until_followed(&self, name: &str) {
+        while !self.store.hook_cursors().await.unwrap().contains_key(name) {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_hook_that_has_run_is_noted_however_much_is_left_to_look_at() {
+    let stage = Stage::new(0).await;
+    let (_hooks, world) = world_of(HookEvent::End, "/bin/true");
+    let _running = stage.handle.run_hooks(world);
+    stage.until_followed("tell").await;
+    stage.store.endless.store(true, Ordering::Relaxed);
+    let id = stage.add().await;
+    stage.handle.cancel(vec![id], None, Actor::Cli(1)).await.unwrap();
+    let ended = *stage.handle.changes().borrow();
+    stage.until_hook("tell", ended).await;
+}
