@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::domain::change::Actor;
@@ -50,10 +50,19 @@ impl Handle {
     /// Stops all processes in the sessions of running tasks; they keep their slots. Resolves when that is stored and the signals were
     /// sent.
     pub async fn pause(&self, named: impl Into<Named>, by: Actor) -> Result<PerTask<(), Error>, Error> {
-        let Named { ids, only } = named.into();
+        self.pause_piece(named.into(), by, Instant::now()).await
+    }
+
+    /// Does the same for a piece of what a call is for, which began then: all its pieces together wait no longer than one.
+    pub(super) async fn pause_piece(
+        &self,
+        Named { ids, only }: Named,
+        by: Actor,
+        began: Instant,
+    ) -> Result<PerTask<(), Error>, Error> {
         let (ids, outlived) = self.without_outlived(ids, "pause").await?;
         // The wish is stored before the deed: an apexd that takes over stops what should stand still once more.
-        let patience = Instant::now() + START_PATIENCE;
+        let patience = began + START_PATIENCE;
         let mut changes = self.changes();
         let mut answers: PerTask<AssignmentId> = ids.iter().map(|id| (*id, Err(Refused::NotFound))).collect();
         let mut open: Vec<usize> = (0..ids.len()).collect();
@@ -74,7 +83,7 @@ impl Handle {
             drop(turn);
             let is_starting = |answer: &Result<AssignmentId, Refused>| matches!(answer, Err(Refused::State(task)) if task.state == State::Starting);
             open.retain(|place| is_starting(&answers[*place].1));
-            if open.is_empty() || !matches!(timeout_at(patience, changes.changed()).await, Ok(Ok(()))) {
+            if open.is_empty() || !has_changed_until(patience, &mut changes).await {
                 break;
             }
         }
@@ -147,9 +156,20 @@ impl Handle {
 
     /// Forgets tasks that have ended, with all they wrote. One that has just ended and has hooks of its own is waited for a moment.
     pub async fn remove(&self, named: impl Into<Named>, by: Actor) -> Result<PerTask<(), Error>, Error> {
-        let Named { ids, only } = named.into();
+        let answers = self.remove_piece(named.into(), by, Instant::now()).await?;
+        self.tidy_up().await;
+        Ok(answers)
+    }
+
+    /// Does the same for a piece of what a call is for, which began then: all its pieces together wait no longer than one. Its files
+    /// are left to [`Handle::tidy_up`].
+    pub(super) async fn remove_piece(
+        &self,
+        Named { ids, only }: Named,
+        by: Actor,
+        began: Instant,
+    ) -> Result<PerTask<(), Error>, Error> {
         let mut hooks_ran = self.shared.hooks_ran.subscribe();
-        let patience = Instant::now() + HOOK_PATIENCE;
         let remove = |ids| self.shared.store.remove(self.steer(Named { ids, only: only.clone() }, by.clone()));
         let mut answers = remove(ids).await?;
         loop {
@@ -158,16 +178,19 @@ impl Handle {
             if waits.is_empty() || self.is_untrusted().await {
                 break;
             }
-            if !matches!(timeout_at(patience, hooks_ran.changed()).await, Ok(Ok(()))) {
+            if !has_changed_until(began + HOOK_PATIENCE, &mut hooks_ran).await {
                 break;
             }
             let mut again = remove(waits).await?.into_iter();
             let waits = answers.iter_mut().filter(|(_, answer)| matches!(answer, Err(Refused::Hook(_))));
             waits.for_each(|waits| *waits = again.next().unwrap_or(waits.clone()));
         }
-        // It goes on if there is much to be deleted.
-        let _ = timeout(TIDY_PATIENCE, run::tidy(&self.shared)).await;
         Ok(refusals(answers, "remove", "ended"))
+    }
+
+    /// Deletes the files of what was forgotten, and waits a moment for that; it goes on if there is much.
+    pub(super) async fn tidy_up(&self) {
+        let _ = timeout(TIDY_PATIENCE, run::tidy(&self.shared)).await;
     }
 
     /// Parts those from `ids` whose processes nobody can signal, each with its place and why `verb` is not done to it.
@@ -209,6 +232,11 @@ impl Handle {
         self.shared.clock_changed.store(true, Ordering::Release);
         self.shared.wake.notify_one();
     }
+}
+
+/// Waits for a change, but not beyond a moment, however often there is one.
+async fn has_changed_until<T>(patience: Instant, changes: &mut watch::Receiver<T>) -> bool {
+    Instant::now() < patience && matches!(timeout_at(patience, changes.changed()).await, Ok(Ok(())))
 }
 
 /// Refusals, each with the place of its task among those named.

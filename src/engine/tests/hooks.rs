@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use super::*;
 use crate::domain::hook::{Deed, Hook, HookEvent};
 use crate::domain::id::Seq;
+use crate::domain::selection::{self, Selection};
 use crate::store::HookStore;
 
 /// How long what these tests wait for may take: it comes at once, or never.
@@ -57,4 +58,24 @@ async fn a_hook_that_has_run_is_noted_however_much_is_left_to_look_at() {
     stage.handle.cancel(vec![id], None, Actor::Cli(1)).await.unwrap();
     let ended = *stage.handle.changes().borrow();
     stage.until_hook("tell", ended).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_pieces_of_a_removal_wait_for_hooks_no_longer_than_one() {
+    let stage = Stage::new(0).await;
+    let mut spec = TaskSpec::command(vec!["/bin/true".into()], "/".into());
+    // Nobody follows them.
+    spec.hooks = [(HookEvent::End, "true".to_owned())].into();
+    let mut ids = Vec::new();
+    for _ in 0..300 {
+        ids.push(stage.add_spec(spec.clone()).await);
+    }
+    stage.handle.cancel(ids.clone(), None, Actor::Cli(1)).await.unwrap();
+    let selection = Selection { ids, ..Selection::default() };
+    let began = moment();
+    let page = stage.handle.steer_selected(&selection, None, &selection::Deed::Remove, Actor::Cli(1)).await.unwrap();
+    let waited = moment().0 - began.0;
+    assert!((2_000..4_000).contains(&waited), "{waited} ms");
+    let refused = page.results.iter().filter(|(_, result)| matches!(result, Err(Error::HookToCome { .. }))).count();
+    assert_eq!((refused, page.next), (300, None));
 }
