@@ -1,11 +1,11 @@
 //! Verbs that steer tasks: hold, release, pause, resume, retry, remove.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use crate::domain::change::Actor;
 use crate::domain::id::{AssignmentId, TaskId};
@@ -25,6 +25,8 @@ const START_PATIENCE: Duration = Duration::from_secs(5);
 const TIDY_PATIENCE: Duration = Duration::from_secs(1);
 /// How long a removal waits for hooks of what has just ended; well within a client's deadline.
 const HOOK_PATIENCE: Duration = Duration::from_secs(2);
+/// How often is looked whether they have run, if others have all the time.
+const ASK_EVERY: Duration = Duration::from_millis(100);
 /// How many tasks are begun anew in one transaction.
 const RETRY_MAX: u32 = 1_000;
 
@@ -169,21 +171,32 @@ impl Handle {
         by: Actor,
         began: Instant,
     ) -> Result<PerTask<(), Error>, Error> {
+        let patience = began + HOOK_PATIENCE;
         let mut hooks_ran = self.shared.hooks_ran.subscribe();
         let remove = |ids| self.shared.store.remove(self.steer(Named { ids, only: only.clone() }, by.clone()));
         let mut answers = remove(ids).await?;
+        let mut ask_at = began;
         loop {
             let waits = answers.iter().filter(|(_, answer)| matches!(answer, Err(Refused::Hook(_))));
             let waits: Vec<TaskId> = waits.map(|(id, _)| *id).collect();
-            if waits.is_empty() || self.is_untrusted().await {
+            if waits.is_empty() || self.is_untrusted().await || !has_changed_until(patience, &mut hooks_ran).await {
                 break;
             }
-            if !has_changed_until(began + HOOK_PATIENCE, &mut hooks_ran).await {
-                break;
+            // Others have hooks as well, and nobody is to be asked after each of them.
+            sleep_until(ask_at.min(patience)).await;
+            hooks_ran.mark_unchanged();
+            ask_at = Instant::now() + ASK_EVERY;
+            let to_come: HashSet<TaskId> = self.shared.store.hooks_to_come(waits.clone()).await?.into_iter().collect();
+            let over: Vec<TaskId> = waits.into_iter().filter(|id| !to_come.contains(id)).collect();
+            if over.is_empty() {
+                continue;
             }
-            let mut again = remove(waits).await?.into_iter();
-            let waits = answers.iter_mut().filter(|(_, answer)| matches!(answer, Err(Refused::Hook(_))));
-            waits.for_each(|waits| *waits = again.next().unwrap_or(waits.clone()));
+            let removed: HashMap<TaskId, _> = remove(over).await?.into_iter().collect();
+            for (id, answer) in &mut answers {
+                if let Some(removed) = removed.get(id) {
+                    *answer = removed.clone();
+                }
+            }
         }
         Ok(refusals(answers, "remove", "ended"))
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use tokio::sync::watch;
 
 use super::*;
-use crate::domain::hook::{Deed, Hook, HookEvent};
+use crate::domain::hook::{Deed, Hook, HookEvent, HookRan, OF_TASKS};
 use crate::domain::id::Seq;
 use crate::domain::selection::{self, Selection};
 use crate::store::HookStore;
@@ -45,6 +45,18 @@ impl Stage {
             tokio::task::yield_now().await;
         }
     }
+
+    /// Adds tasks with hooks that nobody follows, and cancels them.
+    async fn ended_with_hooks(&self, count: usize) -> Vec<TaskId> {
+        let mut spec = TaskSpec::command(vec!["/bin/true".into()], "/".into());
+        spec.hooks = [(HookEvent::End, "true".to_owned())].into();
+        let mut ids = Vec::with_capacity(count);
+        for _ in 0..count {
+            ids.push(self.add_spec(spec.clone()).await);
+        }
+        self.handle.cancel(ids.clone(), None, Actor::Cli(1)).await.unwrap();
+        ids
+    }
 }
 
 #[tokio::test]
@@ -63,14 +75,7 @@ async fn a_hook_that_has_run_is_noted_however_much_is_left_to_look_at() {
 #[tokio::test(start_paused = true)]
 async fn all_pieces_of_a_removal_wait_for_hooks_no_longer_than_one() {
     let stage = Stage::new(0).await;
-    let mut spec = TaskSpec::command(vec!["/bin/true".into()], "/".into());
-    // Nobody follows them.
-    spec.hooks = [(HookEvent::End, "true".to_owned())].into();
-    let mut ids = Vec::new();
-    for _ in 0..300 {
-        ids.push(stage.add_spec(spec.clone()).await);
-    }
-    stage.handle.cancel(ids.clone(), None, Actor::Cli(1)).await.unwrap();
+    let ids = stage.ended_with_hooks(300).await;
     let selection = Selection { ids, ..Selection::default() };
     let began = moment();
     let page = stage.handle.steer_selected(&selection, None, &selection::Deed::Remove, Actor::Cli(1)).await.unwrap();
@@ -78,4 +83,28 @@ async fn all_pieces_of_a_removal_wait_for_hooks_no_longer_than_one() {
     assert!((2_000..4_000).contains(&waited), "{waited} ms");
     let refused = page.results.iter().filter(|(_, result)| matches!(result, Err(Error::HookToCome { .. }))).count();
     assert_eq!((refused, page.next), (300, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removal_that_waits_for_hooks_looks_only_now_and_then() {
+    let stage = Stage::new(0).await;
+    let ids = stage.ended_with_hooks(2).await;
+    let ended = *stage.handle.changes().borrow();
+    let handle = stage.handle.clone();
+    let removal = tokio::spawn(async move { handle.remove(ids, Actor::Cli(1)).await.unwrap() });
+    let ran = |until| HookRan { hook: OF_TASKS.to_owned(), until, ahead: None, failed: None, now: now() };
+    for n in 0..1_000 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        if n == 500 {
+            stage.store.hook_ran(ran(Seq(ended.0 - 1))).await.unwrap();
+        }
+        stage.handle.shared.hooks_ran.send_replace(());
+    }
+    assert_eq!(stage.store.removes.load(Ordering::Relaxed), 2, "the first one had its turn");
+    stage.store.hook_ran(ran(ended)).await.unwrap();
+    stage.handle.shared.hooks_ran.send_replace(());
+    let answers = removal.await.unwrap();
+    assert!(answers.iter().all(|(_, answer)| answer.is_ok()), "{answers:?}");
+    let asked = stage.store.hooks_asked.load(Ordering::Relaxed);
+    assert!((2..=12).contains(&asked), "{asked}");
 }

@@ -47,6 +47,9 @@ pub(super) struct Troubled {
     full: Mutex<HashSet<Verb>>,
     pub(super) claims: AtomicUsize,
     pub(super) settles: AtomicUsize,
+    pub(super) removes: AtomicUsize,
+    /// How often was asked which tasks have hooks to come.
+    pub(super) hooks_asked: AtomicUsize,
     /// What was claimed is told when it has a permit.
     pub(super) claimed: Semaphore,
     /// The feed goes on and on with what is nothing to anybody.
@@ -60,6 +63,8 @@ impl Troubled {
             full: Mutex::default(),
             claims: AtomicUsize::new(0),
             settles: AtomicUsize::new(0),
+            removes: AtomicUsize::new(0),
+            hooks_asked: AtomicUsize::new(0),
             claimed: Semaphore::new(Semaphore::MAX_PERMITS),
             endless: false.into(),
         }
@@ -171,6 +176,7 @@ impl TaskStore for Troubled {
     }
 
     fn remove(&self, remove: Steer) -> Reply<'_, PerTask<()>> {
+        self.removes.fetch_add(1, Ordering::Relaxed);
         self.memory.remove(remove)
     }
 
@@ -331,6 +337,11 @@ impl HookStore for Troubled {
 
     fn hooks_ahead(&self) -> Reply<'_, BTreeSet<Seq>> {
         self.memory.hooks_ahead()
+    }
+
+    fn hooks_to_come(&self, ids: Vec<TaskId>) -> Reply<'_, Vec<TaskId>> {
+        self.hooks_asked.fetch_add(1, Ordering::Relaxed);
+        self.memory.hooks_to_come(ids)
     }
 
     fn set_hooks(&self, hooks: Vec<(String, bool)>) -> Reply<'_, BTreeMap<String, Seq>> {

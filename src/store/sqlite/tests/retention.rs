@@ -1,7 +1,9 @@
+use crate::domain::change::Actor;
+use crate::domain::hook::{HookEvent, HookRan, OF_TASKS};
 use crate::domain::time::Timestamp;
 use crate::store::sqlite::tests::Place;
-use crate::store::task::Expire;
-use crate::store::{ChangeStore, Store, TaskStore};
+use crate::store::task::{Expire, Refused, Steer};
+use crate::store::{ChangeStore, HookStore, Store, TaskStore};
 
 /// However many tasks come and go, the file is as large as those that are kept make it.
 #[tokio::test]
@@ -39,5 +41,33 @@ async fn what_is_forgotten_makes_room_for_what_comes() {
     assert_eq!(environments.await.unwrap(), 1);
     assert!(store.oldest().await.unwrap().unwrap().0 > 1, "old changes are gone");
     store.check().await.unwrap();
+    store.close().await.unwrap();
+}
+
+/// What the hooks of tasks have not come to may be much: each change of it is read once, however often something is to be removed.
+#[tokio::test]
+async fn what_hooks_have_not_come_to_is_read_once() {
+    let place = Place::new();
+    let (store, world) = place.open();
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        ids.push(world.add(|task| task.spec.hooks = [(HookEvent::End, "true".to_owned())].into()).await.id);
+    }
+    world.cancel(&ids[..1], None).await;
+    let read = *store.watch().borrow();
+    assert_eq!(store.hooks_to_come(ids.clone()).await.unwrap(), ids[..1]);
+    // Who looked at them once more would find nothing.
+    store.on_writer(|db| db.execute_batch("UPDATE change SET to_state = 'queued'").unwrap()).await;
+    world.cancel(&ids[1..], None).await;
+    assert_eq!(store.hooks_to_come(ids.clone()).await.unwrap(), ids);
+    let remove = async || {
+        let remove = Steer { ids: ids.clone(), only: None, by: Actor::Daemon, now: world.now() };
+        store.remove(remove).await.unwrap().into_iter().map(|(_, answer)| answer).collect::<Vec<_>>()
+    };
+    let refused = || Err(Refused::Hook(HookEvent::End));
+    assert_eq!(remove().await, [refused(), refused()]);
+    let ran = HookRan { hook: OF_TASKS.to_owned(), until: read, ahead: None, failed: None, now: world.now() };
+    store.hook_ran(ran).await.unwrap();
+    assert_eq!(remove().await, [Ok(()), refused()]);
     store.close().await.unwrap();
 }

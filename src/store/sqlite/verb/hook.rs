@@ -12,10 +12,10 @@ use crate::domain::task::TaskSpec;
 use crate::domain::time::Timestamp;
 use crate::fault::crash_point;
 use crate::store::hook::HookRan;
-use crate::store::sqlite::code::{Columns, int};
+use crate::store::sqlite::code::int;
 use crate::store::sqlite::verb::{Part, Undone};
 use crate::store::sqlite::{fault, read, write};
-use crate::store::transition::{self, Note, ToCome};
+use crate::store::transition::{self, Note};
 
 impl Part<'_> {
     pub(in crate::store::sqlite) fn set_hooks(
@@ -76,28 +76,6 @@ impl Part<'_> {
         Ok(())
     }
 
-    /// Returns what the hooks of tasks have not come to.
-    pub(super) fn hooks_to_come(&self) -> rusqlite::Result<ToCome> {
-        let mut to_come = ToCome::default();
-        let sql = "SELECT cursor FROM hook WHERE name = ?1";
-        let cursor: Option<i64> = self.db.prepare_cached(sql)?.query_row([OF_TASKS], |row| row.get(0)).optional()?;
-        let Some(cursor) = cursor else { return Ok(to_come) };
-        let ahead = read::hooks_ahead(self.db)?;
-        let mut changes = self.db.prepare_cached(TO_COME)?;
-        let mut rows = changes.query([cursor])?;
-        while let Some(row) = rows.next()? {
-            let mut c = Columns::new(row);
-            if ahead.contains(&Seq(c.plain()?)) {
-                continue;
-            }
-            // One that cannot be read is none that a hook could be run for.
-            if let (Ok(id), Ok(kind), Ok(from), Ok(to)) = (c.cell(), c.cell(), c.maybe(), c.maybe()) {
-                to_come.take_in(id, kind, from, to);
-            }
-        }
-        Ok(to_come)
-    }
-
     /// Remembers from where on the hooks of tasks are to be followed, if this is the first that has some.
     pub(super) fn follow_hooks_of(&self, spec: &TaskSpec) -> rusqlite::Result<()> {
         if spec.hooks.is_empty() {
@@ -121,7 +99,3 @@ impl Part<'_> {
         Ok(())
     }
 }
-
-/// The changes after a cursor to tasks that have hooks.
-pub(in crate::store::sqlite) const TO_COME: &str = "SELECT seq, task, kind, from_state, to_state FROM change
-    WHERE seq > ?1 AND EXISTS (SELECT 1 FROM task t INDEXED BY task_hooks WHERE t.id = change.task AND t.hooks IS NOT NULL)";
