@@ -180,25 +180,30 @@ impl Follower {
                 return self.wait_after(&error).await;
             }
         };
-        let failed = (!failed.is_empty()).then(|| HookFailed {
-            task: change.task,
-            queue: change.queue.clone(),
-            attempt: change.attempt,
-            reason: failed.join("; "),
-        });
+        let run = if failed.is_empty() {
+            Ok(())
+        } else {
+            let (task, queue, attempt) = (change.task, change.queue.clone(), change.attempt);
+            Err(HookFailed { task, queue, attempt, reason: failed.join("; ") })
+        };
         let (until, ahead) = self.order.ran(change.seq);
         // It fails only where all of this ends.
-        if self.store(until, ahead, failed).await.is_ok() {
+        if self.store(until, ahead, Some(run)).await.is_ok() {
             crash_point("apexd.hook.committed");
         }
     }
 
     /// Stores how far it came. A disk that is full may be so for days: then it is tried again, and the hook not run once more.
-    async fn store(&mut self, until: Seq, ahead: Option<Seq>, failed: Option<HookFailed>) -> Result<(), Error> {
+    async fn store(
+        &mut self,
+        until: Seq,
+        ahead: Option<Seq>,
+        run: Option<Result<(), HookFailed>>,
+    ) -> Result<(), Error> {
         let Runner { handle, stop, .. } = &*self.runner;
         loop {
             let (hook, now) = (self.runner.name().to_owned(), (handle.shared.world.now)());
-            let ran = HookRan { hook, until, ahead, failed: failed.clone(), now };
+            let ran = HookRan { hook, until, ahead, run: run.clone(), now };
             match handle.shared.store.hook_ran(ran).await {
                 Ok(()) => break,
                 Err(error @ store::Error::Closed) => return Err(error.into()),

@@ -92,7 +92,7 @@ async fn a_removal_that_waits_for_hooks_looks_only_now_and_then() {
     let ended = *stage.handle.changes().borrow();
     let handle = stage.handle.clone();
     let removal = tokio::spawn(async move { handle.remove(ids, Actor::Cli(1)).await.unwrap() });
-    let ran = |until| HookRan { hook: OF_TASKS.to_owned(), until, ahead: None, failed: None, now: now() };
+    let ran = |until| HookRan { hook: OF_TASKS.to_owned(), until, ahead: None, run: None, now: now() };
     for n in 0..1_000 {
         tokio::time::sleep(Duration::from_millis(1)).await;
         if n == 500 {

@@ -20,7 +20,7 @@ fn last(world: &World) -> Seq {
 }
 
 fn ran(world: &World, hook: &str, until: Seq, failed: Option<HookFailed>) -> HookRan {
-    HookRan { hook: hook.to_owned(), until, ahead: None, failed, now: world.now() }
+    HookRan { hook: hook.to_owned(), until, ahead: None, run: failed.map(Err), now: world.now() }
 }
 
 fn named(hooks: &[(&str, Seq)]) -> BTreeMap<String, Seq> {

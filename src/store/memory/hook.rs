@@ -34,7 +34,7 @@ impl Tables {
             self.hooks_ahead.extend(ran.ahead);
             self.hooks_ahead.retain(|seq| *seq > ran.until);
         }
-        if let Some(failed) = &ran.failed {
+        if let Some(Err(failed)) = &ran.run {
             let state = failed.task.and_then(|id| self.tasks.get(&id)).map(|entry| entry.task.state);
             self.note(transition::hook_failed(failed, state, ran.now));
         }

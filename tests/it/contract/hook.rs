@@ -325,15 +325,23 @@ fn a_notification_goes_to_the_desktop_where_there_is_one() {
 /// Row: hooks / failed, doctor
 #[test]
 fn a_hook_that_failed_last_is_told_by_doctor_until_it_succeeds() {
-    let world =
-        World::with_config("[[hooks]]\nname = \"tell\"\non = \"end\"\ncommand = \"cat >> told; exit $(cat code)\"\n");
+    let config = format!(
+        "[[hooks]]\nname = \"tell\"\non = \"failure\"\ncommand = \"echo >> begun; {UNTIL_GO}; exit $(cat code)\"\n"
+    );
+    let world = World::with_config(&config);
     std::fs::write(world.path("code"), "1").unwrap();
+    world.ended(world.add("exit 3"));
+    eventually("it is under way", || world.path("begun").exists());
+    // More happens meanwhile, and is nothing to it.
     world.ended(world.add("true"));
+    go(&world);
     eventually("it has failed", || failures(&world).len() == 1);
     let doctor = || world.apex(["-q", "doctor"]).expect(0).stdout;
     let told = doctor();
     assert!(told.contains("warning: hook `tell` failed last time: it ended with exit code 1 (at 20"), "{told}");
-    std::fs::write(world.path("code"), "0").unwrap();
     world.ended(world.add("true"));
+    assert_eq!(doctor(), told, "it was not run since");
+    std::fs::write(world.path("code"), "0").unwrap();
+    world.ended(world.add("exit 3"));
     eventually("it has succeeded since", || !doctor().contains("hook `tell`"));
 }

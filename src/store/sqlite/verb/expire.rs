@@ -55,9 +55,8 @@ impl Part<'_> {
     /// Forgets the oldest changes up to the first that is kept, so that none is missing in between. What a hook has not come to is kept
     /// for it.
     fn forget_changes(&self, until: Timestamp) -> rusqlite::Result<usize> {
-        let seen: Option<i64> =
-            self.db.prepare_cached("SELECT min(cursor) FROM hook")?.query_row([], |row| row.get(0))?;
-        let seen = seen.unwrap_or(i64::MAX);
+        let cursors = read::hook_cursors(self.db)?;
+        let seen = cursors.into_values().min().map_or(i64::MAX, |seen| int(seen.0));
         let mut first = self.db.prepare_cached("SELECT seq, at FROM change ORDER BY seq LIMIT ?1")?;
         let mut rows = first.query([int(FORGET_MAX as u64)])?;
         let mut last = None;

@@ -25,7 +25,8 @@ impl Part<'_> {
         let last = int(read::last_seq(self.db)?.0);
         for name in read::hook_cursors(self.db)?.into_keys() {
             if name != OF_TASKS && hooks.iter().all(|(known, _)| *known != name) {
-                self.db.prepare_cached("DELETE FROM hook WHERE name = ?1")?.execute([name])?;
+                let sql = "DELETE FROM hook WHERE name = ?1 OR name = '*failed:' || ?1";
+                self.db.prepare_cached(sql)?.execute([name])?;
             }
         }
         let of_tasks = "DELETE FROM hook WHERE name = ?1 AND NOT EXISTS (SELECT 1 FROM task WHERE hooks IS NOT NULL)
@@ -54,7 +55,7 @@ impl Part<'_> {
             }
             self.forget_hooks_ahead(int(ran.until.0))?;
         }
-        if let Some(failed) = &ran.failed {
+        if let Some(Err(failed)) = &ran.run {
             let state = match failed.task {
                 // One that cannot be read is not told; the hook goes on all the same.
                 Some(id) => match read::state(self.db, id) {
@@ -65,7 +66,26 @@ impl Part<'_> {
             };
             self.note(transition::hook_failed(failed, state, ran.now))?;
         }
+        if ran.hook != OF_TASKS
+            && let Some(run) = &ran.run
+        {
+            self.remember_failure(&ran.hook, self.last.filter(|_| run.is_err()))?;
+        }
         crash_point("apexd.hook.written");
+        Ok(())
+    }
+
+    /// Remembers which change tells that a hook of the configuration failed when it was run last, or that it did not.
+    fn remember_failure(&self, hook: &str, told: Option<Seq>) -> rusqlite::Result<()> {
+        match told {
+            Some(seq) => {
+                let sql = "INSERT OR REPLACE INTO hook (name, cursor, empties) VALUES ('*failed:' || ?1, ?2, 0)";
+                self.db.prepare_cached(sql)?.execute(params![hook, int(seq.0)])?;
+            }
+            None => {
+                self.db.prepare_cached("DELETE FROM hook WHERE name = '*failed:' || ?1")?.execute([hook])?;
+            }
+        }
         Ok(())
     }
 
