@@ -8,7 +8,7 @@ use super::*;
 use crate::domain::hook::{Deed, Hook, HookEvent, HookRan, OF_TASKS};
 use crate::domain::id::Seq;
 use crate::domain::selection::{self, Selection};
-use crate::store::HookStore;
+use crate::store::{ChangeStore, HookStore};
 
 /// How long what these tests wait for may take: it comes at once, or never.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -107,4 +107,25 @@ async fn a_removal_that_waits_for_hooks_looks_only_now_and_then() {
     assert!(answers.iter().all(|(_, answer)| answer.is_ok()), "{answers:?}");
     let asked = stage.store.hooks_asked.load(Ordering::Relaxed);
     assert!((2..=12).contains(&asked), "{asked}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_nothing_to_a_hook_is_kept_no_longer_for_it() {
+    const HOUR: Duration = Duration::from_secs(3_600);
+    let stage = Stage::new(0).await;
+    let (_hooks, world) = world_of(HookEvent::Failure, "/bin/true");
+    let _running = stage.handle.run_hooks(world);
+    stage.until_followed("tell").await;
+    stage.handle.apply(Settings { keep_for: Some(HOUR), ..reload::settings() }).await.unwrap();
+    let id = stage.add().await;
+    stage.handle.cancel(vec![id], None, Actor::Cli(1)).await.unwrap();
+    let ended = *stage.handle.changes().borrow();
+    tokio::time::sleep(HOUR + HOUR / 2).await;
+    let oldest = stage.store.oldest().await.unwrap();
+    assert!(oldest.is_some_and(|oldest| oldest > ended), "{oldest:?}, and {ended:?} was an hour ago");
+    // Of what was told of that, nothing is left in the end, and nobody looks any more.
+    tokio::time::sleep(20 * HOUR).await;
+    assert_eq!(stage.store.oldest().await.unwrap(), None);
+    let looked = stage.store.expires.load(Ordering::Relaxed);
+    assert!(looked < 8, "{looked} times");
 }

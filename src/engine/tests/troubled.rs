@@ -48,6 +48,7 @@ pub(super) struct Troubled {
     pub(super) claims: AtomicUsize,
     pub(super) settles: AtomicUsize,
     pub(super) removes: AtomicUsize,
+    pub(super) expires: AtomicUsize,
     /// How often was asked which tasks have hooks to come.
     pub(super) hooks_asked: AtomicUsize,
     /// What was claimed is told when it has a permit.
@@ -64,6 +65,7 @@ impl Troubled {
             claims: AtomicUsize::new(0),
             settles: AtomicUsize::new(0),
             removes: AtomicUsize::new(0),
+            expires: AtomicUsize::new(0),
             hooks_asked: AtomicUsize::new(0),
             claimed: Semaphore::new(Semaphore::MAX_PERMITS),
             endless: false.into(),
@@ -209,6 +211,7 @@ impl TaskStore for Troubled {
     }
 
     fn expire(&self, expire: Expire) -> Reply<'_, Expired> {
+        self.expires.fetch_add(1, Ordering::Relaxed);
         self.memory.expire(expire)
     }
 
