@@ -32,6 +32,7 @@ impl Handle {
                 match answer {
                     Ok(()) => pruned.removed += 1,
                     Err(Refused::Needed(_)) => pruned.needed += 1,
+                    Err(Refused::Hook(_)) => pruned.hooks += 1,
                     Err(_) => {}
                 }
             }

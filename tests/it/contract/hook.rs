@@ -148,7 +148,10 @@ fn a_task_is_not_removed_before_its_hooks_have_run() {
     let refused = world.apex(["task", "rm", &named]).expect(1);
     assert!(refused.stderr.contains("its hook for `end` has not run yet"), "{refused:?}");
     assert!(refused.stderr.contains("hint: try again when it has run"), "{refused:?}");
-    world.apex(["task", "prune"]).expect(0);
+    let pruned = world.apex(["task", "prune"]).expect(0);
+    assert!(pruned.stderr.contains("no task removed; 1 task kept, because hooks of their own"), "{pruned:?}");
+    let pruned: Value = serde_json::from_str(&world.apex(["task", "prune", "--json"]).expect(0).stdout).unwrap();
+    assert_eq!(pruned, json!({"removed": 0, "needed": 0, "hooks": 1}));
     assert_eq!(world.show(id)["state"], "succeeded");
     go(&world);
     assert_eq!(read_after(&world, "told", 1)[0]["task_details"]["id"], id);

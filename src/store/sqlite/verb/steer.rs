@@ -113,7 +113,11 @@ impl Part<'_> {
         Ok(transition::in_order_of(&retry.ids, answers))
     }
 
-    pub(in crate::store::sqlite) fn remove(&mut self, remove: &Steer, pending: &Pending) -> Result<PerTask<()>, Undone> {
+    pub(in crate::store::sqlite) fn remove(
+        &mut self,
+        remove: &Steer,
+        pending: &Pending,
+    ) -> Result<PerTask<()>, Undone> {
         // Whoever depends on one of them is to know how it ended before it is forgotten.
         while self.settle(remove.now)? {}
         // Looked up once, and only if one of them has hooks.
