@@ -195,8 +195,8 @@ pub struct HookRan {
     pub until: Seq,
     /// One after that for which it was run as well, while one before it runs still.
     pub ahead: Option<Seq>,
-    /// What went wrong with the last one, if anything did.
-    pub failed: Option<HookFailed>,
+    /// What came of running it for the last one; `None` if there was nothing to run.
+    pub run: Option<Result<(), HookFailed>>,
     /// When.
     pub now: Timestamp,
 }

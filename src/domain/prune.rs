@@ -27,6 +27,8 @@ pub struct Pruned {
     pub removed: u64,
     /// So many are kept, because something that waits depends on them.
     pub needed: u64,
+    /// So many are kept, because hooks of their own have not run yet.
+    pub hooks: u64,
     /// There may be more: where to go on.
     pub next: Option<Ended>,
 }

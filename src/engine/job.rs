@@ -17,7 +17,7 @@ use crate::engine::schedule::{self, Looked};
 use crate::engine::spawn::NotStartable;
 use crate::engine::supervise::tell_end;
 use crate::engine::{Error, jitter, turn};
-use crate::engine::{input, prepare};
+use crate::engine::{hook, input, prepare};
 use crate::fault::crash_point;
 use crate::link::Spawn;
 use crate::process;
@@ -163,7 +163,13 @@ pub(super) async fn perform(shared: Arc<Shared>, job: Job) -> Vec<Done> {
             Done::Swept { swept: finished.map(|finished| finished.unsettled) }
         }
         Job::Look { assignment, identity } => Done::Looked { assignment, alive: (shared.world.is_alive)(identity) },
-        Job::Expire(expire) => Done::Expired { expired: store.expire(expire).await },
+        Job::Expire(expire) => {
+            let expired = async {
+                hook::passed::store(&shared).await?;
+                store.expire(expire).await
+            };
+            Done::Expired { expired: expired.await }
+        }
     }]
 }
 

@@ -1,23 +1,18 @@
 //! Forgetting what has ended, as a person asks for it: some at a time, as retention does.
 
 use std::sync::Arc;
-use std::time::Duration;
-
-use tokio::time::timeout;
 
 use crate::domain::change::Actor;
 use crate::domain::id::TaskId;
 use crate::domain::prune::{Prune, Pruned};
 use crate::domain::query::{Refused, TaskFilter};
-use crate::engine::{Error, Handle, run};
+use crate::engine::{Error, Handle};
 use crate::store::task::Steer;
 
 /// How many are forgotten in one transaction, while others wait.
 const PIECE_MAX: usize = 64;
 /// How many pieces are done for one call: well within a client's deadline.
 const PIECES_MAX: usize = 8;
-/// How long a call waits for the files to be deleted; well within a client's deadline.
-const TIDY_PATIENCE: Duration = Duration::from_secs(1);
 
 impl Handle {
     /// Forgets tasks that have ended, with all they wrote, some hundred of them; its answer says where to go on. What something
@@ -37,6 +32,7 @@ impl Handle {
                 match answer {
                     Ok(()) => pruned.removed += 1,
                     Err(Refused::Needed(_)) => pruned.needed += 1,
+                    Err(Refused::Hook(_)) => pruned.hooks += 1,
                     Err(_) => {}
                 }
             }
@@ -46,8 +42,7 @@ impl Handle {
             prune.below = pruned.next;
         }
         if pruned.removed > 0 {
-            // It goes on if there is much to be deleted.
-            let _ = timeout(TIDY_PATIENCE, run::tidy(&self.shared)).await;
+            self.tidy_up().await;
         }
         Ok(pruned)
     }

@@ -4,6 +4,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use crate::domain::change::Actor;
 use crate::domain::id::TaskId;
 use crate::domain::query::{PerTask, TaskFilter};
@@ -14,7 +16,7 @@ use crate::store::task::Only;
 
 /// How many tasks are changed in one transaction: it takes some two milliseconds, which is what others wait.
 const PIECE_MAX: usize = 64;
-/// How many pieces are done for one call: well within a client's deadline.
+/// How many pieces are done for one call: well within a client's deadline, what all of them together wait for others included.
 const PIECES_MAX: usize = 8;
 /// How many ids are told at once.
 const IDS_MAX: usize = 16_384;
@@ -75,6 +77,7 @@ impl Handle {
         deed: &Deed,
         by: Actor,
     ) -> Result<Page, Error> {
+        let began = Instant::now();
         let mut page = Page::default();
         let mut at = after;
         for _ in 0..PIECES_MAX {
@@ -85,10 +88,13 @@ impl Handle {
             }
             page.is_any = true;
             at = ids.last().copied();
-            page.results.extend(self.do_piece(selection, ids, deed, by.clone()).await?);
+            page.results.extend(self.do_piece(selection, ids, deed, by.clone(), began).await?);
             if page.next.is_none() {
                 break;
             }
+        }
+        if matches!(deed, Deed::Remove) && page.is_any {
+            self.tidy_up().await;
         }
         if !page.is_any && after.is_none() {
             let (ids, _) = self.find(Part { max: 1, ..Part::of(selection, None) }).await?;
@@ -126,6 +132,7 @@ impl Handle {
         ids: Vec<TaskId>,
         deed: &Deed,
         by: Actor,
+        began: Instant,
     ) -> Result<PerTask<Done, Error>, Error> {
         let has_conditions = selection.has_conditions();
         let only =
@@ -141,10 +148,10 @@ impl Handle {
             Deed::Kill { signal } => whole(self.kill(named.ids, *signal).await?).collect(),
             Deed::Release => whole(self.release(named, by).await?).collect(),
             Deed::Hold => whole(self.hold(named, by).await?).collect(),
-            Deed::Pause => whole(self.pause(named, by).await?).collect(),
+            Deed::Pause => whole(self.pause_piece(named, by, began).await?).collect(),
             Deed::Resume => whole(self.resume(named, by).await?).collect(),
             Deed::Retry => whole(self.retry(named, by).await?).collect(),
-            Deed::Remove => whole(self.remove(named, by).await?).collect(),
+            Deed::Remove => whole(self.remove_piece(named, by, began).await?).collect(),
         };
         let is_told = |(id, result): &(TaskId, Result<Done, Error>)| match result {
             Err(Error::NotMeant(_)) => false,

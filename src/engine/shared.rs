@@ -1,6 +1,6 @@
 //! What handles and the loop have in common.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -9,7 +9,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::domain::attempt::Attempt;
 use crate::domain::daemon::RunTime;
-use crate::domain::id::{AssignmentId, TaskId};
+use crate::domain::id::{AssignmentId, Seq, TaskId};
 use crate::domain::time::Timestamp;
 use crate::engine::core::{Core, Wake};
 use crate::engine::handle::Closing;
@@ -45,6 +45,8 @@ pub(super) struct Shared {
     pub(super) hooks_changed: Notify,
     /// Changes when it was stored that a hook has come further.
     pub(super) hooks_ran: watch::Sender<()>,
+    /// How far hooks came by what was nothing to them, as far as it is not stored.
+    pub(super) hooks_passed: Mutex<BTreeMap<String, Seq>>,
     /// Those that tasks have of their own are followed.
     pub(super) follows_tasks: AtomicBool,
     /// Somebody wants the configuration to be read again.
@@ -99,6 +101,7 @@ impl Shared {
             wake: Notify::new(),
             hooks_changed: Notify::new(),
             hooks_ran: watch::Sender::new(()),
+            hooks_passed: Mutex::default(),
             follows_tasks: false.into(),
             reload_asked: Notify::new(),
             draining: false.into(),

@@ -1,11 +1,11 @@
 //! Verbs that steer tasks: hold, release, pause, resume, retry, remove.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::sync::{oneshot, watch};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use crate::domain::change::Actor;
 use crate::domain::id::{AssignmentId, TaskId};
@@ -25,6 +25,8 @@ const START_PATIENCE: Duration = Duration::from_secs(5);
 const TIDY_PATIENCE: Duration = Duration::from_secs(1);
 /// How long a removal waits for hooks of what has just ended; well within a client's deadline.
 const HOOK_PATIENCE: Duration = Duration::from_secs(2);
+/// How often is looked whether they have run, if others have all the time.
+const ASK_EVERY: Duration = Duration::from_millis(100);
 /// How many tasks are begun anew in one transaction.
 const RETRY_MAX: u32 = 1_000;
 
@@ -50,10 +52,19 @@ impl Handle {
     /// Stops all processes in the sessions of running tasks; they keep their slots. Resolves when that is stored and the signals were
     /// sent.
     pub async fn pause(&self, named: impl Into<Named>, by: Actor) -> Result<PerTask<(), Error>, Error> {
-        let Named { ids, only } = named.into();
+        self.pause_piece(named.into(), by, Instant::now()).await
+    }
+
+    /// Does the same for a piece of what a call is for, which began then: all its pieces together wait no longer than one.
+    pub(super) async fn pause_piece(
+        &self,
+        Named { ids, only }: Named,
+        by: Actor,
+        began: Instant,
+    ) -> Result<PerTask<(), Error>, Error> {
         let (ids, outlived) = self.without_outlived(ids, "pause").await?;
         // The wish is stored before the deed: an apexd that takes over stops what should stand still once more.
-        let patience = Instant::now() + START_PATIENCE;
+        let patience = began + START_PATIENCE;
         let mut changes = self.changes();
         let mut answers: PerTask<AssignmentId> = ids.iter().map(|id| (*id, Err(Refused::NotFound))).collect();
         let mut open: Vec<usize> = (0..ids.len()).collect();
@@ -74,7 +85,7 @@ impl Handle {
             drop(turn);
             let is_starting = |answer: &Result<AssignmentId, Refused>| matches!(answer, Err(Refused::State(task)) if task.state == State::Starting);
             open.retain(|place| is_starting(&answers[*place].1));
-            if open.is_empty() || !matches!(timeout_at(patience, changes.changed()).await, Ok(Ok(()))) {
+            if open.is_empty() || !has_changed_until(patience, &mut changes).await {
                 break;
             }
         }
@@ -147,27 +158,52 @@ impl Handle {
 
     /// Forgets tasks that have ended, with all they wrote. One that has just ended and has hooks of its own is waited for a moment.
     pub async fn remove(&self, named: impl Into<Named>, by: Actor) -> Result<PerTask<(), Error>, Error> {
-        let Named { ids, only } = named.into();
+        let answers = self.remove_piece(named.into(), by, Instant::now()).await?;
+        self.tidy_up().await;
+        Ok(answers)
+    }
+
+    /// Does the same for a piece of what a call is for, which began then: all its pieces together wait no longer than one. Its files
+    /// are left to [`Handle::tidy_up`].
+    pub(super) async fn remove_piece(
+        &self,
+        Named { ids, only }: Named,
+        by: Actor,
+        began: Instant,
+    ) -> Result<PerTask<(), Error>, Error> {
+        let patience = began + HOOK_PATIENCE;
         let mut hooks_ran = self.shared.hooks_ran.subscribe();
-        let patience = Instant::now() + HOOK_PATIENCE;
         let remove = |ids| self.shared.store.remove(self.steer(Named { ids, only: only.clone() }, by.clone()));
         let mut answers = remove(ids).await?;
+        let mut ask_at = began;
         loop {
             let waits = answers.iter().filter(|(_, answer)| matches!(answer, Err(Refused::Hook(_))));
             let waits: Vec<TaskId> = waits.map(|(id, _)| *id).collect();
-            if waits.is_empty() || self.is_untrusted().await {
+            if waits.is_empty() || self.is_untrusted().await || !has_changed_until(patience, &mut hooks_ran).await {
                 break;
             }
-            if !matches!(timeout_at(patience, hooks_ran.changed()).await, Ok(Ok(()))) {
-                break;
+            // Others have hooks as well, and nobody is to be asked after each of them.
+            sleep_until(ask_at.min(patience)).await;
+            hooks_ran.mark_unchanged();
+            ask_at = Instant::now() + ASK_EVERY;
+            let to_come: HashSet<TaskId> = self.shared.store.hooks_to_come(waits.clone()).await?.into_iter().collect();
+            let over: Vec<TaskId> = waits.into_iter().filter(|id| !to_come.contains(id)).collect();
+            if over.is_empty() {
+                continue;
             }
-            let mut again = remove(waits).await?.into_iter();
-            let waits = answers.iter_mut().filter(|(_, answer)| matches!(answer, Err(Refused::Hook(_))));
-            waits.for_each(|waits| *waits = again.next().unwrap_or(waits.clone()));
+            let removed: HashMap<TaskId, _> = remove(over).await?.into_iter().collect();
+            for (id, answer) in &mut answers {
+                if let Some(removed) = removed.get(id) {
+                    *answer = removed.clone();
+                }
+            }
         }
-        // It goes on if there is much to be deleted.
-        let _ = timeout(TIDY_PATIENCE, run::tidy(&self.shared)).await;
         Ok(refusals(answers, "remove", "ended"))
+    }
+
+    /// Deletes the files of what was forgotten, and waits a moment for that; it goes on if there is much.
+    pub(super) async fn tidy_up(&self) {
+        let _ = timeout(TIDY_PATIENCE, run::tidy(&self.shared)).await;
     }
 
     /// Parts those from `ids` whose processes nobody can signal, each with its place and why `verb` is not done to it.
@@ -209,6 +245,11 @@ impl Handle {
         self.shared.clock_changed.store(true, Ordering::Release);
         self.shared.wake.notify_one();
     }
+}
+
+/// Waits for a change, but not beyond a moment, however often there is one.
+async fn has_changed_until<T>(patience: Instant, changes: &mut watch::Receiver<T>) -> bool {
+    Instant::now() < patience && matches!(timeout_at(patience, changes.changed()).await, Ok(Ok(())))
 }
 
 /// Refusals, each with the place of its task among those named.

@@ -15,6 +15,7 @@ use crate::domain::task::{Environment, NewTask, State, Task, TaskSpec};
 use crate::link::{Scope, Spawn, SpawnStep};
 use crate::store::TaskStore;
 
+mod hooks;
 mod lending;
 mod preparing;
 mod reload;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use crate::domain::hook::{HookFailed, HookRan};
-use crate::domain::id::Seq;
+use crate::domain::id::{Seq, TaskId};
 use crate::store::Reply;
 
 /// What a store does for hooks: it remembers how far each came.
@@ -13,6 +13,9 @@ pub trait HookStore {
 
     /// Returns the changes after the cursor of the hooks of tasks for which those have run, while one before is under way.
     fn hooks_ahead(&self) -> Reply<'_, BTreeSet<Seq>>;
+
+    /// Returns those of some tasks that hooks of their own are still to be run for.
+    fn hooks_to_come(&self, ids: Vec<TaskId>) -> Reply<'_, Vec<TaskId>>;
 
     /// Takes note of which hooks there are from now on, by name, and which of them are told when a queue is empty: that is recorded only
     /// if one is. One that is new begins after the last change; what is remembered of others is forgotten. Those of tasks

@@ -25,7 +25,8 @@ use crate::store;
 
 /// So many changes are read at a time.
 const PAGE: usize = 256;
-/// After so many changes that were nothing to it the cursor is stored all the same, so that the next apexd need not read them again.
+/// After so many changes that were nothing to it the cursor is stored all the same, so that the next apexd need not read them again;
+/// of fewer when old changes are to be forgotten ([`passed::store`](super::passed::store)).
 const STORE_EVERY: u64 = 2_000;
 
 /// What the hooks of tasks are called where those of the configuration have their names.
@@ -87,7 +88,13 @@ impl Follower {
     pub(super) async fn follow(mut self) {
         let (mut changes, stop) = (self.runner.handle.changes(), self.runner.stop.clone());
         let mut runs = Runs::new();
+        // Whoever followed before may have passed by what it looks at once more.
+        self.tell_passed();
         while !stop.is_cancelled() {
+            // Also while there is much to look at: others wait for what has ended.
+            while let Some(ran) = runs.try_join_next() {
+                self.note(ran).await;
+            }
             changes.mark_unchanged();
             match self.go_on(&mut runs).await {
                 Ok(true) => {}
@@ -153,7 +160,14 @@ impl Follower {
         if until.0 >= self.stored.0.saturating_add(STORE_EVERY) {
             self.store(until, None, None).await?;
         }
+        self.tell_passed();
         Ok(is_more)
+    }
+
+    /// Tells how far it came if that is not stored, for whoever needs it to be.
+    fn tell_passed(&self) {
+        let (name, until) = (self.runner.name(), self.order.until());
+        self.runner.handle.shared.hook_passed(name, (until > self.stored).then_some(until));
     }
 
     /// Takes note of what came of a run.
@@ -168,7 +182,7 @@ impl Follower {
             Ran::Run(failed) => failed,
             Ran::Nothing => {
                 self.order.ran(change.seq);
-                return;
+                return self.tell_passed();
             }
             Ran::Stopped => return self.order.put_back(change.seq),
             Ran::Unread(error) => {
@@ -176,25 +190,30 @@ impl Follower {
                 return self.wait_after(&error).await;
             }
         };
-        let failed = (!failed.is_empty()).then(|| HookFailed {
-            task: change.task,
-            queue: change.queue.clone(),
-            attempt: change.attempt,
-            reason: failed.join("; "),
-        });
+        let run = if failed.is_empty() {
+            Ok(())
+        } else {
+            let (task, queue, attempt) = (change.task, change.queue.clone(), change.attempt);
+            Err(HookFailed { task, queue, attempt, reason: failed.join("; ") })
+        };
         let (until, ahead) = self.order.ran(change.seq);
         // It fails only where all of this ends.
-        if self.store(until, ahead, failed).await.is_ok() {
+        if self.store(until, ahead, Some(run)).await.is_ok() {
             crash_point("apexd.hook.committed");
         }
     }
 
     /// Stores how far it came. A disk that is full may be so for days: then it is tried again, and the hook not run once more.
-    async fn store(&mut self, until: Seq, ahead: Option<Seq>, failed: Option<HookFailed>) -> Result<(), Error> {
+    async fn store(
+        &mut self,
+        until: Seq,
+        ahead: Option<Seq>,
+        run: Option<Result<(), HookFailed>>,
+    ) -> Result<(), Error> {
         let Runner { handle, stop, .. } = &*self.runner;
         loop {
             let (hook, now) = (self.runner.name().to_owned(), (handle.shared.world.now)());
-            let ran = HookRan { hook, until, ahead, failed: failed.clone(), now };
+            let ran = HookRan { hook, until, ahead, run: run.clone(), now };
             match handle.shared.store.hook_ran(ran).await {
                 Ok(()) => break,
                 Err(error @ store::Error::Closed) => return Err(error.into()),
@@ -209,6 +228,7 @@ impl Follower {
         }
         handle.shared.hooks_ran.send_replace(());
         self.stored = until;
+        self.tell_passed();
         Ok(())
     }
 }

@@ -12,11 +12,12 @@
 //!
 //! apexd runs them itself and not the guardian ([`crate::process::Helper`]): what is repeated anyway needs nobody to keep it alive.
 //!
-//! Reading order: `keep` (who follows, and when) → `order` (what comes next) → `follow` (one hook).
+//! Reading order: `keep` (who follows, and when) → `order` (what comes next) → `follow` (one hook) → `passed` (what is not stored of that).
 
 mod follow;
 mod keep;
 mod order;
+pub(super) mod passed;
 
 use std::ffi::OsString;
 use std::sync::Arc;

@@ -2,7 +2,7 @@ use super::*;
 use crate::domain::error::{ErrorKind, Problem};
 use crate::domain::setting::ChangedSetting;
 
-fn settings() -> Settings {
+pub(super) fn settings() -> Settings {
     Settings {
         max_concurrent: 1,
         poll_interval: Duration::from_secs(5),

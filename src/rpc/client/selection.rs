@@ -91,6 +91,7 @@ impl Client {
             let page = prune::pruned_from_proto(response.await?)?;
             all.removed += page.removed;
             all.needed += page.needed;
+            all.hooks += page.hooks;
             wish.below = page.next;
             if wish.below.is_none() {
                 return Ok(all);

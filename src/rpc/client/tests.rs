@@ -20,7 +20,7 @@ use crate::domain::attempt::Stream;
 use crate::domain::change::{Actor, Change, ChangeKind};
 use crate::domain::error::ErrorKind;
 use crate::domain::id::{Seq, TaskUuid};
-use crate::domain::prune::Prune;
+use crate::domain::prune::{Prune, Pruned};
 use crate::domain::query::TaskFilter;
 use crate::domain::selection::{Deed, Selection, Span};
 use crate::domain::task::{Environment, NewTask, State, Task, TaskSpec};
@@ -264,7 +264,8 @@ impl TaskService for Daemon {
     ) -> Result<Response<proto::PruneTasksResponse>, Status> {
         let id = request.into_inner().below.map_or(3, |below| below.id - 1);
         let next = (id > 1).then_some(proto::EndedTask { ended_at_ms: 5, id });
-        Ok(Response::new(proto::PruneTasksResponse { removed: 1, needed: u64::from(id == 2), next }))
+        let (needed, hooks) = (u64::from(id == 2), u64::from(id != 2));
+        Ok(Response::new(proto::PruneTasksResponse { removed: 1, needed, hooks, next }))
     }
 
     /// Each page is one task, three in all.
@@ -722,7 +723,7 @@ async fn ids_are_asked_for_until_there_are_no_more_and_older_daemons_are_named()
     let all = Selection { spans: vec![Span::all()], ..Selection::default() };
     assert_eq!(world.client().await.select(&all).await.unwrap(), [id(1), id(2), id(3)]);
     let pruned = world.client().await.prune(&Prune::default()).await.unwrap();
-    assert_eq!((pruned.removed, pruned.needed, pruned.next), (3, 1, None));
+    assert_eq!(pruned, Pruned { removed: 3, needed: 1, hooks: 2, next: None });
     let refused = world.client().await.steer(&all, &Deed::Hold, None).await.unwrap_err();
     assert!(refused.to_string().contains("older"), "{refused}");
 }

@@ -52,9 +52,11 @@ pub(in crate::rpc) fn from_proto(request: proto::PruneTasksRequest) -> Result<Pr
 }
 
 pub(in crate::rpc) fn pruned_to_proto(pruned: Pruned) -> proto::PruneTasksResponse {
-    proto::PruneTasksResponse { removed: pruned.removed, needed: pruned.needed, next: pruned.next.map(ended_to_proto) }
+    let Pruned { removed, needed, hooks, next } = pruned;
+    proto::PruneTasksResponse { removed, needed, hooks, next: next.map(ended_to_proto) }
 }
 
 pub(in crate::rpc) fn pruned_from_proto(response: proto::PruneTasksResponse) -> Result<Pruned> {
-    Ok(Pruned { removed: response.removed, needed: response.needed, next: ended_from_proto(response.next)? })
+    let proto::PruneTasksResponse { removed, needed, hooks, next } = response;
+    Ok(Pruned { removed, needed, hooks, next: ended_from_proto(next)? })
 }

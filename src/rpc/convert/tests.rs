@@ -62,7 +62,7 @@ proptest! {
         let below = Some((Timestamp(at), id));
         let wish = Prune { states: vec![State::Lost], until: Some(Timestamp(at)), keep, below };
         prop_assert_eq!(prune::from_proto(wire(&prune::to_proto(&wish))), Ok(wish));
-        let pruned = Pruned { removed: keep, needed: 1, next: below };
+        let pruned = Pruned { removed: keep, needed: 1, hooks: 2, next: below };
         prop_assert_eq!(prune::pruned_from_proto(wire(&prune::pruned_to_proto(pruned))), Ok(pruned));
         for to in [Place::Top, Place::Before(id)] {
             prop_assert_eq!(prune::move_from_proto(wire(&prune::move_to_proto(id, to))), Ok((id, to)));

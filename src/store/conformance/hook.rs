@@ -20,7 +20,7 @@ fn last(world: &World) -> Seq {
 }
 
 fn ran(world: &World, hook: &str, until: Seq, failed: Option<HookFailed>) -> HookRan {
-    HookRan { hook: hook.to_owned(), until, ahead: None, failed, now: world.now() }
+    HookRan { hook: hook.to_owned(), until, ahead: None, run: failed.map(Err), now: world.now() }
 }
 
 fn named(hooks: &[(&str, Seq)]) -> BTreeMap<String, Seq> {
@@ -84,6 +84,7 @@ pub(crate) async fn a_task_stays_until_its_hooks_have_run(world: &World) {
         world.run(0).await;
     }
     let ended = last(world);
+    assert_eq!(world.store.hooks_to_come(vec![plain, told, other]).await.unwrap(), [told]);
     assert_eq!(remove(told).await, Err(Refused::Hook(HookEvent::End)));
     assert_eq!(remove(other).await, Ok(()), "what it is for did not happen");
     assert_eq!(expire().await.tasks, 1, "only the one without");
@@ -97,7 +98,11 @@ pub(crate) async fn a_task_stays_until_its_hooks_have_run(world: &World) {
     let last_one = world.add(|task| task.spec.hooks = on(HookEvent::Success)).await.id;
     world.run(0).await;
     assert_eq!(remove(last_one).await, Err(Refused::Hook(HookEvent::Success)));
+    let new = world.add(|task| task.spec.hooks = on(HookEvent::Start)).await.id;
+    world.run(0).await;
+    assert_eq!(world.store.hooks_to_come(vec![told, last_one, new]).await.unwrap(), [last_one, new]);
     world.store.hook_ran(ran(world, OF_TASKS, last(world), None)).await.unwrap();
+    assert_eq!(world.store.hooks_to_come(vec![last_one, new]).await.unwrap(), []);
     assert_eq!(remove(last_one).await, Ok(()));
 }
 
@@ -112,6 +117,7 @@ pub(crate) async fn what_hooks_of_tasks_have_run_for_out_of_order_is_remembered(
     world.store.hook_ran(ahead(before, ended)).await.unwrap();
     world.store.hook_ran(ahead(before, ended)).await.unwrap();
     assert_eq!(world.store.hooks_ahead().await.unwrap(), [ended].into());
+    assert_eq!(world.store.hooks_to_come(ids.to_vec()).await.unwrap(), [ids[0]]);
     assert_eq!(world.store.hook_cursors().await.unwrap(), named(&[(OF_TASKS, before)]));
     assert_eq!(set(world, &[]).await, named(&[(OF_TASKS, before)]), "nor is it taken for one that is gone");
     assert_eq!(world.store.hooks_ahead().await.unwrap(), [ended].into());

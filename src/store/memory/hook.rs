@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use crate::domain::change::{Actor, ChangeKind};
-use crate::domain::hook::OF_TASKS;
+use crate::domain::hook::{HookEvent, OF_TASKS};
 use crate::domain::id::{Seq, TaskId};
 use crate::domain::task::TaskSpec;
 use crate::domain::time::Timestamp;
 use crate::store::hook::HookRan;
 use crate::store::memory::Tables;
-use crate::store::transition::{self, Note, ToCome};
+use crate::store::transition::{self, Came, Note, ToCome};
 
 impl Tables {
     pub(super) fn set_hooks(&mut self, hooks: &[(String, bool)]) -> BTreeMap<String, Seq> {
@@ -34,22 +34,26 @@ impl Tables {
             self.hooks_ahead.extend(ran.ahead);
             self.hooks_ahead.retain(|seq| *seq > ran.until);
         }
-        if let Some(failed) = &ran.failed {
+        if let Some(Err(failed)) = &ran.run {
             let state = failed.task.and_then(|id| self.tasks.get(&id)).map(|entry| entry.task.state);
             self.note(transition::hook_failed(failed, state, ran.now));
         }
     }
 
-    /// Returns what the hooks of tasks have not come to.
-    pub(super) fn hooks_to_come(&self) -> ToCome {
+    /// Returns the event of a task that a hook of its own is still to be run for.
+    pub(super) fn hook_to_come(&self, id: TaskId) -> Option<HookEvent> {
+        let came = Came { cursor: *self.hooks.get(OF_TASKS)?, ahead: self.hooks_ahead.clone() };
+        let hooks = &self.tasks.get(&id)?.task.spec.hooks;
+        if hooks.is_empty() {
+            return None;
+        }
         let mut to_come = ToCome::default();
-        let Some(cursor) = self.hooks.get(OF_TASKS) else { return to_come };
-        for change in self.changes.iter().rev().take_while(|change| change.seq > *cursor) {
-            if let Some(id) = change.task.filter(|_| !self.hooks_ahead.contains(&change.seq)) {
-                to_come.take_in(id, change.kind, change.from, change.to);
+        for change in self.changes.iter().rev().take_while(|change| change.seq > came.cursor) {
+            if change.task == Some(id) {
+                to_come.take_in((id, change.seq), hooks, change.kind, change.from, change.to);
             }
         }
-        to_come
+        to_come.of(id, &came)
     }
 
     /// Remembers from where on the hooks of tasks are to be followed, if this is the first that has some.

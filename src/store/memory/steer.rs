@@ -144,7 +144,7 @@ impl Tables {
         if let Some(waiting) = self.first_waiting_for(id) {
             return Err(Refused::Needed(waiting));
         }
-        if let Some(event) = self.hooks_to_come().of(&entry.task) {
+        if let Some(event) = self.hook_to_come(id) {
             return Err(Refused::Hook(event));
         }
         let Some(entry) = self.tasks.remove(&id) else { return Err(Refused::NotFound) };
@@ -162,13 +162,11 @@ impl Tables {
         if self.settle(expire.now) {
             return Expired { more: true, ..Expired::default() };
         }
-        let to_come = self.hooks_to_come();
         let mut over: Vec<_> = self
             .tasks
             .values()
-            .filter(|entry| to_come.of(&entry.task).is_none())
             .filter_map(|entry| Some((entry.task.ended_at.filter(|at| *at <= expire.until)?, entry.task.id)))
-            .filter(|(_, id)| self.first_waiting_for(*id).is_none())
+            .filter(|(_, id)| self.first_waiting_for(*id).is_none() && self.hook_to_come(*id).is_none())
             .collect();
         over.sort_unstable();
         over.truncate(EXPIRE_MAX);

@@ -270,6 +270,10 @@ impl HookStore for Memory {
         self.call(|tables| Ok(tables.hooks_ahead.clone()))
     }
 
+    fn hooks_to_come(&self, ids: Vec<TaskId>) -> Reply<'_, Vec<TaskId>> {
+        self.call(move |tables| Ok(ids.into_iter().filter(|id| tables.hook_to_come(*id).is_some()).collect()))
+    }
+
     fn set_hooks(&self, hooks: Vec<(String, bool)>) -> Reply<'_, BTreeMap<String, Seq>> {
         self.call(move |tables| Ok(tables.set_hooks(&hooks)))
     }

@@ -60,11 +60,12 @@ pub(super) const NEXT_VALUE: &str =
 pub(super) const NEXT_KEY: &str =
     "SELECT key, value FROM label INDEXED BY label_value WHERE key > ?1 ORDER BY key, value LIMIT 1";
 
-/// Returns the last failure of each hook that has not been run since, by its name: when, and what is told of it. Goes through all changes.
+/// Returns the hooks of the configuration that failed when they were run last, by name: when, and what is told of it. One that failed
+/// so long ago that the change is kept no longer is none of them.
 pub(super) fn failed_hooks(db: &Connection) -> rusqlite::Result<Vec<(String, Timestamp, String)>> {
-    // The cursor stands at the change it was run for last; that number is in what is told, behind the name.
-    let sql = "SELECT h.name, c.at, c.reason FROM hook h JOIN change c ON c.kind = 'hook.failed'
-        AND instr(c.reason, 'hook ' || h.name || ' on ') = 1 AND instr(c.reason, ' (change ' || h.cursor || '): ') > 0 ORDER BY h.name, c.seq";
+    let sql = "SELECT substr(h.name, length('*failed:') + 1), c.at, c.reason
+        FROM hook h JOIN change c ON c.seq = h.cursor AND c.kind = 'hook.failed'
+        WHERE h.name > '*failed:' AND h.name < '*failed;' ORDER BY h.name";
     let mut failed = db.prepare(sql)?;
     let failed = failed.query_map([], |row| {
         let mut c = Columns::new(row);

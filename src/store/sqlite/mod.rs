@@ -1,17 +1,18 @@
 //! Remembers in a SQLite database: for good.
 //!
 //! Reading order: `guard` (looks before anything is written) → `schema` (makes and migrates) → `writer` (the one thread
-//! that writes, group commit) → `reserve` (room for when the disk is full) → `step` (several verbs together) → `verb` (what a verb does in its transaction) → `write`, `read`, `list`, `condition`, `sort`, `schedule`, `code` (rows)
+//! that writes, group commit) → `reserve` (room for when the disk is full) → `step` (several verbs together) → `verb` (what a verb does in its transaction) → `write`, `read`, `list`, `condition`, `sort`, `schedule`, `pending`, `code` (rows)
 //! → `pool` (readers of the daemon) → `reader` (of a client without a daemon) → `check`, `copy`,
 //! `recover` (what a person does with a database).
 //!
 //! Opened only after the last fork: POSIX locks do not survive one. One store to a process.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 #[cfg(test)]
-use std::sync::{Arc, atomic::AtomicI32};
+use std::sync::atomic::AtomicI32;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Mutex, mpsc, watch};
 
 use crate::domain::id::Seq;
 use crate::store::{Error, Reply};
@@ -25,6 +26,7 @@ mod guard;
 mod known;
 mod list;
 mod open;
+mod pending;
 mod pool;
 mod read;
 mod reader;
@@ -48,6 +50,7 @@ pub use open::{Opened, SCHEMA, keep_temporary_files_beside, open, open_announced
 pub use reader::{Reader, open_reader};
 pub use recover::{Recovered, recover};
 
+use pending::Pending;
 use pool::Pool;
 use verb::{Part, Undone};
 use writer::{Closed, Message, Purpose};
@@ -62,6 +65,8 @@ pub struct Sqlite {
     reads: Pool,
     last: watch::Receiver<Seq>,
     closed: watch::Receiver<Closed>,
+    /// What hooks of tasks had not come to when somebody asked last.
+    pending: Mutex<Arc<Pending>>,
     /// How often the database was committed; for tests.
     #[cfg(test)]
     commits: Arc<AtomicI32>,
@@ -116,6 +121,21 @@ impl Sqlite {
             self.writes.send(Message::Work(vec![job])).await.map_err(|_| Error::Closed)?;
             answer.await.map_err(|_| Error::Closed)?
         })
+    }
+
+    /// Returns what hooks of tasks have not come to, as far as a reader sees it.
+    async fn pending(&self) -> Result<Arc<Pending>, Error> {
+        let mut known = self.pending.lock().await;
+        // If it cannot be read on, it is read anew the next time.
+        let before = std::mem::take(&mut *known);
+        let read_on = |db: &rusqlite::Connection| {
+            let mut pending = Arc::unwrap_or_clone(before);
+            pending.read_on(db)?;
+            Ok(Arc::new(pending))
+        };
+        let pending = self.read(read_on).await?;
+        *known = Arc::clone(&pending);
+        Ok(pending)
     }
 
     fn read<T: Send + 'static>(

@@ -9,7 +9,7 @@ use std::thread;
 
 use rusqlite::hooks::Wal;
 use rusqlite::{Connection, params};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Mutex, mpsc, watch};
 use uuid::Uuid;
 
 use crate::domain::id::Seq;
@@ -200,6 +200,7 @@ fn serve(
         reads,
         last,
         closed,
+        pending: Mutex::default(),
         #[cfg(test)]
         commits,
     })

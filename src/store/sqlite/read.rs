@@ -469,14 +469,14 @@ pub(super) fn last_seq(db: &Connection) -> rusqlite::Result<Seq> {
     Ok(Seq(last.query_row([], |row| row.get(0)).optional()?.unwrap_or(0)))
 }
 
-/// Returns how far each hook came.
+/// Returns how far each hook came. What else is remembered of hooks are rows beside theirs, with names that no hook can have:
+/// `*tasks:4711` that those of tasks have run for that change already, `*failed:tell` which change tells that the last run failed.
 pub(super) fn hook_cursors(db: &Connection) -> rusqlite::Result<BTreeMap<String, Seq>> {
-    let sql = "SELECT name, cursor FROM hook WHERE NOT (name > '*tasks:' AND name < '*tasks;')";
+    let sql = "SELECT name, cursor FROM hook WHERE instr(name, ':') = 0";
     db.prepare_cached(sql)?.query_map([], |row| Ok((row.get(0)?, Seq(row.get(1)?))))?.collect()
 }
 
-/// Returns the changes after the cursor of the hooks of tasks for which they have run. Each is a row that is named by it, as
-/// `*tasks:4711`; no hook can have such a name.
+/// Returns the changes after the cursor of the hooks of tasks for which they have run.
 pub(super) fn hooks_ahead(db: &Connection) -> rusqlite::Result<BTreeSet<Seq>> {
     let sql = "SELECT cursor FROM hook WHERE name > '*tasks:' AND name < '*tasks;'";
     db.prepare_cached(sql)?.query_map([], |row| Ok(Seq(row.get(0)?)))?.collect()

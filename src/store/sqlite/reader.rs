@@ -110,7 +110,7 @@ impl Reader {
         self.read(|db| known::labels(db, key, value, limit))
     }
 
-    /// Returns the hooks that failed when they were run last, by name: when, and what is told of it. Goes through all changes.
+    /// Returns the hooks of the configuration that failed when they were run last, by name: when, and what is told of it.
     pub fn failed_hooks(&mut self) -> Result<Vec<(String, Timestamp, String)>, Error> {
         self.read(known::failed_hooks)
     }

@@ -120,7 +120,10 @@ impl TaskStore for Sqlite {
     }
 
     fn remove(&self, remove: Steer) -> Reply<'_, PerTask<()>> {
-        self.write(move |part| part.remove(&remove))
+        Box::pin(async move {
+            let pending = self.pending().await?;
+            self.write(move |part| part.remove(&remove, &pending)).await
+        })
     }
 
     fn edit(&self, wish: EditTask) -> Reply<'_, Result<Task, NotEdited>> {
@@ -140,7 +143,10 @@ impl TaskStore for Sqlite {
     }
 
     fn expire(&self, expire: Expire) -> Reply<'_, Expired> {
-        self.write(move |part| part.expire(expire))
+        Box::pin(async move {
+            let pending = self.pending().await?;
+            self.write(move |part| part.expire(expire, &pending)).await
+        })
     }
 
     fn due(&self, now: Timestamp) -> Reply<'_, Due> {
@@ -271,6 +277,17 @@ impl HookStore for Sqlite {
 
     fn hooks_ahead(&self) -> Reply<'_, BTreeSet<Seq>> {
         self.read(read::hooks_ahead)
+    }
+
+    fn hooks_to_come(&self, ids: Vec<TaskId>) -> Reply<'_, Vec<TaskId>> {
+        Box::pin(async move {
+            let pending = self.pending().await?;
+            let to_come = move |db: &rusqlite::Connection| {
+                let to_come = pending.now(db)?;
+                Ok(ids.into_iter().filter(|id| to_come.of(*id).is_some()).collect())
+            };
+            self.read(to_come).await
+        })
     }
 
     fn set_hooks(&self, hooks: Vec<(String, bool)>) -> Reply<'_, BTreeMap<String, Seq>> {

@@ -23,7 +23,7 @@ mod table;
 mod wait;
 
 pub(super) use edit::edited;
-pub(super) use hook::{ToCome, hook_failed};
+pub(super) use hook::{Came, ToCome, hook_failed};
 pub(super) use place::{may_move, moved};
 pub(super) use progress::progressed;
 pub(super) use run::{Adding, add_note, added, claim, finish, hashed, made, start, unclaim};

@@ -148,7 +148,10 @@ fn a_task_is_not_removed_before_its_hooks_have_run() {
     let refused = world.apex(["task", "rm", &named]).expect(1);
     assert!(refused.stderr.contains("its hook for `end` has not run yet"), "{refused:?}");
     assert!(refused.stderr.contains("hint: try again when it has run"), "{refused:?}");
-    world.apex(["task", "prune"]).expect(0);
+    let pruned = world.apex(["task", "prune"]).expect(0);
+    assert!(pruned.stderr.contains("no task removed; 1 task kept, because hooks of their own"), "{pruned:?}");
+    let pruned: Value = serde_json::from_str(&world.apex(["task", "prune", "--json"]).expect(0).stdout).unwrap();
+    assert_eq!(pruned, json!({"removed": 0, "needed": 0, "hooks": 1}));
     assert_eq!(world.show(id)["state"], "succeeded");
     go(&world);
     assert_eq!(read_after(&world, "told", 1)[0]["task_details"]["id"], id);
@@ -325,15 +328,23 @@ fn a_notification_goes_to_the_desktop_where_there_is_one() {
 /// Row: hooks / failed, doctor
 #[test]
 fn a_hook_that_failed_last_is_told_by_doctor_until_it_succeeds() {
-    let world =
-        World::with_config("[[hooks]]\nname = \"tell\"\non = \"end\"\ncommand = \"cat >> told; exit $(cat code)\"\n");
+    let config = format!(
+        "[[hooks]]\nname = \"tell\"\non = \"failure\"\ncommand = \"echo >> begun; {UNTIL_GO}; exit $(cat code)\"\n"
+    );
+    let world = World::with_config(&config);
     std::fs::write(world.path("code"), "1").unwrap();
+    world.ended(world.add("exit 3"));
+    eventually("it is under way", || world.path("begun").exists());
+    // More happens meanwhile, and is nothing to it.
     world.ended(world.add("true"));
+    go(&world);
     eventually("it has failed", || failures(&world).len() == 1);
     let doctor = || world.apex(["-q", "doctor"]).expect(0).stdout;
     let told = doctor();
     assert!(told.contains("warning: hook `tell` failed last time: it ended with exit code 1 (at 20"), "{told}");
-    std::fs::write(world.path("code"), "0").unwrap();
     world.ended(world.add("true"));
+    assert_eq!(doctor(), told, "it was not run since");
+    std::fs::write(world.path("code"), "0").unwrap();
+    world.ended(world.add("exit 3"));
     eventually("it has succeeded since", || !doctor().contains("hook `tell`"));
 }

@@ -57,6 +57,7 @@ fn what_has_ended_is_pruned_with_its_output() {
     {
       removed: 2
       needed: 1
+      hooks: 0
     }
     "#);
     assert_eq!((listed(&world, &["--all"]), output(&world, 1)), (vec![1, held], "x\n".to_owned()));

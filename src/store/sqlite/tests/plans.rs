@@ -1,7 +1,7 @@
 use crate::domain::task::State;
 use crate::store::Store;
 use crate::store::sqlite::tests::Place;
-use crate::store::sqlite::{known, list, read, schedule, verb};
+use crate::store::sqlite::{known, list, pending, read, schedule, verb};
 use crate::store::task::TaskFilter;
 
 /// How SQLite would go about a query.
@@ -59,8 +59,8 @@ async fn a_claim_reads_the_partial_index_and_sorts_nothing() {
         let ended = plan(&store, &list::ended_sql(states)).await;
         assert!(ended.contains("INDEX task_ended (") && !ended.contains("TEMP B-TREE"), "{ended}");
     }
-    let to_come = plan(&store, verb::TO_COME).await;
-    assert!(to_come.starts_with("SEARCH change USING INTEGER PRIMARY KEY (rowid>?)"), "{to_come}");
+    let to_come = plan(&store, pending::TO_COME).await;
+    assert!(to_come.starts_with("SEARCH c USING INTEGER PRIMARY KEY (rowid>?)"), "{to_come}");
     assert!(to_come.contains("USING INDEX task_hooks (id=?") && !to_come.contains("SCAN"), "{to_come}");
     let open = plan(&store, &read::in_flight_sql()).await;
     assert_eq!(open, "SCAN attempt USING INDEX attempt_open");

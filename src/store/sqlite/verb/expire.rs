@@ -1,59 +1,62 @@
 //! What is kept no longer: tasks that ended long ago, and changes that were recorded long ago.
 
-use rusqlite::params;
-
 use crate::domain::change::Actor;
 use crate::domain::id::TaskId;
 use crate::domain::time::Timestamp;
 use crate::store::sqlite::code::{Columns, int};
+use crate::store::sqlite::pending::Pending;
 use crate::store::sqlite::read;
 use crate::store::sqlite::verb::{Part, Undone};
 use crate::store::task::{Expire, Expired, Steer};
 use crate::store::transition::{self, EXPIRE_MAX, FORGET_MAX};
 
 impl Part<'_> {
-    pub(in crate::store::sqlite) fn expire(&mut self, expire: Expire) -> Result<Expired, Undone> {
+    pub(in crate::store::sqlite) fn expire(&mut self, expire: Expire, pending: &Pending) -> Result<Expired, Undone> {
         // Whoever depends on one of them is to know how it ended before it is forgotten.
         if self.settle(expire.now)? {
             return Ok(Expired { more: true, ..Expired::default() });
         }
-        let to_come = self.hooks_to_come()?;
-        // Those that stay for their hooks must not stand in front of the others for ever.
-        let most = EXPIRE_MAX + to_come.tasks();
-        let mut over = self.db.prepare_cached(EXPIRED)?;
-        let over = over.query_map(params![expire.until.0, int(most as u64)], |row| Columns::new(row).cell())?;
-        let over: Vec<TaskId> = over.collect::<Result<_, _>>()?;
+        let over = self.expired(expire.until, pending)?;
         let steer = Steer { ids: Vec::new(), only: None, by: Actor::Daemon, now: expire.now };
-        let (mut tasks, mut left) = (0, EXPIRE_MAX);
+        let mut tasks = 0;
         for id in &over {
             let stored = read::task(self.db, *id)?.ok_or_else(|| self.damaged("index `task_ended`"))?;
-            if to_come.of(&stored.task).is_some() {
-                continue;
-            }
             // One of them may be waited for by another one of them only as long as that one waits.
             if let Ok(note) = transition::removed(&stored.task, &steer) {
                 self.forget(*id, note)?;
                 tasks += 1;
             }
-            left -= 1;
-            if left == 0 {
-                break;
-            }
         }
         let changes = self.forget_changes(expire.until)?;
-        let more = left == 0 || changes == FORGET_MAX;
+        let more = over.len() == EXPIRE_MAX || changes == FORGET_MAX;
         let sql = "SELECT min(at) FROM (SELECT min(ended_at) AS at FROM task WHERE ended_at IS NOT NULL
             UNION ALL SELECT at FROM (SELECT at FROM change ORDER BY seq LIMIT 1))";
         let oldest = self.db.prepare_cached(sql)?.query_row([], |row| Columns::new(row).maybe())?;
         Ok(Expired { tasks, changes, more, oldest })
     }
 
+    /// Returns the first of those that ended until then. Those that stay for their hooks do not stand in front of the others for ever.
+    fn expired(&self, until: Timestamp, pending: &Pending) -> rusqlite::Result<Vec<TaskId>> {
+        let to_come = pending.now(self.db)?;
+        let mut ended = self.db.prepare_cached(EXPIRED)?;
+        let mut rows = ended.query([until.0])?;
+        let mut over = Vec::new();
+        while let Some(row) = rows.next()?
+            && over.len() < EXPIRE_MAX
+        {
+            let id = Columns::new(row).cell()?;
+            if to_come.of(id).is_none() {
+                over.push(id);
+            }
+        }
+        Ok(over)
+    }
+
     /// Forgets the oldest changes up to the first that is kept, so that none is missing in between. What a hook has not come to is kept
     /// for it.
     fn forget_changes(&self, until: Timestamp) -> rusqlite::Result<usize> {
-        let seen: Option<i64> =
-            self.db.prepare_cached("SELECT min(cursor) FROM hook")?.query_row([], |row| row.get(0))?;
-        let seen = seen.unwrap_or(i64::MAX);
+        let cursors = read::hook_cursors(self.db)?;
+        let seen = cursors.into_values().min().map_or(i64::MAX, |seen| int(seen.0));
         let mut first = self.db.prepare_cached("SELECT seq, at FROM change ORDER BY seq LIMIT ?1")?;
         let mut rows = first.query([int(FORGET_MAX as u64)])?;
         let mut last = None;
@@ -75,4 +78,4 @@ impl Part<'_> {
 pub(in crate::store::sqlite) const EXPIRED: &str = "SELECT id FROM task t INDEXED BY task_ended
     WHERE ended_at IS NOT NULL AND ended_at <= ?1 AND NOT EXISTS (SELECT 1 FROM dependency d JOIN task w ON w.id = d.task
         WHERE d.on_task = t.id AND w.state IN ('blocked', 'held'))
-    ORDER BY ended_at, id LIMIT ?2";
+    ORDER BY ended_at, id";

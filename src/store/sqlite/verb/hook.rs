@@ -12,10 +12,10 @@ use crate::domain::task::TaskSpec;
 use crate::domain::time::Timestamp;
 use crate::fault::crash_point;
 use crate::store::hook::HookRan;
-use crate::store::sqlite::code::{Columns, int};
+use crate::store::sqlite::code::int;
 use crate::store::sqlite::verb::{Part, Undone};
 use crate::store::sqlite::{fault, read, write};
-use crate::store::transition::{self, Note, ToCome};
+use crate::store::transition::{self, Note};
 
 impl Part<'_> {
     pub(in crate::store::sqlite) fn set_hooks(
@@ -25,7 +25,8 @@ impl Part<'_> {
         let last = int(read::last_seq(self.db)?.0);
         for name in read::hook_cursors(self.db)?.into_keys() {
             if name != OF_TASKS && hooks.iter().all(|(known, _)| *known != name) {
-                self.db.prepare_cached("DELETE FROM hook WHERE name = ?1")?.execute([name])?;
+                let sql = "DELETE FROM hook WHERE name = ?1 OR name = '*failed:' || ?1";
+                self.db.prepare_cached(sql)?.execute([name])?;
             }
         }
         let of_tasks = "DELETE FROM hook WHERE name = ?1 AND NOT EXISTS (SELECT 1 FROM task WHERE hooks IS NOT NULL)
@@ -54,7 +55,7 @@ impl Part<'_> {
             }
             self.forget_hooks_ahead(int(ran.until.0))?;
         }
-        if let Some(failed) = &ran.failed {
+        if let Some(Err(failed)) = &ran.run {
             let state = match failed.task {
                 // One that cannot be read is not told; the hook goes on all the same.
                 Some(id) => match read::state(self.db, id) {
@@ -65,7 +66,26 @@ impl Part<'_> {
             };
             self.note(transition::hook_failed(failed, state, ran.now))?;
         }
+        if ran.hook != OF_TASKS
+            && let Some(run) = &ran.run
+        {
+            self.remember_failure(&ran.hook, self.last.filter(|_| run.is_err()))?;
+        }
         crash_point("apexd.hook.written");
+        Ok(())
+    }
+
+    /// Remembers which change tells that a hook of the configuration failed when it was run last, or that it did not.
+    fn remember_failure(&self, hook: &str, told: Option<Seq>) -> rusqlite::Result<()> {
+        match told {
+            Some(seq) => {
+                let sql = "INSERT OR REPLACE INTO hook (name, cursor, empties) VALUES ('*failed:' || ?1, ?2, 0)";
+                self.db.prepare_cached(sql)?.execute(params![hook, int(seq.0)])?;
+            }
+            None => {
+                self.db.prepare_cached("DELETE FROM hook WHERE name = '*failed:' || ?1")?.execute([hook])?;
+            }
+        }
         Ok(())
     }
 
@@ -74,28 +94,6 @@ impl Part<'_> {
         let sql = "DELETE FROM hook WHERE name > '*tasks:' AND name < '*tasks;' AND cursor <= ?1";
         self.db.prepare_cached(sql)?.execute([until])?;
         Ok(())
-    }
-
-    /// Returns what the hooks of tasks have not come to.
-    pub(super) fn hooks_to_come(&self) -> rusqlite::Result<ToCome> {
-        let mut to_come = ToCome::default();
-        let sql = "SELECT cursor FROM hook WHERE name = ?1";
-        let cursor: Option<i64> = self.db.prepare_cached(sql)?.query_row([OF_TASKS], |row| row.get(0)).optional()?;
-        let Some(cursor) = cursor else { return Ok(to_come) };
-        let ahead = read::hooks_ahead(self.db)?;
-        let mut changes = self.db.prepare_cached(TO_COME)?;
-        let mut rows = changes.query([cursor])?;
-        while let Some(row) = rows.next()? {
-            let mut c = Columns::new(row);
-            if ahead.contains(&Seq(c.plain()?)) {
-                continue;
-            }
-            // One that cannot be read is none that a hook could be run for.
-            if let (Ok(id), Ok(kind), Ok(from), Ok(to)) = (c.cell(), c.cell(), c.maybe(), c.maybe()) {
-                to_come.take_in(id, kind, from, to);
-            }
-        }
-        Ok(to_come)
     }
 
     /// Remembers from where on the hooks of tasks are to be followed, if this is the first that has some.
@@ -121,7 +119,3 @@ impl Part<'_> {
         Ok(())
     }
 }
-
-/// The changes after a cursor to tasks that have hooks.
-pub(in crate::store::sqlite) const TO_COME: &str = "SELECT seq, task, kind, from_state, to_state FROM change
-    WHERE seq > ?1 AND EXISTS (SELECT 1 FROM task t INDEXED BY task_hooks WHERE t.id = change.task AND t.hooks IS NOT NULL)";

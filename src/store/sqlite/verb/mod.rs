@@ -40,8 +40,6 @@ pub(super) use claim::{NEEDY, NEXT_NEEDS, READY, SLOTS};
 #[cfg(test)]
 pub(super) use expire::EXPIRED;
 #[cfg(test)]
-pub(super) use hook::TO_COME;
-#[cfg(test)]
 pub(super) use place::LAST;
 #[cfg(test)]
 pub(super) use schedule::OVERLAP;

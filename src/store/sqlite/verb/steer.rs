@@ -7,11 +7,12 @@ use crate::domain::id::{AssignmentId, TaskId};
 use crate::domain::task::Task;
 use crate::fault::{self, crash_point};
 use crate::store::sqlite::code::Columns;
+use crate::store::sqlite::pending::{self, Pending};
 use crate::store::sqlite::read::{self, Stored};
 use crate::store::sqlite::verb::{Part, Undone};
 use crate::store::sqlite::write;
 use crate::store::task::{Cancel, Cancelled, Pause, PerTask, Refused, Steer};
-use crate::store::transition::{self, Note, ToCome};
+use crate::store::transition::{self, Note};
 
 /// What a pause or a resume makes of a task and its attempt.
 type PauseOf = fn(&mut Task, Option<&mut Attempt>, &Pause) -> Result<(AssignmentId, Option<Note>), Refused>;
@@ -112,11 +113,15 @@ impl Part<'_> {
         Ok(transition::in_order_of(&retry.ids, answers))
     }
 
-    pub(in crate::store::sqlite) fn remove(&mut self, remove: &Steer) -> Result<PerTask<()>, Undone> {
+    pub(in crate::store::sqlite) fn remove(
+        &mut self,
+        remove: &Steer,
+        pending: &Pending,
+    ) -> Result<PerTask<()>, Undone> {
         // Whoever depends on one of them is to know how it ended before it is forgotten.
         while self.settle(remove.now)? {}
         // Looked up once, and only if one of them has hooks.
-        let mut to_come: Option<ToCome> = None;
+        let mut to_come: Option<pending::Now<'_>> = None;
         self.each(&remove.ids, &remove.only, |part, Stored { task, .. }| {
             let note = match transition::removed(&task, remove) {
                 Ok(note) => note,
@@ -128,9 +133,9 @@ impl Part<'_> {
             if !task.spec.hooks.is_empty() {
                 let to_come = match &mut to_come {
                     Some(known) => known,
-                    unknown => unknown.insert(part.hooks_to_come()?),
+                    unknown => unknown.insert(pending.now(part.db)?),
                 };
-                if let Some(event) = to_come.of(&task) {
+                if let Some(event) = to_come.of(task.id) {
                     return Ok(Err(Refused::Hook(event)));
                 }
             }
