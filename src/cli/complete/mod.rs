@@ -1,4 +1,4 @@
-//! What can be typed next: `apex __complete SHELL TYPE -- WORDS…`, which the scripts of `apex completions` call.
+//! What can be typed next: `apex __complete SHELL TYPE -- WORDS…`, which the scripts of `apex completions` call. The answer is the same to all of them.
 //!
 //! It reads the store as `status` does without a daemon, changes nothing, starts nothing, and says nothing but what can be typed.
 //! Whatever goes wrong, and whatever would take too long, is an empty answer: nobody who presses a key wants to read why.
@@ -45,8 +45,6 @@ pub fn dispatch(raw: &[OsString]) -> Option<i32> {
         return None;
     }
     let at = rest.iter().position(|word| word == "--")?;
-    let shell = rest.first().map(|shell| shell.to_string_lossy().into_owned()).unwrap_or_default();
-    let lists = rest.get(1).is_some_and(|kind| ["33", "63", "64"].contains(&kind.to_string_lossy().as_ref()));
     let words = rest[at + 1..].to_vec();
     let (reply, answer) = mpsc::channel();
     // Never waited for: what takes too long ends with the program.
@@ -55,7 +53,7 @@ pub fn dispatch(raw: &[OsString]) -> Option<i32> {
         reply.send(answer_to(words, &known))
     });
     if let Ok(answer) = answer.recv_timeout(PATIENCE) {
-        let text = answer.in_words(&shell, lists);
+        let text = answer.in_words();
         // Whoever asked may have gone.
         let _ = std::io::stdout().write_all(text.as_bytes());
     }
@@ -140,24 +138,15 @@ fn begin_of_command(words: &[OsString]) -> Option<usize> {
 }
 
 impl Answer {
-    fn in_words(&self, shell: &str, lists: bool) -> String {
+    fn in_words(&self) -> String {
         let mut text = match &self.other {
             Other::None => "none\n".to_owned(),
             Other::Command(at) => format!("command {at}\n"),
             Other::Files(before) => format!("files {}\n", neutralize(before)),
             Other::Directories(before) => format!("directories {}\n", neutralize(before)),
         };
-        let widest = self.words.iter().map(|(word, _)| word.chars().count()).max().unwrap_or_default();
         for (word, help) in &self.words {
-            let help = cut(&neutralize(help), WIDTH_MAX);
-            let line = match shell {
-                // It shows nothing but the words; where it only lists them, each may say what it is.
-                "bash" if lists && self.words.len() > 1 && !help.is_empty() => format!("{word:widest$}  ({help})"),
-                "bash" => word.clone(),
-                _ => format!("{word}\t{help}"),
-            };
-            text.push_str(&line);
-            text.push('\n');
+            text.push_str(&format!("{word}\t{}\n", cut(&neutralize(help), WIDTH_MAX)));
         }
         text
     }

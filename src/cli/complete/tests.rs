@@ -140,13 +140,11 @@ fn every_task_queue_and_schedule_that_can_be_typed_is_completed() {
 }
 
 #[test]
-fn bash_is_told_what_words_are_only_where_it_lists_them() {
+fn every_word_is_a_line_with_what_it_is_behind_a_tab() {
     let pair = |word: &str, help: &str| (word.to_owned(), help.to_owned());
-    let answer = Answer { other: Other::None, words: vec![pair("1", "running a"), pair("12", "queued \u{1b}[2J")] };
-    assert_eq!(answer.in_words("bash", false), "none\n1\n12\n");
-    assert_eq!(answer.in_words("bash", true), "none\n1   (running a)\n12  (queued \\u001b[2J)\n");
+    let answer = Answer { other: Other::None, words: vec![pair("1", "running a"), pair("12", "queued \u{1b}[2J\n")] };
+    assert_eq!(answer.in_words(), "none\n1\trunning a\n12\tqueued \\u001b[2J\\n\n");
     let paths = Answer { other: Other::Files("--from=".to_owned()), words: Vec::new() };
-    assert_eq!(paths.in_words("bash", true), "files --from=\n");
-    assert_eq!(Answer { other: Other::Command(3), ..paths }.in_words("zsh", false), "command 3\n");
-    assert_eq!(answer.in_words("fish", false), "none\n1\trunning a\n12\tqueued \\u001b[2J\n");
+    assert_eq!(paths.in_words(), "files --from=\n");
+    assert_eq!(Answer { other: Other::Command(3), ..paths }.in_words(), "command 3\n");
 }
