@@ -49,7 +49,9 @@ fn who_follows_several_tasks_of_a_daemon_that_stops_is_told_once() {
     let held = [world.add_with(&["--hold"], "true"), world.add_with(&["--hold"], "true")];
     let mut follower = world.spawn(["logs", "-f", &runs.to_string(), &held[0].to_string(), &held[1].to_string()]);
     let mut line = String::new();
-    std::io::BufReader::new(follower.stdout()).read_line(&mut line).unwrap();
+    // Which goes on being read: a follower ends with its reader.
+    let mut reader = std::io::BufReader::new(follower.stdout());
+    reader.read_line(&mut line).unwrap();
     assert_eq!(line, "1 | begun\n");
     world.apex(["daemon", "stop", "--force"]).expect(0);
     let run = follower.wait().expect(3);
