@@ -13,7 +13,7 @@ use crate::cli::command::{bulk, follow, terms, wait};
 use crate::cli::connect::{self, Connection};
 use crate::cli::environment::{self, Asked};
 use crate::cli::error::Failure;
-use crate::cli::render::understood;
+use crate::cli::render::instant::moment;
 use crate::cli::session::{Session, block_on, now};
 use crate::config::{self, Config};
 use crate::domain::error::ErrorKind;
@@ -47,7 +47,7 @@ fn added(session: &Session, args: &Add) -> Result<i32, Failure> {
         let task = sent.task;
         // What was there already has its own time.
         let starts = task.spec.run_at.filter(|_| !sent.is_other && task.state == State::Scheduled);
-        let starts = starts.map(|at| format!("it starts at {}", understood(at, now())));
+        let starts = starts.map(|at| format!("it starts at {}", moment(at, now())));
         if !args.wait && !args.follow {
             told(session, &project, &task, &said)?;
             starts.iter().for_each(|starts| session.ui.note(starts));

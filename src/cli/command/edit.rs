@@ -72,7 +72,7 @@ fn send(
         task.clone()
     };
     let starts = task.spec.run_at.filter(|at| is_changed && Some(*at) != wish.base.run_at);
-    let starts = starts.map(|at| format!(", starts at {}", render::understood(at, now()))).unwrap_or_default();
+    let starts = starts.map(|at| format!(", starts at {}", render::instant::moment(at, now()))).unwrap_or_default();
     session.ui.note(&format!("task {} {}{starts}", task.id, did(is_changed)));
     if session.ui.json {
         session.ui.json(&TaskView::of(&task, project.data()))?;

@@ -5,7 +5,8 @@ use crate::cli::command::steer::tell;
 use crate::cli::command::wait::Watching;
 use crate::cli::connect;
 use crate::cli::error::Failure;
-use crate::cli::render::{self, understood};
+use crate::cli::render;
+use crate::cli::render::instant::moment;
 use crate::cli::session::{Session, block_on, now};
 use crate::domain::error::Problem;
 use crate::domain::id::TaskId;
@@ -84,7 +85,7 @@ pub fn pause(session: &Session, args: &Pause) -> Result<i32, Failure> {
         session,
         &args.names,
         &match args.until {
-            Some(until) => format!("paused until {}", understood(until, now())),
+            Some(until) => format!("paused until {}", moment(until, now())),
             None => "paused".to_owned(),
         },
         async |client| Ok(client.pause_queues(&args.names, args.reason.as_deref(), args.until).await?),

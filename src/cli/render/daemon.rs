@@ -1,12 +1,12 @@
 //! How the daemon stands.
 
+use crate::cli::render::instant::moment;
 use crate::cli::render::sheet::Sheet;
 use crate::cli::render::{UNTRUSTED, ago, counted, running_in_words, waiting_in_words};
 use crate::domain::daemon::DaemonStatus;
 use crate::domain::text::neutralize;
 use crate::domain::time::Timestamp;
 use crate::paths::Project;
-use crate::view::time::rfc3339;
 
 /// Returns the lines of `daemon status` for a daemon that answered, none wider than `width`.
 pub fn running(status: &DaemonStatus, project: &Project, now: Timestamp, width: Option<usize>) -> String {
@@ -18,7 +18,7 @@ pub fn running(status: &DaemonStatus, project: &Project, now: Timestamp, width: 
         "apexd",
         format!("pid {}, version {}, restarted {}", status.pid, neutralize(&status.version), times(status.restarts)),
     );
-    fact("started", format!("{} ({})", rfc3339(status.started_at), ago(status.started_at, now)));
+    fact("started", moment(status.started_at, now));
     fact("waiting", waiting_in_words(counts).unwrap_or_else(|| "nothing".to_owned()));
     let (done, succeeded, failed) = (counts.processed, counts.succeeded, counts.failed);
     fact("ended", format!("{}, {succeeded} succeeded, {failed} failed", counted(done, "task")));

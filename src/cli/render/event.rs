@@ -1,15 +1,15 @@
 //! What happened, a line each.
 
+use crate::cli::render::instant::precise;
 use crate::cli::render::progress::in_words;
 use crate::domain::change::Change;
 use crate::domain::id::Seq;
 use crate::domain::task::State;
 use crate::domain::text::neutralize;
-use crate::view::time::rfc3339;
 
 /// Returns a change on one line: when, its number, what, of which task, queue or schedule, from where to where, by whom, why.
 pub fn line(change: &Change) -> String {
-    let mut line = format!("{}  {:>6}  {:<16}", rfc3339(change.at), change.seq.0, change.kind.as_str());
+    let mut line = format!("{}  {:>6}  {:<16}", precise(change.at), change.seq.0, change.kind.as_str());
     if let Some(id) = change.task {
         line.push_str(&format!("  task {id}"));
     }
@@ -36,7 +36,7 @@ pub fn line(change: &Change) -> String {
 
 /// Returns the line for changes that were forgotten, up to number `until`.
 pub fn gap(until: Seq) -> String {
-    format!("{:<24}  {:>6}  changes up to this number are not kept any more", "gap", until.0)
+    format!("{:<29}  {:>6}  changes up to this number are not kept any more", "gap", until.0)
 }
 
 #[cfg(test)]
@@ -66,14 +66,14 @@ mod tests {
         let lines = [line(&added), line(&claimed), line(&started()), line(&progressed), line(&ended), line(&removed)];
         let others = [line(&samples::queue_paused()), gap(Seq(41))];
         insta::assert_snapshot!([&lines[..], &others].concat().join("\n"), @r#"
-        2026-01-15T10:30:00.000Z       7  task.added        task 12  held  by cli:4711
-        2026-01-15T10:30:00.000Z       7  task.claimed      task 12  queued  by daemon
-        2026-01-15T10:30:00.000Z       7  task.started      task 12  queued -> running  by daemon
-        2026-01-15T10:30:00.000Z       7  task.progress     task 12  running  by daemon  (20%, 40 of 200: a\u001bb)
-        2026-01-15T10:30:00.000Z       7  task.ended        task 12  running -> timed_out  by daemon  (its time limit was over\u001b)
-        2026-01-15T10:30:00.000Z       7  task.removed      task 12  failed -> gone  by daemon
-        2026-01-15T10:30:00.000Z       8  queue.paused      queue gpu  by cli:4711  (new driver)
-        gap                           41  changes up to this number are not kept any more
+        2026-01-15T10:30:00.000+00:00       7  task.added        task 12  held  by cli:4711
+        2026-01-15T10:30:00.000+00:00       7  task.claimed      task 12  queued  by daemon
+        2026-01-15T10:30:00.000+00:00       7  task.started      task 12  queued -> running  by daemon
+        2026-01-15T10:30:00.000+00:00       7  task.progress     task 12  running  by daemon  (20%, 40 of 200: a\u001bb)
+        2026-01-15T10:30:00.000+00:00       7  task.ended        task 12  running -> timed_out  by daemon  (its time limit was over\u001b)
+        2026-01-15T10:30:00.000+00:00       7  task.removed      task 12  failed -> gone  by daemon
+        2026-01-15T10:30:00.000+00:00       8  queue.paused      queue gpu  by cli:4711  (new driver)
+        gap                                41  changes up to this number are not kept any more
         "#);
     }
 }

@@ -9,6 +9,7 @@ pub mod confine;
 pub mod daemon;
 pub mod doctor;
 pub mod event;
+pub mod instant;
 pub mod progress;
 pub mod ps;
 pub mod queue;
@@ -73,15 +74,6 @@ pub fn ahead(at: Timestamp, now: Timestamp) -> String {
 /// Returns how far `at` is from now: `in 3m05s`, `3m05s ago`.
 pub fn distance(at: Timestamp, now: Timestamp) -> String {
     if at > now { ahead(at, now) } else { ago(at, now) }
-}
-
-/// Returns an instant that is to come, on the clock of this machine, and how far it is from now: that is how one sees whether words such as
-/// `tomorrow 9am` were understood.
-pub fn understood(at: Timestamp, now: Timestamp) -> String {
-    let local = jiff::Timestamp::from_millisecond(at.0).map(|instant| instant.to_zoned(jiff::tz::TimeZone::system()));
-    let shown = local
-        .map_or_else(|_| crate::view::time::rfc3339(at), |local| local.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string());
-    format!("{shown} ({})", distance(at, now))
 }
 
 /// Returns a number of things: `1 task`, `2 tasks`.

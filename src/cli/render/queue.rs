@@ -1,12 +1,11 @@
 //! Queues: the list, and why nothing of one is started.
 
-use crate::cli::render::distance;
+use crate::cli::render::instant::moment;
 use crate::cli::render::table::{Align, Cell, Column, Table, cut};
 use crate::domain::queue::{Queue, QueuePause};
 use crate::domain::task::DEFAULT_QUEUE;
 use crate::domain::text::neutralize;
 use crate::domain::time::Timestamp;
-use crate::view::time::rfc3339;
 
 /// What a name may take at least.
 const NAME_WIDTH_MIN: usize = 10;
@@ -105,9 +104,9 @@ fn name(queue: &Queue, width: Option<usize>) -> String {
     width.map_or_else(|| name.to_string(), |width| cut(&name, (width / 3).max(NAME_WIDTH_MIN)))
 }
 
-/// Returns why and until when nothing of a queue is started: `paused until 2026-01-15T11:30:00.000Z (in 56m55s): why`.
+/// Returns why and until when nothing of a queue is started: `paused until 2026-01-15T11:30:00+00:00 (in 56m55s): why`.
 pub fn paused(pause: &QueuePause, now: Timestamp) -> String {
-    let until = pause.until.map(|at| format!(" until {} ({})", rfc3339(at), distance(at, now))).unwrap_or_default();
+    let until = pause.until.map(|at| format!(" until {}", moment(at, now))).unwrap_or_default();
     let reason = pause.reason.as_deref().map(|reason| format!(": {}", neutralize(reason))).unwrap_or_default();
     format!("paused{until}{reason}")
 }

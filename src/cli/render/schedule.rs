@@ -2,6 +2,7 @@
 
 use jiff::tz::TimeZone;
 
+use crate::cli::render::instant::{moment, on_clock};
 use crate::cli::render::sheet::Sheet;
 use crate::cli::render::table::{Align, Cell, Column, Table, cut};
 use crate::cli::render::{ahead, confine, distance};
@@ -106,7 +107,7 @@ pub fn details(schedule: &Schedule, upcoming: &[Timestamp], now: Timestamp, widt
     }
     let names: Vec<_> = schedule.env_names.iter().map(|name| neutralize(name)).collect();
     fact("environment", if names.is_empty() { "none".to_owned() } else { names.join(" ") });
-    fact("added", format!("{} ({})", rfc3339(schedule.created_at), distance(schedule.created_at, now)));
+    fact("added", moment(schedule.created_at, now));
     if let Some(at) = schedule.last_at {
         let task = schedule.last_task.map(|task| format!(", task {task}")).unwrap_or_default();
         fact("last", format!("{} ({}){task}", local(schedule, at), distance(at, now)));
@@ -151,11 +152,7 @@ fn times(schedule: &Schedule) -> String {
 
 /// Returns an instant on the clock of the schedule's time zone; in UTC if that is not known here.
 fn local(schedule: &Schedule, at: Timestamp) -> String {
-    let instant = jiff::Timestamp::from_millisecond(at.0).ok();
-    match instant.zip(TimeZone::get(&schedule.time_zone).ok()) {
-        Some((instant, zone)) => instant.to_zoned(zone).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
-        None => rfc3339(at),
-    }
+    TimeZone::get(&schedule.time_zone).map_or_else(|_| rfc3339(at), |zone| on_clock(at, &zone))
 }
 
 #[cfg(test)]
@@ -208,7 +205,7 @@ mod tests {
           queue        default, priority 0
           directory    /home/project
           environment  PATH
-          added        2026-01-14T10:30:00.000Z (23h00m ago)
+          added        2026-01-14T10:30:00+00:00 (23h00m ago)
           last         2026-01-14T10:30:00+00:00 (23h00m ago), task 12
           next         2026-01-15T10:30:00+00:00 (in 1h00m)
                        2026-01-16T10:30:00+00:00 (in 1d01h)

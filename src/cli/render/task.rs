@@ -1,9 +1,10 @@
 //! Tasks: the list, and one of them in full.
 
+use crate::cli::render::instant::moment;
 use crate::cli::render::progress::{in_words, left, short};
 use crate::cli::render::sheet::Sheet;
 use crate::cli::render::table::{Align, Cell, Column, Table, cut};
-use crate::cli::render::{ago, ahead, bytes, confine, counted, distance, exit_in_words, state_style};
+use crate::cli::render::{ago, ahead, bytes, confine, counted, exit_in_words, state_style};
 use crate::domain::attempt::Attempt;
 use crate::domain::id::TaskId;
 use crate::domain::outcome::{ExitStatus, SignalName};
@@ -14,7 +15,6 @@ use crate::domain::text::neutralize;
 use crate::domain::time::Timestamp;
 use crate::paths::Project;
 use crate::units::{format_duration, format_elapsed, format_size};
-use crate::view::time::rfc3339;
 
 /// Longest name in a table; the command is what is cut for want of space, so names must not eat it up.
 const NAME_WIDTH_MAX: usize = 32;
@@ -129,7 +129,7 @@ pub fn details(
     let mut sheet = Sheet::new();
     sheet.heading(&format!("task {}", task.id), format!("{style}{}{style:#}{reason}", state.as_str()));
     let mut fact = |key: &str, value: String| sheet.fact(key, value);
-    let at = |at: Timestamp| format!("{} ({})", rfc3339(at), distance(at, now));
+    let at = |at: Timestamp| moment(at, now);
     let spec = &task.spec;
     fact("command", command(task) + if spec.shell { "  (shell)" } else { "" });
     if let Some(name) = &spec.name {

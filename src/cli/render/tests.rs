@@ -138,11 +138,11 @@ fn everything_about_a_task() {
       after        task 11, when succeeded
       after any    tasks 9, 10, when ended
       uuid         01900000-0000-7000-8000-00000000000c
-      added        2026-01-15T10:30:00.000Z (3m05s ago)
-      not before   2026-01-15T10:30:00.000Z (3m05s ago)
-      started      2026-01-15T10:30:00.007Z (3m04s ago)
-      cancelled    2026-01-15T10:30:01.000Z (3m04s ago)
-      ended        2026-01-15T10:30:40.307Z (2m24s ago)
+      added        2026-01-15T10:30:00+00:00 (3m05s ago)
+      not before   2026-01-15T10:30:00+00:00 (3m05s ago)
+      started      2026-01-15T10:30:00+00:00 (3m04s ago)
+      cancelled    2026-01-15T10:30:01+00:00 (3m04s ago)
+      ended        2026-01-15T10:30:40+00:00 (2m24s ago)
       time         40.3s
       environment  1 variable: PATH
     attempt 1  failed  (pid 4711, exit code 3, 40.3s, user 39.0s, system 900ms, 7.0 MiB at most)
@@ -220,7 +220,7 @@ fn a_daemon_that_runs_and_one_that_does_not() {
     insta::assert_snapshot!(plain(&super::daemon::running(&daemon(), &project, now, None)), @r#"
     daemon  running (pid 4241), up 1h00m, 1 of 3 slots used
       apexd        pid 4242, version 0.1.0, restarted never
-      started      2026-01-15T10:30:00.000Z (1h00m ago)
+      started      2026-01-15T10:30:00+00:00 (1h00m ago)
       waiting      2 queued, 1 held, 1 retrying
       ended        42 tasks, 40 succeeded, 2 failed
       last poll    1s ago
@@ -337,7 +337,7 @@ fn queues_are_on_the_screen_where_they_say_something() {
     trust    the project came from elsewhere and nothing of it is run (`apex trust` accepts it)
     queues
       default  1 running          2 queued
-      gpu      1 of 2 slots used  5 queued  paused until 2026-01-15T11:30:00.000Z (in 56m55s): new driver
+      gpu      1 of 2 slots used  5 queued  paused until 2026-01-15T11:30:00+00:00 (in 56m55s): new driver
     running  1
     waiting  2 queued, 1 held, 1 retrying
     "#);
@@ -349,7 +349,7 @@ fn a_list_of_queues() {
     insta::assert_snapshot!(plain(&super::queue::list(&queues, LATER(), Some(80))), @r#"
     NAME     SLOTS  RUNNING  QUEUED  WAITING  STATE
     default      -        1       2        2  open
-    gpu          2        1       5        0  paused until 2026-01-15T11:30:00.000Z…
+    gpu          2        1       5        0  paused until 2026-01-15T11:30:00+00:0…
     "#);
 }
 

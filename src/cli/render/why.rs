@@ -1,9 +1,10 @@
 //! What a task waits for, in one sentence.
 
+use crate::cli::render::instant::moment;
 use crate::cli::render::queue::paused;
 use crate::cli::render::resource;
 use crate::cli::render::task::time_taken;
-use crate::cli::render::{UNTRUSTED, ago, distance, exit_in_words, window};
+use crate::cli::render::{UNTRUSTED, ago, exit_in_words, window};
 use crate::domain::daemon::DaemonStatus;
 use crate::domain::id::TaskId;
 use crate::domain::outcome::ReasonCode;
@@ -11,7 +12,6 @@ use crate::domain::queue::Queue;
 use crate::domain::task::{State, Task};
 use crate::domain::text::neutralize;
 use crate::domain::time::Timestamp;
-use crate::view::time::rfc3339;
 
 #[cfg(test)]
 mod tests;
@@ -235,10 +235,6 @@ fn reason(task: &Task) -> String {
     let exit = || task.exit.filter(|_| task.state != State::Succeeded).map(exit_in_words);
     let reason = task.reason.as_deref().map(|reason| neutralize(reason).into_owned()).or_else(exit);
     reason.map(|reason| format!(" ({reason})")).unwrap_or_default()
-}
-
-fn moment(at: Timestamp, now: Timestamp) -> String {
-    format!("{} ({})", rfc3339(at), distance(at, now))
 }
 
 /// Returns `task 3`, `tasks 3 and 4`, or the first of many and how many more there are.

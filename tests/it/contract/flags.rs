@@ -151,6 +151,29 @@ fn durations_have_units() {
 
 /// Row: global flags / times
 #[test]
+fn people_read_times_on_the_clock_that_they_type_them_by() {
+    let mut world = World::new();
+    world.set_variable("TZ", "America/New_York");
+    world.apex(["daemon", "start"]).expect(0);
+    let (typed, shown) = ("2030-11-30 17:00", "2030-11-30T17:00:00-05:00 (in ");
+    let add = world.apex(["add", "--at", typed, "--", "true"]).expect(0);
+    assert!(add.stderr.contains(shown), "{add:?}");
+    let pause = world.apex(["queue", "pause", "default", "--until", typed]).expect(0);
+    assert!(pause.stderr.contains(shown), "{pause:?}");
+    for args in [&["task", "show", "1"][..], &["task", "why", "1"], &["queue", "list"], &["status"]] {
+        let run = world.apex(args).expect(0);
+        assert!(run.stdout.contains(shown), "{args:?}: {run:?}");
+        assert!(!run.stdout.contains("22:00:00"), "{args:?}: {run:?}");
+    }
+    let at = |line: &str| line.split_whitespace().next().unwrap().parse::<jiff::Timestamp>().unwrap();
+    let events = world.apex(["events"]).expect(0).stdout;
+    assert!(events.lines().all(|line| line.contains("-05:00  ") || line.contains("-04:00  ")), "{events}");
+    assert!(events.lines().map(at).is_sorted(), "{events}");
+    assert_eq!(world.show(1)["run_at"], "2030-11-30T22:00:00.000Z", "programs get UTC");
+}
+
+/// Row: global flags / times
+#[test]
 fn times_are_printed_by_the_standard_and_read_in_words_too() {
     let world = World::started();
     let task = world.ended(world.add("true"));

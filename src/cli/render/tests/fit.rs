@@ -181,11 +181,11 @@ fn everything_about_a_task_at_200_columns() {
       after        task 11, when succeeded
       after any    tasks 9, 10, when ended
       uuid         01900000-0000-7000-8000-00000000000c
-      added        2026-01-15T10:30:00.000Z (3m05s ago)
-      not before   2026-01-15T10:30:00.000Z (3m05s ago)
-      started      2026-01-15T10:30:00.007Z (3m04s ago)
-      cancelled    2026-01-15T10:30:01.000Z (3m04s ago)
-      ended        2026-01-15T10:30:40.307Z (2m24s ago)
+      added        2026-01-15T10:30:00+00:00 (3m05s ago)
+      not before   2026-01-15T10:30:00+00:00 (3m05s ago)
+      started      2026-01-15T10:30:00+00:00 (3m04s ago)
+      cancelled    2026-01-15T10:30:01+00:00 (3m04s ago)
+      ended        2026-01-15T10:30:40+00:00 (2m24s ago)
       time         40.3s
       environment  12 variables: VARIABLE_0 VARIABLE_1 VARIABLE_2 VARIABLE_3 VARIABLE_4 VARIABLE_5 VARIABLE_6 VARIABLE_7 VARIABLE_8 VARIABLE_9 VARIABLE_10 VARIABLE_11
     attempt 1  timed_out  (pid 4711, exit code 3, 40.3s, user 39.0s, system 900ms, 7.0 MiB at most)
@@ -219,11 +219,11 @@ fn everything_about_a_task_at_80_columns() {
       after        task 11, when succeeded
       after any    tasks 9, 10, when ended
       uuid         01900000-0000-7000-8000-00000000000c
-      added        2026-01-15T10:30:00.000Z (3m05s ago)
-      not before   2026-01-15T10:30:00.000Z (3m05s ago)
-      started      2026-01-15T10:30:00.007Z (3m04s ago)
-      cancelled    2026-01-15T10:30:01.000Z (3m04s ago)
-      ended        2026-01-15T10:30:40.307Z (2m24s ago)
+      added        2026-01-15T10:30:00+00:00 (3m05s ago)
+      not before   2026-01-15T10:30:00+00:00 (3m05s ago)
+      started      2026-01-15T10:30:00+00:00 (3m04s ago)
+      cancelled    2026-01-15T10:30:01+00:00 (3m04s ago)
+      ended        2026-01-15T10:30:40+00:00 (2m24s ago)
       time         40.3s
       environment  12 variables: VARIABLE_0 VARIABLE_1 VARIABLE_2 VARIABLE_3
                    VARIABLE_4 VARIABLE_5 VARIABLE_6 VARIABLE_7 VARIABLE_8 VARIABLE_9
@@ -279,15 +279,15 @@ fn everything_about_a_task_at_40_columns() {
       after any    tasks 9, 10, when ended
       uuid         01900000-0000-7000-8000-0
                    0000000000c
-      added        2026-01-15T10:30:00.000Z
+      added        2026-01-15T10:30:00+00:00
                    (3m05s ago)
-      not before   2026-01-15T10:30:00.000Z
+      not before   2026-01-15T10:30:00+00:00
                    (3m05s ago)
-      started      2026-01-15T10:30:00.007Z
+      started      2026-01-15T10:30:00+00:00
                    (3m04s ago)
-      cancelled    2026-01-15T10:30:01.000Z
+      cancelled    2026-01-15T10:30:01+00:00
                    (3m04s ago)
-      ended        2026-01-15T10:30:40.307Z
+      ended        2026-01-15T10:30:40+00:00
                    (2m24s ago)
       time         40.3s
       environment  12 variables: VARIABLE_0
@@ -340,11 +340,11 @@ fn everything_about_a_task_in_a_pipe() {
       after        task 11, when succeeded
       after any    tasks 9, 10, when ended
       uuid         01900000-0000-7000-8000-00000000000c
-      added        2026-01-15T10:30:00.000Z (3m05s ago)
-      not before   2026-01-15T10:30:00.000Z (3m05s ago)
-      started      2026-01-15T10:30:00.007Z (3m04s ago)
-      cancelled    2026-01-15T10:30:01.000Z (3m04s ago)
-      ended        2026-01-15T10:30:40.307Z (2m24s ago)
+      added        2026-01-15T10:30:00+00:00 (3m05s ago)
+      not before   2026-01-15T10:30:00+00:00 (3m05s ago)
+      started      2026-01-15T10:30:00+00:00 (3m04s ago)
+      cancelled    2026-01-15T10:30:01+00:00 (3m04s ago)
+      ended        2026-01-15T10:30:40+00:00 (2m24s ago)
       time         40.3s
       environment  12 variables: VARIABLE_0 VARIABLE_1 VARIABLE_2 VARIABLE_3 VARIABLE_4 VARIABLE_5 VARIABLE_6 VARIABLE_7 VARIABLE_8 VARIABLE_9 VARIABLE_10 VARIABLE_11
     attempt 1  timed_out  (pid 4711, exit code 3, 40.3s, user 39.0s, system 900ms, 7.0 MiB at most)
@@ -439,7 +439,7 @@ fn how_the_daemon_stands_at_200_columns() {
     insta::assert_snapshot!(daemon_status(Some(200)), @r"
     daemon  running (pid 4241), up 1h00m, 1 of 3 slots used
       apexd        pid 4242, version 0.1.0, restarted never
-      started      2026-01-15T10:30:00.000Z (3m05s ago)
+      started      2026-01-15T10:30:00+00:00 (3m05s ago)
       waiting      2 queued, 1 held, 1 retrying
       ended        42 tasks, 40 succeeded, 2 failed
       last poll    just now
@@ -454,7 +454,7 @@ fn how_the_daemon_stands_at_80_columns() {
     insta::assert_snapshot!(daemon_status(Some(80)), @r"
     daemon  running (pid 4241), up 1h00m, 1 of 3 slots used
       apexd        pid 4242, version 0.1.0, restarted never
-      started      2026-01-15T10:30:00.000Z (3m05s ago)
+      started      2026-01-15T10:30:00+00:00 (3m05s ago)
       waiting      2 queued, 1 held, 1 retrying
       ended        42 tasks, 40 succeeded, 2 failed
       last poll    just now
@@ -474,7 +474,7 @@ fn how_the_daemon_stands_at_40_columns() {
       of 3 slots used
       apexd        pid 4242, version 0.1.0,
                    restarted never
-      started      2026-01-15T10:30:00.000Z
+      started      2026-01-15T10:30:00+00:00
                    (3m05s ago)
       waiting      2 queued, 1 held, 1
                    retrying
@@ -503,7 +503,7 @@ fn how_the_daemon_stands_in_a_pipe() {
     insta::assert_snapshot!(daemon_status(None), @r"
     daemon  running (pid 4241), up 1h00m, 1 of 3 slots used
       apexd        pid 4242, version 0.1.0, restarted never
-      started      2026-01-15T10:30:00.000Z (3m05s ago)
+      started      2026-01-15T10:30:00+00:00 (3m05s ago)
       waiting      2 queued, 1 held, 1 retrying
       ended        42 tasks, 40 succeeded, 2 failed
       last poll    just now

@@ -81,7 +81,7 @@ fn it_waits_for_a_window_to_close() {
 #[test]
 fn it_waits_for_its_time() {
     let text = why(State::Scheduled, |facts| facts.task.spec.run_at = Some(NOW + Duration::from_secs(245)));
-    insta::assert_snapshot!(text, @r#"task 12 waits until 2026-01-15T10:34:05.000Z (in 1m00s)"#);
+    insta::assert_snapshot!(text, @r#"task 12 waits until 2026-01-15T10:34:05+00:00 (in 1m00s)"#);
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn it_waits_for_other_tasks() {
         facts.task.spec.run_at = Some(NOW + Duration::from_secs(3_785));
         facts.needs = (20..29).map(|id| task(id, State::Queued)).collect();
     });
-    insta::assert_snapshot!(many, @r#"task 12 waits for tasks 20 (queued), 21 (queued), 22 (queued), 23 (queued), 24 (queued) and 5 more to succeed and until 2026-01-15T11:33:05.000Z (in 1h00m)"#);
+    insta::assert_snapshot!(many, @r#"task 12 waits for tasks 20 (queued), 21 (queued), 22 (queued), 23 (queued), 24 (queued) and 5 more to succeed and until 2026-01-15T11:33:05+00:00 (in 1h00m)"#);
     let none = why(State::Blocked, |facts| {
         facts.task.spec.after = vec![samples::task_id(4)];
         facts.needs = vec![task(4, State::Succeeded)];
@@ -120,7 +120,7 @@ fn it_waits_for_its_queue() {
     let until = Some(NOW + Duration::from_secs(3_600));
     let pause = QueuePause { at: NOW, reason: Some("new driver".to_owned()), until };
     let paused = why_queued(|place| place.queue.as_mut().unwrap().pause = Some(pause));
-    insta::assert_snapshot!(paused, @r#"task 12 waits because queue `gpu` is paused until 2026-01-15T11:30:00.000Z (in 56m55s): new driver; `apex queue resume gpu` lets it start"#);
+    insta::assert_snapshot!(paused, @r#"task 12 waits because queue `gpu` is paused until 2026-01-15T11:30:00+00:00 (in 56m55s): new driver; `apex queue resume gpu` lets it start"#);
     let forever = why_queued(|place| place.queue.as_mut().unwrap().pause = Some(QueuePause::default()));
     insta::assert_snapshot!(forever, @r#"task 12 waits because queue `gpu` is paused; `apex queue resume gpu` lets it start"#);
     insta::assert_snapshot!(why_queued(|place| place.queue = None), @r#"task 12 waits in queue `gpu`, which is gone"#);
@@ -163,7 +163,7 @@ fn it_waits_for_its_next_attempt() {
         facts.task.reason = Some("its time limit was over".to_owned());
         facts.task.spec.run_at = Some(NOW + Duration::from_secs(189));
     });
-    insta::assert_snapshot!(text, @r#"task 13 is tried again at 2026-01-15T10:33:09.000Z (in 4s): attempt 1 timed out (its time limit was over)"#);
+    insta::assert_snapshot!(text, @r#"task 13 is tried again at 2026-01-15T10:33:09+00:00 (in 4s): attempt 1 timed out (its time limit was over)"#);
 }
 
 #[test]
