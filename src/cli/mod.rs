@@ -25,6 +25,7 @@ pub mod keys;
 pub mod migration;
 pub mod page;
 pub mod progress;
+pub mod reader;
 pub mod render;
 pub mod screen;
 pub mod session;

@@ -215,11 +215,14 @@ fn is_yes(line: &str) -> bool {
 
 /// Turns what writing to standard output came to into a failure; one whose reader is gone is told to nobody.
 pub fn written(result: io::Result<()>) -> Result<(), Failure> {
-    result.map_err(|error| {
-        let mut failure = Failure::io("cannot write the output", &error).with_exit(Exit::Refused);
-        failure.reader_is_gone = error.kind() == io::ErrorKind::BrokenPipe;
-        failure
-    })
+    result.map_err(|error| unwritten(&error))
+}
+
+/// Returns the failure of a write to standard output.
+pub fn unwritten(error: &io::Error) -> Failure {
+    let mut failure = Failure::io("cannot write the output", error).with_exit(Exit::Refused);
+    failure.reader_is_gone = error.kind() == io::ErrorKind::BrokenPipe;
+    failure
 }
 
 /// Ends this process as one that wrote to a pipe that nobody reads.

@@ -1,9 +1,11 @@
 //! `daemon logs`: reads the files, so it needs no daemon and outlives each.
 
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use crate::cli::args::daemon::Logs;
 use crate::cli::error::Failure;
+use crate::cli::reader::{Reader, nobody};
 use crate::cli::session::Session;
 use crate::cli::ui::Target;
 use crate::domain::text::neutralize;
@@ -32,10 +34,14 @@ pub fn run(session: &Session, args: &Logs) -> Result<i32, Failure> {
         return Ok(Exit::Done.code());
     }
     let mut follow = Follow::new(&file, selection).map_err(|error| cannot(&error))?;
+    let reader = Reader::of_stdout();
     // Ends by a signal, or when nobody reads it any more.
     loop {
         print(session, &follow.next_lines().map_err(|error| cannot(&error))?)?;
-        follow.wait(LOOK_EVERY).map_err(|error| cannot(&error))?;
+        follow.wait_or(reader.as_ref().map(AsFd::as_fd), LOOK_EVERY).map_err(|error| cannot(&error))?;
+        if reader.as_ref().is_some_and(Reader::is_gone) {
+            return Err(nobody());
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use crate::cli::command::prefix::Prefix;
 use crate::cli::command::wait::{Watching, as_it_stands};
 use crate::cli::connect;
 use crate::cli::error::Failure;
+use crate::cli::reader::while_read;
 use crate::cli::render;
 use crate::cli::session::{Session, block_on};
 use crate::domain::attempt::Stream;
@@ -70,23 +71,8 @@ fn alone(session: &Session, args: &Logs, id: TaskId) -> Result<i32, Failure> {
     let result = session.project().and_then(|project| {
         block_on(async {
             let connection = connect::connect(session, &project).await?;
-            are_apart(&connection.client, args, id).await?;
-            let mut printer = printer(session, args, id);
-            let mut pieces = connection.client.follow(request(args, id));
-            while let Some(piece) = pieces.next().await {
-                match piece.inspect_err(|error| was_stopped = error.is_end_of_daemon())? {
-                    Piece::Chunk { attempt, stream, offset, data } => printer.print(attempt, stream, offset, &data)?,
-                    Piece::Ended(task) => {
-                        printer.finish()?;
-                        if needs_a_word(&task) && args.follow {
-                            session.ui.remark(&render::task::ended(&task));
-                        }
-                        return Ok(exit::for_task(&task));
-                    }
-                }
-            }
-            printer.finish()?;
-            if args.follow { Err(without_end(id)) } else { Ok(Exit::Done.code()) }
+            let told = tell(session, &connection.client, args, id, &mut was_stopped);
+            if args.follow { while_read(told).await } else { told.await }
         })
     });
     result.map_err(|failure| {
@@ -97,6 +83,33 @@ fn alone(session: &Session, args: &Logs, id: TaskId) -> Result<i32, Failure> {
             (true, false) => failure.broken(),
         }
     })
+}
+
+/// Prints what a task wrote, and returns the exit code. Notes down whether the daemon has been stopped meanwhile.
+async fn tell(
+    session: &Session,
+    client: &Client,
+    args: &Logs,
+    id: TaskId,
+    was_stopped: &mut bool,
+) -> Result<i32, Failure> {
+    are_apart(client, args, id).await?;
+    let mut printer = printer(session, args, id);
+    let mut pieces = client.follow(request(args, id));
+    while let Some(piece) = pieces.next().await {
+        match piece.inspect_err(|error| *was_stopped = error.is_end_of_daemon())? {
+            Piece::Chunk { attempt, stream, offset, data } => printer.print(attempt, stream, offset, &data)?,
+            Piece::Ended(task) => {
+                printer.finish()?;
+                if needs_a_word(&task) && args.follow {
+                    session.ui.remark(&render::task::ended(&task));
+                }
+                return Ok(exit::for_task(&task));
+            }
+        }
+    }
+    printer.finish()?;
+    if args.follow { Err(without_end(id)) } else { Ok(Exit::Done.code()) }
 }
 
 fn together(session: &Session, args: &Logs, selection: &Selection) -> Result<i32, Failure> {
@@ -112,7 +125,8 @@ fn together(session: &Session, args: &Logs, selection: &Selection) -> Result<i32
         if tasks.is_empty() {
             return Ok(Exit::NotFound.code());
         }
-        let told = Following::begin(session, client, args, &tasks).print_all().await?;
+        let told = Following::begin(session, client, args, &tasks).print_all();
+        let told = if args.follow { while_read(told).await } else { told.await }?;
         Ok(code_of(&told, args.follow, all_known))
     })
 }

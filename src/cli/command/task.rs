@@ -7,6 +7,7 @@ use crate::cli::command::steer::code_of;
 use crate::cli::command::watch::{Watched, watch};
 use crate::cli::connect;
 use crate::cli::error::Failure;
+use crate::cli::reader::while_read;
 use crate::cli::render;
 use crate::cli::session::{Session, block_on, now};
 use crate::domain::error::ErrorKind;
@@ -43,7 +44,7 @@ pub fn list(session: &Session, args: &List) -> Result<i32, Failure> {
             let client = &connection.client;
             let ask = async || asked(client, args, &filter_of(args, true)).await;
             let draw = |page: &TaskPage, now| drawn(args, page, now, session.ui.width());
-            watch(session, client, Watched { ask, draw, pause }).await
+            while_read(watch(session, client, Watched { ask, draw, pause })).await
         });
     }
     // Programs get all of it.

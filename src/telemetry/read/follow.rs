@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -82,6 +82,15 @@ impl Follow {
     ///
     /// poll(2) fails.
     pub fn wait(&mut self, timeout: Duration) -> io::Result<()> {
+        self.wait_or(None, timeout)
+    }
+
+    /// As [`Follow::wait`], and also until `other` is readable.
+    ///
+    /// # Errors
+    ///
+    /// As [`Follow::wait`].
+    pub fn wait_or(&mut self, other: Option<BorrowedFd<'_>>, timeout: Duration) -> io::Result<()> {
         let started = Instant::now();
         loop {
             if self.is_stale || !self.pending.is_empty() {
@@ -98,9 +107,11 @@ impl Follow {
                 }
                 return Ok(());
             };
-            let mut fds = [PollFd::new(watch.inotify.as_fd(), PollFlags::POLLIN)];
+            let fds = [Some(watch.inotify.as_fd()), other];
+            let mut fds: Vec<_> = fds.into_iter().flatten().map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
             match poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
                 Ok(0) | Err(Errno::EINTR) => return Ok(()),
+                Ok(_) if fds.get(1).is_some_and(|other| other.any() == Some(true)) => return Ok(()),
                 Ok(_) => self.drain(),
                 Err(error) => return Err(error.into()),
             }

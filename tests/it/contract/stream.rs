@@ -62,3 +62,31 @@ fn the_log_waits_for_the_next_daemon() {
     let mut lines = std::io::BufReader::new(stdout).lines().map_while(Result::ok);
     assert!(lines.any(|line| line.contains("Daemon started")), "the next daemon was not followed");
 }
+
+/// Row: streams / reader that is gone
+#[test]
+fn who_follows_ends_with_whoever_reads_it_though_nothing_is_printed() {
+    let world = World::started();
+    let (held, other) = (world.add_with(&["--hold"], "true"), world.add_with(&["--hold"], "true"));
+    eventually("nobody is connected", || world.connections() == 0);
+    let (held, other) = (held.to_string(), other.to_string());
+    for args in [
+        &["task", "logs", "-f", &held][..],
+        &["task", "logs", "-f", &held, &other],
+        &["events", "-f"],
+        &["task", "list", "--watch", "1ms"],
+        &["daemon", "logs", "-f", "-n", "0"],
+    ] {
+        let mut follower = world.spawn(args);
+        let stdout = follower.stdout();
+        if args[0] != "daemon" {
+            eventually("it follows", || world.connections() == 1);
+        }
+        eventually("it waits", || crate::support::process_state(follower.pid()) == Some('S'));
+        drop(stdout);
+        eventually("it ends", || crate::support::process_state(follower.pid()) == Some('Z'));
+        let run = follower.wait().expect(128 + Signal::SIGPIPE as i32);
+        assert_eq!(run.stderr, "", "{args:?}");
+        eventually("nobody is connected", || world.connections() == 0);
+    }
+}
