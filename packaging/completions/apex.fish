@@ -5,7 +5,19 @@ function __apex_complete
     # As it was typed, and as it is meant.
     set -l typed (commandline --cut-at-cursor --current-token)
     set -l current (string unescape -- "$typed"); or set current $typed
-    set -l lines (command apex __complete fish - -- $words "$current" 2>/dev/null)
+    # Of what the shell would put in place of something only the home directory, and nothing is run.
+    set -l meant
+    for word in $words
+        for before in '' --project= -C
+            for home in '$HOME' '~'
+                if test "$word" = "$before$home"; or string match --quiet -- "$before$home/*" "$word"
+                    set word "$before$HOME"(string sub --start (math (string length -- "$before$home") + 1) -- "$word")
+                end
+            end
+        end
+        set --append meant "$word"
+    end
+    set -l lines (command apex __complete fish - -- $meant "$current" 2>/dev/null)
     set -l kind (string split --max 1 ' ' -- "$lines[1]")
     switch "$kind[1]"
         case command

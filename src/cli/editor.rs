@@ -41,7 +41,7 @@ pub fn open(editor: &[String], file: &Path, keeps_stdout: bool) -> Result<(), Fa
             Err(Failure::new(ErrorKind::Conflict, format!("the editor `{program}` gave up and ended with {status}")))
         }
         Err(error) => Err(Failure::io(format!("cannot start the editor `{program}`"), &error)
-            .with_hint("name another, as in `EDITOR=nano apex config edit`")),
+            .with_hint("name another in the variable `EDITOR`, as in `EDITOR=nano`")),
     }
 }
 

@@ -163,7 +163,15 @@ fn in_words(text: &str, span: &Range<usize>, message: &str) -> String {
     if message.starts_with("duplicate key")
         && let Some(key) = text.get(span.clone()).filter(|key| !key.is_empty())
     {
-        return format!("duplicate key `{key}`");
+        let before = text.get(..span.start).unwrap_or_default();
+        let is_section = before.ends_with('[') && !before.ends_with("[[");
+        let first = text.lines().position(|line| line.trim_start().starts_with(&format!("[{key}]")));
+        return match first.filter(|_| is_section) {
+            Some(line) => {
+                format!("section `[{key}]` stands there already, in line {}: put these keys below that", line + 1)
+            }
+            None => format!("duplicate key `{key}`"),
+        };
     }
     let before = text.get(..span.start).unwrap_or_default();
     let line = text.lines().nth(before.bytes().filter(|byte| *byte == b'\n').count()).unwrap_or_default();

@@ -41,7 +41,7 @@ fn added(session: &Session, args: &Add) -> Result<i32, Failure> {
     let new = prepare(session, &project, &args.task)?;
     block_on(async {
         let connection = connect::connect(session, &project).await?;
-        let sent = send(&connection, new).await?;
+        let sent = send(&connection, session.configuration(&project), new).await?;
         warn_if_untrusted(session, &sent.task);
         let said = sent.in_words();
         let task = sent.task;
@@ -128,12 +128,26 @@ impl Sent {
     }
 }
 
-/// Sends a task, its input first.
-pub async fn send(connection: &Connection, prepared: Prepared) -> Result<Sent, Failure> {
+/// Sends a task, its input first. Where the daemon lacks what stands in `config`, it has not read that since.
+pub async fn send(connection: &Connection, config: &Config, prepared: Prepared) -> Result<Sent, Failure> {
     let prepared = upload(connection, prepared).await?;
-    let task = connection.client.add(&prepared.new).await?.task;
+    let added = connection.client.add(&prepared.new).await;
+    let task = added.map_err(|error| if_not_read(error.into(), config, &prepared.new.spec))?.task;
     // One that was added by this very call, before a connection broke, is no other.
     Ok(Sent { is_other: task.uuid != prepared.new.uuid, task })
+}
+
+/// Says what helps where a task asks for what the daemon does not know of, and the configuration does.
+fn if_not_read(failure: Failure, config: &Config, spec: &TaskSpec) -> Failure {
+    let lacks = |what: &str, name: &str| failure.problem.message == format!("{what} `{name}`");
+    let queue = config.queues.keys().any(|name| *name == spec.queue && lacks("no queue", name));
+    let resource =
+        spec.needs.0.keys().any(|name| config.resources.contains_key(name) && lacks("there is no resource", name));
+    if queue || resource {
+        return failure
+            .with_hint("it stands in the configuration, which the daemon has not read since: `apex daemon reload`");
+    }
+    failure
 }
 
 /// Hands over what is read on standard input, if that is to be the task's.
@@ -295,6 +309,10 @@ pub fn warning(spec: &TaskSpec, env: &Environment) -> Option<String> {
     let path = env.0.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value);
     let shown = program.to_string_lossy();
     match caller::missing(program, &spec.cwd, path)? {
+        // A line for the shell in quotation marks, after `--`.
+        Missing::NotFound if spec.argv.len() == 1 && shown.contains(char::is_whitespace) => Some(format!(
+            "there is no program `{shown}`: what comes after `--` is run as it is, and without `--` it is a line for the shell; {STILL}"
+        )),
         Missing::NotFound => Some(format!("there is no program `{shown}`; {STILL}")),
         Missing::NotExecutable => Some(format!("program `{shown}` may not be executed; {STILL}")),
     }

@@ -21,6 +21,7 @@ use crate::domain::error::ErrorKind;
 use crate::domain::id::TaskId;
 use crate::domain::task::State;
 use crate::exit::{self, Exit};
+use crate::paths::Project;
 use crate::rpc::client::{self, Client, Follow, Piece};
 
 /// How long a task may be silent before it is looked whether it waits for something.
@@ -41,22 +42,23 @@ pub fn run(session: &Session, args: &Run) -> Result<i32, Failure> {
         let signals = Signals::listen()?;
         let detach = args.detach_after;
         if args.add.pty && terminal::is_there() {
-            let task = begun(session, &connection, prepared).await?;
+            let task = begun(session, &project, &connection, prepared).await?;
             return attach::attached(session, &connection.client, task, &args.detach_keys, detach).await;
         }
-        follow(session, &connection, prepared, signals, detach).await
+        follow(session, &project, &connection, prepared, signals, detach).await
     };
     block_on(work).map_err(broken)
 }
 
 async fn follow(
     session: &Session,
+    project: &Project,
     connection: &Connection,
     prepared: Prepared,
     mut signals: Signals,
     detach_after: Option<Duration>,
 ) -> Result<i32, Failure> {
-    let task = begun(session, connection, prepared).await?;
+    let task = begun(session, project, connection, prepared).await?;
     let mut run = Following::begin(session, &connection.client, task, detach_after);
     loop {
         let event = run.next_event(&mut signals).await;
@@ -67,8 +69,13 @@ async fn follow(
 }
 
 /// Adds the task.
-async fn begun(session: &Session, connection: &Connection, prepared: Prepared) -> Result<TaskId, Failure> {
-    let sent = add::send(connection, prepared).await?;
+async fn begun(
+    session: &Session,
+    project: &Project,
+    connection: &Connection,
+    prepared: Prepared,
+) -> Result<TaskId, Failure> {
+    let sent = add::send(connection, session.configuration(project), prepared).await?;
     add::warn_if_untrusted(session, &sent.task);
     if sent.is_other {
         session.ui.remark(&sent.in_words());

@@ -282,6 +282,9 @@ pub fn find(keys: Keys, key: &str) -> Result<Key, Failure> {
     if key == "env" || key.starts_with("env.") {
         return Err(failure.with_hint("set a variable with `--set env.NAME=VALUE`; values are in no file"));
     }
+    if key == "in" && all().any(|(known, ..)| known == "at") {
+        return Err(failure.with_hint("say it as a time: `at = \"in 10m\"`, `--set 'at=in 10m'`"));
+    }
     let alike = |known: &str| strsim::jaro_winkler(key, known);
     let nearest = all().map(|(known, ..)| known).max_by(|a, b| alike(a).total_cmp(&alike(b)));
     Err(match nearest.filter(|nearest| alike(nearest) >= ALIKE_MIN) {

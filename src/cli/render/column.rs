@@ -2,7 +2,7 @@
 
 use crate::cli::render::table::{self, Align, Cell, Table};
 use crate::cli::render::task::{command, label, short_exit};
-use crate::cli::render::{ago, distance, state_style};
+use crate::cli::render::{ago, distance, progress, state_style};
 use crate::domain::field::{Field, Kind, Value};
 use crate::domain::outcome::SignalName;
 use crate::domain::task::Task;
@@ -25,6 +25,8 @@ pub enum Column {
     Command,
     /// What it needs of each resource.
     Needs,
+    /// How far it is, and how long it still takes.
+    Progress,
     /// All its labels.
     Labels,
     /// The directory it runs in.
@@ -36,12 +38,13 @@ pub enum Column {
 }
 
 /// Those that are no field.
-const OTHERS: [Column; 9] = [
+const OTHERS: [Column; 10] = [
     Column::Exit,
     Column::When,
     Column::Age,
     Column::Command,
     Column::Needs,
+    Column::Progress,
     Column::Labels,
     Column::Cwd,
     Column::After,
@@ -70,6 +73,7 @@ impl Column {
             Self::Age => "age",
             Self::Command => "command",
             Self::Needs => "needs",
+            Self::Progress => "progress",
             Self::Labels => "labels",
             Self::Cwd => "cwd",
             Self::After => "after",
@@ -109,6 +113,7 @@ impl Column {
                 let needs = task.spec.needs.0.iter().map(|(name, amount)| format!("{}={amount}", neutralize(name)));
                 Some(needs.collect::<Vec<_>>().join(","))
             }
+            Self::Progress => progress::whole(task),
             Self::Labels => {
                 let labels: Vec<String> = task.spec.labels.iter().map(|(key, value)| label(key, value)).collect();
                 Some(labels.join(","))

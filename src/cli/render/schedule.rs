@@ -90,6 +90,9 @@ pub fn details(schedule: &Schedule, upcoming: &[Timestamp], now: Timestamp, widt
     }
     fact("queue", format!("{}, priority {}", neutralize(&spec.queue), spec.priority));
     fact("directory", neutralize(&spec.cwd.to_string_lossy()).into_owned());
+    if !spec.needs.is_empty() {
+        fact("needs", spec.needs.to_string().replace(',', ", "));
+    }
     if let Some(key) = &spec.key {
         fact("key", neutralize(key).into_owned());
     }
@@ -104,6 +107,9 @@ pub fn details(schedule: &Schedule, upcoming: &[Timestamp], now: Timestamp, widt
     }
     for (name, said) in confine::facts(&spec.confinement) {
         fact(name, said);
+    }
+    for (event, line) in &spec.hooks {
+        fact("hook", format!("on {}: {}", event.as_str(), neutralize(line)));
     }
     let names: Vec<_> = schedule.env_names.iter().map(|name| neutralize(name)).collect();
     fact("environment", if names.is_empty() { "none".to_owned() } else { names.join(" ") });

@@ -148,8 +148,10 @@ pub fn screen(screen: &Screen, project: &Project, now: Timestamp, width: Option<
         width,
         |task| ago(task.created_at, now),
         |task| {
+            // Where no slot is free, more of a resource would not help.
+            let is_full = screen.daemon.as_ref().is_some_and(|daemon| daemon.used() >= daemon.slots());
             let waits = resource::waits(task, &screen.resources, now);
-            waits_for(task, now).or(waits.filter(|_| task.state == State::Queued))
+            waits_for(task, now).or(waits.filter(|_| task.state == State::Queued && !is_full))
         },
     ));
 
@@ -167,7 +169,7 @@ pub fn screen(screen: &Screen, project: &Project, now: Timestamp, width: Option<
 
 /// Returns the widest that a reason or a name may be: both together must leave room for the command.
 fn short_width(width: Option<usize>) -> usize {
-    width.map_or(SHORT_WIDTH_MAX, |width| (width / 4).clamp(12, SHORT_WIDTH_MAX))
+    width.map_or(usize::MAX, |width| (width / 4).clamp(12, SHORT_WIDTH_MAX))
 }
 
 fn table(

@@ -1,12 +1,21 @@
 //! What the shells complete, asked as they ask.
 
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+
 use crate::contract::shell;
-use crate::support::World;
+use crate::support::{Running, World, eventually};
 
 /// Returns what bash would offer for the words up to the cursor, as it breaks them; what is glued together begins with `+`.
 fn offered(world: &World, words: &[&str]) -> Vec<String> {
+    shown(world, words, 9)
+}
+
+/// The same for a kind of completion (`COMP_TYPE`).
+fn shown(world: &World, words: &[&str], kind: u8) -> Vec<String> {
     let line = words.iter().fold(String::new(), |line, word| match word.strip_prefix('+') {
         Some(word) => line + word,
         None if line.is_empty() => (*word).to_owned(),
@@ -16,7 +25,7 @@ fn offered(world: &World, words: &[&str]) -> Vec<String> {
     let current = quoted.last().unwrap();
     let ask = format!(
         "mkdir -p bin; ln -sf \"$apex\" bin/apex; PATH=$PWD/bin:$PATH; source <(apex completions bash); COMP_LINE='{line}'; \
-         COMP_POINT=${{#COMP_LINE}}; COMP_WORDS=({}); COMP_CWORD={}; COMP_TYPE=9; _apex apex {current} ''; \
+         COMP_POINT=${{#COMP_LINE}}; COMP_WORDS=({}); COMP_CWORD={}; COMP_TYPE={kind}; _apex apex {current} ''; \
          printf '%s\\n' \"${{COMPREPLY[@]}}\"",
         quoted.join(" "),
         words.len() - 1,
@@ -62,13 +71,17 @@ fn ids_are_those_to_which_the_command_can_do_something() {
 fn what_a_task_is_stands_beside_its_number() {
     let world = World::started();
     world.add_with(&["--hold", "-n", "later"], "true");
-    for (shell, kind, line) in [("fish", "-", "1\theld later: "), ("zsh", "-", "1\theld later: ")] {
+    for (shell, kind) in [("fish", "-"), ("zsh", "-"), ("bash", "9")] {
         let answer = world.apex(["__complete", shell, kind, "--", "apex", "cancel", ""]).expect(0);
-        assert!(answer.stdout.starts_with(&format!("none\n{line}")), "{answer:?}");
+        assert!(answer.stdout.starts_with("none\n1\theld later: "), "{answer:?}");
     }
-    world.add_with(&["--hold"], "true");
-    let listed = world.apex(["__complete", "bash", "63", "--", "apex", "cancel", ""]).expect(0);
-    assert!(listed.stdout.contains("1  (held later: "), "{listed:?}");
+    for _ in 0..9 {
+        world.add_with(&["--hold"], "true");
+    }
+    let listed = shown(&world, &["apex", "cancel", "1"], 63);
+    assert!(listed[0].starts_with("10  (held: ") || listed[0].starts_with("10  (held "), "{listed:?}");
+    assert!(listed[1].starts_with("1   (held later: "), "{listed:?}");
+    assert_eq!(offered(&world, &["apex", "cancel", "1"]), ["10", "1"], "what can be put there is the word alone");
 }
 
 /// Row: names and projects / completions, values
@@ -142,4 +155,177 @@ fn fish_completes_paths_and_the_words_of_a_command_by_itself() {
     assert!(offered("apex -C t").unwrap().is_empty(), "it is no directory");
     assert!(offered("apex run ech").unwrap().contains(&"echo".to_owned()));
     world.apex(["daemon", "status"]).expect(3);
+}
+
+/// A shell at a keyboard, whose `apex` only notes what it is called with.
+struct Typist {
+    keyboard: std::fs::File,
+    seen: String,
+    noted: std::path::PathBuf,
+    lines: u32,
+    _shell: Running,
+}
+
+impl Typist {
+    /// Starts a shell after these lines; `None` where it is not installed.
+    fn new(world: &World, shell: &str, settings: &str) -> Option<Typist> {
+        let is_there = format!("command -v {shell} >/dev/null || exit 9; mkdir -p bin; ln -sf \"$apex\" bin/apex");
+        if self::shell(world, &is_there).code == 9 {
+            return None;
+        }
+        let noted = world.path("noted");
+        let start = format!(
+            "n=1; PATH={bin}:$PATH; apex() {{ printf '%s\\0' \"$@\" > {noted}.new; n=$((n + 1)); mv {noted}.new {noted}; }}; \
+             {settings}\nsource <(command apex completions {shell}); PS1='<$n> '\n",
+            bin = world.path("bin").display(),
+            noted = noted.display(),
+        );
+        std::fs::write(world.path(".zshrc"), &start).unwrap();
+        let size = nix::pty::Winsize { ws_row: 25, ws_col: 200, ws_xpixel: 0, ws_ypixel: 0 };
+        let pair = nix::pty::openpty(Some(&size), None).unwrap();
+        fcntl(&pair.master, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
+        let sealed = world.command(std::iter::empty::<&str>());
+        let mut command = Command::new(shell);
+        match shell {
+            "bash" => command.args(["--noprofile", "--rcfile", ".zshrc", "-i"]),
+            _ => command.args(["-d", "-i"]),
+        };
+        command.current_dir(world.root()).env_clear();
+        command.envs(sealed.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.env("TERM", "dumb").env("INPUTRC", "/dev/null").env("ZDOTDIR", world.root());
+        command.stdin(pair.slave.try_clone().unwrap()).stdout(pair.slave.try_clone().unwrap()).stderr(pair.slave);
+        // SAFETY: one plain system call. Else the shell would take over the terminal of whoever runs the tests.
+        unsafe {
+            command.pre_exec(|| Ok(nix::unistd::setsid().map(drop)?));
+        }
+        let shell = Running::new(command.spawn().unwrap());
+        Some(Typist { keyboard: pair.master.into(), seen: String::new(), noted, lines: 0, _shell: shell })
+    }
+
+    /// Types this when asked for a line, and returns what apex was called with then.
+    fn types(&mut self, keys: &str) -> Vec<String> {
+        self.lines += 1;
+        let prompt = format!("<{}> ", self.lines);
+        eventually(&format!("{prompt} before {keys:?}"), || {
+            self.look();
+            self.seen.contains(&prompt)
+        });
+        self.keyboard.write_all(keys.as_bytes()).unwrap();
+        self.keyboard.write_all(b"\r").unwrap();
+        eventually(&format!("apex is called by {keys:?}"), || {
+            self.look();
+            self.noted.exists()
+        });
+        let noted = std::fs::read_to_string(&self.noted).unwrap();
+        std::fs::remove_file(&self.noted).unwrap();
+        noted.split_terminator('\0').map(str::to_owned).collect()
+    }
+
+    /// Reads what was shown until now.
+    fn look(&mut self) {
+        let mut bytes = [0; 4096];
+        loop {
+            match self.keyboard.read(&mut bytes) {
+                Ok(length) => self.seen += &String::from_utf8_lossy(&bytes[..length]),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // Nothing at the moment, or nobody has the terminal open yet.
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+/// Names that would do something if a shell ran them, each with a beginning of it as it is typed outside of quotes, within `"` and within `'`.
+const HOSTILE: [(&str, [&str; 3]); 13] = [
+    ("a$(touch ran)", ["a", "a", "a"]),
+    ("b\"; touch ran; \"", ["b\\\"", "b\\\"", "b\""]),
+    ("c'; touch ran; '", ["c\\'", "c'", "c"]),
+    ("d`touch ran`", ["d\\`", "d\\`", "d`"]),
+    ("e!!x!", ["e", "e", "e"]),
+    ("f\\", ["f", "f", "f"]),
+    ("g h=i:j k", ["g\\ h=i:", "g h=i:", "g h=i:"]),
+    ("l\"", ["l", "l", "l"]),
+    ("m'", ["m", "m", "m"]),
+    ("$(touch ran)", ["\\$", "\\$", "$"]),
+    ("~", ["\\~", "~", "~"]),
+    ("o;touch ran", ["o", "o", "o"]),
+    ("p&touch ran>ran|{a,b}[c]*?#", ["p", "p", "p"]),
+];
+
+/// Types beginnings of names, and the key that completes them, in every kind of quotes.
+fn each_means_itself(typist: &mut Typist, world: &World, key: char) {
+    for (name, typed) in HOSTILE {
+        for (quote, typed) in ["", "\"", "'"].iter().zip(typed) {
+            let line = format!("apex ls --name {quote}{typed}{key}");
+            assert_eq!(typist.types(&line), ["ls", "--name", name], "{line:?}: {}", typist.seen);
+            assert!(!world.path("ran").exists(), "{line:?}: {}", typist.seen);
+        }
+    }
+}
+
+/// A world with tasks of those names, and some whose names begin alike.
+fn hostile() -> World {
+    let world = World::started();
+    let alike = ["two $x", "two \"y", "!z", "'z", "\"z", "new\nline; touch ran", "r ü;touch ran"];
+    for name in HOSTILE.iter().map(|(name, _)| *name).chain(alike) {
+        world.add_with(&["--hold", "-n", name, "-l", &format!("of={name}")], "true");
+    }
+    world.apex(["daemon", "stop"]).expect(0);
+    world
+}
+
+/// Row: names and projects / completions, values
+#[test]
+fn bash_puts_names_there_as_what_they_are_and_runs_none() {
+    let world = hostile();
+    for setting in ["", "bind 'set show-all-if-ambiguous on'; bind 'set completion-ignore-case on'"] {
+        let settings =
+            format!("PS2='<open> '; bind '\"\\C-t\": menu-complete' '\"\\C-y\": insert-completions'; {setting}");
+        let mut typist = Typist::new(&world, "bash", &settings).expect("it has bash");
+        for key in ['\t', '\u{14}', '\u{19}'] {
+            each_means_itself(&mut typist, &world, key);
+        }
+        for (typed, expected) in [
+            // What all begin with does not end in half an escape.
+            ("--name tw\t\\$\t", &["--name", "two $x"][..]),
+            ("--name \"tw\t\\\"\t", &["--name", "two \"y"]),
+            ("--name \"tw\t\"", &["--name", "two "]),
+            // Readline takes a quote at the beginning for the one that is open.
+            ("--name '\u{14}\u{14}", &["--name", "\"z"]),
+            ("--name \"\\\"\t", &["--name", "\"z"]),
+            ("--name 'c'\\''\t", &["--name", "c'; touch ran; '"]),
+            ("--name \\'\t", &["--name", "'z"]),
+            ("--name 't\u{19}", &["--name", "two \"y", "two $x"]),
+            ("--name=\"g \t", &["--name=g h=i:j k"]),
+            ("--name=g\\ h=\t", &["--name=g h=i:j k"]),
+            ("--name g\" h\"=\t", &["--name", "g h=i:j k"]),
+            ("--label of=a\t", &["--label", "of=a$(touch ran)"]),
+            ("--label \"of=b\t", &["--label", "of=b\"; touch ran; \""]),
+            ("--name r\t", &["--name", "r ü;touch ran"]),
+            ("--name \"r \t", &["--name", "r ü;touch ran"]),
+            ("--name new\t", &["--name", "new"]),
+            ("--name $'a\t'", &["--name", "a"]),
+        ] {
+            assert_eq!(typist.types(&format!("apex ls {typed}"))[1..], *expected, "{typed:?}: {}", typist.seen);
+            assert!(!world.path("ran").exists(), "{typed:?}: {}", typist.seen);
+        }
+        // Of another project, as the shell will understand where that is.
+        for project in ["$HOME/project", "${HOME}/project", "\"$HOME/project\"", "~/project"] {
+            let typed = typist.types(&format!("cd /; apex -C {project} ls --name g\t"));
+            assert_eq!(typed[2..], ["ls", "--name", "g h=i:j k"], "{project}: {}", typist.seen);
+        }
+    }
+}
+
+/// Row: names and projects / completions, values
+#[test]
+fn zsh_puts_names_there_as_what_they_are_and_runs_none() {
+    let world = hostile();
+    let settings = "setopt prompt_subst bang_hist; autoload -U compinit; compinit -D -u";
+    let Some(mut typist) = Typist::new(&world, "zsh", settings) else { return };
+    each_means_itself(&mut typist, &world, '\t');
+    for project in ["$HOME/project", "${HOME}/project", "\"$HOME/project\"", "~/project"] {
+        let typed = typist.types(&format!("cd /; apex -C {project} ls --name \"g \t"));
+        assert_eq!(typed[2..], ["ls", "--name", "g h=i:j k"], "{project}: {}", typist.seen);
+    }
 }

@@ -41,6 +41,8 @@ fn a_schedule_has_these_keys() {
     let before = schedule(&world, "poll");
     assert_eq!(before["next"][0], before["next_at"]);
     assert_eq!(before["next"].as_array().unwrap().len(), 5);
+    let shown = world.apex(["schedule", "show", "poll"]).expect(0).stdout;
+    assert!(shown.contains("seat=1") && shown.contains("on failure: ./tell.sh"), "{shown}");
     let paused = world.apex(["schedule", "pause", "poll", "--json"]).expect(0).stdout;
     assert_eq!(world.apex(["schedule", "show", "poll", "--json"]).expect(0).stdout, paused);
     insta::assert_snapshot!(shape(&paused), @r#"

@@ -424,11 +424,11 @@ fn the_whole_project_in_a_pipe() {
     running  1
       9  running  3m05s  ビルド 🎉  deploy '--include=src/**/*.rs' --label größe=漢字 --verbose --attempts=3 -- './🎉.sh' '--include=src/**/*.rs' --label größe=漢字 --verbose --attempts=3 -- './🎉.sh' '--include=src/**/*.rs' --label größe=漢字 --verbose --attempts=3 -- './🎉.sh' '--include=src/**/*.rs' --label größe=漢字 --verbose --attempts=3 -- xxxxxxxxxxxx
     waiting  2 queued, 1 held, 1 retrying
-      10  queued     3m05s ago                                    cargo test
-      11  scheduled  3m05s ago  in 5m00s                          cargo test
-      12  held       3m05s ago  waits for \u001b[1ma human\u001…  cargo test
-      14  retrying   3m05s ago  in 3s                             cargo test
-      15  blocked    3m05s ago  after 9, 10, 11                   cargo test
+      10  queued     3m05s ago                                                 cargo test
+      11  scheduled  3m05s ago  in 5m00s                                       cargo test
+      12  held       3m05s ago  waits for \u001b[1ma human\u001b[0m who knows  cargo test
+      14  retrying   3m05s ago  in 3s                                          cargo test
+      15  blocked    3m05s ago  after 9, 10, 11                                cargo test
     failed last
       13  failed  2m24s ago  exit code 3  evil\u001b[2J\u202ename  printf '\u001b]0;title\u0007'; exit 3
     ");
