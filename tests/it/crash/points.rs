@@ -244,7 +244,7 @@ impl Play {
         if self.case.point == "guardian.last_words.written" {
             self.leave_the_guardian_alone();
         }
-        if self.case.is_last() {
+        if self.case.is_last() || died_between_two(&self.world.log()) {
             self.wake_whom_nobody_can_signal();
         }
         let all: Vec<String> = self.ledger.acknowledged.keys().map(u64::to_string).collect();
@@ -303,12 +303,24 @@ impl Play {
     }
 }
 
+/// Returns whether the guardian died while an apexd that made way for the next one was gone already: nobody was left then who
+/// could take its place. On a busy machine that is so at points at which it is still there on an idle one.
+fn died_between_two(log: &str) -> bool {
+    let lines: Vec<&str> = log.lines().collect();
+    let orphaned = lines.iter().position(|line| line.contains("runs on without a guardian"));
+    let before = orphaned.and_then(|line| lines.get(line.checked_sub(1)?));
+    before.is_some_and(|line| line.contains("Handing over to "))
+}
+
 /// Plays one case, and returns what is wrong afterwards.
 fn play(case: Case) -> Vec<String> {
     let mut play = Play::new(case);
     play.perform();
     // The way down has its points as well; then it is looked at what is left.
     play.stop();
+    if play.ledger.may_lose == Loss::Starts && died_between_two(&play.world.log()) {
+        play.ledger.may_lose = Loss::Everything;
+    }
     let mut wrong = oracle::check(&play.world, &play.ledger);
     if !play.died.exists() {
         wrong.push("nobody came by this point".to_owned());
